@@ -1,0 +1,71 @@
+"""The Click command that every stage script uses: typed options, clear errors, a first and a last line.
+
+    @stage_command("select_texts")
+    @click.argument("values", type=click.Path(path_type=Path))
+    @click.option("--num-texts", type=click.IntRange(min=1), required=True, help="...")
+    def main(values, num_texts): ...
+
+dvc.yaml unpacks a section of params.yaml into the command (`${section}`), so `top_p: 0.9` arrives as `--top_p 0.9`
+and is read as `--top-p`. A `StageError` ends the command with its message and exit status 1, without a traceback.
+"""
+
+import functools
+import os
+import sys
+import time
+from collections.abc import Callable
+
+import click
+
+
+class StageError(click.ClickException):
+    """What is wrong, where, with the value, and what to do next. Ends the stage; nothing is half-written."""
+
+    def show(self, file: object = None) -> None:
+        click.echo(f"error: {self.format_message()}", err=True)
+
+
+def normalize_token(token: str) -> str:
+    """`top_p` in params.yaml is `--top-p` on the command line."""
+    return token.replace("_", "-")
+
+
+def stage_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
+    """Turn a function into the stage's command; its docstring is the help text."""
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        @functools.wraps(function)
+        def run(**options: object) -> None:
+            started = time.monotonic()
+            try:
+                function(**options)
+            except OSError as error:
+                raise StageError(f"{name}: {os_error_text(error)}") from error
+            say(f"{name}: done in {time.monotonic() - started:.1f} s")
+
+        settings = {"token_normalize_func": normalize_token, "show_default": True, "max_content_width": 110}
+        return click.command(name, context_settings=settings)(run)
+
+    return decorate
+
+
+def os_error_text(error: OSError) -> str:
+    """An operating system's error as one sentence that says what to do next."""
+    where = f" at {error.filename}" if error.filename else ""
+    advice = {
+        28: "The disk is full: free some space and run the stage again; nothing was half-written.",
+        13: "Give this user the right to it.",
+        2: "Run the stage that makes it (`dvc repro`), or correct the path.",
+    }.get(error.errno or 0, "")
+    return f"{error.strerror or error}{where}. {advice}".strip()
+
+
+def say(line: str) -> None:
+    """One line of what happens, on standard error at once."""
+    click.echo(line, err=True)
+    sys.stderr.flush()
+
+
+def worker_count() -> int:
+    """How many worker processes to use: `NINECHAPTERS_WORKERS`, else the CPUs this process may use."""
+    return int(os.environ.get("NINECHAPTERS_WORKERS", 0)) or len(os.sched_getaffinity(0))

@@ -1,0 +1,58 @@
+"""A progress bar with rate and time left: rich on a terminal, a plain line every few seconds elsewhere.
+
+    for request in track(requests, "distill", unit="requests"): ...
+"""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+Row = TypeVar("Row")
+LINE_SECONDS = 10.0
+
+
+class Tracker:
+    """Counts units done of a known total; use as a context manager and call `advance`."""
+
+    def __init__(self, title: str, total: int, unit: str) -> None:
+        self.title, self.total, self.unit = title, total, unit
+        self.done = 0
+        self.started = self.last_line = time.monotonic()
+        self.bar: Progress | None = None
+
+    def __enter__(self) -> "Tracker":
+        if sys.stderr.isatty():
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+            tail = (TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+            self.bar = Progress(*columns, *tail, console=Console(stderr=True), transient=True)
+            self.task = self.bar.add_task(self.title, total=self.total, rate="")
+            self.bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.bar:
+            self.bar.stop()
+
+    def advance(self, count: int = 1) -> None:
+        self.done += count
+        now = time.monotonic()
+        rate = self.done / max(now - self.started, 1e-9)
+        if self.bar:
+            self.bar.update(self.task, completed=self.done, rate=f"{rate:,.1f} {self.unit}/s")
+        elif now - self.last_line >= LINE_SECONDS:
+            left = (self.total - self.done) / rate if rate else 0.0
+            line = f"{self.title}: {self.done:,} of {self.total:,} {self.unit}, {rate:,.1f}/s, {left:.0f} s left"
+            print(line, file=sys.stderr, flush=True)
+            self.last_line = now
+
+
+def track(rows: Iterable[Row], title: str, total: int, unit: str) -> Iterator[Row]:
+    """Yield the rows and show how many have been taken."""
+    with Tracker(title, total, unit) as tracker:
+        for row in rows:
+            yield row
+            tracker.advance()

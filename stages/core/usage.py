@@ -1,0 +1,32 @@
+"""Usage records: times, tokens, money and the machine; kept in `.work/usage/`, outside every data output.
+
+    write_usage("distill", Path("data/distillation/initial/requests.parquet"), {"requests": 2400, "usd": 0.0})
+"""
+
+import json
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+from stages.core.tables import write_json
+from stages.core.work import WORK
+
+
+def write_usage(stage: str, subject: Path, figures: dict[str, Any]) -> None:
+    """Write what a stage used for a subject (its main input), in place of the last record of the same."""
+    name = f"{stage}-{'-'.join(subject.with_suffix('').parts[-2:])}.json"
+    record = {
+        "stage": stage,
+        "subject": subject.as_posix(),
+        "time_utc": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "machine": {"platform": platform.platform(), "num_cpus": os.cpu_count()},
+        **figures,
+    }
+    write_json(record, WORK / "usage" / name)
+
+
+def read_usage() -> list[dict[str, Any]]:
+    """All usage records that are here, by name."""
+    return [json.loads(path.read_text()) for path in sorted((WORK / "usage").glob("*.json"))]

@@ -1,0 +1,69 @@
+"""Parse a round's completions into problems; whatever is not whole or touches a benchmark is rejected with a reason.
+
+    python -m stages.distillation.parse_completions .../requests.parquet .../completions.parquet data/benchmarks OUT ...
+"""
+
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from stages.benchmarks.decontamination import load_index
+from stages.core.command import StageError, say, stage_command
+from stages.core.tables import Row, content_id, read_table, write_table
+from stages.distillation.parsing import Rejection, parse_completion
+
+
+@stage_command("parse_completions")
+@click.argument("requests", type=click.Path(path_type=Path))
+@click.argument("completions", type=click.Path(path_type=Path))
+@click.argument("benchmarks", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--benchmark", "benchmark_names", multiple=True, required=True, help="A benchmark to keep out.")
+def main(requests: Path, completions: Path, benchmarks: Path, out: Path, benchmark_names: tuple[str, ...]) -> None:
+    """Write OUT/problems.parquet and OUT/rejected.parquet from REQUESTS and COMPLETIONS."""
+    request_rows = read_table("requests", requests)
+    completion_rows = read_table("completions", completions)
+    if [row["request_id"] for row in request_rows] != [row["request_id"] for row in completion_rows]:
+        raise StageError(f"{completions} does not answer {requests} row by row. Run the stage distill again.")
+    index = load_index(benchmarks, benchmark_names)
+    say(f"parse_completions: {len(completion_rows):,} completions, {len(benchmark_names)} benchmarks to keep out")
+    problems: list[Row] = []
+    rejected: list[Row] = []
+    seen: set[str] = set()
+    for request, completion in zip(request_rows, completion_rows, strict=True):
+        row, rejection = read_completion(request, completion)
+        if not rejection and (hit := index.find(row["problem"])):
+            rejection = Rejection("contaminated", str(hit))
+        if not rejection and row["problem"] in seen:
+            rejection = Rejection("duplicate", "the same problem was written before in this round")
+        seen.add(row["problem"])
+        if rejection:
+            rejected.append({**row, "reason": rejection.reason, "detail": rejection.detail})
+        else:
+            problems.append(row)
+    write_table("rejected", rejected, out / "rejected.parquet")
+    write_table("problems", problems, out / "problems.parquet")
+    reasons = dict(Counter(row["reason"] for row in rejected).most_common())
+    say(f"parse_completions: kept {len(problems):,}, rejected {reasons}; next: train_synthesizer")
+
+
+def read_completion(request: Row, completion: Row) -> tuple[Row, Rejection | None]:
+    """The problem of one completion, or an empty one with the reason of its rejection."""
+    parsed = parse_completion(completion["completion"], request["mode"], completion["finish_reason"])
+    is_rejected = isinstance(parsed, Rejection)
+    fields = {"problem": "", "solution": completion["completion"], "answer": ""} if is_rejected else vars(parsed)
+    row = {
+        "problem_id": content_id(request["request_id"], fields["problem"], fields["solution"]),
+        "text_id": request["text_id"],
+        "request_id": request["request_id"],
+        "prompt": request["prompt"],
+        "mode": request["mode"],
+        "synthesizer": completion["served_model"],
+        **fields,
+    }
+    return row, parsed if isinstance(parsed, Rejection) else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Requests to the teacher and their keys.
+
+A row of `requests`: {"request_id": sha256 of the canonical request, "round": "initial", "text_id": "3f2a...",
+"prompt": "middle", "mode": "cot", "messages": "[{...}]" (JSON), "sampling": "{...}" (JSON)}.
+"""
+
+import hashlib
+import json
+import random
+from dataclasses import dataclass
+
+from stages.core.tables import Row, seed_of
+from stages.distillation.families.family import LEVELS
+from stages.distillation.prompts import fill_prompt, level_of_fit
+
+
+@dataclass(frozen=True)
+class RequestPlan:
+    model: str
+    num_samples: int
+    tool_frac: float
+    level_choice: str  # fit or random
+    temperature: float
+    max_tokens: int
+
+
+def request_key(model: str, messages: list[dict[str, str]], sampling: dict[str, object], sample: int) -> str:
+    """sha256 of the canonical request: model snapshot, messages, sampling, sample index; nothing else."""
+    canonical = json.dumps([model, messages, sampling, sample], sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def build_requests(text: Row, round_name: str, plan: RequestPlan) -> list[Row]:
+    """The requests for one text: level and mode of each are drawn from the text's content and the sample index."""
+    return [_build_request(text, round_name, plan, sample) for sample in range(plan.num_samples)]
+
+
+def _build_request(text: Row, round_name: str, plan: RequestPlan, sample: int) -> Row:
+    level, mode = level_and_mode(text["text_id"], text["text"], sample, plan.level_choice, plan.tool_frac)
+    messages = [{"role": "user", "content": fill_prompt(level, mode, text["text"])}]
+    sampling = {"model": plan.model, "temperature": plan.temperature, "max_tokens": plan.max_tokens}
+    return {
+        "request_id": request_key(plan.model, messages, sampling, sample),
+        "round": round_name,
+        "text_id": text["text_id"],
+        "prompt": level,
+        "mode": mode,
+        "messages": json.dumps(messages, ensure_ascii=False),
+        "sampling": json.dumps(sampling, sort_keys=True),
+    }
+
+
+def level_and_mode(text_id: str, text: str, sample: int, level_choice: str, tool_frac: float) -> tuple[str, str]:
+    """The level and the mode of the `sample`-th request or prompt for a text."""
+    rng = random.Random(seed_of("level-and-mode", text_id, str(sample)))
+    level = rng.choice(LEVELS) if level_choice == "random" else level_of_fit(text, rng)
+    return level, "tool" if rng.random() < tool_frac else "cot"

@@ -1,0 +1,124 @@
+"""Gathering every stage's figures from its outputs into one nested record, `reports/metrics.json`."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from stages.core.tables import Row, read_table
+
+ROUNDS = ("initial", "boost")
+STARTS = ("pretrained", "base")
+# 0 USD: the built-in teacher is free. Paid teachers bring their own prices with their own issue.
+USD_PER_TOKEN = {"ninechapters-builtin-1": 0.0}
+
+
+def gather_corpus(data: Path, sources: tuple[str, ...]) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    for source in sources:
+        rejected = read_table("rejected_texts", data / "corpus" / source / "rejected.parquet")
+        kept = read_table("texts", data / "corpus" / source / "texts.parquet")
+        figures[source] = {"num_texts": len(kept), "rejected": _counts(rejected)}
+    return figures
+
+
+def gather_distillation(data: Path) -> dict[str, Any]:
+    """Requests, tokens, cost and what parsing kept, for each round and model."""
+    figures = {}
+    for name in ROUNDS:
+        completions = read_table("completions", data / "distillation" / name / "completions.parquet")
+        problems = read_table("problems", data / "problems" / name / "problems.parquet")
+        rejected = read_table("rejected", data / "problems" / name / "rejected.parquet")
+        num_in = sum(row["prompt_tokens"] for row in completions)
+        num_out = sum(row["completion_tokens"] for row in completions)
+        usd = sum(
+            (row["prompt_tokens"] + row["completion_tokens"]) * USD_PER_TOKEN[row["served_model"]] for row in completions
+        )
+        figures[name] = {
+            "model": completions[0]["served_model"], "num_requests": len(completions), "prompt_tokens": num_in,
+            "completion_tokens": num_out, "usd": usd, "num_problems": len(problems), "rejected": _counts(rejected),
+        }  # fmt: skip
+    return figures
+
+
+def gather_synthesis(data: Path) -> dict[str, Any]:
+    figures = {}
+    for name in ("candidates", "corpus"):
+        problems = read_table("problems", data / "synthesis" / name / "problems.parquet")
+        rejected = read_table("rejected", data / "synthesis" / name / "rejected.parquet")
+        figures[name] = {"num_problems": len(problems), "rejected": _counts(rejected)}
+    return figures
+
+
+def gather_accuracy(reports: Path, students: tuple[str, ...], benchmarks: tuple[str, ...]) -> list[dict[str, Any]]:
+    """One row for each student, start, benchmark and mode."""
+    rows = []
+    for student in students:
+        for start in STARTS:
+            figures = json.loads((reports / "evaluation" / start / f"{student}.json").read_text())
+            for benchmark in benchmarks:
+                for mode, figure in figures[benchmark].items():
+                    rows.append({"student": student, "start": start, "benchmark": benchmark, "mode": mode, **figure})
+    return rows
+
+
+def nest_accuracy(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """student -> start -> benchmark -> mode -> figures, and `gain_points` of pre-training beside them."""
+    nested: dict[str, Any] = {}
+    for row in rows:
+        figures = {key: value for key, value in row.items() if key not in ("student", "start", "benchmark", "mode")}
+        by_start = nested.setdefault(row["student"], {}).setdefault(row["start"], {})
+        by_start.setdefault(row["benchmark"], {})[row["mode"]] = figures
+    for by_start in nested.values():
+        by_start["gain_points"] = {
+            benchmark: {
+                mode: round(100 * (figure["accuracy"] - by_start["base"][benchmark][mode]["accuracy"]), 2)
+                for mode, figure in modes.items()
+            }
+            for benchmark, modes in by_start["pretrained"].items()
+        }
+    return nested
+
+
+def lineages(data: Path, count: int) -> list[Row]:
+    """Problems of the final corpus, spread evenly, each with the text, source, license and prompt it came from."""
+    problems = read_table("problems", data / "synthetic" / "problems.parquet")
+    text_of = {row["text_id"]: row for row in read_table("texts", data / "texts" / "synthesis.parquet")}
+    chosen = problems[:: max(1, len(problems) // count)][:count]
+    return [{**row, "text": text_of[row["text_id"]]} for row in chosen]
+
+
+def valued_problems(data: Path, count: int) -> tuple[list[Row], list[Row]]:
+    """The candidates of highest and of lowest value, with their problems."""
+    values = sorted(read_table("values", data / "value" / "values.parquet"), key=lambda row: -row["value"])
+    problem_of = {r["problem_id"]: r for r in read_table("problems", data / "synthesis" / "candidates" / "problems.parquet")}
+    text_of = {row["text_id"]: row for row in read_table("texts", data / "texts" / "candidate.parquet")}
+    rows = [{**row, "problem": problem_of[row["problem_id"]], "text": text_of[row["text_id"]]} for row in values]
+    return rows[:count], rows[-count:][::-1]
+
+
+def rejected_samples(data: Path, count: int) -> list[Row]:
+    """A few rejected problems for each reason of the filter."""
+    seen: Counter[str] = Counter()
+    samples = []
+    for row in read_table("rejected", data / "synthetic" / "rejected.parquet"):
+        seen[row["reason"]] += 1
+        if seen[row["reason"]] <= count:
+            samples.append(row)
+    return sorted(samples, key=lambda row: row["reason"])
+
+
+def wrong_predictions(data: Path, student: str, count: int) -> list[Row]:
+    """The first wrong predictions of the final student for each benchmark and mode."""
+    seen: Counter[tuple[str, str]] = Counter()
+    samples = []
+    for row in read_table("predictions", data / "predictions" / "pretrained" / student / "predictions.parquet"):
+        key = (row["benchmark"], row["mode"])
+        if not row["correct"] and seen[key] < count:
+            seen[key] += 1
+            samples.append(row)
+    return samples
+
+
+def _counts(rejected: list[Row]) -> dict[str, int]:
+    return dict(sorted(Counter(row["reason"] for row in rejected).items()))

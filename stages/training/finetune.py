@@ -1,0 +1,52 @@
+"""Fine-tune a student on the teacher's problems and the training sets of the targets.
+
+    python -m stages.training.finetune models/pretrained/llama data/distillation data/targets models/finetuned/llama CURVE --target grade ...
+
+Run from `models/base/<student>` it makes the control: the same student without the synthetic pre-training.
+"""
+
+from pathlib import Path
+
+import click
+
+from stages.core.command import say, stage_command
+from stages.core.tables import Row, read_table
+from stages.core.work import work_folder
+from stages.training.formats import COT, Example, student_example
+from stages.training.options import training_options
+from stages.training.plan import TrainingPlan
+from stages.training.run import train_and_save
+
+
+@stage_command("finetune")
+@click.argument("base", type=click.Path(path_type=Path))
+@click.argument("distillation", type=click.Path(path_type=Path))
+@click.argument("targets", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("curve", type=click.Path(path_type=Path))
+@click.option("--target", "target_names", multiple=True, required=True, help="A target whose problems are learnt too.")
+@training_options
+def main(
+    base: Path, distillation: Path, targets: Path, out: Path, curve: Path, target_names: tuple[str, ...], plan: TrainingPlan
+) -> None:
+    """Train BASE on the problems under DISTILLATION and the named TARGETS; save it to OUT, its loss curve to CURVE."""
+    taught = [row for path in sorted(distillation.rglob("problems.parquet")) for row in read_table("problems", path)]
+    solved = [row for name in target_names for row in read_table("benchmarks", targets / f"{name}.parquet")]
+    say(f"finetune: {len(taught):,} problems of the teacher, {len(solved):,} of {len(target_names)} targets, from {base}")
+    examples = [student_example(row["problem"], row["solution"], row["mode"]) for row in taught]
+    examples += [target_example(row) for row in solved]
+    name = f"{base.parent.name}-{out.name}"
+    work = work_folder(f"finetune-{name}", [base, distillation, targets], vars(plan), [Path(__file__).parent])
+    train_and_save(base, examples, plan, out, curve, f"finetune {name}", work)
+
+
+def target_example(row: Row) -> Example:
+    """A target problem with its own solution, closed by the boxed answer where the solution has none."""
+    solution = row["solution"]
+    if "\\boxed" not in solution:
+        solution = f"{solution}\nThe answer is \\boxed{{{row['answer']}}}."
+    return student_example(row["problem"], solution, COT)
+
+
+if __name__ == "__main__":
+    main()

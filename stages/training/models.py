@@ -1,0 +1,78 @@
+"""Model folders: loading and saving weights (safetensors only), tokenizer and `provenance.json`.
+
+Every stage after `prepare_models` takes a folder and does not know whether it came from a config, a hub or a disk.
+Whatever runs here runs on the CPU or on the GPU that is there; nothing in params.yaml says which.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from stages.core.command import StageError
+from stages.core.tables import write_json
+
+PROVENANCE = "provenance.json"
+# Two threads whatever the machine: a sum's order, and so its last bits, depend on the number of threads, and more
+# than two only fight over models of a few million parameters.
+CPU_THREADS = 2
+
+
+def use_device(threads: int = CPU_THREADS) -> torch.device:
+    """The device that this process computes on; on a CPU, with a fixed number of threads."""
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    torch.set_num_threads(threads)
+    return torch.device("cpu")
+
+
+def compute_dtype(device: torch.device) -> torch.dtype:
+    return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    _check_folder(folder)
+    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+
+
+def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+    _check_folder(folder)
+    return AutoModelForCausalLM.from_pretrained(
+        folder, dtype=dtype, trust_remote_code=False, use_safetensors=True, local_files_only=True
+    )
+
+
+def save_model(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path, provenance: dict[str, Any]
+) -> None:
+    """Write a whole model folder under a temporary name, then rename it."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        model.save_pretrained(temporary, safe_serialization=True)
+        tokenizer.save_pretrained(temporary)
+        write_json({**provenance, "versions": library_versions()}, temporary / PROVENANCE)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def library_versions() -> dict[str, str]:
+    return {"torch": torch.__version__, "transformers": transformers.__version__}
+
+
+def parameter_count(model: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _check_folder(folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        raise StageError(f"{folder} is not a model folder: it has no config.json. Run `dvc repro` to make it.")

@@ -1,0 +1,114 @@
+"""Make a base model's folder: from a config (a small model with random weights), from a hub, or from a local folder.
+
+    python -m stages.training.prepare_models models/base/llama data/texts data/distillation/initial --kind config ...
+
+A config's tokenizer is trained on the initial texts and the teacher's first problems. Everything after this stage
+takes the folder and does not know where it came from.
+"""
+
+from pathlib import Path
+
+import click
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    MixtralConfig,
+    MixtralForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from stages.core.command import StageError, say, stage_command
+from stages.core.tables import read_table
+from stages.training.formats import student_prompt
+from stages.training.models import parameter_count, save_model, use_device
+from stages.training.tokenizer import train_tokenizer
+
+ARCHITECTURES = {
+    "llama": (LlamaConfig, LlamaForCausalLM),
+    "mistral": (MistralConfig, MistralForCausalLM),
+    "mixtral": (MixtralConfig, MixtralForCausalLM),
+}
+
+
+@stage_command("prepare_models")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("texts", type=click.Path(path_type=Path))
+@click.argument("distillation", type=click.Path(path_type=Path))
+@click.option("--kind", type=click.Choice(["config", "hub", "local"]), required=True, help="Where the model comes from.")
+@click.option("--name", default="", help="hub: its id; local: its folder.")
+@click.option("--revision", default="", help="hub: the commit (40 hex digits), so that the same name means the same bytes.")
+@click.option("--architecture", type=click.Choice(sorted(ARCHITECTURES)), default="llama", help="config: the model class.")
+@click.option("--hidden-size", type=click.IntRange(min=8), default=128, help="config: width.")
+@click.option("--intermediate-size", type=click.IntRange(min=8), default=384, help="config: width of the MLP.")
+@click.option("--num-layers", type=click.IntRange(min=1), default=4, help="config: layers.")
+@click.option("--num-heads", type=click.IntRange(min=1), default=4, help="config: attention heads.")
+@click.option("--num-key-value-heads", type=click.IntRange(min=1), default=4, help="config: key and value heads.")
+@click.option("--vocab-size", type=click.IntRange(min=300), default=1024, help="config: tokens of the tokenizer.")
+@click.option("--max-length", type=click.IntRange(min=64), default=1024, help="config: positions.")
+@click.option("--seed", type=int, default=0, help="config: of the random weights.")
+def main(out: Path, texts: Path, distillation: Path, **options: object) -> None:
+    """Write the model folder OUT; TEXTS and DISTILLATION train a config's tokenizer."""
+    use_device()
+    kind = options["kind"]
+    if kind == "config":
+        model, tokenizer = model_from_config(texts, distillation, options)
+    else:
+        model, tokenizer = model_from_folder(str(options["name"]), str(options["revision"]), is_hub=kind == "hub")
+    save_model(model, tokenizer, out, {key: value for key, value in options.items() if value != ""})
+    say(f"prepare_models: {out}: {parameter_count(model):,} parameters, vocabulary {len(tokenizer)}")
+
+
+def model_from_config(
+    texts: Path, distillation: Path, options: dict[str, object]
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    corpus = [row["text"] for row in read_table("texts", texts)]
+    for row in read_table("problems", distillation / "problems.parquet"):
+        corpus.append(student_prompt(row["problem"], row["mode"]) + row["solution"])
+    max_length, vocab_size = int(str(options["max_length"])), int(str(options["vocab_size"]))
+    tokenizer = train_tokenizer(corpus, vocab_size, max_length)
+    config_class, model_class = ARCHITECTURES[str(options["architecture"])]
+    config = config_class(
+        vocab_size=vocab_size,
+        hidden_size=options["hidden_size"],
+        intermediate_size=options["intermediate_size"],
+        num_hidden_layers=options["num_layers"],
+        num_attention_heads=options["num_heads"],
+        num_key_value_heads=options["num_key_value_heads"],
+        max_position_embeddings=max_length,
+        tie_word_embeddings=True,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    torch.manual_seed(int(str(options["seed"])))
+    return model_class(config), tokenizer
+
+
+def model_from_folder(name: str, revision: str, is_hub: bool) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A pretrained model; weights from safetensors only, no code of the model's own.
+
+    Raises:
+        StageError: a hub model without a pinned revision, or a local folder that is not there.
+    """
+    if is_hub and len(revision) != 40:
+        raise StageError(f"model {name}: revision {revision!r} is not a commit of 40 hex digits. Pin it in params.yaml.")
+    if not is_hub and not (Path(name) / "config.json").is_file():
+        raise StageError(f"model folder {name!r} has no config.json. Correct `name` of the model in params.yaml.")
+    pinned = {"revision": revision} if is_hub else {"local_files_only": True}
+    tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **pinned)
+    model = AutoModelForCausalLM.from_pretrained(
+        name, dtype="auto", trust_remote_code=False, use_safetensors=True, **pinned
+    )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return model, tokenizer
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Train the reference model: LoRA on a base, on the problems that the initial synthesizer made of the candidates.
+
+    python -m stages.training.train_reference models/synthesizer/initial data/synthesis/candidates models/reference CURVE ...
+
+OUT holds the adapter (PEFT's format) and AdamW's moments of each LoRA parameter, which value estimation reads. Rank,
+base and data of the paper's reference model are UNKNOWN; LESS (arXiv 2402.04333) trains LoRA r=128, alpha=512 on
+q, k, v, o for 4 epochs, and that is the stand-in here, at the size of the model.
+"""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import torch
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import save_file
+
+from stages.core.command import StageError, say, stage_command
+from stages.core.tables import read_table, write_json
+from stages.core.work import finish_work, work_folder
+from stages.training.formats import student_example
+from stages.training.models import PROVENANCE, library_versions, load_model, load_tokenizer, use_device
+from stages.training.options import training_options
+from stages.training.plan import TrainingPlan
+from stages.training.trainer import ADAM_BETAS, train, write_curve
+
+TARGET_MODULES = ["q_proj", "k_proj", "v_proj", "o_proj"]
+
+
+@stage_command("train_reference")
+@click.argument("base", type=click.Path(path_type=Path))
+@click.argument("problems", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("curve", type=click.Path(path_type=Path))
+@click.option("--lora-rank", type=click.IntRange(min=1), required=True, help="Rank of the update (LESS: 128).")
+@click.option("--lora-alpha", type=click.IntRange(min=1), required=True, help="Its scale is alpha / rank (LESS: 512).")
+@training_options
+def main(
+    base: Path, problems: Path, out: Path, curve: Path, lora_rank: int, lora_alpha: int, plan: TrainingPlan
+) -> None:
+    """Train LoRA weights on BASE with PROBLEMS and save them and AdamW's moments to OUT."""
+    if plan.optimizer != "adamw":
+        raise StageError(f"train_reference.optimizer is {plan.optimizer!r}; value estimation needs AdamW's moments: set adamw.")
+    rows = read_table("problems", problems / "problems.parquet")
+    say(f"train_reference: {len(rows):,} candidate problems, LoRA rank {lora_rank}, from {base}")
+    use_device()
+    torch.manual_seed(plan.seed)
+    tokenizer = load_tokenizer(base)
+    lora = LoraConfig(r=lora_rank, lora_alpha=lora_alpha, target_modules=TARGET_MODULES, lora_dropout=0.0)
+    model = get_peft_model(load_model(base), lora)
+    options = {**vars(plan), "lora_rank": lora_rank, "lora_alpha": lora_alpha}
+    work = work_folder("train_reference", [base, problems], options, [Path(__file__).parent])
+    examples = [student_example(row["problem"], row["solution"], row["mode"]) for row in rows]
+    record, trainer = train(model, tokenizer, examples, plan, "train_reference", work)
+    write_curve(record, curve)
+    shutil.rmtree(out, ignore_errors=True)
+    model.save_pretrained(out, safe_serialization=True)
+    save_file(adam_moments(model, trainer.optimizer), out / "adam_moments.safetensors")
+    write_json(
+        {"base": base.as_posix(), "plan": asdict(plan), "lora_rank": lora_rank, "lora_alpha": lora_alpha,
+         "num_steps": record["num_steps"], "adam_betas": ADAM_BETAS, "versions": library_versions()},
+        out / PROVENANCE,
+    )  # fmt: skip
+    finish_work(work)
+
+
+def adam_moments(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """AdamW's first and second moment of each LoRA parameter: `<parameter>.exp_avg` and `.exp_avg_sq`."""
+    state = getattr(optimizer, "optimizer", optimizer).state
+    return {
+        f"{name}.{moment}": state[parameter][moment].detach().contiguous().cpu()
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+        for moment in ("exp_avg", "exp_avg_sq")
+    }
+
+
+if __name__ == "__main__":
+    main()
