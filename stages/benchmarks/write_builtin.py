@@ -20,8 +20,8 @@ from stages.distillation.families.words import words_in
 
 # name: (families, number of problems, format)
 FILES = {
-    "grade": (GRADE_BENCHMARK, 400, "gsm8k"),
-    "secondary": (SECONDARY_BENCHMARK, 300, "math"),
+    "grade": (GRADE_BENCHMARK, 300, "gsm8k"),
+    "secondary": (SECONDARY_BENCHMARK, 240, "math"),
     "grade_target": (GRADE_BENCHMARK, 240, "gsm8k"),
     "secondary_target": (SECONDARY_BENCHMARK, 240, "math"),
 }

@@ -34,6 +34,8 @@ def file_hash(path: Path) -> str:
 def work_folder(stage: str, inputs: Iterable[Path], options: dict[str, object], code: Iterable[str | Path]) -> Path:
     """The work folder of this stage with these inputs and options, made if it is not there.
 
+    `code` are files or folders whose change may change the work.
+
     Raises:
         StageError: the folder was made by other code, and `RESUME=1` is not set.
     """
@@ -41,7 +43,8 @@ def work_folder(stage: str, inputs: Iterable[Path], options: dict[str, object], 
     folder = WORK / f"{stage}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
     code_hash = hashlib.sha256("".join(file_hash(Path(path)) for path in code).encode()).hexdigest()
     run_file = folder / "run.json"
-    if run_file.exists():
+    has_work = folder.is_dir() and any(path != run_file for path in folder.iterdir())
+    if has_work and run_file.exists():
         made_by = json.loads(run_file.read_text())["code"]
         if made_by != code_hash and os.environ.get("RESUME") != "1":
             raise StageError(

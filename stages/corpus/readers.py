@@ -19,7 +19,7 @@ from stages.core.command import StageError
 
 Document = dict[str, str]
 MIN_DOCUMENTATION_CHARS = 200
-SKIPPED_MODULES = ("test", "conftest", "benchmark", "_", "setup", "f2py", "distutils", "parser", "plotting", "galgebra")
+SKIPPED_MODULES = ("test", "conftest", "benchmark", "_", "setup", "this", "f2py", "distutils", "parser", "plotting", "galgebra")
 
 
 class BadRecord(Exception):

@@ -10,7 +10,7 @@ import click
 
 from stages.core.command import say, stage_command
 from stages.core.tables import Row, read_table, write_json, write_table
-from stages.evaluation.answers import extract_answer, is_equal
+from stages.evaluation.answers import is_equal
 from stages.evaluation.intervals import accuracy_record
 from stages.evaluation.solving import Response, solve
 from stages.training.formats import MODES
@@ -46,7 +46,7 @@ def main(
 
 def grade(row: Row, mode: str, response: Response) -> Row:
     """The prediction of one response, with the rule that decided."""
-    extraction = extract_answer(response.written)
+    extraction = response.extraction
     correct, rule = is_equal(extraction.answer, row["answer"])
     return {
         "benchmark": row["benchmark"], "index": row["index"], "mode": mode, "response": response.text,

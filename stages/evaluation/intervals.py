@@ -16,7 +16,8 @@ def wilson(num_correct: int, num_problems: int) -> tuple[float, float]:
     center = rate + square / (2 * num_problems)
     half = Z_95 * math.sqrt(rate * (1 - rate) / num_problems + square / (4 * num_problems**2))
     scale = 1 + square / num_problems
-    return max(0.0, (center - half) / scale), min(1.0, (center + half) / scale)
+    low = 0.0 if num_correct == 0 else (center - half) / scale
+    return low, 1.0 if num_correct == num_problems else (center + half) / scale
 
 
 def accuracy_record(num_correct: int, num_problems: int) -> dict[str, float | int]:

@@ -5,19 +5,16 @@ block is written by us: backquotes and boxes in a program's output are taken out
 transcript, and the answer is looked for only in what the student wrote.
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.evaluation.answers import extract_answer
+from stages.evaluation.answers import Extraction, extract_answer
 from stages.execution.sandbox import Execution, run_programs
+from stages.execution.transcript import OUTPUT_FENCE, last_program, output_block, prose
 from stages.synthesis.engine import Prompt, Sampling, generate
 from stages.training.formats import COT, student_prompt
 
-OUTPUT_FENCE = "```output"
 MAX_TURNS = 4
-MAX_OUTPUT_CHARS = 400
-LAST_PROGRAM = re.compile(r"```python\n(.*?)\n```\s*$", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -29,8 +26,9 @@ class Response:
     tokens: int
 
     @property
-    def answer(self) -> str:
-        return extract_answer(self.written).answer
+    def extraction(self) -> Extraction:
+        """The final answer, from what the student wrote outside its programs."""
+        return extract_answer(prose(self.written))
 
 
 def solve(model: Path, problems: list[str], mode: str, max_tokens: int) -> list[Response]:
@@ -57,9 +55,9 @@ def _solve_with_tool(model: Path, prompts: list[str], max_tokens: int) -> list[R
                 before.text + output.text, before.written + output.text, output.finish_reason,
                 before.turns, before.tokens + output.num_tokens,
             )  # fmt: skip
-            program = LAST_PROGRAM.search(output.text)
-            if program and "\\boxed" not in output.text:
-                asked[i] = program.group(1)
+            program = last_program(output.text)
+            if program is not None and "\\boxed" not in prose(output.text):
+                asked[i] = program
         executions = run_programs(asked.values(), f"run programs {turn}") if turn < MAX_TURNS else {}
         for i, program_text in asked.items():
             responses[i] = _continued(responses[i], executions.get(program_text))
@@ -71,14 +69,6 @@ def _continued(response: Response, execution: Execution | None) -> Response:
     """The response with a program's output after it, or ended because it ran too many programs."""
     if execution is None:
         return Response(response.text, response.written, "turns", response.turns, response.tokens)
-    shown = execution.stdout if execution.status == "ok" else f"{execution.status}: {execution.stderr}"
-    block = f"{OUTPUT_FENCE}\n{tame_output(shown)}\n```\n"
     text = response.text if response.text.endswith("\n") else f"{response.text}\n"
-    return Response(text + block, response.written, response.finish_reason, response.turns + 1, response.tokens)
+    return Response(text + output_block(execution), response.written, response.finish_reason, response.turns + 1, response.tokens)
 
-
-def tame_output(output: str) -> str:
-    """A program's output as text that can neither close its block nor pass for an answer; at most 400 characters."""
-    output = output.strip().replace("`", "'").replace("\\boxed", "boxed")
-    half = MAX_OUTPUT_CHARS // 2
-    return output if len(output) <= MAX_OUTPUT_CHARS else f"{output[:half]}...{output[-half:]}"

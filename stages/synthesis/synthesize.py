@@ -13,7 +13,8 @@ from stages.core.tables import Row, content_id, read_table, seed_of, write_table
 from stages.core.usage import write_usage
 from stages.distillation.parsing import Rejection, parse_completion
 from stages.distillation.requests import level_and_mode
-from stages.synthesis.engine import Generated, Prompt, Sampling, generate
+from stages.synthesis.engine import Generated, Prompt, Sampling
+from stages.synthesis.writing import write_with_programs
 from stages.training.formats import synthesizer_prompt
 
 
@@ -44,11 +45,13 @@ def main(
         Prompt(synthesizer_prompt(level, mode, row["text"]), seed_of("synthesize", row["text_id"], str(sample)))
         for (row, sample), (level, mode) in zip(asked, plans, strict=True)
     ]
-    outputs = generate(synthesizer, prompts, Sampling(max_tokens, temperature, top_p), f"synthesize {out.name}")
+    outputs = write_with_programs(synthesizer, prompts, Sampling(max_tokens, temperature, top_p), f"synthesize {out.name}")
     problems: list[Row] = []
     rejected: list[Row] = []
-    for (text, sample), plan, output in zip(asked, plans, outputs, strict=True):
+    for (text, sample), plan, (output, execution) in zip(asked, plans, outputs, strict=True):
         row, rejection = read_output(text["text_id"], sample, plan, output, synthesizer.name)
+        if execution and execution.status != "ok":
+            rejection = Rejection(f"program_{execution.status}", execution.stderr[:200])
         if rejection:
             rejected.append({**row, "reason": rejection.reason, "detail": rejection.detail})
         else:
@@ -58,7 +61,7 @@ def main(
         raise StageError(f"none of {len(outputs)} outputs of {synthesizer} is a problem: {dict(reasons)}. Train it longer.")
     write_table("rejected", rejected, out / "rejected.parquet")
     write_table("problems", problems, out / "problems.parquet")
-    num_tokens = sum(output.num_tokens for output in outputs)
+    num_tokens = sum(output.num_tokens for output, _ in outputs)
     write_usage("synthesize", out, {"prompts": len(prompts), "tokens": num_tokens})
     reasons = dict(Counter(row["reason"] for row in rejected).most_common())
     say(f"synthesize: kept {len(problems):,}, rejected {reasons}, {num_tokens:,} tokens")

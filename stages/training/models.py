@@ -22,13 +22,13 @@ PROVENANCE = "provenance.json"
 CPU_THREADS = 2
 
 
-def use_device(threads: int = CPU_THREADS) -> torch.device:
+def use_device(threads: int | None = None) -> torch.device:
     """The device that this process computes on; on a CPU, with a fixed number of threads."""
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     if torch.cuda.is_available():
         return torch.device("cuda")
-    torch.set_num_threads(threads)
+    torch.set_num_threads(threads or CPU_THREADS)
     return torch.device("cpu")
 
 

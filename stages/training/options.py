@@ -16,7 +16,7 @@ _OPTIONS = (
     click.option("--num-epochs", type=click.IntRange(min=1), required=True,
                  help="Passes over the examples (release: synthesizer 5, student 1)."),
     click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), required=True,
-                 help="AdamW's peak rate; Muon's is five times as high (release: 1e-5)."),
+                 help="AdamW's peak rate; Muon's is twice as high (release: 1e-5)."),
     click.option("--optimizer", type=click.Choice(["adamw", "muon"]), required=True,
                  help="muon: Muon for hidden matrices, AdamW for the rest."),
     click.option("--warmup-ratio", type=click.FloatRange(0, 1), required=True, help="Share of steps (release: 0.03)."),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
+from stages.distillation.parsing import OUTPUT
 from stages.training.formats import Example
 
 IGNORED = -100
@@ -39,10 +40,23 @@ def tokenize(
     kept = []
     for example in examples:
         prompt = encode_prompt(example.prompt, tokenizer)
-        output = [*tokenizer(example.output, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+        output, labels = encode_output(example.output, tokenizer)
         if len(prompt) + len(output) <= max_length:
-            kept.append(TokenizedExample(prompt + output, [IGNORED] * len(prompt) + output))
+            kept.append(TokenizedExample(prompt + output, [IGNORED] * len(prompt) + labels))
     return kept, len(examples) - len(kept)
+
+
+def encode_output(output: str, tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
+    """The ids of an output with an end-of-text token, and its labels: what a program printed is not learnt.
+
+    As in ToRA (arXiv 2309.17452, equation 2); the release learns it, and its models make up what programs print.
+    """
+    printed = [match.span(1) for match in OUTPUT.finditer(output)]
+    encoding = tokenizer(output, add_special_tokens=False, return_offsets_mapping=True)
+    ids = [*encoding["input_ids"], tokenizer.eos_token_id]
+    starts = [start for start, _ in encoding["offset_mapping"]]
+    labels = [IGNORED if any(a <= at < b for a, b in printed) else i for i, at in zip(ids, starts, strict=False)]
+    return ids, [*labels, tokenizer.eos_token_id]
 
 
 def pack(examples: list[TokenizedExample], max_length: int, pad_id: int, seed: int) -> list[dict[str, list[int]]]:

@@ -25,7 +25,7 @@ from transformers import (
 
 from stages.core.command import StageError, say, stage_command
 from stages.core.tables import read_table
-from stages.training.formats import student_prompt
+from stages.training.formats import student_prompt, synthesizer_output, synthesizer_prompt
 from stages.training.models import parameter_count, save_model, use_device
 from stages.training.tokenizer import train_tokenizer
 
@@ -51,6 +51,8 @@ ARCHITECTURES = {
 @click.option("--num-key-value-heads", type=click.IntRange(min=1), default=4, help="config: key and value heads.")
 @click.option("--vocab-size", type=click.IntRange(min=300), default=1024, help="config: tokens of the tokenizer.")
 @click.option("--max-length", type=click.IntRange(min=64), default=1024, help="config: positions.")
+@click.option("--initializer-range", type=click.FloatRange(min=0, min_open=True), default=0.02,
+              help="config: standard deviation of the random weights (about 1/sqrt(width) suits small models).")  # fmt: skip
 @click.option("--seed", type=int, default=0, help="config: of the random weights.")
 def main(out: Path, texts: Path, distillation: Path, **options: object) -> None:
     """Write the model folder OUT; TEXTS and DISTILLATION train a config's tokenizer."""
@@ -67,9 +69,12 @@ def main(out: Path, texts: Path, distillation: Path, **options: object) -> None:
 def model_from_config(
     texts: Path, distillation: Path, options: dict[str, object]
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    corpus = [row["text"] for row in read_table("texts", texts)]
+    text_of = {row["text_id"]: row["text"] for row in read_table("texts", texts)}
+    corpus = []
     for row in read_table("problems", distillation / "problems.parquet"):
         corpus.append(student_prompt(row["problem"], row["mode"]) + row["solution"])
+        corpus.append(synthesizer_prompt(row["prompt"], row["mode"], text_of[row["text_id"]]))
+        corpus.append(synthesizer_output(row["problem"], row["solution"]))
     max_length, vocab_size = int(str(options["max_length"])), int(str(options["vocab_size"]))
     tokenizer = train_tokenizer(corpus, vocab_size, max_length)
     config_class, model_class = ARCHITECTURES[str(options["architecture"])]
@@ -81,6 +86,7 @@ def model_from_config(
         num_attention_heads=options["num_heads"],
         num_key_value_heads=options["num_key_value_heads"],
         max_position_embeddings=max_length,
+        initializer_range=options["initializer_range"],
         tie_word_embeddings=True,
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.bos_token_id,

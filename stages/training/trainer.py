@@ -21,6 +21,7 @@ from torch.utils.data import Dataset
 from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    PrinterCallback,
     Trainer,
     TrainerCallback,
     TrainerControl,
@@ -155,6 +156,7 @@ def _trainer(
         save_strategy="no",
         save_total_limit=1,
         logging_steps=max(1, num_steps // CURVE_POINTS),
+        logging_nan_inf_filter=False,
         report_to=[],
         disable_tqdm=True,
         seed=plan.seed,
@@ -171,7 +173,7 @@ def _trainer(
         optimizers=(optimizer, schedule),
         callbacks=[curve],
     )
-    trainer.remove_callback("PrinterCallback")
+    trainer.remove_callback(PrinterCallback)
     return trainer
 
 

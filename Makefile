@@ -1,0 +1,49 @@
+# make repro: set up and run the whole pipeline.   make test: set up and run every test.
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+# A stage's command is `python -m stages...`: let it find this environment's Python.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# uv does not read pip's settings; wheels that pip would find, it should find too.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+
+.PHONY: repro test check setup use clean
+
+repro: setup
+	dvc repro
+
+test: setup
+	python -m pytest
+
+check: setup
+	ruff check .
+	ruff format --check .
+	mypy
+
+setup: $(READY)
+	@command -v bwrap > /dev/null || $(MAKE) --no-print-directory bubblewrap
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --constraint constraints.txt --requirement pyproject.toml --extra dev
+	touch $(READY)
+
+# The sandbox that runs model-written programs.
+.PHONY: bubblewrap
+bubblewrap:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		apt-get install -qq -y bubblewrap > /dev/null 2>&1 || { apt-get update -qq && apt-get install -qq -y bubblewrap > /dev/null; }; \
+	else \
+		echo "bubblewrap is missing: it isolates the programs that models write. Install it, then run make again:"; \
+		echo "    sudo apt-get install bubblewrap      (or: sudo dnf install bubblewrap)"; exit 1; \
+	fi
+
+# make use PROFILE=smoke copies a profile over params.yaml.
+use:
+	@test -f profiles/$(PROFILE).yaml || { echo "no profile '$(PROFILE)'; there are: $(basename $(notdir $(wildcard profiles/*.yaml)))"; exit 1; }
+	cp profiles/$(PROFILE).yaml params.yaml
+
+clean:
+	rm -rf $(VENV) .work

@@ -1,0 +1,38 @@
+"""What several tests share: the project's root as working folder, a tiny model, and the sandbox where there is one."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope="session")
+def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Llama-architecture model of random weights with a tokenizer, as `prepare_models` saves it."""
+    from stages.training.models import save_model
+    from tests.tiny import tiny_model, tiny_tokenizer
+
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    save_model(tiny_model("llama"), tiny_tokenizer(), folder, {"kind": "test"})
+    return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not shutil.which("bwrap"):
+        skip = pytest.mark.skip(reason="bubblewrap (bwrap) is not installed")
+        for item in items:
+            if "sandbox" in item.keywords:
+                item.add_marker(skip)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "sandbox: runs programs in bubblewrap")

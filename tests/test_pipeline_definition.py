@@ -1,0 +1,125 @@
+"""dvc.yaml, params.yaml, the profiles and the code say the same things."""
+
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from tests.import_closure import ROOT, closure, code_deps, module_path, script_of, stage_bodies
+
+STAGES = stage_bodies()
+PROFILES = sorted((ROOT / "profiles").glob("*.yaml"))
+# What a stage's command unpacks, where it is not the section named like the stage.
+SECTIONS = {"ingest_corpus": "sources", "prepare_benchmarks": "benchmarks", "prepare_targets": "targets", "prepare_models": "models"}
+NESTED = {"sources", "benchmarks", "targets", "models", "synthesize"}
+
+
+def command_of(name: str) -> click.Command:
+    path = script_of(STAGES[name])
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    return __import__(module, fromlist=["main"]).main
+
+
+def param_sections(name: str) -> list[str]:
+    return [param.split(".")[0] for param in STAGES[name].get("params", [])]
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_deps_are_the_import_closure(name: str) -> None:
+    wanted, written = closure(script_of(STAGES[name])), code_deps(STAGES[name])
+    missing = "\n".join(f"        - {dep}" for dep in sorted(wanted - written))
+    assert wanted == written, f"stage {name}: add\n{missing}\nremove {sorted(written - wanted)}"
+
+
+@pytest.mark.parametrize("profile", ["params.yaml", *(path.relative_to(ROOT).as_posix() for path in PROFILES)])
+@pytest.mark.parametrize("name", [name for name in STAGES if param_sections(name)])
+def test_params_are_the_click_options(name: str, profile: str) -> None:
+    params = yaml.safe_load((ROOT / profile).read_text())
+    command = command_of(name)
+    options = {param.name_of_yaml: param for param in map(Option, command.params) if param.is_option}
+    for section in param_sections(name):
+        values = params[section]
+        for item in values.values() if section in NESTED else [values]:
+            unknown = item.keys() - options.keys()
+            required = {key for key, option in options.items() if option.param.required}
+            assert not unknown, f"{profile}: {section} has {sorted(unknown)}, which {name} does not know"
+            assert required <= item.keys(), f"{profile}: {section} lacks {sorted(required - item.keys())} for {name}"
+            for key, value in item.items():
+                options[key].check(value)
+
+
+class Option:
+    """A Click parameter seen from params.yaml."""
+
+    def __init__(self, param: click.Parameter) -> None:
+        self.param = param
+        self.is_option = isinstance(param, click.Option)
+        self.name_of_yaml = param.opts[0].removeprefix("--").replace("-", "_")
+
+    def check(self, value: object) -> None:
+        for one in value if isinstance(value, list) else [value]:
+            self.param.type.convert(one, self.param, None)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_command_unpacks_what_params_list(name: str) -> None:
+    listed = {section.split(".")[0] for section in STAGES[name].get("params", [])}
+    cmd = STAGES[name]["cmd"]
+    unpacked = {section for section in listed if f"${{{section}}}" in cmd}
+    assert unpacked == listed or "${item}" in cmd or "${item.options}" in cmd
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_stages_are_described(name: str) -> None:
+    assert STAGES[name]["desc"]
+
+
+def test_no_trap_of_dvc_is_used() -> None:
+    text = (ROOT / "dvc.yaml").read_text()
+    for trap in ("persist:", "always_changed:", "frozen:", "checkpoint:"):
+        assert trap not in text
+
+
+def test_profiles_have_the_keys_of_params() -> None:
+    def keys(section: object) -> object:
+        return {key: keys(value) for key, value in section.items()} if isinstance(section, dict) else None
+
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    assert PROFILES
+    for path in PROFILES:
+        profile = yaml.safe_load(path.read_text())
+        assert profile.keys() == params.keys(), path
+        for section in params.keys() - NESTED:
+            assert keys(profile[section]) == keys(params[section]), f"{path}: {section}"
+
+
+def test_params_are_the_laptop_profile() -> None:
+    assert (ROOT / "params.yaml").read_text() == (ROOT / "profiles/laptop.yaml").read_text()
+
+
+@pytest.mark.parametrize("profile", [ROOT / "params.yaml", *PROFILES])
+def test_lists_of_names_agree(profile: Path) -> None:
+    params = yaml.safe_load(profile.read_text())
+    assert params["sample_texts"]["source"] == params["report"]["source"] == list(params["sources"])
+    for section in ("decontaminate", "evaluate", "report"):
+        assert params[section]["benchmark"] == list(params["benchmarks"]), section
+    for section in ("estimate_value", "finetune"):
+        assert params[section]["target"] == list(params["targets"]), section
+    assert params["report"]["student"] == params["students"]
+    assert set(params["students"]) < set(params["models"])
+
+
+def test_package_files_are_empty() -> None:
+    for path in (ROOT / "stages").rglob("__init__.py"):
+        assert path.read_text() == "", f"{path} joins the import closures of all its modules; keep it empty"
+
+
+def test_the_lock_has_no_orphans() -> None:
+    locked = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"] if (ROOT / "dvc.lock").exists() else {}
+    assert {name.split("@")[0] for name in locked} <= STAGES.keys()
+
+
+def test_closure_finds_lazy_imports(tmp_path: Path) -> None:
+    assert module_path("stages.core.tables") == ROOT / "stages/core/tables.py"
+    assert "stages/execution/zygote.py" in closure(ROOT / "stages/evaluation/evaluate.py")

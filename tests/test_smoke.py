@@ -1,0 +1,88 @@
+"""The whole pipeline, as a user runs it: `dvc repro` of the smoke profile in a clone, again, and with one change."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.sandbox
+RAN = re.compile(r"^Running stage '([^']+)'", re.MULTILINE)
+
+
+def run(*command: str, folder: Path, check: bool = True) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t",
+                   "GIT_COMMITTER_EMAIL": "t@t"}  # fmt: skip
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 or not check, done.stdout[-3000:] + done.stderr[-6000:]
+    return done.stdout + done.stderr
+
+
+def ran_stages(output: str) -> set[str]:
+    return set(RAN.findall(output))
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone of the working tree as it is, with the smoke profile, after its first `dvc repro`."""
+    folder = tmp_path_factory.mktemp("clone") / "ninechapters"
+    run("git", "clone", "--quiet", str(ROOT), str(folder), folder=ROOT)
+    changed = run("git", "ls-files", "--modified", "--others", "--exclude-standard", folder=ROOT).split()
+    for name in changed:
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    shutil.copy(ROOT / "profiles/smoke.yaml", folder / "params.yaml")
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    run("dvc", "repro", folder=folder)
+    return folder
+
+
+def test_everything_is_made(clone: Path) -> None:
+    for name in ("reports/html/index.html", "reports/metrics.json", "data/exported/problems.jsonl", "data/exported/README.md"):
+        assert (clone / name).stat().st_size > 100, name
+    assert "gain_points" in run("dvc", "metrics", "show", "--md", folder=clone)
+    page = (clone / "reports/html/index.html").read_text()
+    assert "no language model" in page
+    run("dvc", "plots", "show", folder=clone)
+
+
+def test_a_second_run_does_nothing(clone: Path) -> None:
+    output = run("dvc", "repro", folder=clone)
+    assert ran_stages(output) == set()
+    assert "up to date" in output
+    assert run("dvc", "status", folder=clone).strip().endswith("up to date.")
+
+
+def test_one_parameter_reruns_only_what_depends_on_it(clone: Path) -> None:
+    params = clone / "params.yaml"
+    text = params.read_text()
+    params.write_text(re.sub(r"(evaluate:\n(?:  .*\n)*?  max_tokens: )\d+", r"\g<1>31", text))
+    assert params.read_text() != text
+    assert ran_stages(run("dvc", "repro", folder=clone)) == {"evaluate@pretrained-llama", "evaluate@base-llama", "report"}
+    params.write_text(text)
+    assert ran_stages(run("dvc", "repro", folder=clone)) == set(), "the run-cache gives the earlier outputs back"
+
+
+def test_a_misspelt_parameter_stops_with_its_name(clone: Path) -> None:
+    params = clone / "params.yaml"
+    text = params.read_text()
+    params.write_text(text.replace("  num_texts:", "  num_textz:"))
+    output = run("dvc", "repro", "select_texts", folder=clone, check=False)
+    params.write_text(text)
+    assert "No such option" in output
+    assert "num-textz" in output
+
+
+def test_the_same_bytes_come_again(clone: Path) -> None:
+    lock = (clone / "dvc.lock").read_text()
+    run("dvc", "repro", "--force", "--single-item", "synthesize@candidates", folder=clone)
+    run("dvc", "repro", "--force", "--single-item", "finetune@base-llama", folder=clone)
+    run("dvc", "repro", "--force", "--single-item", "estimate_value", folder=clone)
+    assert (clone / "dvc.lock").read_text() == lock

@@ -1,0 +1,85 @@
+"""Tables: schemas, atomic writes, clear errors."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from stages.core.command import StageError, os_error_text
+from stages.core.tables import content_id, read_table, seed_of, write_table
+from stages.core.work import work_folder
+from tests.tiny import problem_row
+
+
+def test_a_table_reads_as_it_was_written(tmp_path: Path) -> None:
+    rows = [problem_row(problem_id=str(i)) for i in range(5)]
+    assert write_table("problems", rows, tmp_path / "a/problems.parquet") == 5
+    assert read_table("problems", tmp_path / "a/problems.parquet") == rows
+
+
+def test_the_same_rows_are_the_same_bytes(tmp_path: Path) -> None:
+    rows = [problem_row(problem_id=str(i)) for i in range(100)]
+    for name in ("a", "b"):
+        write_table("problems", rows, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_wrong_row_writes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(StageError, match=r"row 1 .*'extra'"):
+        write_table("problems", [problem_row(), problem_row(extra="x")], tmp_path / "problems.parquet")
+    with pytest.raises(StageError, match="does not fit"):
+        write_table("problems", [problem_row(problem=3)], tmp_path / "problems.parquet")  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_truncated_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "problems.parquet"
+    write_table("problems", [problem_row()], path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(StageError, match=r"problems\.parquet is not a whole Parquet file"):
+        read_table("problems", path)
+
+
+def test_a_missing_column_and_a_wrong_type_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "texts.parquet"
+    pq.write_table(pa.table({"text_id": ["1"]}), path)
+    with pytest.raises(StageError, match="column 'source' is missing"):
+        read_table("texts", path)
+    row = {"text_id": [1], "source": ["a"], "title": ["a"], "url": ["a"], "license": ["a"], "text": ["a"]}
+    pq.write_table(pa.table(row), path)
+    with pytest.raises(StageError, match="column 'text_id' has type int64, not string"):
+        read_table("texts", path)
+
+
+def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(StageError, match=r"is missing\. Run `dvc repro`"):
+        read_table("texts", tmp_path / "none.parquet")
+
+
+def test_a_full_disk_is_explained() -> None:
+    assert "disk is full" in os_error_text(OSError(28, "No space left on device", "x"))
+
+
+def test_ids_and_seeds_are_of_the_content() -> None:
+    assert content_id("a", "b") == content_id("a", "b") != content_id("ab", "")
+    assert seed_of("a", "b") != seed_of("b", "a")
+    assert 0 <= seed_of("x") < 2**63
+
+
+def test_work_of_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    data, code = tmp_path / "data", tmp_path / "code.py"
+    data.write_text("1")
+    code.write_text("a = 1")
+    folder = work_folder("train", [data], {"seed": 1}, [code])
+    assert folder == work_folder("train", [data], {"seed": 1}, [code])
+    assert folder != work_folder("train", [data], {"seed": 2}, [code])
+    code.write_text("a = 2")
+    assert work_folder("train", [data], {"seed": 1}, [code]) == folder, "an empty folder holds nothing to lose"
+    (folder / "checkpoint").write_text("x")
+    code.write_text("a = 3")
+    with pytest.raises(StageError, match="RESUME=1"):
+        work_folder("train", [data], {"seed": 1}, [code])
+    monkeypatch.setenv("RESUME", "1")
+    assert work_folder("train", [data], {"seed": 1}, [code]) == folder

@@ -1,0 +1,32 @@
+"""Tiny models and rows for tests."""
+
+import torch
+
+from stages.training.prepare_models import ARCHITECTURES
+from stages.training.tokenizer import train_tokenizer
+
+TEXTS = ["Tom has 12 apples and buys 7 more.", "## Question\nWhat is 3+4?\n\n## Solution\n3+4=7\nThe answer is \\boxed{7}."] * 3
+
+
+def tiny_tokenizer():
+    return train_tokenizer(TEXTS, 300, 256)
+
+
+def tiny_model(architecture: str, seed: int = 0):
+    config_class, model_class = ARCHITECTURES[architecture]
+    torch.manual_seed(seed)
+    config = config_class(
+        vocab_size=300, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=256, tie_word_embeddings=True,
+        pad_token_id=0, bos_token_id=1, eos_token_id=2,
+    )  # fmt: skip
+    return model_class(config)
+
+
+def problem_row(**changes: str) -> dict[str, str]:
+    row = {
+        "problem_id": "p", "text_id": "t", "request_id": "", "prompt": "grade", "mode": "cot",
+        "problem": "Tom has 3 apples and buys 4 more. How many apples has Tom now?",
+        "solution": "3+4=7\nThe answer is \\boxed{7}.", "answer": "7", "synthesizer": "test",
+    }  # fmt: skip
+    return row | changes
