@@ -12,7 +12,7 @@ STAGES = stage_bodies()
 PROFILES = sorted((ROOT / "profiles").glob("*.yaml"))
 # What a stage's command unpacks, where it is not the section named like the stage.
 SECTIONS = {"ingest_corpus": "sources", "prepare_benchmarks": "benchmarks", "prepare_targets": "targets", "prepare_models": "models"}
-NESTED = {"sources", "benchmarks", "targets", "models", "synthesize"}
+NESTED = {"sources", "benchmarks", "targets", "models", "synthesize", "build_requests", "train_synthesizer"}
 
 
 def command_of(name: str) -> click.Command:

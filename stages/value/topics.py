@@ -1,7 +1,8 @@
 """Are the selected texts richer in the targets' topics? Counted with words, not with gradients.
 
-A text is on topic when a word of it is a topic word of one of the built-in target families. Topic words are those of
-the built-in teacher, so for other targets the share says only how much everyday and secondary mathematics there is.
+The topic of a text is the built-in family, or families, with the most topic words in it; the text is on topic when
+one of these is a family that the built-in targets ask. For other targets the share says only how much everyday and
+secondary mathematics there is.
 """
 
 from stages.core.tables import Row
@@ -9,13 +10,19 @@ from stages.distillation.families.registry import FAMILIES, GRADE_BENCHMARK, SEC
 from stages.distillation.prompts import words_of
 from stages.evaluation.intervals import wilson
 
-TARGET_WORDS = frozenset(
-    word for name in (*GRADE_BENCHMARK, *SECONDARY_BENCHMARK) for word in FAMILIES[name].topics.split()
-)
+TARGET_FAMILIES = frozenset(GRADE_BENCHMARK + SECONDARY_BENCHMARK)
+
+
+def topics_of(text: str) -> frozenset[str]:
+    """The families with the most topic words in the text; none when no family has any."""
+    words = words_of(text)
+    counts = {name: sum(word in family.topics.split() for word in words) for name, family in FAMILIES.items()}
+    best = max(counts.values())
+    return frozenset(name for name, count in counts.items() if best and count == best)
 
 
 def is_on_topic(text: str) -> bool:
-    return not TARGET_WORDS.isdisjoint(words_of(text))
+    return not TARGET_FAMILIES.isdisjoint(topics_of(text))
 
 
 def on_topic_record(texts: list[Row]) -> dict[str, float | int]:
