@@ -24,7 +24,9 @@ def test_clean_takes_out_markup_and_keeps_paragraphs() -> None:
 
 
 def test_cut_never_breaks_a_sentence() -> None:
-    text = "Tom has 3 apples. He buys 4 more. " + "Now a sentence that is far too long to fit " * 5 + ". The end is here."
+    text = (
+        "Tom has 3 apples. He buys 4 more. " + "Now a sentence that is far too long to fit " * 5 + ". The end is here."
+    )
     snippets = cut(text, 5, 40, 10)
     assert snippets == ["Tom has 3 apples. He buys 4 more.", "The end is here."]
     assert all(snippet in text for snippet in snippets)
@@ -66,7 +68,9 @@ def test_a_bad_line_is_rejected_and_the_rest_kept(tmp_path: Path) -> None:
     path.write_text(f'{good}\n{{"text": \n{{"title": "no text"}}\n')
     documents = list(read_jsonl(path))
     assert [isinstance(document, BadRecord) for document in documents] == [False, True, True]
-    result = CliRunner().invoke(ingest, ["mine", str(tmp_path / "out"), "--kind", "jsonl", "--path", str(path), *OPTIONS])
+    result = CliRunner().invoke(
+        ingest, ["mine", str(tmp_path / "out"), "--kind", "jsonl", "--path", str(path), *OPTIONS]
+    )
     assert result.exit_code == 0, result.output
     rejected = read_table("rejected_texts", tmp_path / "out/rejected.parquet")
     assert [row["reason"] for row in rejected] == ["unreadable", "unreadable"]
@@ -76,7 +80,9 @@ def test_a_bad_line_is_rejected_and_the_rest_kept(tmp_path: Path) -> None:
 
 def test_an_empty_source_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_text("")
-    result = CliRunner().invoke(ingest, ["mine", str(tmp_path / "out"), "--kind", "jsonl", "--path", str(tmp_path / "empty.jsonl"), *OPTIONS])
+    result = CliRunner().invoke(
+        ingest, ["mine", str(tmp_path / "out"), "--kind", "jsonl", "--path", str(tmp_path / "empty.jsonl"), *OPTIONS]
+    )
     assert result.exit_code == 1
     assert "is empty" in result.output
     assert not (tmp_path / "out").exists()

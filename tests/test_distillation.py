@@ -69,7 +69,9 @@ def test_the_builtin_benchmarks_are_as_committed() -> None:
     from pathlib import Path
 
     for name, text in builtin_files().items():
-        assert Path(f"stages/benchmarks/builtin/{name}.jsonl").read_text() == text, "run stages.benchmarks.write_builtin"
+        assert Path(f"stages/benchmarks/builtin/{name}.jsonl").read_text() == text, (
+            "run stages.benchmarks.write_builtin"
+        )
 
 
 def test_benchmarks_targets_and_what_is_taught_are_disjoint() -> None:
@@ -93,7 +95,9 @@ def test_the_same_request_gets_the_same_completion() -> None:
 
 
 def test_the_teacher_reads_the_text() -> None:
-    assert {family.name for family in fitting_families("the determinant of a matrix".split(), "college")} == {"determinant"}
+    assert {family.name for family in fitting_families(["the", "determinant", "of", "a", "matrix"], "college")} == {
+        "determinant"
+    }
     completions = [write_completion(f"r{i}", fill_prompt("grade", "cot", TEXT)) for i in range(30)]
     assert all("Maria" in c or "muffins" in c or "shop" in c.lower() for c in completions)
     assert words_in(TEXT, random.Random(0))["noun"] == "muffins"
@@ -190,3 +194,5 @@ def test_decontamination_finds_what_it_should() -> None:
     assert index.find("Tom: what is the sum of it all").benchmark == "short"  # type: ignore[union-attr]
     assert index.find("Natalia sold clips to 52 of her friends in June, then a third as many in July.") is None
     assert index.find("") is None
+    boilerplate = Index([("b", 0, "Mia has 4 hats. Leo has 3 times as many. How many do they have together?")])
+    assert boilerplate.find("Tom has 7 cups. Ana has 5 times as many. How many do they have together?") is None

@@ -80,7 +80,9 @@ def test_a_wrong_benchmark_file_names_line_and_column(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real benchmarks are not beside the project")
-@pytest.mark.parametrize(("name", "kind", "count"), [("gsm8k", "gsm8k", 1319), ("math-oai", "math", 500), ("svamp", "svamp", 1000)])
+@pytest.mark.parametrize(
+    ("name", "kind", "count"), [("gsm8k", "gsm8k", 1319), ("math-oai", "math", 500), ("svamp", "svamp", 1000)]
+)
 def test_real_benchmarks_load_whole_and_equal_themselves(name: str, kind: str, count: int) -> None:
     rows = list(load_benchmark(name, kind, REAL / f"{name}.jsonl"))
     assert len(rows) == count

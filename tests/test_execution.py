@@ -34,7 +34,9 @@ def sandbox():
         ("import os; print(os.environ.get('SECRET'), os.path.exists('/work'), os.path.exists('/home'))", "ok", None),
     ],
 )
-def test_statuses(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, program: str, status: str, stdout: str | None) -> None:
+def test_statuses(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, program: str, status: str, stdout: str | None
+) -> None:
     execution = sandbox.run(program)
     assert execution.status == status, execution
     if stdout is not None:
@@ -85,8 +87,19 @@ def test_without_bubblewrap_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.skipif(not HOSTILE.is_dir(), reason="the folder of hostile programs is not beside the project")
 def test_a_sample_of_hostile_programs_leaves_nothing_behind() -> None:
-    names = ("02_memory_bomb", "03_infinite_loop", "09_huge_stdout", "12_sys_exit", "14_segfault", "22_deep_recursion", "50_good_program")
-    index = {entry["file"] if isinstance(entry, dict) else entry for entry in json.loads((HOSTILE / "index.json").read_text())}
+    names = (
+        "02_memory_bomb",
+        "03_infinite_loop",
+        "09_huge_stdout",
+        "12_sys_exit",
+        "14_segfault",
+        "22_deep_recursion",
+        "50_good_program",
+    )
+    index = {
+        entry["file"] if isinstance(entry, dict) else entry
+        for entry in json.loads((HOSTILE / "index.json").read_text())
+    }
     assert index
     before = set(os.listdir("/proc"))
     with Sandbox() as running:

@@ -27,7 +27,15 @@ TOOL = "```python\nprint(6 * 7)\n```\n```output\n41\n```\nThe answer is \\boxed{
 
 @pytest.mark.parametrize(
     ("expression", "value"),
-    [("3 + 4", 7), ("3+4*5", 23), ("10/4", Fraction(5, 2)), ("2-5", -3), ("8 \\times 9", 72), ("7 ÷ 2", Fraction(7, 2)), ("1/0", None)],
+    [
+        ("3 + 4", 7),
+        ("3+4*5", 23),
+        ("10/4", Fraction(5, 2)),
+        ("2-5", -3),
+        ("8 \\times 9", 72),
+        ("7 ÷ 2", Fraction(7, 2)),
+        ("1/0", None),
+    ],
 )
 def test_calculate(expression: str, value: object) -> None:
     assert calculate(expression) == value
@@ -88,8 +96,12 @@ def test_the_stage_keeps_good_problems_and_counts_the_others(tmp_path: Path) -> 
     rows = [
         problem_row(problem_id="good"),
         problem_row(problem_id="twin"),
-        problem_row(problem_id="wrong", problem="Other words. How many apples are there?", solution="3+4=8\n\\boxed{8}"),
-        problem_row(problem_id="tool", problem="What is six times seven, please?", mode="tool", solution=TOOL, answer="42"),
+        problem_row(
+            problem_id="wrong", problem="Other words. How many apples are there?", solution="3+4=8\n\\boxed{8}"
+        ),
+        problem_row(
+            problem_id="tool", problem="What is six times seven, please?", mode="tool", solution=TOOL, answer="42"
+        ),
         problem_row(problem_id="leak", problem=benchmark["problem"], solution="9-2=7\n\\boxed{7}"),
     ]
     write_table("problems", rows, tmp_path / "s/problems.parquet")

@@ -11,7 +11,12 @@ from tests.import_closure import ROOT, closure, code_deps, module_path, script_o
 STAGES = stage_bodies()
 PROFILES = sorted((ROOT / "profiles").glob("*.yaml"))
 # What a stage's command unpacks, where it is not the section named like the stage.
-SECTIONS = {"ingest_corpus": "sources", "prepare_benchmarks": "benchmarks", "prepare_targets": "targets", "prepare_models": "models"}
+SECTIONS = {
+    "ingest_corpus": "sources",
+    "prepare_benchmarks": "benchmarks",
+    "prepare_targets": "targets",
+    "prepare_models": "models",
+}
 NESTED = {"sources", "benchmarks", "targets", "models", "synthesize", "build_requests", "train_synthesizer"}
 
 

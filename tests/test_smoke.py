@@ -45,7 +45,12 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_everything_is_made(clone: Path) -> None:
-    for name in ("reports/html/index.html", "reports/metrics.json", "data/exported/problems.jsonl", "data/exported/README.md"):
+    for name in (
+        "reports/html/index.html",
+        "reports/metrics.json",
+        "data/exported/problems.jsonl",
+        "data/exported/README.md",
+    ):
         assert (clone / name).stat().st_size > 100, name
     assert "gain_points" in run("dvc", "metrics", "show", "--md", folder=clone)
     page = (clone / "reports/html/index.html").read_text()
@@ -65,7 +70,11 @@ def test_one_parameter_reruns_only_what_depends_on_it(clone: Path) -> None:
     text = params.read_text()
     params.write_text(re.sub(r"(evaluate:\n(?:  .*\n)*?  max_tokens: )\d+", r"\g<1>31", text))
     assert params.read_text() != text
-    assert ran_stages(run("dvc", "repro", folder=clone)) == {"evaluate@pretrained-llama", "evaluate@base-llama", "report"}
+    assert ran_stages(run("dvc", "repro", folder=clone)) == {
+        "evaluate@pretrained-llama",
+        "evaluate@base-llama",
+        "report",
+    }
     params.write_text(text)
     assert ran_stages(run("dvc", "repro", folder=clone)) == set(), "the run-cache gives the earlier outputs back"
 

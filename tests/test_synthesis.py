@@ -78,8 +78,23 @@ def test_a_synthesizer_that_writes_nothing_whole_is_an_error(tiny_model_folder: 
 
     text = {"text_id": "t", "source": "web", "title": "", "url": "", "license": "", "text": "Tom has apples."}
     write_table("texts", [text], tmp_path / "texts.parquet")
-    options = "--num-samples 2 --tool-frac 0 --level-choice fit --temperature 1 --top-p 1 --max-tokens 8".split()
-    result = CliRunner().invoke(synthesize, [str(tiny_model_folder), str(tmp_path / "texts.parquet"), str(tmp_path / "out"), *options])
+    options = [
+        "--num-samples",
+        "2",
+        "--tool-frac",
+        "0",
+        "--level-choice",
+        "fit",
+        "--temperature",
+        "1",
+        "--top-p",
+        "1",
+        "--max-tokens",
+        "8",
+    ]
+    result = CliRunner().invoke(
+        synthesize, [str(tiny_model_folder), str(tmp_path / "texts.parquet"), str(tmp_path / "out"), *options]
+    )
     assert result.exit_code == 1
     assert "none of 2 outputs" in result.output
     assert not (tmp_path / "out").exists()

@@ -1,5 +1,6 @@
 """Packing, schedule, optimizer, tokenizer, and training that resumes."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def test_a_packed_row_has_the_logits_of_its_examples_alone(architecture: str) ->
     assert len(starts) > 3
     with torch.inference_mode():
         together = model(input_ids=ids, position_ids=positions, use_cache=False).logits
-        for start, end in zip(starts, starts[1:], strict=False):
+        for start, end in itertools.pairwise(starts):
             alone = model(input_ids=ids[:, start:end], use_cache=False).logits
             torch.testing.assert_close(together[:, start:end], alone, atol=1e-5, rtol=1e-4)
 
@@ -109,7 +110,9 @@ def run(base: Path, tmp_path: Path, name: str) -> Path:
     return tmp_path / name
 
 
-def test_training_lowers_the_loss_and_repeats_bit_for_bit(tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_lowers_the_loss_and_repeats_bit_for_bit(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     first, second = run(tiny_model_folder, tmp_path, "a"), run(tiny_model_folder, tmp_path, "b")
     assert weights(first) == weights(second) != weights(tiny_model_folder)
@@ -117,11 +120,13 @@ def test_training_lowers_the_loss_and_repeats_bit_for_bit(tiny_model_folder: Pat
     assert float(curve[-1].split(",")[1]) < float(curve[1].split(",")[1])
     provenance = json.loads((first / "provenance.json").read_text())
     assert provenance["num_examples"] == 40
-    assert set(path.suffix for path in first.iterdir()) <= {".json", ".safetensors", ".jinja"}
+    assert {path.suffix for path in first.iterdir()} <= {".json", ".safetensors", ".jinja"}
     assert not (tmp_path / "work-a").exists()
 
 
-def test_a_killed_run_goes_on_and_ends_the_same(tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_run_goes_on_and_ends_the_same(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     whole = run(tiny_model_folder, tmp_path, "whole")
     from stages.training import trainer as trainer_module

@@ -18,7 +18,9 @@ from stages.value.strategies import by_chance, by_value
 from stages.value.topics import on_topic_record
 from tests.tiny import tiny_tokenizer
 
-EXAMPLES = [Example(f"Question {i}: " + "what is it? " * (i % 5 + 1), f"{i}+{i}={2 * i}. " * (i % 3 + 1)) for i in range(24)]
+EXAMPLES = [
+    Example(f"Question {i}: " + "what is it? " * (i % 5 + 1), f"{i}+{i}={2 * i}. " * (i % 3 + 1)) for i in range(24)
+]
 STEPS, BETAS = 10, (0.9, 0.98)
 
 
@@ -27,7 +29,9 @@ def reference_folder(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathF
     """An adapter of random A and B with random moments, as train_reference writes it."""
     folder = tmp_path_factory.mktemp("reference") / "reference"
     torch.manual_seed(1)
-    lora = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "k_proj", "v_proj", "o_proj"], init_lora_weights=False)
+    lora = LoraConfig(
+        r=4, lora_alpha=8, target_modules=["q_proj", "k_proj", "v_proj", "o_proj"], init_lora_weights=False
+    )
     model = get_peft_model(load_model(tiny_model_folder), lora)
     model.save_pretrained(folder)
     moments = {}
@@ -78,7 +82,9 @@ def test_gradients_equal_brute_force(compared) -> None:
 def test_values_equal_brute_force(compared, reference_folder: Path) -> None:
     tokenized, names, brute, reference = compared
     moments = load_file(reference_folder / "adam_moments.safetensors")
-    first, second = (torch.cat([moments[f"{n}.{m}"].flatten() for n in names]).double() for m in ("exp_avg", "exp_avg_sq"))
+    first, second = (
+        torch.cat([moments[f"{n}.{m}"].flatten() for n in names]).double() for m in ("exp_avg", "exp_avg_sq")
+    )
     targets, candidates = range(8), range(8, 24)
     direction = torch.stack([brute[i] / brute[i].norm() for i in targets]).mean(dim=0)
     expected = []

@@ -5,7 +5,10 @@ import torch
 from stages.training.prepare_models import ARCHITECTURES
 from stages.training.tokenizer import train_tokenizer
 
-TEXTS = ["Tom has 12 apples and buys 7 more.", "## Question\nWhat is 3+4?\n\n## Solution\n3+4=7\nThe answer is \\boxed{7}."] * 3
+TEXTS = [
+    "Tom has 12 apples and buys 7 more.",
+    "## Question\nWhat is 3+4?\n\n## Solution\n3+4=7\nThe answer is \\boxed{7}.",
+] * 3
 
 
 def tiny_tokenizer():

@@ -3,8 +3,10 @@
     index = load_index(Path("data/benchmarks"), ["grade"])
     index.find("Natalia sold clips to 48 of her friends ...") -> Hit("grade", 17, "13-gram", "natalia sold clips ...")
 
-A problem is hit by a shared 13-gram, by shared 8-grams that cover at least half of the benchmark problem, or, when
-the benchmark problem is shorter than 8 words, by containing it whole. (13: Brown et al. 2020, arXiv 2005.14165, app. C.)
+A problem is hit by a shared 13-gram (Brown et al. 2020, arXiv 2005.14165, app. C), by shared 8-grams that cover at
+least half of the benchmark problem and at least 10 words of it, or, when the benchmark problem is shorter than that, by
+containing it whole. Ten words, because one 8-gram alone is often the boilerplate of a question: "times as many, how
+many do they have together" is more than half of a short benchmark problem, and no leak.
 """
 
 import re
@@ -17,6 +19,7 @@ from stages.core.tables import read_table
 
 LONG, SHORT = 13, 8
 MIN_COVERAGE = 0.5
+MIN_COVERED_WORDS = 10
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,18 @@ class Index:
             for gram in ngrams(tokens, size):
                 for number, position in self.short.get(gram, ()):
                     covered[number].update(range(position, position + size))
-                    if len(covered[number]) >= MIN_COVERAGE * self.sources[number][2]:
+                    if len(covered[number]) >= needed_words(self.sources[number][2]):
                         return self._hit(number, f"{size}-gram coverage", gram)
         return None
 
     def _hit(self, number: int, rule: str, gram: tuple[str, ...]) -> Hit:
         benchmark, index, _ = self.sources[number]
         return Hit(benchmark, index, rule, " ".join(gram))
+
+
+def needed_words(num_words: int) -> float:
+    """How many words of a benchmark problem of so many words must be covered for a hit."""
+    return max(MIN_COVERAGE * num_words, min(MIN_COVERED_WORDS, num_words))
 
 
 def load_index(folder: Path, names: Iterable[str]) -> Index:

@@ -72,7 +72,9 @@ def load_benchmark(name: str, kind: str, path: Path) -> Iterator[Row]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError as error:
-        raise StageError(f"{path} is missing. Correct `path` of the benchmark or target {name} in params.yaml.") from error
+        raise StageError(
+            f"{path} is missing. Correct `path` of the benchmark or target {name} in params.yaml."
+        ) from error
     for index, line in enumerate(line for line in lines if line.strip()):
         try:
             yield {"benchmark": name, "index": index, **LOADERS[kind](json.loads(line))}

@@ -1,6 +1,6 @@
 """Read one benchmark, or one target of value estimation, into a table.
 
-    python -m stages.benchmarks.prepare_benchmarks grade data/benchmarks/grade.parquet --kind gsm8k --path grade.jsonl ...
+python -m stages.benchmarks.prepare_benchmarks grade data/benchmarks/grade.parquet --kind gsm8k --path grade.jsonl ...
 """
 
 from pathlib import Path

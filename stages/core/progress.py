@@ -1,6 +1,6 @@
 """A progress bar with rate and time left: rich on a terminal, a plain line every few seconds elsewhere.
 
-    for request in track(requests, "distill", unit="requests"): ...
+for request in track(requests, "distill", unit="requests"): ...
 """
 
 import sys

@@ -100,7 +100,9 @@ def read_table(schema_name: str, path: Path) -> list[Row]:
     except FileNotFoundError as error:
         raise StageError(f"{path} is missing. Run `dvc repro` to make it, or `dvc pull` to fetch it.") from error
     except (pa.ArrowInvalid, OSError) as error:
-        raise StageError(f"{path} is not a whole Parquet file ({error}). Delete it and run `dvc repro` again.") from error
+        raise StageError(
+            f"{path} is not a whole Parquet file ({error}). Delete it and run `dvc repro` again."
+        ) from error
     for field in schema:
         if field.name not in table.column_names:
             raise StageError(

@@ -1,6 +1,6 @@
 """Usage records: times, tokens, money and the machine; kept in `.work/usage/`, outside every data output.
 
-    write_usage("distill", Path("data/distillation/initial/requests.parquet"), {"requests": 2400, "usd": 0.0})
+write_usage("distill", Path("data/distillation/initial/requests.parquet"), {"requests": 2400, "usd": 0.0})
 """
 
 import json

@@ -1,7 +1,7 @@
 """Cleaning a document and cutting it into snippets at sentence borders.
 
-    clean("<p>Add  3 and 4.</p>") -> "Add 3 and 4."
-    cut(text, max_chars=160) -> ["Add 3 and 4.", ...]   # never inside a word or a sentence
+clean("<p>Add  3 and 4.</p>") -> "Add 3 and 4."
+cut(text, max_chars=160) -> ["Add 3 and 4.", ...]   # never inside a word or a sentence
 """
 
 import re

@@ -1,6 +1,6 @@
 """Read one source, clean its documents, cut them into snippets: `texts.parquet`, and what was rejected and why.
 
-    python -m stages.corpus.ingest_corpus web data/corpus/web --kind jsonl --path stages/corpus/builtin/web.jsonl ...
+python -m stages.corpus.ingest_corpus web data/corpus/web --kind jsonl --path stages/corpus/builtin/web.jsonl ...
 """
 
 from collections import Counter
@@ -45,10 +45,14 @@ def main(
     kept = sorted(texts.values(), key=lambda row: seed_of(row["text_id"]))
     kept = kept[:max_texts] if max_texts else kept
     if not kept:
-        raise StageError(f"source {source}: none of {len(documents)} documents of {path} gave a text: {_counts(rejected)}.")
+        raise StageError(
+            f"source {source}: none of {len(documents)} documents of {path} gave a text: {_counts(rejected)}."
+        )
     write_table("texts", kept, out / "texts.parquet")
     write_table("rejected_texts", rejected, out / "rejected.parquet")
-    say(f"ingest_corpus: kept {len(kept):,} texts of {len(documents):,} documents, rejected {_counts(rejected)}; next: sample_texts")
+    say(
+        f"ingest_corpus: kept {len(kept):,} texts of {len(documents):,} documents, rejected {_counts(rejected)}; next: sample_texts"
+    )
 
 
 def snippets_of(
@@ -60,7 +64,9 @@ def snippets_of(
     snippets = cut(clean(document["text"]), min_chars, max_chars, max_snippets)
     if not snippets:
         head = document["text"][:80]
-        return [(_row(source, document, head), "no_snippet", f"no whole sentences of {min_chars}-{max_chars} characters")]
+        return [
+            (_row(source, document, head), "no_snippet", f"no whole sentences of {min_chars}-{max_chars} characters")
+        ]
     return [(_row(source, document, snippet), text_fault(snippet) or "", "") for snippet in snippets]
 
 
@@ -70,7 +76,10 @@ def _row(source: str, document: Document, text: str) -> Row:
 
 
 def _counts(rejected: list[Row]) -> str:
-    return ", ".join(f"{reason} {count}" for reason, count in Counter(r["reason"] for r in rejected).most_common()) or "none"
+    return (
+        ", ".join(f"{reason} {count}" for reason, count in Counter(r["reason"] for r in rejected).most_common())
+        or "none"
+    )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,19 @@ from stages.core.command import StageError
 
 Document = dict[str, str]
 MIN_DOCUMENTATION_CHARS = 200
-SKIPPED_MODULES = ("test", "conftest", "benchmark", "_", "setup", "this", "f2py", "distutils", "parser", "plotting", "galgebra")
+SKIPPED_MODULES = (
+    "test",
+    "conftest",
+    "benchmark",
+    "_",
+    "setup",
+    "this",
+    "f2py",
+    "distutils",
+    "parser",
+    "plotting",
+    "galgebra",
+)
 
 
 class BadRecord(Exception):
@@ -52,19 +64,26 @@ def read_documentation(path: Path) -> Iterator[Document | BadRecord]:
         name, _, version = line.partition("==")
         found = importlib.metadata.version(name)
         if found != version:
-            raise StageError(f"{path} names {name} {version}, but {found} is installed. Run `make setup`, or edit the file.")
+            raise StageError(
+                f"{path} names {name} {version}, but {found} is installed. Run `make setup`, or edit the file."
+            )
         yield from _package_documents(name)
 
 
 def _package_documents(name: str) -> Iterator[Document]:
     package = importlib.import_module(name)
-    license_name = importlib.metadata.metadata(name).get("License-Expression") or "BSD-3-Clause"
+    license_name = str(importlib.metadata.metadata(name).json.get("license_expression") or "BSD-3-Clause")
     seen: set[str] = set()
     for module in _modules(package):
         for title, text in _docstrings(module, name):
             if len(text) >= MIN_DOCUMENTATION_CHARS and text not in seen:
                 seen.add(text)
-                yield {"title": title, "url": f"https://pypi.org/project/{name}/", "license": license_name, "text": text}
+                yield {
+                    "title": title,
+                    "url": f"https://pypi.org/project/{name}/",
+                    "license": license_name,
+                    "text": text,
+                }
 
 
 def _modules(package: ModuleType) -> Iterator[ModuleType]:

@@ -1,6 +1,6 @@
 """Draw the three disjoint sets of texts by content hash: initial (round 1), candidate (round 2), synthesis (scale).
 
-    python -m stages.corpus.sample_texts data/corpus data/texts --source web --source wiki --num-initial 300 ...
+python -m stages.corpus.sample_texts data/corpus data/texts --source web --source wiki --num-initial 300 ...
 """
 
 from pathlib import Path
@@ -23,7 +23,13 @@ from stages.core.tables import Row, read_table, seed_of, write_table
 @click.option("--num-synthesis", type=click.IntRange(min=1), required=True, help="Texts for synthesis at scale.")
 @click.option("--seed", type=int, required=True, help="Changes which texts fall into which set.")
 def main(
-    corpus: Path, out: Path, sources: tuple[str, ...], num_initial: int, num_candidate: int, num_synthesis: int, seed: int
+    corpus: Path,
+    out: Path,
+    sources: tuple[str, ...],
+    num_initial: int,
+    num_candidate: int,
+    num_synthesis: int,
+    seed: int,
 ) -> None:
     """Read CORPUS/<source>/texts.parquet and write initial, candidate and synthesis texts under OUT."""
     texts = unique_texts([read_table("texts", corpus / source / "texts.parquet") for source in sources])

@@ -1,6 +1,6 @@
 """Build the requests of one round from its texts; pure and free.
 
-    python -m stages.distillation.build_requests initial data/texts/initial.parquet data/distillation/initial/requests.parquet ...
+python -m stages.distillation.build_requests initial data/texts/initial.parquet data/distillation/initial/requests.parquet ...
 """
 
 from collections import Counter

@@ -1,6 +1,6 @@
 """Parse a round's completions into problems; whatever is not whole or touches a benchmark is rejected with a reason.
 
-    python -m stages.distillation.parse_completions .../requests.parquet .../completions.parquet data/benchmarks OUT ...
+python -m stages.distillation.parse_completions .../requests.parquet .../completions.parquet data/benchmarks OUT ...
 """
 
 from collections import Counter

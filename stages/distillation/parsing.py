@@ -1,7 +1,7 @@
 """The strict grammar of what a teacher or a synthesizer writes; a completion gives a whole problem or a reason.
 
-    [Problem]\\nTom has 3 apples and buys 4 more. ...\\n[Solution]\\n3 + 4 = 7\\nThe answer is \\boxed{7}.\\n[End]
-    -> Parsed(problem="Tom has ...", solution="3 + 4 = 7 ...", answer="7")
+[Problem]\\nTom has 3 apples and buys 4 more. ...\\n[Solution]\\n3 + 4 = 7\\nThe answer is \\boxed{7}.\\n[End]
+-> Parsed(problem="Tom has ...", solution="3 + 4 = 7 ...", answer="7")
 """
 
 import re

@@ -1,6 +1,6 @@
 """Evaluate a student on the benchmarks, in natural language and with the tool; every prediction is kept.
 
-    python -m stages.evaluation.evaluate models/finetuned/llama data/benchmarks data/predictions/pretrained/llama METRICS --benchmark grade ...
+python -m stages.evaluation.evaluate models/finetuned/llama data/benchmarks data/predictions/pretrained/llama METRICS --benchmark grade ...
 """
 
 from collections import Counter

@@ -1,6 +1,6 @@
 """Confidence intervals of an accuracy.
 
-    wilson(60, 100) -> (0.502, 0.691)    # 95%, Wilson 1927
+wilson(60, 100) -> (0.502, 0.691)    # 95%, Wilson 1927
 """
 
 import math

@@ -47,7 +47,9 @@ def _solve_with_tool(model: Path, prompts: list[str], max_tokens: int) -> list[R
         if not going:
             break
         sampling = Sampling(max_tokens, stop=(OUTPUT_FENCE,))
-        outputs = generate(model, [Prompt(prompts[i] + responses[i].text) for i in going], sampling, f"solve tool {turn}")
+        outputs = generate(
+            model, [Prompt(prompts[i] + responses[i].text) for i in going], sampling, f"solve tool {turn}"
+        )
         asked: dict[int, str] = {}
         for i, output in zip(going, outputs, strict=True):
             before = responses[i]
@@ -70,5 +72,6 @@ def _continued(response: Response, execution: Execution | None) -> Response:
     if execution is None:
         return Response(response.text, response.written, "turns", response.turns, response.tokens)
     text = response.text if response.text.endswith("\n") else f"{response.text}\n"
-    return Response(text + output_block(execution), response.written, response.finish_reason, response.turns + 1, response.tokens)
-
+    return Response(
+        text + output_block(execution), response.written, response.finish_reason, response.turns + 1, response.tokens
+    )

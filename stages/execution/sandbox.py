@@ -86,7 +86,8 @@ class Sandbox:
         """Run one program; what it does to its interpreter ends with it."""
         if self.process is None:
             self._start()
-        assert self.process is not None and self.process.stdin is not None
+        assert self.process is not None
+        assert self.process.stdin is not None
         try:
             self.process.stdin.write(json.dumps(program).encode() + b"\n")
             self.process.stdin.flush()
@@ -118,7 +119,8 @@ class Sandbox:
 
     def _read_line(self, seconds: float) -> bytes | None:
         """The next line of the sandbox, or None when it ends or stays silent."""
-        assert self.process is not None and self.process.stdout is not None
+        assert self.process is not None
+        assert self.process.stdout is not None
         descriptor = self.process.stdout.fileno()
         line = b""
         with DefaultSelector() as selector:

@@ -1,7 +1,7 @@
 """Programs in a transcript: the one that a text ends with, and the block that shows what it really printed.
 
-    last_program("```python\\nprint(6 * 7)\\n```\\n")  -> "print(6 * 7)"
-    output_block(execution)  -> "```output\\n42\\n```\\n"
+last_program("```python\\nprint(6 * 7)\\n```\\n")  -> "print(6 * 7)"
+output_block(execution)  -> "```output\\n42\\n```\\n"
 """
 
 import re

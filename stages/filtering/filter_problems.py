@@ -1,6 +1,6 @@
 """Verify the synthetic problems: keep what passes every rule, reject the rest with a counted reason.
 
-    python -m stages.filtering.filter_problems data/synthesis/corpus data/benchmarks data/synthetic METRICS FUNNEL --benchmark grade
+python -m stages.filtering.filter_problems data/synthesis/corpus data/benchmarks data/synthetic METRICS FUNNEL --benchmark grade
 """
 
 import csv
@@ -33,7 +33,9 @@ def main(
     unparsed = read_table("rejected", synthesis / "rejected.parquet")
     index = load_index(benchmarks, benchmark_names)
     say(f"filter_problems: {len(problems):,} problems, {len(unparsed):,} outputs that were none")
-    executions = run_programs([p for row in problems if (p := program_of(row)) is not None], "filter_problems: programs")
+    executions = run_programs(
+        [p for row in problems if (p := program_of(row)) is not None], "filter_problems: programs"
+    )
     kept: list[Row] = []
     rejected = list(unparsed)
     seen: set[str] = set()
@@ -46,8 +48,10 @@ def main(
             seen.add(row["problem"])
             kept.append(with_real_output(row, execution) if execution else row)
     if not kept:
-        reasons = Counter(row["reason"] for row in rejected)
-        raise StageError(f"no problem passed the filter: {dict(reasons)}. Train the synthesizer longer, or lower temperature.")
+        reasons = dict(Counter(row["reason"] for row in rejected))
+        raise StageError(
+            f"no problem passed the filter: {reasons}. Train the synthesizer longer, or lower temperature."
+        )
     reasons = dict(Counter(row["reason"] for row in rejected).most_common())
     write_table("rejected", rejected, out / "rejected.parquet")
     write_funnel(len(kept) + len(rejected), reasons, funnel)

@@ -20,7 +20,9 @@ MAX_REPEATED_FRAC = 0.5
 NUMBER = r"\d+(?:\.\d+)?"
 TERM = rf"{NUMBER}(?:\s*(?:[-+*/×÷]|\\times|\\cdot|\\div)\s*{NUMBER})+"
 EQUATION = re.compile(rf"(?<![\w.^)}}/*+-])(?<![-+*/^] )({TERM})\s*=\s*(-?{NUMBER}(?:/\d+)?)(?![\d.]*[\d^/*(])")
-NEEDS_MORE = re.compile(r"\b(?:figure|diagram|picture|graph) (?:above|below|shown)|\bthe (?:text|passage) above\b", re.IGNORECASE)
+NEEDS_MORE = re.compile(
+    r"\b(?:figure|diagram|picture|graph) (?:above|below|shown)|\bthe (?:text|passage) above\b", re.IGNORECASE
+)
 OPERATIONS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 SIGNS = {"×": "*", "÷": "/", "\\times": "*", "\\cdot": "*", "\\div": "/"}
 
@@ -63,7 +65,9 @@ def equals_as_written(value: Fraction, written: str) -> bool:
     top, _, bottom = written.partition("/")
     places = len(top.partition(".")[2])
     number = Fraction(top) / Fraction(bottom or 1) if not bottom or int(bottom) else None
-    return number is not None and (value == number or (places > 0 and abs(value - number) <= Fraction(1, 2 * 10**places)))
+    return number is not None and (
+        value == number or (places > 0 and abs(value - number) <= Fraction(1, 2 * 10**places))
+    )
 
 
 def calculate(expression: str) -> Fraction | None:

@@ -1,6 +1,6 @@
 """Write the final corpus as JSONL with full lineage, and its dataset card.
 
-    python -m stages.reporting.export_dataset data/synthetic data/texts data/exported
+python -m stages.reporting.export_dataset data/synthetic data/texts data/exported
 """
 
 import json
@@ -20,7 +20,9 @@ from stages.core.tables import Row, read_table, write_text
 def main(synthetic: Path, texts: Path, out: Path) -> None:
     """Write OUT/problems.jsonl and OUT/README.md from the problems of SYNTHETIC and their TEXTS."""
     text_of = {row["text_id"]: row for row in read_table("texts", texts / "synthesis.parquet")}
-    rows = [with_lineage(row, text_of[row["text_id"]]) for row in read_table("problems", synthetic / "problems.parquet")]
+    rows = [
+        with_lineage(row, text_of[row["text_id"]]) for row in read_table("problems", synthetic / "problems.parquet")
+    ]
     write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows), out / "problems.jsonl")
     write_text(dataset_card(rows), out / "README.md")
     say(f"export_dataset: {len(rows):,} problems in {out}")
@@ -40,7 +42,8 @@ def dataset_card(rows: list[Row]) -> str:
         "license of the text": Counter(row["text_license"] for row in rows),
     }
     sections = "\n".join(
-        f"| {title} | problems |\n|---|---|\n" + "".join(f"| {name} | {count} |\n" for name, count in counts.most_common())
+        f"| {title} | problems |\n|---|---|\n"
+        + "".join(f"| {name} | {count} |\n" for name, count in counts.most_common())
         for title, counts in tables.items()
     )
     return (

@@ -32,7 +32,8 @@ def gather_distillation(data: Path) -> dict[str, Any]:
         num_in = sum(row["prompt_tokens"] for row in completions)
         num_out = sum(row["completion_tokens"] for row in completions)
         usd = sum(
-            (row["prompt_tokens"] + row["completion_tokens"]) * USD_PER_TOKEN[row["served_model"]] for row in completions
+            (row["prompt_tokens"] + row["completion_tokens"]) * USD_PER_TOKEN[row["served_model"]]
+            for row in completions
         )
         figures[name] = {
             "model": completions[0]["served_model"], "num_requests": len(completions), "prompt_tokens": num_in,
@@ -91,7 +92,9 @@ def lineages(data: Path, count: int) -> list[Row]:
 def valued_problems(data: Path, count: int) -> tuple[list[Row], list[Row]]:
     """The candidates of highest and of lowest value, with their problems."""
     values = sorted(read_table("values", data / "value" / "values.parquet"), key=lambda row: -row["value"])
-    problem_of = {r["problem_id"]: r for r in read_table("problems", data / "synthesis" / "candidates" / "problems.parquet")}
+    problem_of = {
+        r["problem_id"]: r for r in read_table("problems", data / "synthesis" / "candidates" / "problems.parquet")
+    }
     text_of = {row["text_id"]: row for row in read_table("texts", data / "texts" / "candidate.parquet")}
     rows = [{**row, "problem": problem_of[row["problem_id"]], "text": text_of[row["text_id"]]} for row in values]
     return rows[:count], rows[-count:][::-1]

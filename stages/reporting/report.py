@@ -1,6 +1,6 @@
 """Gather all figures into one metrics file, draw the pictures, and write the page.
 
-    python -m stages.reporting.report reports data reports/metrics.json reports/html reports/accuracy.csv --source web ...
+python -m stages.reporting.report reports data reports/metrics.json reports/html reports/accuracy.csv --source web ...
 """
 
 import csv

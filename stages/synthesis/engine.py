@@ -17,9 +17,9 @@ from pathlib import Path
 import torch
 
 from stages.core.command import worker_count
-from stages.training.models import compute_dtype, load_model, load_tokenizer, use_device
 from stages.core.progress import Tracker
 from stages.synthesis.sampling import sample_tokens, uniform_numbers
+from stages.training.models import compute_dtype, load_model, load_tokenizer, to_device, use_device
 
 CPU_BATCH, GPU_BATCH = 128, 256
 
@@ -80,7 +80,7 @@ class Engine:
     def __init__(self, model_folder: Path) -> None:
         self.device = use_device(threads=1)
         self.tokenizer = load_tokenizer(model_folder)
-        self.model = load_model(model_folder, compute_dtype(self.device)).to(self.device).eval()
+        self.model = to_device(load_model(model_folder, compute_dtype(self.device)), self.device).eval()
         eos = self.model.generation_config.eos_token_id
         self.eos_ids = set(eos if isinstance(eos, list) else [eos]) | {self.tokenizer.eos_token_id}
 
@@ -133,7 +133,7 @@ class Engine:
         return any(s in tail for s in stop)
 
     def _finish(self, ids: list[int], reason: str, stop: tuple[str, ...]) -> Generated:
-        text = self.tokenizer.decode([i for i in ids if i not in self.eos_ids])
+        text = str(self.tokenizer.decode([i for i in ids if i not in self.eos_ids]))
         for s in stop:
             text = text.partition(s)[0]
         return Generated(text, reason, len(ids))

@@ -14,9 +14,7 @@ def uniform_numbers(seeds: list[int], count: int) -> torch.Tensor:
     return torch.from_numpy(np.stack([np.random.Generator(np.random.Philox(seed)).random(count) for seed in seeds]))
 
 
-def sample_tokens(
-    logits_BV: torch.Tensor, uniforms_B: torch.Tensor, temperature: float, top_p: float
-) -> torch.Tensor:
+def sample_tokens(logits_BV: torch.Tensor, uniforms_B: torch.Tensor, temperature: float, top_p: float) -> torch.Tensor:
     """Nucleus sampling by inverting the cumulative distribution; temperature 0 is greedy."""
     if temperature == 0:
         return logits_BV.argmax(dim=-1)

@@ -1,6 +1,6 @@
 """Let a synthesizer write problems from texts: `problems.parquet`, and what could not be parsed with its reason.
 
-    python -m stages.synthesis.synthesize models/synthesizer/boosted data/texts/synthesis.parquet data/synthesis/corpus ...
+python -m stages.synthesis.synthesize models/synthesizer/boosted data/texts/synthesis.parquet data/synthesis/corpus ...
 """
 
 from collections import Counter
@@ -45,7 +45,9 @@ def main(
         Prompt(synthesizer_prompt(level, mode, row["text"]), seed_of("synthesize", row["text_id"], str(sample)))
         for (row, sample), (level, mode) in zip(asked, plans, strict=True)
     ]
-    outputs = write_with_programs(synthesizer, prompts, Sampling(max_tokens, temperature, top_p), f"synthesize {out.name}")
+    outputs = write_with_programs(
+        synthesizer, prompts, Sampling(max_tokens, temperature, top_p), f"synthesize {out.name}"
+    )
     problems: list[Row] = []
     rejected: list[Row] = []
     for (text, sample), plan, (output, execution) in zip(asked, plans, outputs, strict=True):
@@ -57,8 +59,8 @@ def main(
         else:
             problems.append(row)
     if not problems:
-        reasons = Counter(row["reason"] for row in rejected)
-        raise StageError(f"none of {len(outputs)} outputs of {synthesizer} is a problem: {dict(reasons)}. Train it longer.")
+        reasons = dict(Counter(row["reason"] for row in rejected))
+        raise StageError(f"none of {len(outputs)} outputs of {synthesizer} is a problem: {reasons}. Train it longer.")
     write_table("rejected", rejected, out / "rejected.parquet")
     write_table("problems", problems, out / "problems.parquet")
     num_tokens = sum(output.num_tokens for output, _ in outputs)

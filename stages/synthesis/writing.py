@@ -31,4 +31,3 @@ def write_with_programs(
             output = Generated(text, rest[i].finish_reason, output.num_tokens + rest[i].num_tokens)
         results.append((output, execution))
     return results
-

@@ -36,11 +36,18 @@ def main(
     taught = [row for path in sorted(distillation.rglob("problems.parquet")) for row in read_table("problems", path)]
     taught = sorted(taught, key=lambda row: seed_of(row["problem_id"]))[: max_taught or None]
     solved = [row for name in target_names for row in read_table("benchmarks", targets / f"{name}.parquet")]
-    say(f"finetune: {len(taught):,} problems of the teacher, {len(solved):,} of {len(target_names)} targets, from {base}")
+    say(
+        f"finetune: {len(taught):,} problems of the teacher, {len(solved):,} of {len(target_names)} targets, from {base}"
+    )
     examples = [student_example(row["problem"], row["solution"], row["mode"]) for row in taught]
     examples += [target_example(row) for row in solved]
     name = f"{base.parent.name}-{out.name}"
-    work = work_folder(f"finetune-{name}", [base, distillation, targets], {**vars(plan), "max_taught": max_taught}, [Path(__file__).parent])
+    work = work_folder(
+        f"finetune-{name}",
+        [base, distillation, targets],
+        {**vars(plan), "max_taught": max_taught},
+        [Path(__file__).parent],
+    )
     train_and_save(base, examples, plan, out, curve, f"finetune {name}", work)
 
 

@@ -48,6 +48,10 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedMo
     )
 
 
+def to_device(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:
+    return torch.nn.Module.to(model, device)
+
+
 def save_model(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path, provenance: dict[str, Any]
 ) -> None:

@@ -1,7 +1,7 @@
 """The Click options of a training plan, the same for the four scripts that train.
 
-    @training_options
-    def main(base, out, plan: TrainingPlan): ...
+@training_options
+def main(base, out, plan: TrainingPlan): ...
 """
 
 import functools

@@ -40,10 +40,16 @@ ARCHITECTURES = {
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("texts", type=click.Path(path_type=Path))
 @click.argument("distillation", type=click.Path(path_type=Path))
-@click.option("--kind", type=click.Choice(["config", "hub", "local"]), required=True, help="Where the model comes from.")
+@click.option(
+    "--kind", type=click.Choice(["config", "hub", "local"]), required=True, help="Where the model comes from."
+)
 @click.option("--name", default="", help="hub: its id; local: its folder.")
-@click.option("--revision", default="", help="hub: the commit (40 hex digits), so that the same name means the same bytes.")
-@click.option("--architecture", type=click.Choice(sorted(ARCHITECTURES)), default="llama", help="config: the model class.")
+@click.option(
+    "--revision", default="", help="hub: the commit (40 hex digits), so that the same name means the same bytes."
+)
+@click.option(
+    "--architecture", type=click.Choice(sorted(ARCHITECTURES)), default="llama", help="config: the model class."
+)
 @click.option("--hidden-size", type=click.IntRange(min=8), default=128, help="config: width.")
 @click.option("--intermediate-size", type=click.IntRange(min=8), default=384, help="config: width of the MLP.")
 @click.option("--num-layers", type=click.IntRange(min=1), default=4, help="config: layers.")
@@ -103,7 +109,9 @@ def model_from_folder(name: str, revision: str, is_hub: bool) -> tuple[PreTraine
         StageError: a hub model without a pinned revision, or a local folder that is not there.
     """
     if is_hub and len(revision) != 40:
-        raise StageError(f"model {name}: revision {revision!r} is not a commit of 40 hex digits. Pin it in params.yaml.")
+        raise StageError(
+            f"model {name}: revision {revision!r} is not a commit of 40 hex digits. Pin it in params.yaml."
+        )
     if not is_hub and not (Path(name) / "config.json").is_file():
         raise StageError(f"model folder {name!r} has no config.json. Correct `name` of the model in params.yaml.")
     pinned = {"revision": revision} if is_hub else {"local_files_only": True}

@@ -1,6 +1,6 @@
 """Pre-train a student on the synthetic problems.
 
-    python -m stages.training.pretrain models/base/llama data/synthetic/kept.parquet models/pretrained/llama CURVE ...
+python -m stages.training.pretrain models/base/llama data/synthetic/kept.parquet models/pretrained/llama CURVE ...
 """
 
 from pathlib import Path

@@ -10,6 +10,7 @@ q, k, v, o for 4 epochs, and that is the stand-in here, at the size of the model
 import shutil
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
@@ -41,7 +42,9 @@ def main(
 ) -> None:
     """Train LoRA weights on BASE with PROBLEMS and save them and AdamW's moments to OUT."""
     if plan.optimizer != "adamw":
-        raise StageError(f"train_reference.optimizer is {plan.optimizer!r}; value estimation needs AdamW's moments: set adamw.")
+        raise StageError(
+            f"train_reference.optimizer is {plan.optimizer!r}; value estimation needs AdamW's moments: set adamw."
+        )
     rows = read_table("problems", problems / "problems.parquet")
     say(f"train_reference: {len(rows):,} candidate problems, LoRA rank {lora_rank}, from {base}")
     use_device()
@@ -55,7 +58,7 @@ def main(
     record, trainer = train(model, tokenizer, examples, plan, "train_reference", work)
     write_curve(record, curve)
     shutil.rmtree(out, ignore_errors=True)
-    model.save_pretrained(out, safe_serialization=True)
+    model.save_pretrained(str(out), safe_serialization=True)
     save_file(adam_moments(model, trainer.optimizer), out / "adam_moments.safetensors")
     write_json(
         {"base": base.as_posix(), "plan": asdict(plan), "lora_rank": lora_rank, "lora_alpha": lora_alpha,
@@ -65,9 +68,9 @@ def main(
     finish_work(work)
 
 
-def adam_moments(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+def adam_moments(model: torch.nn.Module, optimizer: Any) -> dict[str, torch.Tensor]:
     """AdamW's first and second moment of each LoRA parameter: `<parameter>.exp_avg` and `.exp_avg_sq`."""
-    state = getattr(optimizer, "optimizer", optimizer).state
+    state = getattr(optimizer, "optimizer", optimizer).state  # accelerate wraps the optimizer
     return {
         f"{name}.{moment}": state[parameter][moment].detach().contiguous().cpu()
         for name, parameter in model.named_parameters()

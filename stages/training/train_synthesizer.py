@@ -1,6 +1,6 @@
 """Teach a small model to write problems from texts, on what the teacher wrote in one round or in both.
 
-    python -m stages.training.train_synthesizer models/base/synthesizer data/distillation/initial data/texts/initial.parquet models/synthesizer/initial ...
+python -m stages.training.train_synthesizer models/base/synthesizer data/distillation/initial data/texts/initial.parquet models/synthesizer/initial ...
 """
 
 from pathlib import Path
@@ -32,7 +32,9 @@ def main(base: Path, distillation: Path, texts: Path, out: Path, curve: Path, pl
     if not problems:
         raise StageError(f"no problems under {distillation}. See its rejected.parquet for the reasons.")
     text_of = {row["text_id"]: row["text"] for path in _tables(texts) for row in read_table("texts", path)}
-    say(f"train_synthesizer: {len(problems):,} problems of {len({p['text_id'] for p in problems}):,} texts, from {base}")
+    say(
+        f"train_synthesizer: {len(problems):,} problems of {len({p['text_id'] for p in problems}):,} texts, from {base}"
+    )
     examples = [synthesizer_example(row, text_of) for row in problems]
     work = work_folder(f"train_synthesizer-{out.name}", [base, distillation], vars(plan), [Path(__file__).parent])
     train_and_save(base, examples, plan, out, curve, f"train_synthesizer {out.name}", work)
@@ -41,7 +43,9 @@ def main(base: Path, distillation: Path, texts: Path, out: Path, curve: Path, pl
 def synthesizer_example(problem: Row, text_of: dict[str, str]) -> Example:
     """One training record: level, mode and text in, the problem as the teacher wrote it out."""
     if problem["text_id"] not in text_of:
-        raise StageError(f"problem {problem['problem_id']}: its text {problem['text_id']} is in none of the tables of texts.")
+        raise StageError(
+            f"problem {problem['problem_id']}: its text {problem['text_id']} is in none of the tables of texts."
+        )
     prompt = synthesizer_prompt(problem["prompt"], problem["mode"], text_of[problem["text_id"]])
     return Example(prompt, synthesizer_output(problem["problem"], problem["solution"]))
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft import PeftModel
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset
@@ -105,7 +106,7 @@ class Curve(TrainerCallback):
 
 
 def train(
-    model: PreTrainedModel,
+    model: PreTrainedModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
     examples: list[Example],
     plan: TrainingPlan,
@@ -140,7 +141,12 @@ def train(
 
 
 def _trainer(
-    model: PreTrainedModel, rows: list[dict[str, list[int]]], num_steps: int, plan: TrainingPlan, curve: Curve, work: Path
+    model: PreTrainedModel | PeftModel,
+    rows: list[dict[str, list[int]]],
+    num_steps: int,
+    plan: TrainingPlan,
+    curve: Curve,
+    work: Path,
 ) -> Trainer:
     has_cuda = torch.cuda.is_available()
     devices = int(os.environ.get("WORLD_SIZE", 0)) or max(1, torch.cuda.device_count())
@@ -181,7 +187,7 @@ class OrderedTrainer(Trainer):
     """Takes the rows in their own order: they were shuffled, by seed, when they were packed."""
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> torch.utils.data.Sampler:
-        return torch.utils.data.SequentialSampler(train_dataset or self.train_dataset)
+        return torch.utils.data.SequentialSampler(train_dataset or self.train_dataset)  # type: ignore[arg-type]
 
 
 def write_curve(record: dict[str, Any], path: Path) -> None:

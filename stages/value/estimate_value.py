@@ -1,6 +1,6 @@
 """Estimate the value of each candidate problem for the targets, by gradients of the reference model.
 
-    python -m stages.value.estimate_value models/synthesizer/initial models/reference data/synthesis/candidates data/targets OUT HISTOGRAM ...
+python -m stages.value.estimate_value models/synthesizer/initial models/reference data/synthesis/candidates data/targets OUT HISTOGRAM ...
 """
 
 import csv

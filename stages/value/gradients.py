@@ -20,7 +20,7 @@ from peft import PeftConfig
 from safetensors.torch import load_file
 
 from stages.core.command import StageError
-from stages.training.models import PROVENANCE, load_model
+from stages.training.models import PROVENANCE, load_model, to_device
 from stages.training.packing import IGNORED, TokenizedExample
 
 PREFIX = "base_model.model."
@@ -60,7 +60,7 @@ def load_reference(base: Path, folder: Path, device: torch.device, dtype: torch.
     weights = load_file(folder / "adapter_model.safetensors")
     saved_moments = load_file(folder / "adam_moments.safetensors")
     provenance = json.loads((folder / PROVENANCE).read_text())
-    model = load_model(base).to(dtype)
+    model = load_model(base, dtype)
     model.requires_grad_(False)
     taps, moments = [], {}
     for key in sorted(key for key in weights if key.endswith(".lora_A.weight")):
@@ -80,7 +80,7 @@ def load_reference(base: Path, folder: Path, device: torch.device, dtype: torch.
     if not taps:
         raise StageError(f"{folder} has no LoRA weights. Run `dvc repro train_reference`.")
     betas = (float(provenance["adam_betas"][0]), float(provenance["adam_betas"][1]))
-    return Reference(model.to(device).eval(), taps, scale, moments, provenance["num_steps"], betas)
+    return Reference(to_device(model, device).eval(), taps, scale, moments, provenance["num_steps"], betas)
 
 
 def _attach(layer: torch.nn.Module, tap: Tap) -> None:
@@ -143,7 +143,8 @@ def _padded(rows: list[list[int]], width: int, fill: int, device: torch.device) 
 
 def lora_gradients(tap: Tap, scale: float) -> list[torch.Tensor]:
     """The examples' gradients of A and of B, each flat: shapes (B, R * I) and (B, O * R)."""
-    assert tap.input_BTI is not None and tap.gradient_BTO is not None
+    assert tap.input_BTI is not None
+    assert tap.gradient_BTO is not None
     down_BTR = tap.gradient_BTO @ tap.b_OR
     a_BRI = scale * down_BTR.transpose(1, 2) @ tap.input_BTI
     b_BOR = scale * tap.gradient_BTO.transpose(1, 2) @ (tap.input_BTI @ tap.a_RI.T)

@@ -45,7 +45,9 @@ def candidate_values(
     batches: Batches, directions: dict[str, list[torch.Tensor]], reference: Reference
 ) -> Iterator[tuple[list[int], dict[str, list[float]]]]:
     """For each batch: the candidates' indices and their value for each target."""
-    lengths = {target: torch.stack([(v * v).sum() for v in pieces]).sum().sqrt() for target, pieces in directions.items()}
+    lengths = {
+        target: torch.stack([(v * v).sum() for v in pieces]).sum().sqrt() for target, pieces in directions.items()
+    }
     for batch, pieces in batches:
         steps = [adam_step(p, name, reference) for p, name in zip(pieces, reference.parameter_names, strict=True)]
         norms_B = norms_of(steps).clamp(min=1e-30)

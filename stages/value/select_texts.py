@@ -1,6 +1,6 @@
 """Choose the texts that are worth a second round of teaching.
 
-    python -m stages.value.select_texts data/texts/candidate.parquet data/value/values.parquet OUT METRICS --strategy value ...
+python -m stages.value.select_texts data/texts/candidate.parquet data/value/values.parquet OUT METRICS --strategy value ...
 """
 
 from pathlib import Path
@@ -33,7 +33,11 @@ def main(texts: Path, values: Path, out: Path, metrics: Path, strategy: str, num
             f"Lower select_texts.num_texts, or raise sample_texts.num_candidate or synthesize.candidates.num_samples."
         )
     selected, control = ranked[:num_texts], STRATEGIES["random"](candidates, value_rows, seed)[:num_texts]
-    figures = {"selected": on_topic_record(selected), "random": on_topic_record(control), "all": on_topic_record(ranked)}
+    figures = {
+        "selected": on_topic_record(selected),
+        "random": on_topic_record(control),
+        "all": on_topic_record(ranked),
+    }
     write_json(figures, metrics)
     write_table("selected", selected, out)
     say(f"select_texts: on topic {figures['selected']['on_topic_frac']:.0%} of the selected, "

@@ -1,6 +1,6 @@
 """Selection strategies: each ranks the candidate texts, best first, from the same arguments.
 
-    by_value(texts, values, seed) -> texts in the order in which they would be chosen, each with its `value`
+by_value(texts, values, seed) -> texts in the order in which they would be chosen, each with its `value`
 """
 
 from collections import defaultdict

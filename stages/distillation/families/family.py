@@ -73,7 +73,9 @@ def wording_pairs(family: Family, held_out: bool) -> list[tuple[str, str]]:
     ]
 
 
-def draw_numbers(family: Family, rng: random.Random, held_out: bool, quantities: frozenset[int]) -> dict[str, int | str]:
+def draw_numbers(
+    family: Family, rng: random.Random, held_out: bool, quantities: frozenset[int]
+) -> dict[str, int | str]:
     """Numbers of the given half; of a few draws, the one that shares most with the text's quantities."""
     draws = []
     for _ in range(MAX_DRAWS):

@@ -8,8 +8,7 @@ from stages.distillation.families import competition, grade_school, secondary
 from stages.distillation.families.family import Family
 
 FAMILIES: dict[str, Family] = {
-    family.name: family
-    for family in (*grade_school.FAMILIES, *secondary.FAMILIES, *competition.FAMILIES)
+    family.name: family for family in (*grade_school.FAMILIES, *secondary.FAMILIES, *competition.FAMILIES)
 }
 GRADE_BENCHMARK = (
     "gain", "loss", "groups", "share", "gain-then-loss", "groups-and-more", "times-and-total", "change", "speed", "percent",

@@ -1,20 +1,95 @@
 """The names and things that fill a problem, and how a text gives them.
 
-    words_in("Maria baked 24 muffins for Omar.", rng) -> {"name": "Maria", "friend": "Omar", "noun": "muffins"}
+words_in("Maria baked 24 muffins for Omar.", rng) -> {"name": "Maria", "friend": "Omar", "noun": "muffins"}
 """
 
 import random
 import re
 
-NAMES = (
-    "Ada Amir Ana Ben Clara Dan Elena Emma Eva Farid Grace Hana Hugo Ines Ivan Jack Jin Juan Kai Lena Leo Lila Lucy "
-    "Maria Max Mei Mia Nadia Nina Noah Olga Omar Paul Priya Rosa Ruth Sam Sara Tom Yuki Zoe"
-).split()
-NOUNS = (
-    "apples balls beads books boxes bricks buttons cakes candles cards chairs coins cookies cups eggs flowers "
-    "grapes hats keys lemons marbles muffins oranges pages peaches pencils pens plants plates rings seeds shells "
-    "stamps stickers stones tickets tiles toys trees"
-).split()
+NAMES = [
+    "Ada",
+    "Amir",
+    "Ana",
+    "Ben",
+    "Clara",
+    "Dan",
+    "Elena",
+    "Emma",
+    "Eva",
+    "Farid",
+    "Grace",
+    "Hana",
+    "Hugo",
+    "Ines",
+    "Ivan",
+    "Jack",
+    "Jin",
+    "Juan",
+    "Kai",
+    "Lena",
+    "Leo",
+    "Lila",
+    "Lucy",
+    "Maria",
+    "Max",
+    "Mei",
+    "Mia",
+    "Nadia",
+    "Nina",
+    "Noah",
+    "Olga",
+    "Omar",
+    "Paul",
+    "Priya",
+    "Rosa",
+    "Ruth",
+    "Sam",
+    "Sara",
+    "Tom",
+    "Yuki",
+    "Zoe",
+]
+NOUNS = [
+    "apples",
+    "balls",
+    "beads",
+    "books",
+    "boxes",
+    "bricks",
+    "buttons",
+    "cakes",
+    "candles",
+    "cards",
+    "chairs",
+    "coins",
+    "cookies",
+    "cups",
+    "eggs",
+    "flowers",
+    "grapes",
+    "hats",
+    "keys",
+    "lemons",
+    "marbles",
+    "muffins",
+    "oranges",
+    "pages",
+    "peaches",
+    "pencils",
+    "pens",
+    "plants",
+    "plates",
+    "rings",
+    "seeds",
+    "shells",
+    "stamps",
+    "stickers",
+    "stones",
+    "tickets",
+    "tiles",
+    "toys",
+    "trees",
+]
 
 
 def words_in(text: str, rng: random.Random) -> dict[str, str]:

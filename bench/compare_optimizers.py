@@ -1,0 +1,99 @@
+"""AdamW against Muon on the laptop student: the same data, batch, schedule and seconds; loss and accuracy at the end.
+
+    python -m bench.compare_optimizers            # 120 s of training each
+    python -m bench.compare_optimizers --quick    # 15 s each
+
+Prints a JSON object on the last line. Training problems are of the taught halves of the benchmark's families, test
+problems of the held-out halves.
+"""
+
+import itertools
+import json
+import random
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import torch
+
+from stages.distillation.families.family import WrittenProblem, write_problem
+from stages.distillation.families.registry import FAMILIES, GRADE_BENCHMARK
+from stages.distillation.families.words import words_in
+from stages.evaluation.answers import extract_answer
+from stages.synthesis.engine import Engine, Prompt, Sampling
+from stages.training.formats import COT, student_example, student_prompt
+from stages.training.models import save_model, use_device
+from stages.training.packing import pack, tokenize
+from stages.training.plan import TrainingPlan
+from stages.training.prepare_models import ARCHITECTURES
+from stages.training.tokenizer import train_tokenizer
+from stages.training.trainer import build_optimizer, stack_rows, wsd_factor
+
+# Each optimizer at the best rate of a coarse search (1e-3, 2e-3, 4e-3, 8e-3 for AdamW; 2.5e-3, 5e-3, 1e-2 for Muon).
+RATES = {"adamw": 4e-3, "muon": 5e-3}
+NUM_TRAIN, NUM_TEST, SHARE_OF_DECAY = 12_000, 150, 0.25
+
+
+def problem(seed: int, held_out: bool) -> WrittenProblem:
+    rng = random.Random(seed)
+    return write_problem(FAMILIES[rng.choice(GRADE_BENCHMARK)], rng, words_in("", rng), held_out)
+
+
+def learn(optimizer_name: str, seconds: float) -> dict[str, float]:
+    device = use_device()
+    examples = [student_example(p.problem, p.solution(COT), COT) for p in (problem(i, False) for i in range(NUM_TRAIN))]
+    tokenizer = train_tokenizer([e.prompt + e.output for e in examples[:3000]], 1024, 512)
+    config_class, model_class = ARCHITECTURES["llama"]
+    torch.manual_seed(1)
+    model = model_class(config_class(
+        vocab_size=1024, hidden_size=128, intermediate_size=512, num_hidden_layers=3, num_attention_heads=4,
+        num_key_value_heads=4, tie_word_embeddings=True, initializer_range=0.08, pad_token_id=0, bos_token_id=1, eos_token_id=2,
+    )).to(device)  # fmt: skip
+    plan = TrainingPlan(1, RATES[optimizer_name], optimizer_name, 0.03, SHARE_OF_DECAY, 0.01, 8, 256, 1)
+    optimizer = build_optimizer(model, plan)
+    rates = [group["lr"] for group in optimizer.param_groups]
+    tokenized, _ = tokenize(examples, tokenizer, plan.max_length)
+    rows = (row for epoch in itertools.count() for row in pack(tokenized, plan.max_length, 0, epoch))
+    started, used, step, losses = time.monotonic(), 0.0, 0, []
+    while used < seconds:
+        factor = wsd_factor(round(1000 * used / seconds), 1000, plan.warmup_ratio, plan.decay_ratio)
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * factor
+        batch = stack_rows(
+            [{k: torch.tensor(v) for k, v in row.items()} for row in itertools.islice(rows, plan.batch_rows)]
+        )
+        loss = model(**{k: v.to(device) for k, v in batch.items()}, use_cache=False).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+        step, used = step + 1, time.monotonic() - started
+    return {"steps": step, "loss": sum(losses[-20:]) / 20, "accuracy": accuracy(model, tokenizer)}
+
+
+def accuracy(model: torch.nn.Module, tokenizer: object) -> float:
+    tests = [problem(10**7 + i, True) for i in range(NUM_TEST)]
+    with tempfile.TemporaryDirectory() as folder:
+        save_model(model, tokenizer, Path(folder) / "model", {})  # type: ignore[arg-type]
+        outputs = Engine(Path(folder) / "model").run(
+            [Prompt(student_prompt(p.problem, COT)) for p in tests], Sampling(80)
+        )
+    return sum(extract_answer(o.text).answer == p.answer for o, p in zip(outputs, tests, strict=True)) / NUM_TEST
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="15 s of training each instead of 120.")
+def main(quick: bool) -> None:
+    """Compare the optimizers one after the other on this machine."""
+    seconds = 15.0 if quick else 120.0
+    figures = {}
+    for name in RATES:
+        figures[name] = learn(name, seconds)
+        print(f"{name}: {figures[name]}", flush=True)
+    print(json.dumps({"seconds_each": seconds, **figures}))
+
+
+if __name__ == "__main__":
+    main()
