@@ -15,7 +15,7 @@ from stages.training.packing import IGNORED, tokenize
 from stages.value.gradients import batches_of, load_reference, per_example_gradients
 from stages.value.influence import candidate_values, mean_direction
 from stages.value.strategies import by_chance, by_value
-from stages.value.topics import on_topic_record
+from stages.value.topics import chance_of_as_many, on_topic_record
 from tests.tiny import tiny_tokenizer
 
 EXAMPLES = [
@@ -141,3 +141,6 @@ def test_topics_are_counted() -> None:
     record = on_topic_record([{"text": "Divide the price of the train."}, {"text": "Cohomology of sheaves."}])
     assert (record["on_topic_frac"], record["num_texts"]) == (0.5, 2)
     assert json.dumps(record)
+    on, off = {"text": "Divide the price of the train."}, {"text": "Cohomology of sheaves."}
+    assert chance_of_as_many([on, on], [on, on, off, off]) == pytest.approx(1 / 6)
+    assert chance_of_as_many([off], [on, off]) == 1.0

@@ -7,6 +7,7 @@ What a prompt's answer is does not depend on its place, its batch or the number 
 length, cut into fixed batches, and each prompt's random numbers come from its own seed.
 """
 
+import functools
 import multiprocessing
 import os
 from collections.abc import Iterator
@@ -64,14 +65,19 @@ def generate(model_folder: Path, prompts: list[Prompt], sampling: Sampling, titl
 
 def _run_batches(model_folder: Path, jobs: list[list[Prompt]], sampling: Sampling) -> Iterator[list[Generated]]:
     """Run the batches on the GPU here, or one thread each in as many processes as there are CPUs, in order."""
-    workers = min(worker_count(), len(jobs))
-    if torch.cuda.is_available() or workers <= 1:
+    workers = worker_count()
+    if torch.cuda.is_available() or workers == 1:
         engine = Engine(model_folder)
         yield from (engine.run(job, sampling) for job in jobs)
         return
+    yield from _pool(model_folder, workers).map(_run_in_worker, jobs, [sampling] * len(jobs))
+
+
+@functools.lru_cache(maxsize=1)
+def _pool(model_folder: Path, workers: int) -> ProcessPoolExecutor:
+    """Worker processes with the model loaded; kept for the next call, as starting them takes seconds."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(model_folder,)) as pool:
-        yield from pool.map(_run_in_worker, jobs, [sampling] * len(jobs))
+    return ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(model_folder,))
 
 
 class Engine:

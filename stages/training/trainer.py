@@ -12,10 +12,9 @@ import math
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from peft import PeftModel
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset
@@ -37,6 +36,9 @@ from stages.training.formats import Example
 from stages.training.optimizer import MuonWithAdamW
 from stages.training.packing import pack, tokenize
 from stages.training.plan import TrainingPlan
+
+if TYPE_CHECKING:
+    from peft import PeftModel
 
 ADAM_BETAS = (0.9, 0.98)
 CURVE_POINTS = 60
@@ -106,7 +108,7 @@ class Curve(TrainerCallback):
 
 
 def train(
-    model: PreTrainedModel | PeftModel,
+    model: "PreTrainedModel | PeftModel",
     tokenizer: PreTrainedTokenizerBase,
     examples: list[Example],
     plan: TrainingPlan,
@@ -141,7 +143,7 @@ def train(
 
 
 def _trainer(
-    model: PreTrainedModel | PeftModel,
+    model: "PreTrainedModel | PeftModel",
     rows: list[dict[str, list[int]]],
     num_steps: int,
     plan: TrainingPlan,

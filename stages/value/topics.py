@@ -5,6 +5,8 @@ one of these is a family that the built-in targets ask. For other targets the sh
 secondary mathematics there is.
 """
 
+from scipy.stats import hypergeom
+
 from stages.core.tables import Row
 from stages.distillation.families.registry import FAMILIES, GRADE_BENCHMARK, SECONDARY_BENCHMARK
 from stages.distillation.prompts import words_of
@@ -35,3 +37,10 @@ def on_topic_record(texts: list[Row]) -> dict[str, float | int]:
         "high_95": round(high, 4),
         "num_texts": len(texts),
     }
+
+
+def chance_of_as_many(selected: list[Row], candidates: list[Row]) -> float:
+    """The probability that as many texts drawn at random from the candidates hold at least as many on topic."""
+    num_on_topic = sum(is_on_topic(row["text"]) for row in candidates)
+    found = sum(is_on_topic(row["text"]) for row in selected)
+    return float(hypergeom.sf(found - 1, len(candidates), num_on_topic, len(selected)))
