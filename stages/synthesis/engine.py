@@ -66,7 +66,7 @@ def generate(model_folder: Path, prompts: list[Prompt], sampling: Sampling, titl
 def _run_batches(model_folder: Path, jobs: list[list[Prompt]], sampling: Sampling) -> Iterator[list[Generated]]:
     """Run the batches on the GPU here, or one thread each in as many processes as there are CPUs, in order."""
     workers = worker_count()
-    if torch.cuda.is_available() or workers == 1:
+    if torch.cuda.is_available() or workers == 1 or len(jobs) == 1:
         engine = Engine(model_folder)
         yield from (engine.run(job, sampling) for job in jobs)
         return
