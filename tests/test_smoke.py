@@ -93,5 +93,6 @@ def test_the_same_bytes_come_again(clone: Path) -> None:
     lock = (clone / "dvc.lock").read_text()
     run("dvc", "repro", "--force", "--single-item", "synthesize@candidates", folder=clone)
     run("dvc", "repro", "--force", "--single-item", "finetune@base-llama", folder=clone)
+    run("dvc", "repro", "--force", "--single-item", "train_reference", folder=clone)
     run("dvc", "repro", "--force", "--single-item", "estimate_value", folder=clone)
     assert (clone / "dvc.lock").read_text() == lock

@@ -7,6 +7,7 @@ base and data of the paper's reference model are UNKNOWN; LESS (arXiv 2402.04333
 q, k, v, o for 4 epochs, and that is the stand-in here, at the size of the model.
 """
 
+import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -59,6 +60,7 @@ def main(
     write_curve(record, curve)
     shutil.rmtree(out, ignore_errors=True)
     model.save_pretrained(str(out), safe_serialization=True)
+    sort_target_modules(out / "adapter_config.json")
     save_file(adam_moments(model, trainer.optimizer), out / "adam_moments.safetensors")
     write_json(
         {"base": base.as_posix(), "plan": asdict(plan), "lora_rank": lora_rank, "lora_alpha": lora_alpha,
@@ -66,6 +68,12 @@ def main(
         out / PROVENANCE,
     )  # fmt: skip
     finish_work(work)
+
+
+def sort_target_modules(path: Path) -> None:
+    """PEFT writes the target modules as a set, in an order that differs from process to process."""
+    config = json.loads(path.read_text())
+    write_json({**config, "target_modules": sorted(config["target_modules"])}, path)
 
 
 def adam_moments(model: torch.nn.Module, optimizer: Any) -> dict[str, torch.Tensor]:
