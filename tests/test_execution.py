@@ -31,7 +31,11 @@ def sandbox():
         ("import sympy; print(sympy.factorint(12))", "ok", "{2: 2, 3: 1}\n"),
         ("print(open('/etc/shadow').read())", "error", ""),
         ("import socket; socket.create_connection(('127.0.0.1', 22), 1)", "error", ""),
-        ("import os; print(os.environ.get('SECRET'), os.path.exists('/work'), os.path.exists('/home'))", "ok", None),
+        (
+            "import os; print(os.environ.get('SECRET'), os.path.exists('/boot'), os.path.exists('/var'))",
+            "ok",
+            "None False False\n",
+        ),
     ],
 )
 def test_statuses(
