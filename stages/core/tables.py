@@ -42,9 +42,6 @@ _COLUMNS: dict[str, dict[str, pa.DataType]] = {
     "problems": _PROBLEMS,
     "rejected": {**_PROBLEMS, "reason": TEXT, "detail": TEXT},
     "rejected_texts": {**_TEXTS, "reason": TEXT, "detail": TEXT},
-    "generations": {
-        "text_id": TEXT, "prompt": TEXT, "mode": TEXT, "completion": TEXT, "finish_reason": TEXT, "synthesizer": TEXT,
-    },
     "benchmarks": {
         "benchmark": TEXT, "index": INT, "problem": TEXT, "solution": TEXT, "answer": TEXT, "subject": TEXT, "level": TEXT,
     },

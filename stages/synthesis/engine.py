@@ -10,6 +10,7 @@ length, cut into fixed batches, and each prompt's random numbers come from its o
 import functools
 import multiprocessing
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -75,8 +76,8 @@ def _run_batches(model_folder: Path, jobs: list[list[Prompt]], sampling: Samplin
 
 @functools.lru_cache(maxsize=1)
 def _pool(model_folder: Path, workers: int) -> ProcessPoolExecutor:
-    """Worker processes with the model loaded; kept for the next call, as starting them takes seconds."""
-    context = multiprocessing.get_context("spawn")
+    """Worker processes with the model loaded, kept for the next call; forked, as importing torch anew takes seconds."""
+    context = multiprocessing.get_context("fork")
     return ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(model_folder,))
 
 
@@ -150,8 +151,16 @@ _engine: Engine | None = None
 
 def _start_worker(model_folder: Path) -> None:
     global _engine
-    os.environ["OMP_NUM_THREADS"] = "1"
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _engine = Engine(model_folder)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _run_in_worker(job: list[Prompt], sampling: Sampling) -> list[Generated]:

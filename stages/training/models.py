@@ -32,8 +32,17 @@ def use_device(threads: int | None = None) -> torch.device:
     return torch.device("cpu")
 
 
+def has_bf16() -> bool:
+    """Whether this machine multiplies matrices in bfloat16 in hardware: most GPUs, CPUs with AVX512-BF16 or AMX."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
 def compute_dtype(device: torch.device) -> torch.dtype:
-    return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+    """The weights' type for generation; on a CPU float32, where a token's small products gain nothing from bf16."""
+    return torch.bfloat16 if device.type == "cuda" and has_bf16() else torch.float32
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:

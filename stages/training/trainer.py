@@ -33,6 +33,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from stages.core.command import StageError, say
 from stages.core.progress import Tracker
 from stages.training.formats import Example
+from stages.training.models import has_bf16
 from stages.training.optimizer import MuonWithAdamW
 from stages.training.packing import pack, tokenize
 from stages.training.plan import TrainingPlan
@@ -159,7 +160,7 @@ def _trainer(
         max_steps=num_steps,
         per_device_train_batch_size=plan.batch_rows // devices,
         max_grad_norm=1.0,
-        bf16=has_cuda and torch.cuda.is_bf16_supported(),
+        bf16=has_bf16(),
         use_cpu=not has_cuda,
         save_strategy="no",
         save_total_limit=1,
