@@ -1,10 +1,16 @@
 """dvc.yaml, params.yaml, the profiles and the code say the same things."""
 
+import shlex
+from functools import reduce
+from itertools import pairwise
+from operator import getitem
 from pathlib import Path
 
 import click
 import pytest
 import yaml
+from dvc.dependency.param import ParamsDependency
+from dvc.repo import Repo
 
 from tests.import_closure import ROOT, closure, code_deps, module_path, script_of, stage_bodies
 
@@ -63,16 +69,29 @@ class Option:
         self.name_of_yaml = param.opts[0].removeprefix("--").replace("-", "_")
 
     def check(self, value: object) -> None:
-        for one in value if isinstance(value, list) else [value]:
+        for one in as_list(value):
             self.param.type.convert(one, self.param, None)
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_command_unpacks_what_params_list(name: str) -> None:
-    listed = {section.split(".")[0] for section in STAGES[name].get("params", [])}
-    cmd = STAGES[name]["cmd"]
-    unpacked = {section for section in listed if f"${{{section}}}" in cmd}
-    assert unpacked == listed or "${item}" in cmd or "${item.options}" in cmd
+RESOLVED = {stage.name: stage for stage in Repo(str(ROOT)).index.stages}
+
+
+@pytest.mark.parametrize("name", RESOLVED)
+def test_tracked_params_are_what_the_command_is_given(name: str) -> None:
+    """As DVC itself resolves both: an option that is given but not tracked would not rerun the stage."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    words = shlex.split(RESOLVED[name].cmd)
+    given = {(flag.removeprefix("--"), value) for flag, value in pairwise(words) if flag.startswith("--")}
+    tracked = set()
+    for dependency in (dep for dep in RESOLVED[name].deps if isinstance(dep, ParamsDependency)):
+        for path in dependency.params:
+            section = reduce(getitem, path.split("."), params)
+            tracked |= {(key, str(one)) for key, value in section.items() for one in as_list(value)}
+    assert given == tracked
+
+
+def as_list(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
 
 
 @pytest.mark.parametrize("name", STAGES)

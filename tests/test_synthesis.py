@@ -1,7 +1,13 @@
 """Generation: the same whatever the batch, equal to transformers' own, and the stage around it."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from click.testing import CliRunner
@@ -36,6 +42,29 @@ def test_an_output_does_not_depend_on_its_batch(tiny_model_folder: Path, monkeyp
     monkeypatch.setenv("NINECHAPTERS_WORKERS", "2")
     assert generate(tiny_model_folder, PROMPTS, sampling) == alone
     assert len({output.text for output in alone}) > 6
+
+
+WRITE_LONG = """
+import sys
+from pathlib import Path
+from stages.synthesis.engine import Prompt, Sampling, generate
+prompts = [Prompt(f"Tom has {i} apples", i) for i in range(20_000)]
+generate(Path(sys.argv[1]), prompts, Sampling(200, 1.0))
+"""
+
+
+def test_workers_end_when_their_parent_is_killed(tiny_model_folder: Path) -> None:
+    environment = {**os.environ, "NINECHAPTERS_WORKERS": "2"}
+    parent = subprocess.Popen([sys.executable, "-c", WRITE_LONG, str(tiny_model_folder)], env=environment)
+    workers: list[psutil.Process] = []
+    while len(workers) < 2:
+        assert parent.poll() is None
+        workers = psutil.Process(parent.pid).children()
+        time.sleep(0.1)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert not alive
 
 
 def test_stop_strings_and_lengths(tiny_model_folder: Path) -> None:

@@ -112,7 +112,7 @@ def rejected_samples(data: Path, count: int) -> list[Row]:
 
 
 def wrong_predictions(data: Path, student: str, count: int) -> list[Row]:
-    """The first wrong predictions of the final student for each benchmark and mode."""
+    """The first wrong predictions of the final student for each benchmark and mode, with their problems."""
     seen: Counter[tuple[str, str]] = Counter()
     samples = []
     for row in read_table("predictions", data / "predictions" / "pretrained" / student / "predictions.parquet"):
@@ -120,7 +120,12 @@ def wrong_predictions(data: Path, student: str, count: int) -> list[Row]:
         if not row["correct"] and seen[key] < count:
             seen[key] += 1
             samples.append(row)
-    return samples
+    problem_of = {
+        (row["benchmark"], row["index"]): row["problem"]
+        for name in {row["benchmark"] for row in samples}
+        for row in read_table("benchmarks", data / "benchmarks" / f"{name}.parquet")
+    }
+    return [{**row, "problem": problem_of[row["benchmark"], row["index"]]} for row in samples]
 
 
 def _counts(rejected: list[Row]) -> dict[str, int]:
