@@ -128,24 +128,27 @@ def test_a_killed_run_goes_on_and_ends_the_same(
     tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    whole = run(tiny_model_folder, tmp_path, "whole")
     from stages.training import trainer as trainer_module
 
+    monkeypatch.setattr(trainer_module, "CURVE_POINTS", 5)  # a point is a mean over several steps
+    whole = run(tiny_model_folder, tmp_path, "whole")
     monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0.0)
     real = trainer_module.Curve.on_step_end
 
-    def dies_at_step_5(self, args, state, control, **rest):  # type: ignore[no-untyped-def]
+    def dies(self, args, state, control, **rest):  # type: ignore[no-untyped-def]
         real(self, args, state, control, **rest)
-        if state.global_step == 5:
+        assert args.logging_steps > 1
+        if state.global_step == args.logging_steps + 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(trainer_module.Curve, "on_step_end", dies_at_step_5)
+    monkeypatch.setattr(trainer_module.Curve, "on_step_end", dies)
     with pytest.raises(KeyboardInterrupt):
         run(tiny_model_folder, tmp_path, "killed")
     assert not (tmp_path / "killed").exists()
     assert list((tmp_path / "work-killed").glob("checkpoint-*"))
     monkeypatch.setattr(trainer_module.Curve, "on_step_end", real)
     assert weights(run(tiny_model_folder, tmp_path, "killed")) == weights(whole)
+    assert (tmp_path / "killed.csv").read_text() == (tmp_path / "whole.csv").read_text()
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:

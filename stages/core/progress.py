@@ -20,7 +20,8 @@ class Tracker:
 
     def __init__(self, title: str, total: int, unit: str) -> None:
         self.title, self.total, self.unit = title, total, unit
-        self.done = 0
+        self.done = self.done_before = 0  # done before: by an earlier run that this one goes on from
+        self.note = ""  # follows the rate, such as what was spent
         self.started = self.last_line = time.monotonic()
         self.bar: Progress | None = None
 
@@ -37,16 +38,19 @@ class Tracker:
         if self.bar:
             self.bar.stop()
 
+    def go_on_from(self, done: int) -> None:
+        self.done = self.done_before = done
+
     def advance(self, count: int = 1) -> None:
         self.done += count
         now = time.monotonic()
-        rate = self.done / max(now - self.started, 1e-9)
+        rate = (self.done - self.done_before) / max(now - self.started, 1e-9)
         if self.bar:
-            self.bar.update(self.task, completed=self.done, rate=f"{rate:,.1f} {self.unit}/s")
+            self.bar.update(self.task, completed=self.done, rate=f"{rate:,.1f} {self.unit}/s {self.note}")
         elif now - self.last_line >= LINE_SECONDS:
             left = (self.total - self.done) / rate if rate else 0.0
             line = f"{self.title}: {self.done:,} of {self.total:,} {self.unit}, {rate:,.1f}/s, {left:.0f} s left"
-            print(line, file=sys.stderr, flush=True)
+            print(f"{line}, {self.note}" if self.note else line, file=sys.stderr, flush=True)
             self.last_line = now
 
 

@@ -88,11 +88,13 @@ class Curve(TrainerCallback):
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.tracker.__enter__()
-        self.tracker.done = state.global_step
+        self.tracker.go_on_from(state.global_step)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.tracker.advance()
-        if time.monotonic() - self.last_checkpoint > CHECKPOINT_SECONDS and state.global_step < state.max_steps:
+        is_late = time.monotonic() - self.last_checkpoint > CHECKPOINT_SECONDS
+        # Only where a mean loss has just been logged: a run that goes on from here then draws the same curve.
+        if is_late and state.global_step % args.logging_steps == 0 and state.global_step < state.max_steps:
             control.should_save = True
             self.last_checkpoint = time.monotonic()
 
@@ -134,8 +136,9 @@ def train(
     started = time.monotonic()
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(work)))
     seconds = time.monotonic() - started
+    share_here = (num_steps - curve.tracker.done_before) / num_steps  # the rest is an earlier run's
     loss = curve.points[-1]["loss"] if curve.points else float("nan")
-    say(f"{title}: loss {loss:.3f}, {num_tokens / seconds:,.0f} tokens/s")
+    say(f"{title}: loss {loss:.3f}, {num_tokens * share_here / seconds:,.0f} tokens/s")
     record = {
         "num_examples": len(tokenized), "num_too_long": num_too_long, "num_tokens": num_tokens, "num_steps": num_steps, "seconds": seconds,
         "loss": loss, "curve": [{"step": p["step"], "loss": p["loss"], "learning_rate": p["learning_rate"]} for p in curve.points],
