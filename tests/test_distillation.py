@@ -1,6 +1,5 @@
 """Families, teacher, requests, prompts and the strict parser."""
 
-import json
 import random
 
 import pytest
@@ -9,15 +8,18 @@ from stages.benchmarks.decontamination import Index
 from stages.benchmarks.loaders import load_benchmark
 from stages.benchmarks.write_builtin import FILES, builtin_files
 from stages.core.command import StageError
-from stages.distillation.distill import complete
+from stages.distillation.builtin import MODEL, TEXT_SLOT, ask_builtin, fitting_families, write_completion
+from stages.distillation.estimation import estimate
 from stages.distillation.families.family import LEVELS, is_held_out_draw, wording_pairs, write_problem
 from stages.distillation.families.registry import FAMILIES, GRADE_BENCHMARK, SECONDARY_BENCHMARK, families_of
 from stages.distillation.families.words import quantities_in, words_in
+from stages.distillation.ledger import Ledger
 from stages.distillation.parsing import Parsed, Rejection, boxed_answers, parse_completion
 from stages.distillation.prompts import LEVELS as PROMPT_LEVELS
 from stages.distillation.prompts import fill_prompt, level_of_fit
+from stages.distillation.purchase import Request
+from stages.distillation.repair import parse_repaired
 from stages.distillation.requests import RequestPlan, build_requests, request_key
-from stages.distillation.teacher import MODEL, TEXT_SLOT, fitting_families, write_completion
 from stages.execution.sandbox import run_programs
 from stages.filtering.rules import check_claimed_answer, check_equations
 from tests.tiny import problem_row
@@ -149,9 +151,17 @@ def test_levels_fit_the_text() -> None:
 
 
 def test_an_unknown_teacher_is_refused() -> None:
-    request = {"request_id": "r", "messages": "[]", "sampling": json.dumps({"model": "gpt-4-0613"})}
-    with pytest.raises(StageError, match="gpt-4-0613"):
-        complete(request)
+    request = Request("r", [], {"model": "gpt-4", "max_tokens": 10})
+    with pytest.raises(StageError, match=r"'gpt-4': add it to .*prices\.yaml"):
+        estimate([request], False, Ledger([]))
+
+
+def test_the_builtin_teacher_answers_as_a_real_one_would() -> None:
+    request = Request("r1", [{"role": "user", "content": fill_prompt("grade", "cot", TEXT)}], {"model": MODEL})
+    answer = ask_builtin(request)
+    assert answer.completion == write_completion("r1", request.messages[0]["content"])
+    assert (answer.finish_reason, answer.served_model) == ("stop", MODEL)
+    assert answer.prompt_tokens > answer.completion_tokens > 10
 
 
 GOOD = "[Problem]\nWhat is 3+4?\n[Solution]\n3+4=7\nThe answer is \\boxed{7}.\n[End]"
@@ -161,6 +171,8 @@ GOOD = "[Problem]\nWhat is 3+4?\n[Solution]\n3+4=7\nThe answer is \\boxed{7}.\n[
     ("completion", "mode", "finish_reason", "reason"),
     [
         (GOOD, "cot", "length", "truncated"),
+        ("I cannot help", "cot", "content_filter", "content_filter"),
+        ("this prompt is not allowed", "cot", "rejected", "rejected"),
         (GOOD.replace("[End]", ""), "cot", "stop", "tags"),
         (GOOD + " Hope it helps!", "cot", "stop", "tags"),
         ("Sure! " + GOOD, "cot", "stop", "tags"),
@@ -178,6 +190,59 @@ def test_parse_reasons(completion: str, mode: str, finish_reason: str, reason: s
     parsed = parse_completion(completion, mode, finish_reason)
     assert isinstance(parsed, Rejection)
     assert parsed.reason == reason
+
+
+TOOL = "[Problem]\nWhat is 3+4?\n[Solution]\n```python\nprint(3 + 4)\n```\n```output\n7\n```\nThe answer is \\boxed{7}.\n[End]"
+
+
+@pytest.mark.parametrize(
+    ("completion", "mode", "repairs"),
+    [
+        (GOOD, "cot", []),
+        (GOOD.replace("\n[End]", ""), "cot", ["end"]),
+        (f"{GOOD}\n\nI hope this helps!", "cot", ["talk_after"]),
+        (f"Sure, here it is.\n\n{GOOD}", "cot", ["talk_before"]),
+        (f"```\n{GOOD}\n```", "cot", ["fence"]),
+        (GOOD.replace("[Problem]", "**Problem:**").replace("[Solution]", "**[Solution]**"), "cot", ["headers"]),
+        (
+            GOOD.replace("[Problem]\n", "## Problem: ")
+            .replace("[Solution]", "### Solution")
+            .replace("[End]", "**End**"),
+            "cot",
+            ["headers"],
+        ),
+        (GOOD.replace("[Problem]", "[PROBLEM]:").replace("[End]", "[end]"), "cot", ["headers"]),
+        (f"```text\n{TOOL}\n```", "tool", ["fence"]),
+        (
+            f"Of course!\n{TOOL.replace('[Problem]', '**[Problem]**')}\nBye.",
+            "tool",
+            ["headers", "talk_before", "talk_after"],
+        ),
+    ],
+)
+def test_common_deviations_are_repaired(completion: str, mode: str, repairs: list[str]) -> None:
+    parsed, made = parse_repaired(completion, mode, "stop")
+    whole, _ = parse_repaired(TOOL if mode == "tool" else GOOD, mode, "stop")
+    assert parsed == whole
+    assert made == repairs
+
+
+@pytest.mark.parametrize(
+    ("completion", "finish_reason"),
+    [
+        (GOOD + GOOD, "stop"),
+        (GOOD.replace("\n[End]", ""), "length"),
+        (GOOD.replace("The answer is \\boxed{7}.\n[End]", "and now we"), "stop"),
+        (GOOD.replace("[Solution]", "[Solution]\n[Solution]"), "stop"),
+        (GOOD.replace("[Problem]", ""), "stop"),
+        ("The problem is hard.\nThe solution: none.", "stop"),
+        (GOOD.replace("What is 3+4?", "Solution: what?").replace("\n[End]", ""), "stop"),
+    ],
+)
+def test_what_is_not_certain_is_not_repaired(completion: str, finish_reason: str) -> None:
+    parsed, made = parse_repaired(completion, "cot", finish_reason)
+    assert isinstance(parsed, Rejection)
+    assert made == []
 
 
 def test_a_whole_problem_parses() -> None:

@@ -37,7 +37,7 @@ _COLUMNS: dict[str, dict[str, pa.DataType]] = {
     },
     "completions": {
         "request_id": TEXT, "completion": TEXT, "finish_reason": TEXT, "served_model": TEXT,
-        "prompt_tokens": INT, "completion_tokens": INT,
+        "prompt_tokens": INT, "completion_tokens": INT, "cached_tokens": INT, "usd": FLOAT,
     },
     "problems": _PROBLEMS,
     "rejected": {**_PROBLEMS, "reason": TEXT, "detail": TEXT},

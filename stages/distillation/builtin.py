@@ -7,7 +7,6 @@ the same completion. It refuses a text that gives it nothing to go by.
 
 import random
 import re
-from dataclasses import dataclass
 
 from stages.core.tables import seed_of
 from stages.distillation.families.family import Family, write_problem
@@ -15,6 +14,7 @@ from stages.distillation.families.registry import families_of
 from stages.distillation.families.words import quantities_in, words_in
 from stages.distillation.parsing import REFUSAL
 from stages.distillation.prompts import words_of
+from stages.distillation.purchase import Answer, Request
 
 MODEL = "ninechapters-builtin-1"
 MIN_WORDS = 5
@@ -22,19 +22,10 @@ TEXT_SLOT = re.compile(r"^-{8,}\n(.*?)\n-{8,}$", re.DOTALL | re.MULTILINE)
 LEVEL = re.compile(r'at the level "(\w+)"')
 
 
-@dataclass(frozen=True)
-class Answer:
-    completion: str
-    finish_reason: str
-    served_model: str
-    prompt_tokens: int
-    completion_tokens: int
-
-
-def ask_builtin(request_id: str, messages: list[dict[str, str]]) -> Answer:
-    """The teacher's answer to one request."""
-    prompt = messages[-1]["content"]
-    completion = write_completion(request_id, prompt)
+def ask_builtin(request: Request) -> Answer:
+    """The teacher's answer to one request; free, so it needs no ledger."""
+    prompt = request.messages[-1]["content"]
+    completion = write_completion(request.key, prompt)
     return Answer(completion, "stop", MODEL, count_tokens(prompt), count_tokens(completion))
 
 

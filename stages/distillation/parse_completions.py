@@ -10,8 +10,9 @@ import click
 
 from stages.benchmarks.decontamination import load_index
 from stages.core.command import StageError, say, stage_command
-from stages.core.tables import Row, content_id, read_table, write_table
-from stages.distillation.parsing import Rejection, parse_completion
+from stages.core.tables import Row, content_id, read_table, write_json, write_table
+from stages.distillation.parsing import Rejection
+from stages.distillation.repair import parse_repaired
 
 
 @stage_command("parse_completions")
@@ -21,7 +22,7 @@ from stages.distillation.parsing import Rejection, parse_completion
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--benchmark", "benchmark_names", multiple=True, required=True, help="A benchmark to keep out.")
 def main(requests: Path, completions: Path, benchmarks: Path, out: Path, benchmark_names: tuple[str, ...]) -> None:
-    """Write OUT/problems.parquet and OUT/rejected.parquet from REQUESTS and COMPLETIONS."""
+    """Write OUT/problems.parquet, OUT/rejected.parquet and OUT/repairs.json from REQUESTS and COMPLETIONS."""
     request_rows = read_table("requests", requests)
     completion_rows = read_table("completions", completions)
     if [row["request_id"] for row in request_rows] != [row["request_id"] for row in completion_rows]:
@@ -31,8 +32,10 @@ def main(requests: Path, completions: Path, benchmarks: Path, out: Path, benchma
     problems: list[Row] = []
     rejected: list[Row] = []
     seen: set[str] = set()
+    repaired: Counter[str] = Counter()
     for request, completion in zip(request_rows, completion_rows, strict=True):
-        row, rejection = read_completion(request, completion)
+        row, rejection, repairs = read_completion(request, completion)
+        repaired.update(repairs)
         if not rejection and (hit := index.find(row["problem"])):
             rejection = Rejection("contaminated", str(hit))
         if not rejection and row["problem"] in seen:
@@ -44,13 +47,16 @@ def main(requests: Path, completions: Path, benchmarks: Path, out: Path, benchma
             problems.append(row)
     write_table("rejected", rejected, out / "rejected.parquet")
     write_table("problems", problems, out / "problems.parquet")
+    write_json(dict(sorted(repaired.items())), out / "repairs.json")
     reasons = dict(Counter(row["reason"] for row in rejected).most_common())
-    say(f"parse_completions: kept {len(problems):,}, rejected {reasons}; next: train_synthesizer")
+    say(
+        f"parse_completions: kept {len(problems):,}, repaired {dict(repaired)}, rejected {reasons}; next: train_synthesizer"
+    )
 
 
-def read_completion(request: Row, completion: Row) -> tuple[Row, Rejection | None]:
-    """The problem of one completion, or an empty one with the reason of its rejection."""
-    parsed = parse_completion(completion["completion"], request["mode"], completion["finish_reason"])
+def read_completion(request: Row, completion: Row) -> tuple[Row, Rejection | None, list[str]]:
+    """The problem of one completion, or an empty one with the reason of its rejection; and the repairs it took."""
+    parsed, repairs = parse_repaired(completion["completion"], request["mode"], completion["finish_reason"])
     is_rejected = isinstance(parsed, Rejection)
     fields = {"problem": "", "solution": completion["completion"], "answer": ""} if is_rejected else vars(parsed)
     row = {
@@ -62,7 +68,7 @@ def read_completion(request: Row, completion: Row) -> tuple[Row, Rejection | Non
         "synthesizer": completion["served_model"],
         **fields,
     }
-    return row, parsed if isinstance(parsed, Rejection) else None
+    return row, parsed if isinstance(parsed, Rejection) else None, repairs
 
 
 if __name__ == "__main__":

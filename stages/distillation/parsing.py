@@ -27,9 +27,11 @@ class Rejection:
 
 
 def parse_completion(completion: str, mode: str, finish_reason: str) -> Parsed | Rejection:
-    """Parse one completion. Reasons: truncated, refused, tags, empty, answer, program."""
+    """Parse one completion. Reasons: truncated, content_filter, rejected, refused, tags, empty, answer, program."""
     if finish_reason == "length":
         return Rejection("truncated", f"stopped at the token limit after {len(completion)} characters")
+    if finish_reason in ("content_filter", "rejected"):
+        return Rejection(finish_reason, completion[:500])
     text = completion.strip()
     if text.startswith(REFUSAL):
         return Rejection("refused", text[len(REFUSAL) :].strip())

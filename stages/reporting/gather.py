@@ -9,8 +9,6 @@ from stages.core.tables import Row, read_table
 
 ROUNDS = ("initial", "boost")
 STARTS = ("pretrained", "base")
-# 0 USD: the built-in teacher is free. Paid teachers bring their own prices with their own issue.
-USD_PER_TOKEN = {"ninechapters-builtin-1": 0.0}
 
 
 def gather_corpus(data: Path, sources: tuple[str, ...]) -> dict[str, Any]:
@@ -31,13 +29,12 @@ def gather_distillation(data: Path) -> dict[str, Any]:
         rejected = read_table("rejected", data / "problems" / name / "rejected.parquet")
         num_in = sum(row["prompt_tokens"] for row in completions)
         num_out = sum(row["completion_tokens"] for row in completions)
-        usd = sum(
-            (row["prompt_tokens"] + row["completion_tokens"]) * USD_PER_TOKEN[row["served_model"]]
-            for row in completions
-        )
+        models = Counter(row["served_model"] for row in completions if row["served_model"])
         figures[name] = {
-            "model": completions[0]["served_model"], "num_requests": len(completions), "prompt_tokens": num_in,
-            "completion_tokens": num_out, "usd": usd, "num_problems": len(problems), "rejected": _counts(rejected),
+            "model": models.most_common(1)[0][0], "num_requests": len(completions), "prompt_tokens": num_in,
+            "completion_tokens": num_out, "cached_tokens": sum(row["cached_tokens"] for row in completions),
+            "usd": round(sum(row["usd"] for row in completions), 6), "num_problems": len(problems), "rejected": _counts(rejected),
+            "repaired": json.loads((data / "problems" / name / "repairs.json").read_text()),
         }  # fmt: skip
     return figures
 
@@ -100,11 +97,11 @@ def valued_problems(data: Path, count: int) -> tuple[list[Row], list[Row]]:
     return rows[:count], rows[-count:][::-1]
 
 
-def rejected_samples(data: Path, count: int) -> list[Row]:
-    """A few rejected problems for each reason of the filter."""
+def rejected_samples(path: Path, count: int) -> list[Row]:
+    """A few rows of a `rejected` table for each reason."""
     seen: Counter[str] = Counter()
     samples = []
-    for row in read_table("rejected", data / "synthetic" / "rejected.parquet"):
+    for row in read_table("rejected", path):
         seen[row["reason"]] += 1
         if seen[row["reason"]] <= count:
             samples.append(row)

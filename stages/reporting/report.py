@@ -73,7 +73,10 @@ def render_page(metrics: dict[str, Any], accuracy: list[dict[str, Any]], data: P
         accuracy=accuracy,
         top=top,
         bottom=bottom,
-        rejected=gather.rejected_samples(data, 3),
+        rejected=gather.rejected_samples(data / "synthetic" / "rejected.parquet", 3),
+        not_taught={
+            name: gather.rejected_samples(data / "problems" / name / "rejected.parquet", 2) for name in gather.ROUNDS
+        },
         kept=gather.lineages(data, NUM_EXAMPLES),
         wrong=gather.wrong_predictions(data, student, 3),
         pct=lambda frac: f"{frac:.1%}",

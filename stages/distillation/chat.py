@@ -1,0 +1,141 @@
+"""The teacher behind any server that speaks Chat Completions: OpenAI, vLLM, SGLang, `transformers serve`, and the like.
+
+OPENAI_BASE_URL and OPENAI_API_KEY say where and who. The client's own retries are off, so that each attempt reaches
+the ledger. What an attempt's end means is decided in `outcomes.py`; this module sends, waits and stops.
+"""
+
+import asyncio
+import itertools
+import os
+import random
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from stages.core.command import StageError
+from stages.distillation.limits import Limits
+from stages.distillation.outcomes import Outcome, outcome_of_error, outcome_of_reply
+from stages.distillation.purchase import Purchase, Request
+
+MAX_ATTEMPTS = 8
+MAX_RATE_LIMITED = 100
+MAX_BACKOFF = 60.0
+FIRST_BACKOFF = 0.5
+# So many requests may be refused as malformed before one is answered; then the fault is ours, not a request's.
+MAX_FIRST_REJECTIONS = 3
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    concurrency: int
+    timeout_seconds: float
+
+
+def api_key() -> str:
+    """The key from the environment; a server of one's own may need none."""
+    key = os.environ.get("OPENAI_API_KEY", "")
+    if not key and not os.environ.get("OPENAI_BASE_URL"):
+        raise StageError("OPENAI_API_KEY is not set. Set it, or OPENAI_BASE_URL for a server of your own.")
+    return key or "none"
+
+
+async def ask_chat(requests: list[Request], purchase: Purchase, settings: ServerSettings) -> None:
+    """Ask for all requests, `concurrency` at a time, until all are answered or the purchase stops."""
+    from openai import AsyncOpenAI, DefaultAioHttpClient
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, purchase.stop, "interrupted; calls under way were waited for")
+    transport = DefaultAioHttpClient(timeout=settings.timeout_seconds)
+    async with AsyncOpenAI(
+        api_key=api_key(), max_retries=0, timeout=settings.timeout_seconds, http_client=transport
+    ) as client:
+        asker = Asker(client, purchase, settings)
+        queue = iter(requests)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(settings.concurrency, len(requests))):
+                group.create_task(asker.work(queue))
+    await asker.settle_rejections()
+
+
+class Asker:
+    """The workers' shared state: one client, one set of limits."""
+
+    def __init__(self, client: object, purchase: Purchase, settings: ServerSettings) -> None:
+        self.create = client.chat.completions.with_raw_response.create  # type: ignore[attr-defined]
+        self.purchase, self.settings = purchase, settings
+        self.limits = Limits()
+        self.rejected: list[tuple[Request, Outcome]] = []
+
+    async def work(self, queue: Iterator[Request]) -> None:
+        for request in queue:
+            if self.purchase.stop_reason:
+                return
+            await self.ask(request)
+
+    async def ask(self, request: Request) -> None:
+        """Ask until there is an answer, or retrying cannot help."""
+        num_failures = num_limited = 0
+        for attempt in itertools.count():
+            await self.limits.wait(self._num_tokens(request))
+            if not await self.purchase.start(request):
+                return
+            self.purchase.num_retries += attempt > 0
+            outcome = await self._send(request)
+            if outcome.answer:
+                await self.purchase.answered(request, outcome.answer, "chat")
+                return
+            await self.purchase.failed(request, outcome.reason, outcome.usd(self.purchase.worst_usd(request)))
+            if outcome.stop:
+                self.purchase.stop(outcome.stop)
+                return
+            if outcome.rejection:
+                self._reject(request, outcome)
+                return
+            num_limited += outcome.is_limit
+            num_failures += not outcome.is_limit
+            if num_failures >= MAX_ATTEMPTS or num_limited >= MAX_RATE_LIMITED:
+                self.purchase.gave_up[request.key] = f"{outcome.reason} {outcome.detail}".strip()
+                return
+            await self._back_off(outcome, num_failures + num_limited)
+
+    async def _send(self, request: Request) -> Outcome:
+        try:
+            async with asyncio.timeout(self.settings.timeout_seconds):
+                reply = await self.create(messages=request.messages, **request.sampling)
+        except Exception as error:
+            outcome = outcome_of_error(error, api_key())
+            if outcome is None:
+                raise
+            return outcome
+        self.limits.read(reply.headers)
+        return outcome_of_reply(reply.content, self.purchase.price)
+
+    async def _back_off(self, outcome: Outcome, num_failures: int) -> None:
+        """Rest as the server asks, or a random time that doubles with each failure (full jitter)."""
+        if outcome.is_limit and outcome.retry_after is not None:
+            self.limits.rest(outcome.retry_after)
+            await asyncio.sleep(random.uniform(0, 0.1))
+            return
+        longest = min(MAX_BACKOFF, FIRST_BACKOFF * 2 ** (num_failures - 1))
+        seconds = outcome.retry_after if outcome.retry_after is not None else random.uniform(0, longest)
+        if outcome.is_limit:
+            self.limits.rest(seconds)
+        await asyncio.sleep(seconds)
+
+    def _reject(self, request: Request, outcome: Outcome) -> None:
+        """A request that the server will never take: recorded as its answer once the server answers others."""
+        self.rejected.append((request, outcome))
+        if not self.purchase.num_answered and len(self.rejected) >= MAX_FIRST_REJECTIONS:
+            self.purchase.stop(f"the server rejects every request: {outcome.rejection.completion}")  # type: ignore[union-attr]
+
+    async def settle_rejections(self) -> None:
+        for request, outcome in self.rejected:
+            assert outcome.rejection
+            if self.purchase.num_answered:
+                self.purchase.record(request, outcome.rejection, "chat", 0.0)
+            else:
+                self.purchase.gave_up[request.key] = outcome.rejection.completion
+
+    def _num_tokens(self, request: Request) -> int:
+        return sum(len(m["content"]) for m in request.messages) // 4 + int(request.sampling["max_tokens"])

@@ -1,0 +1,72 @@
+"""What requests will cost before they are asked: tokens, USD low, likely and high; spends nothing.
+
+    estimate(requests, is_batch=False, ledger) -> Estimate(...); str(...) == "0.41 to 2.90 USD, likely 1.20"
+
+Prompt tokens are counted with the teacher's tokenizer where TEACHER_TOKENIZER names its folder; else they are four
+characters each (low: five; high: three). An answer is likely as long as the mean of the ledger's answers of the same
+model; where it has none, four tenths of max_tokens (low: a tenth, high: all of it).
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.distillation.ledger import Ledger
+from stages.distillation.pricing import load_price
+from stages.distillation.purchase import Request
+
+CHARS_PER_TOKEN = {"low": 5.0, "likely": 4.0, "high": 3.0}
+ANSWER_SHARE = {"low": 0.1, "likely": 0.4, "high": 1.0}
+MIN_ANSWERS = 20
+
+
+@dataclass(frozen=True)
+class Estimate:
+    num_requests: int
+    prompt_tokens: dict[str, int]  # low, likely, high
+    completion_tokens: dict[str, int]
+    usd: dict[str, float]
+    tokens_from: str
+
+    def __str__(self) -> str:
+        return f"{self.usd['low']:.2f} to {self.usd['high']:.2f} USD, likely {self.usd['likely']:.2f}"
+
+    def minutes(self, requests_per_minute: float, tokens_per_minute: float) -> float:
+        """Minutes at the server's limits; a limit counts the likely tokens in and out."""
+        tokens = self.prompt_tokens["likely"] + self.completion_tokens["likely"]
+        return max(self.num_requests / requests_per_minute, tokens / tokens_per_minute)
+
+
+def estimate(requests: list[Request], is_batch: bool, ledger: Ledger) -> Estimate:
+    """Raises StageError where no price is known for the model."""
+    price = load_price(requests[0].sampling["model"])
+    counted = count_prompt_tokens(requests)
+    chars = sum(len(m["content"]) for request in requests for m in request.messages)
+    prompt = {name: counted or int(chars / per) for name, per in CHARS_PER_TOKEN.items()}
+    most = sum(int(request.sampling["max_tokens"]) for request in requests)
+    shares = {**ANSWER_SHARE, **mean_share(ledger, requests[0].sampling)}
+    completion = {name: int(most * share) for name, share in shares.items()}
+    usd = {name: price.usd(prompt[name], completion[name], 0, is_batch) for name in prompt}
+    return Estimate(len(requests), prompt, completion, usd, "the teacher's tokenizer" if counted else "characters")
+
+
+def count_prompt_tokens(requests: list[Request]) -> int:
+    """The prompts' tokens by the tokenizer in TEACHER_TOKENIZER; 0 where there is none."""
+    folder = os.environ.get("TEACHER_TOKENIZER")
+    if not folder:
+        return 0
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
+    texts = [m["content"] for request in requests for m in request.messages]
+    return sum(len(encoding.ids) for encoding in tokenizer.encode_batch(texts))
+
+
+def mean_share(ledger: Ledger, sampling: dict[str, object]) -> dict[str, float]:
+    """What share of max_tokens this model's answers took, where the ledger holds enough of them to tell."""
+    taken = [
+        row["completion_tokens"] / row["sampling"]["max_tokens"]
+        for _, row in ledger.rows()
+        if row["kind"] == "answer" and (row.get("sampling") or {}).get("model") == sampling["model"]
+    ]
+    return {"likely": sum(taken) / len(taken)} if len(taken) >= MIN_ANSWERS else {}

@@ -1,0 +1,102 @@
+"""How fast a server may be asked: its own limits, read from the headers of its responses, and rests after a 429.
+
+    limits = Limits()
+    await limits.wait(num_tokens=900)          # before a call
+    limits.read(response.headers)              # after each response
+    limits.rest(2.0)                           # after a 429 with `Retry-After: 2`
+
+Headers: `x-ratelimit-limit-requests`, `x-ratelimit-limit-tokens` (per minute) and `x-ratelimit-remaining-...`, as
+OpenAI and compatible servers send them. Without headers only the rests slow the calls down.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+MINUTE = 60.0
+MAX_REST = 120.0
+
+
+class Bucket:
+    """Tokens of a per-minute limit that fill up evenly; no limit until one is known."""
+
+    def __init__(self) -> None:
+        self.per_minute: float | None = None
+        self.level, self.filled_at = 0.0, time.monotonic()
+
+    def set(self, per_minute: float, remaining: float | None) -> None:
+        """Take a limit from a response; the server's own count of what remains stands where it is lower than ours."""
+        if self.per_minute != per_minute:
+            self.per_minute, self.level = per_minute, per_minute
+            self.filled_at = time.monotonic()
+        if remaining is not None:
+            self.level = min(self.level, remaining)
+
+    def take(self, count: float) -> float:
+        """Take `count` and return 0, or take nothing and return the seconds until there is enough."""
+        if not self.per_minute:
+            return 0.0
+        now, rate = time.monotonic(), self.per_minute / MINUTE
+        self.level = min(self.per_minute, self.level + (now - self.filled_at) * rate)
+        self.filled_at = now
+        count = min(count, self.per_minute)  # a request larger than a minute's limit waits for a full bucket
+        if self.level >= count:
+            self.level -= count
+            return 0.0
+        return (count - self.level) / rate
+
+
+class Limits:
+    """The request and token limits of one server, shared by all calls to it."""
+
+    def __init__(self) -> None:
+        self.requests, self.tokens = Bucket(), Bucket()
+        self.resting_until = 0.0
+
+    async def wait(self, num_tokens: int) -> None:
+        """Return when one more call of `num_tokens` tokens may leave."""
+        while (seconds := self._seconds(num_tokens)) > 0:
+            await asyncio.sleep(seconds)
+
+    def _seconds(self, num_tokens: int) -> float:
+        rest = self.resting_until - time.monotonic()
+        if rest > 0:
+            return rest
+        if (seconds := self.requests.take(1)) > 0:
+            return seconds
+        if (seconds := self.tokens.take(num_tokens)) > 0:
+            self.requests.level += 1
+            return seconds
+        return 0.0
+
+    def read(self, headers: Mapping[str, str]) -> None:
+        for name, bucket in (("requests", self.requests), ("tokens", self.tokens)):
+            limit = _number(headers.get(f"x-ratelimit-limit-{name}"))
+            if limit:
+                bucket.set(limit, _number(headers.get(f"x-ratelimit-remaining-{name}")))
+
+    def rest(self, seconds: float) -> None:
+        """Let no call leave for some seconds; a burst of 429s makes one rest, not one each."""
+        self.resting_until = max(self.resting_until, time.monotonic() + min(seconds, MAX_REST))
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """`Retry-After` (seconds or a date) or `retry-after-ms`; None where the server says nothing."""
+    if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
+        return milliseconds / 1000
+    value = headers.get("retry-after")
+    if value is None or (seconds := _number(value)) is not None:
+        return seconds if value is not None else None
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text) if text is not None else None
+    except ValueError:
+        return None
+    return number if number is not None and 0 <= number < 1e15 else None

@@ -1,0 +1,109 @@
+"""What the end of one call means: an answer, a failure that can heal, a request that never will, or a stop of all.
+
+| end | heals | billed | then |
+|---|---|---|---|
+| 200 with a whole answer | | by its usage | recorded |
+| 200 without one (malformed, no choices) | yes | by its usage, else worst case | asked again |
+| timeout, connection lost while waiting | yes | may have been: worst case | asked again |
+| connection refused, 408, 409, 5xx | yes | no | asked again |
+| 429 | yes | no | asked again after a rest of all calls |
+| 400, 413, 422 | never | no | recorded as rejected, once the server answers others |
+| 401, 403, 404, quota used up | never | no | the purchase stops |
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from stages.distillation.limits import retry_after_seconds
+from stages.distillation.pricing import Price
+from stages.distillation.purchase import Answer
+
+QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
+STOP_STATUSES = {
+    401: "the server does not accept the key (401). Check OPENAI_API_KEY and OPENAI_BASE_URL.",
+    403: "the server forbids this key to use this model (403). Check the key's project and the model's region.",
+    404: "the server does not know the model or the address (404). Check build_requests.model and OPENAI_BASE_URL.",
+}
+REJECTED_STATUSES = {400, 413, 422}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    answer: Answer | None = None
+    reason: str = ""
+    detail: str = ""  # the server's or the network's own words
+    billed_usd: float | None = 0.0  # None: unknown, so the worst case
+    is_limit: bool = False
+    retry_after: float | None = None  # seconds, where the server says so
+    stop: str = ""
+    rejection: Answer | None = None
+
+    def usd(self, worst_usd: float) -> float:
+        return worst_usd if self.billed_usd is None else self.billed_usd
+
+
+def outcome_of_reply(content: bytes, price: Price) -> Outcome:
+    """The outcome of a 200: its JSON is read strictly, and counted as billed even where it holds no answer."""
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return Outcome(reason="malformed", billed_usd=None)
+    return read_body(body, price)
+
+
+def read_body(body: Any, price: Price) -> Outcome:
+    """The outcome of a Chat Completions body."""
+    usage: Any = body.get("usage") if isinstance(body, dict) else None
+    try:
+        prompt, completion = int(usage["prompt_tokens"]), int(usage["completion_tokens"])
+        cached = int((usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return Outcome(reason="no_usage", billed_usd=None)
+    usd = price.usd(prompt, completion, cached)
+    try:
+        choice = body["choices"][0]
+        message, reason = choice["message"], choice["finish_reason"]
+        text = message.get("content") or message.get("refusal") or ""
+        served = str(body["model"])
+    except (TypeError, KeyError, IndexError, AttributeError):
+        return Outcome(reason="no_choice", billed_usd=usd)
+    if not isinstance(text, str) or (not text and reason == "stop"):
+        return Outcome(reason="empty", billed_usd=usd)
+    return Outcome(Answer(text, str(reason), served, prompt, completion, cached))
+
+
+def outcome_of_error(error: Exception, secret: str) -> Outcome | None:
+    """The outcome of what the client raised; None for what is no failure of the call (a bug of ours)."""
+    import openai
+
+    if type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout"):
+        return Outcome(reason="no_connection", detail=scrub(str(error.__cause__), secret)[:200])
+    if isinstance(error, (TimeoutError, openai.APITimeoutError)):
+        return Outcome(reason="timeout", billed_usd=None)
+    if isinstance(error, openai.APIStatusError):
+        return _outcome_of_status(error.status_code, error.response.headers, error.body, str(error), secret)
+    if isinstance(error, openai.APIConnectionError):
+        return Outcome(reason="connection_lost", billed_usd=None)
+    if isinstance(error, openai.APIError):
+        return Outcome(reason="malformed", billed_usd=None)
+    return None
+
+
+def _outcome_of_status(status: int, headers: Any, body: Any, text: str, secret: str) -> Outcome:
+    message = scrub(text, secret)[:500]
+    code = body.get("code") or body.get("type") if isinstance(body, dict) else None
+    if code in QUOTA_CODES:
+        return Outcome(reason="quota", stop=f"the account's quota is used up: {message}")
+    if status == 429:
+        return Outcome(reason="429", is_limit=True, retry_after=retry_after_seconds(headers))
+    if status in STOP_STATUSES:
+        return Outcome(reason=str(status), stop=f"{STOP_STATUSES[status]} It says: {message}")
+    if status in REJECTED_STATUSES:
+        return Outcome(reason=str(status), rejection=Answer(message, "rejected", "", 0, 0))
+    return Outcome(reason=str(status), detail=message, retry_after=retry_after_seconds(headers))
+
+
+def scrub(text: str, secret: str) -> str:
+    """A server's message without the key, which some servers repeat."""
+    return text.replace(secret, "[key]") if len(secret) > 4 else text

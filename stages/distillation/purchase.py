@@ -1,0 +1,92 @@
+"""One purchase: what all teachers that cost something share. Money is reserved and noted before a call leaves; what
+comes back is in the ledger before anything else happens to it.
+
+    if await purchase.start(request): ...; await purchase.answered(request, answer, "chat")
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from stages.core.progress import Tracker
+from stages.distillation.budget import Budget
+from stages.distillation.ledger import Segment, now
+from stages.distillation.pricing import Price
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a teacher answered. Finish reasons: stop, length, content_filter, and rejected, where the server refuses
+    the request itself and the completion is its message."""
+
+    completion: str
+    finish_reason: str
+    served_model: str
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Request:
+    key: str
+    messages: list[dict[str, str]]
+    sampling: dict[str, Any]  # model, temperature, max_tokens: what is sent, as it is sent
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> "Request":
+        return cls(row["request_id"], json.loads(row["messages"]), json.loads(row["sampling"]))
+
+
+@dataclass
+class Purchase:
+    segment: Segment
+    budget: Budget
+    price: Price
+    tracker: Tracker
+    stop_reason: str = ""  # why no further call leaves; what is under way is waited for
+    num_answered: int = 0
+    num_retries: int = 0
+    gave_up: dict[str, str] = field(default_factory=dict)  # key -> reason of the last failure
+
+    def worst_usd(self, request: Request, is_batch: bool = False) -> float:
+        return self.price.worst_usd(request.messages, int(request.sampling["max_tokens"]), is_batch)
+
+    async def start(self, request: Request) -> bool:
+        """Reserve the worst case and note that the call leaves; False: the purchase stops, or the budget is reached."""
+        if self.stop_reason:
+            return False
+        worst = self.worst_usd(request)
+        if not await self.budget.reserve(worst):
+            self.stop(
+                f"the budget is reached: {self.budget.spent_usd:.4f} of {self.budget.limit_usd:.4f} USD are spent"
+            )
+            return False
+        self.segment.append({"kind": "sent", "key": request.key, "usd": worst, "at": now()})
+        return True
+
+    async def answered(self, request: Request, answer: Answer, via: str) -> None:
+        usd = self.usd_of(answer, via)
+        self.record(request, answer, via, usd)
+        await self.budget.settle(self.worst_usd(request), usd)
+
+    async def failed(self, request: Request, reason: str, usd: float) -> None:
+        """An attempt without an answer, and what it may have cost."""
+        self.segment.append({"kind": "failure", "key": request.key, "reason": reason, "usd": usd, "at": now()})
+        await self.budget.settle(self.worst_usd(request), usd)
+
+    def record(self, request: Request, answer: Answer, via: str, usd: float) -> None:
+        """Put an answer into the ledger and count it."""
+        row = {"kind": "answer", "key": request.key, **vars(answer), "usd": usd, "via": via, "at": now()}
+        self.segment.append({**row, "messages": request.messages, "sampling": request.sampling})
+        self.num_answered += 1
+        self.tracker.note = f"{self.budget.spent_usd:.4f} of {self.budget.limit_usd:.2f} USD"
+        self.tracker.advance()
+
+    def usd_of(self, answer: Answer, via: str) -> float:
+        if answer.finish_reason == "rejected":
+            return 0.0
+        return self.price.usd(answer.prompt_tokens, answer.completion_tokens, answer.cached_tokens, via == "batch")
+
+    def stop(self, reason: str) -> None:
+        self.stop_reason = self.stop_reason or reason

@@ -1,0 +1,43 @@
+"""What the ledger holds: bought, missing and refused answers of each round, and what they cost.
+
+python -m stages.distillation.status data/distillation/*/requests.parquet
+"""
+
+from pathlib import Path
+
+import click
+
+from stages.core.command import stage_command
+from stages.core.tables import read_table
+from stages.distillation.account import account, print_table, rounds_of
+from stages.distillation.builtin import MODEL
+from stages.distillation.ledger import PUBLISHED, Ledger, live_folder, whole_ledger
+from stages.distillation.purchase import Request
+
+
+@stage_command("status")
+@click.argument("requests", type=click.Path(path_type=Path), nargs=-1)
+def main(requests: tuple[Path, ...]) -> None:
+    """Print what of REQUESTS is bought, missing or refused, and the cost account of the whole ledger."""
+    ledger = whole_ledger()
+    progress = []
+    for path in requests:
+        asked = [Request.from_row(row) for row in read_table("requests", path)]
+        paid = {request.key for request in asked if request.sampling["model"] != MODEL}
+        answers = ledger.answers(paid)
+        refused = sum(row["finish_reason"] in ("rejected", "content_filter") for row in answers.values())
+        progress.append({
+            "requests": str(path), "asked": len(asked), "built-in": len({r.key for r in asked} - paid),
+            "bought": len(answers), "missing": len(paid - answers.keys()), "refused": refused,
+        })  # fmt: skip
+    print_table(progress)
+    print_table(account(ledger, rounds_of(requests)))
+    mine = Ledger([live_folder()])
+    click.echo(
+        f"{len(ledger.segments)} segments, {len(Ledger([PUBLISHED]).segments)} of them published; {ledger.num_torn} torn lines; "
+        f"{len(ledger.open_batches())} batches under way; this machine has spent {mine.spent_usd():.4f} USD"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""The teacher as vLLM in this process, on this machine's GPUs: no server, no price, only time.
+
+TEACHER_FOLDER names the model's folder; build_requests.model is the name under which its answers are kept. Answers
+reach the ledger a chunk at a time, so a killed run loses one chunk of work.
+"""
+
+from pathlib import Path
+
+from stages.core.command import StageError
+from stages.core.tables import seed_of
+from stages.distillation.purchase import Answer, Purchase, Request
+
+CHUNK = 512
+
+
+def ask_vllm(requests: list[Request], purchase: Purchase, folder: Path) -> None:
+    """Answer all requests with the model in `folder`; each request's sampling seed comes from its key."""
+    try:
+        from vllm import LLM, SamplingParams
+    except ImportError as error:
+        raise StageError(
+            f"vLLM cannot be imported ({error}). Install the extra: uv pip install -e '.[gpu]'."
+        ) from error
+    engine = LLM(model=str(folder), enable_prefix_caching=True, trust_remote_code=False)
+    for start in range(0, len(requests), CHUNK):
+        chunk = requests[start : start + CHUNK]
+        settings = [
+            SamplingParams(
+                temperature=r.sampling["temperature"], max_tokens=r.sampling["max_tokens"], seed=seed_of(r.key) % 2**31
+            )
+            for r in chunk
+        ]
+        outputs = engine.chat([request.messages for request in chunk], settings, use_tqdm=False)
+        for request, output in zip(chunk, outputs, strict=True):
+            best = output.outputs[0]
+            answer = Answer(
+                best.text,
+                str(best.finish_reason),
+                request.sampling["model"],
+                len(output.prompt_token_ids),
+                len(best.token_ids),
+            )
+            purchase.record(request, answer, "vllm", 0.0)

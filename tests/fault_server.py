@@ -1,0 +1,219 @@
+"""A loopback server that speaks Chat Completions, Files and Batches, counts what it is paid for, and fails on demand.
+
+    with running_server(faults={"500": 0.1}) as server: ...          # in a thread; server.url, server.delivered
+    python -m tests.fault_server --port 8901 --latency 0.05          # as a process; GET /stats
+
+Answers are a function of the request, so a broken and an unbroken run can be compared byte for byte. `delivered` counts
+for each request the whole answers that left: what a provider would bill.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import random
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from email.utils import formatdate
+
+import click
+from aiohttp import web
+
+FAULTS = ("429", "429_after", "429_date", "500", "503", "drop", "hang", "malformed", "no_choices", "content_filter")
+
+
+def key_of(body: dict) -> str:
+    return hashlib.sha256(json.dumps([body["model"], body["messages"]], sort_keys=True).encode()).hexdigest()
+
+
+def completion_of(body: dict, finish_reason: str = "stop") -> dict:
+    """The answer to one request: a problem in our grammar, with usage."""
+    number = int(key_of(body)[:6], 16)
+    text = f"[Problem]\nWhat is {number}+1?\n[Solution]\n{number}+1={number + 1}\nThe answer is \\boxed{{{number + 1}}}.\n[End]"
+    prompt_tokens = sum(len(m["content"]) for m in body["messages"]) // 4
+    return {
+        "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": body["model"],
+        "choices": [{"index": 0, "finish_reason": finish_reason, "message": {"role": "assistant", "content": text}}],
+        "usage": {"prompt_tokens": prompt_tokens, "completion_tokens": len(text) // 3, "total_tokens": 0,
+                  "prompt_tokens_details": {"cached_tokens": prompt_tokens // 2}},
+    }  # fmt: skip
+
+
+class FaultServer:
+    def __init__(
+        self, faults: dict[str, float] | None = None, latency: float = 0.0, seed: int = 0, status: int = 0,
+        code: str = "", batch_polls: int = 1, batch_status: str = "completed", batch_share: float = 1.0,
+    ) -> None:  # fmt: skip
+        self.faults, self.latency, self.status, self.code = faults or {}, latency, status, code
+        self.rng = random.Random(seed)
+        self.batch_polls, self.batch_status, self.batch_share = batch_polls, batch_status, batch_share
+        self.delivered: Counter[str] = Counter()
+        self.num_calls = self.in_flight = self.most_in_flight = 0
+        self.billed_usd = 0.0
+        self.files: dict[str, str] = {}
+        self.batches: dict[str, dict] = {}
+        self.url = ""
+
+    def app(self) -> web.Application:
+        app = web.Application(client_max_size=1 << 28)
+        app.router.add_post("/v1/chat/completions", self.chat)
+        app.router.add_get("/stats", self.stats)
+        app.router.add_post("/v1/files", self.upload)
+        app.router.add_get("/v1/files/{id}/content", self.download)
+        app.router.add_post("/v1/batches", self.create_batch)
+        app.router.add_get("/v1/batches", self.list_batches)
+        app.router.add_get("/v1/batches/{id}", self.get_batch)
+        return app
+
+    async def stats(self, _: web.Request) -> web.Response:
+        return web.json_response({
+            "num_calls": self.num_calls, "num_answered": len(self.delivered), "num_delivered": self.delivered.total(),
+            "most_in_flight": self.most_in_flight, "num_batches": len(self.batches),
+        })  # fmt: skip
+
+    def draw_fault(self) -> str:
+        at = self.rng.random()
+        for name, share in self.faults.items():
+            at -= share
+            if at < 0:
+                return name
+        return ""
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.num_calls += 1
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            await asyncio.sleep(self.latency)
+            return await self.reply(request, body)
+        finally:
+            self.in_flight -= 1
+
+    async def reply(self, request: web.Request, body: dict) -> web.StreamResponse:
+        if self.status:
+            error = {"message": f"no: {request.headers.get('Authorization', '')}", "code": self.code, "type": self.code}
+            return web.json_response({"error": error}, status=self.status)
+        if "BAD REQUEST" in body["messages"][-1]["content"]:
+            return web.json_response({"error": {"message": "this prompt is not allowed"}}, status=400)
+        fault = self.draw_fault()
+        if fault.startswith("429"):
+            headers = {"429_after": {"Retry-After": "0.05"}, "429_date": {"Retry-After": formatdate(usegmt=True)}}.get(
+                fault, {}
+            )
+            return web.json_response(
+                {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}, status=429, headers=headers
+            )
+        if fault in ("500", "503"):
+            return web.json_response({"error": {"message": "sick"}}, status=int(fault))
+        if fault == "hang":
+            await asyncio.sleep(600)
+        if fault == "malformed":
+            return web.Response(text='{"choices": [{"mess', content_type="application/json")
+        answer = completion_of(body, "content_filter" if fault == "content_filter" else "stop")
+        if fault == "no_choices":
+            return web.json_response({**answer, "choices": []})
+        if fault == "drop":
+            response = web.StreamResponse(headers={"Content-Length": "5000", "Content-Type": "application/json"})
+            await response.prepare(request)
+            await response.write(json.dumps(answer).encode()[:40])
+            request.transport.close()  # type: ignore[union-attr]
+            return response
+        self.delivered[key_of(body)] += 1
+        return web.json_response(
+            answer, headers={"x-ratelimit-limit-requests": "600000", "x-ratelimit-remaining-requests": "599999"}
+        )
+
+    async def upload(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        file_id = f"file-{len(self.files)}"
+        self.files[file_id] = form["file"].file.read().decode()  # type: ignore[union-attr]
+        return web.json_response(
+            {"id": file_id, "object": "file", "bytes": 1, "created_at": 1, "filename": "x", "purpose": "batch"}
+        )
+
+    async def download(self, request: web.Request) -> web.Response:
+        return web.Response(text=self.files[request.match_info["id"]])
+
+    async def create_batch(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        batch_id = f"batch-{len(self.batches)}"
+        self.batches[batch_id] = {
+            "id": batch_id, "object": "batch", "endpoint": body["endpoint"], "input_file_id": body["input_file_id"],
+            "completion_window": "24h", "status": "in_progress", "created_at": 1, "metadata": body.get("metadata"), "polls": 0,
+        }  # fmt: skip
+        return web.json_response(self.batches[batch_id])
+
+    async def list_batches(self, _: web.Request) -> web.Response:
+        return web.json_response({"object": "list", "data": list(self.batches.values()), "has_more": False})
+
+    async def get_batch(self, request: web.Request) -> web.Response:
+        batch = self.batches[request.match_info["id"]]
+        batch["polls"] += 1
+        if batch["polls"] > self.batch_polls and batch["status"] == "in_progress":
+            self.finish(batch)
+        return web.json_response(batch)
+
+    def finish(self, batch: dict) -> None:
+        """Answer a share of the batch's lines, each twice delivered in the file; the rest goes to the error file."""
+        lines, errors = [], []
+        for line in self.files[batch["input_file_id"]].splitlines():
+            entry = json.loads(line)
+            if "BAD REQUEST" in line:
+                errors.append(_batch_line(entry, 400, {"error": {"message": "not allowed"}}))
+            elif self.rng.random() < self.batch_share:
+                self.delivered[key_of(entry["body"])] += 1
+                lines += [_batch_line(entry, 200, completion_of(entry["body"]))] * 2
+            else:
+                errors.append(_batch_line(entry, 500, {"error": {"message": "sick"}}))
+        for name, content in (("output_file_id", lines), ("error_file_id", errors)):
+            if content:
+                batch[name] = f"file-{len(self.files)}"
+                self.files[batch[name]] = "\n".join(content)
+        batch["status"] = self.batch_status
+
+
+def _batch_line(entry: dict, status: int, body: dict) -> str:
+    return json.dumps({"id": "r", "custom_id": entry["custom_id"], "response": {"status_code": status, "body": body}})
+
+
+async def serve(server: FaultServer, port: int) -> web.AppRunner:
+    runner = web.AppRunner(server.app(), access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", port, backlog=1024)
+    await site.start()
+    address = site._server.sockets[0].getsockname()  # type: ignore[union-attr]
+    server.url = f"http://127.0.0.1:{address[1]}/v1"
+    return runner
+
+
+@contextlib.contextmanager
+def running_server(**options: object) -> Iterator[FaultServer]:
+    """A server in a thread of this process."""
+    server, loop = FaultServer(**options), asyncio.new_event_loop()  # type: ignore[arg-type]
+    runner = loop.run_until_complete(serve(server, 0))
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+
+
+@click.command()
+@click.option("--port", type=int, required=True)
+@click.option("--latency", type=float, default=0.05, help="Seconds of each call.")
+@click.option("--fault", "faults", multiple=True, help="Such as 500=0.1.")
+def main(port: int, latency: float, faults: tuple[str, ...]) -> None:
+    """Serve until killed."""
+    shares = {name: float(share) for name, _, share in (fault.partition("=") for fault in faults)}
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(serve(FaultServer(shares, latency), port))
+    loop.run_forever()
+
+
+if __name__ == "__main__":
+    main()

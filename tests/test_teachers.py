@@ -1,0 +1,303 @@
+"""Buying answers: each paid once whatever fails, stops that are clear, batches that survive, keys that leak nowhere."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from stages.core.tables import read_table, write_table
+from stages.distillation.distill import main as distill
+from stages.distillation.import_completions import main as import_completions
+from stages.distillation.ledger import Ledger
+from stages.distillation.requests import request_key
+from tests.conftest import ROOT
+from tests.fault_server import FaultServer, running_server
+
+MODEL = "gpt-4o-mini-2024-07-18"
+CANARY = "sk-canary-4f1d9c0b7e"
+
+
+def write_requests(path: Path, count: int, first: int = 0, bad: int = -1) -> Path:
+    rows = []
+    for i in range(first, first + count):
+        messages = [{"role": "user", "content": "BAD REQUEST" if i == bad else f"Write problem {i}."}]
+        sampling = {"model": MODEL, "temperature": 0.6, "max_tokens": 200}
+        rows.append({
+            "request_id": request_key(MODEL, messages, sampling, 0), "round": "initial", "text_id": f"t{i}", "prompt": "grade",
+            "mode": "cot", "messages": json.dumps(messages), "sampling": json.dumps(sampling),
+        })  # fmt: skip
+    write_table("requests", rows, path)
+    return path
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with its own ledger, a key and no server."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", CANARY)
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    for name in ("TEACHER_LIVE", "TEACHER_BUDGET_USD", "LEDGER_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.distillation.chat.FIRST_BACKOFF", 0.01)
+
+
+def buy(requests: Path, server: FaultServer, *options: str, budget: float = 100.0) -> Result:
+    command = [str(requests), str(requests.with_name("completions.parquet")), "--live", "--budget-usd", str(budget)]
+    environment = {"OPENAI_BASE_URL": server.url}
+    return CliRunner().invoke(distill, [*command, *options], env=environment)
+
+
+def completions(folder: Path) -> list[dict]:
+    return read_table("completions", folder / "completions.parquet")
+
+
+def test_replay_is_the_default_and_names_the_price_and_the_ways_out(place: Path) -> None:
+    requests = write_requests(place / "requests.parquet", 5)
+    result = CliRunner().invoke(distill, [str(requests), str(place / "completions.parquet")])
+    assert result.exit_code == 1
+    for word in ("5 of the requests", "USD", "TEACHER_LIVE=1", "dvc pull data/ledger"):
+        assert word in result.output
+    assert not (place / "completions.parquet").exists()
+    result = CliRunner().invoke(distill, [str(requests), "out.parquet", "--live"])
+    assert "TEACHER_BUDGET_USD" in result.output
+
+
+@pytest.mark.usefixtures("quick")
+def test_every_fault_heals_and_each_answer_is_paid_once(place: Path) -> None:
+    faults = dict.fromkeys(
+        ("429", "429_after", "429_date", "500", "503", "drop", "malformed", "no_choices", "content_filter"), 0.04
+    )
+    requests = write_requests(place / "requests.parquet", 300)
+    with running_server(faults=faults, seed=1) as server:
+        result = buy(requests, server, "--concurrency", "32")
+    assert result.exit_code == 0, result.output
+    assert len(completions(place)) == 300
+    assert set(server.delivered.values()) == {1}
+    assert len(server.delivered) == 300
+    reasons = {row["reason"] for _, row in Ledger([place / ".ledger"]).rows() if row["kind"] == "failure"}
+    assert {"429", "500", "503", "connection_lost", "malformed", "no_choice"} <= reasons
+    assert {row["finish_reason"] for row in completions(place)} == {"stop", "content_filter"}
+    again = CliRunner().invoke(distill, [str(requests), str(place / "again.parquet")])
+    assert again.exit_code == 0, "everything is in the ledger: no live mode needed"
+    assert (place / "again.parquet").read_bytes() == (place / "completions.parquet").read_bytes()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_hanging_server_is_left_after_its_time(place: Path) -> None:
+    requests = write_requests(place / "requests.parquet", 20)
+    with running_server(faults={"hang": 0.3}, seed=3) as server:
+        result = buy(requests, server, "--timeout", "0.3")
+    assert result.exit_code == 0, result.output
+    timeouts = [row for _, row in Ledger([place / ".ledger"]).rows() if row.get("reason") == "timeout"]
+    assert timeouts
+    assert all(row["usd"] > 0 for row in timeouts), "a call that timed out may have been billed"
+
+
+def test_the_worst_case_of_the_budget_holds_on_the_server(place: Path) -> None:
+    """What the server billed stays within the budget, at any concurrency; the answers are kept, the rest is named."""
+    rng = random.Random(5)
+    for run in range(12):
+        folder = place / str(run)
+        folder.mkdir()
+        os.chdir(folder)
+        requests = write_requests(folder / "requests.parquet", 60)
+        budget = rng.uniform(0.0003, 0.001)
+        with running_server(faults={"500": 0.1, "drop": 0.05}, seed=run) as server:
+            result = buy(requests, server, "--concurrency", str(rng.choice([1, 8, 64, 256])), budget=budget)
+        ledger = Ledger([folder / ".ledger"])
+        assert ledger.spent_usd() <= budget + 1e-12
+        assert result.exit_code == 1
+        assert "the budget is reached" in result.output
+        bought = ledger.answers({row["request_id"] for row in read_table("requests", requests)})
+        assert len(bought) == len(server.delivered)
+        assert f"{60 - len(bought)} requests are not answered" in result.output
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "word"),
+    [
+        (401, "", "OPENAI_API_KEY"),
+        (403, "", "forbids"),
+        (404, "", "does not know the model"),
+        (429, "insufficient_quota", "quota"),
+    ],
+)
+def test_what_cannot_heal_stops_at_once_without_the_key(place: Path, status: int, code: str, word: str) -> None:
+    requests = write_requests(place / "requests.parquet", 50)
+    with running_server(status=status, code=code) as server:
+        result = buy(requests, server, "--concurrency", "4")
+    assert result.exit_code == 1
+    assert word in result.output
+    assert CANARY not in result.output
+    assert server.num_calls <= 4
+    assert Ledger([place / ".ledger"]).spent_usd() == 0.0
+
+
+def test_one_bad_request_loses_only_itself(place: Path) -> None:
+    requests = write_requests(place / "requests.parquet", 40, bad=7)
+    with running_server() as server:
+        result = buy(requests, server)
+        assert result.exit_code == 0, result.output
+        rows = completions(place)
+        assert [row["finish_reason"] for row in rows].count("rejected") == 1
+        assert "not allowed" in rows[7]["completion"]
+        calls = server.num_calls
+        assert buy(requests, server).exit_code == 0
+        assert server.num_calls == calls, "a rejected request is not asked again"
+
+
+def test_a_server_that_rejects_everything_is_our_fault(place: Path) -> None:
+    requests = write_requests(place / "requests.parquet", 40)
+    with running_server(status=400) as server:
+        result = buy(requests, server, "--concurrency", "2")
+    assert "rejects every request" in result.output
+    assert server.num_calls < 10
+    assert not Ledger([place / ".ledger"]).answers({row["request_id"] for row in read_table("requests", requests)})
+
+
+def test_only_new_requests_are_paid(place: Path) -> None:
+    with running_server() as server:
+        assert buy(write_requests(place / "requests.parquet", 30), server).exit_code == 0
+        assert buy(write_requests(place / "requests.parquet", 31), server).exit_code == 0
+    assert server.delivered.total() == 31
+
+
+def test_no_server_is_said(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.distillation.chat.MAX_ATTEMPTS", 2)
+    monkeypatch.setattr("stages.distillation.chat.FIRST_BACKOFF", 0.01)
+    requests = write_requests(place / "requests.parquet", 3)
+    command = [str(requests), str(place / "completions.parquet"), "--live", "--budget-usd", "1"]
+    result = CliRunner().invoke(distill, command)
+    assert "no_connection" in result.output
+    assert "127.0.0.1" in result.output
+    assert Ledger([place / ".ledger"]).spent_usd() == 0.0, "a refused connection costs nothing"
+
+
+BUY = [sys.executable, "-m", "stages.distillation.distill"]
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(place: Path) -> None:
+    requests = write_requests(place / "requests.parquet", 400)
+    rng, concurrency, most_twice = random.Random(2), 16, 0
+    with running_server(latency=0.02) as server:
+        environment = {
+            **os.environ, "PYTHONPATH": str(ROOT), "OPENAI_BASE_URL": server.url, "TEACHER_LIVE": "1",
+            "TEACHER_BUDGET_USD": "100", "TEACHER_CONCURRENCY": str(concurrency),
+        }  # fmt: skip
+        for _ in range(5):
+            process = subprocess.Popen(
+                [*BUY, requests, "completions.parquet"], env=environment, stderr=subprocess.DEVNULL
+            )
+            reached = len(server.delivered) + rng.randrange(20, 70)
+            while process.poll() is None and len(server.delivered) < reached:
+                time.sleep(0.002)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            most_twice += concurrency
+            assert server.delivered.total() - len(server.delivered) <= most_twice
+        subprocess.run([*BUY, requests, "completions.parquet"], env=environment, check=True, stderr=subprocess.DEVNULL)
+    killed = (place / "completions.parquet").read_bytes()
+    os.chdir(place / "..")
+    with running_server() as server:
+        environment |= {"OPENAI_BASE_URL": server.url, "LEDGER_DIR": str(place / "other")}
+        subprocess.run(
+            [*BUY, requests, place / "unbroken.parquet"], env=environment, check=True, stderr=subprocess.DEVNULL
+        )
+    assert (place / "unbroken.parquet").read_bytes() == killed
+
+
+BATCH = ("--via", "batch", "--poll", "0.01")
+
+
+def test_batches_cost_half_and_ask_failures_again(place: Path) -> None:
+    requests = write_requests(place / "requests.parquet", 50, bad=3)
+    with running_server(batch_share=0.7, seed=4) as server:
+        result = buy(requests, server, *BATCH, "--batch-size", "20")
+    assert result.exit_code == 0, result.output
+    assert set(server.delivered.values()) == {1}
+    rows = completions(place)
+    assert [row["finish_reason"] for row in rows].count("rejected") == 1
+    chat = sum(
+        0.15 * (r["prompt_tokens"] - r["cached_tokens"]) + 0.075 * r["cached_tokens"] + 0.6 * r["completion_tokens"]
+        for r in rows
+    )
+    assert sum(row["usd"] for row in rows) == pytest.approx(chat / 1e6 / 2)
+
+
+def test_an_expired_batch_keeps_its_answers(place: Path) -> None:
+    requests = write_requests(place / "requests.parquet", 40)
+    with running_server(batch_share=0.5, batch_status="expired", seed=2) as server:
+        result = buy(requests, server, *BATCH)
+    assert set(server.delivered.values()) == {1}
+    found = Ledger([place / ".ledger"]).answers({row["request_id"] for row in read_table("requests", requests)})
+    assert len(found) == len(server.delivered) >= 30
+    assert ("not answered" in result.output) == (len(found) < 40)
+
+
+def test_a_batch_is_found_again_after_a_kill(place: Path) -> None:
+    """Killed while waiting, the ledger knows it; killed before the ledger knew it, the server's list has its name."""
+    requests = write_requests(place / "requests.parquet", 30)
+    with running_server(batch_polls=10**9) as server:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENAI_BASE_URL": server.url, "TEACHER_LIVE": "1",
+                       "TEACHER_BUDGET_USD": "9", "TEACHER_VIA": "batch", "TEACHER_POLL": "0.01"}  # fmt: skip
+        for is_known in (True, False):
+            process = subprocess.Popen(
+                [*BUY, requests, "completions.parquet"], env=environment, stderr=subprocess.DEVNULL
+            )
+            while not any(batch["polls"] > 3 * (1 + is_known) for batch in server.batches.values()):
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.kill()
+            process.wait()
+            assert len(server.batches) == 1
+            if is_known:
+                for path in (place / ".ledger").glob("*.jsonl"):
+                    path.unlink()  # as if the kill had come before the id was written
+        server.batch_polls = 0
+        assert buy(requests, server, *BATCH).exit_code == 0
+    assert len(server.batches) == 1
+    assert server.delivered.total() == 30
+    assert Ledger([place / ".ledger"]).open_batches() == {}
+
+
+def test_the_budget_holds_for_batches(place: Path) -> None:
+    requests = write_requests(place / "requests.parquet", 50)
+    with running_server() as server:
+        result = buy(requests, server, *BATCH, budget=0.0004)
+    assert "the budget is reached" in result.output
+    assert 0 < server.delivered.total() < 50
+    assert Ledger([place / ".ledger"]).spent_usd() <= 0.0004
+
+
+def test_a_ledger_is_refilled_from_completions_and_batch_outputs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = write_requests(place / "requests.parquet", 12)
+    with running_server() as server:
+        buy(requests, server)
+        batch = next(iter(server.files), None)
+    bought = (place / "completions.parquet").read_bytes()
+    assert batch is None
+    monkeypatch.setenv("LEDGER_DIR", str(place / "refilled"))
+    result = CliRunner().invoke(import_completions, [str(requests), str(place / "completions.parquet")])
+    assert "added 12" in result.output
+    assert (
+        "12 were there"
+        in CliRunner().invoke(import_completions, [str(requests), str(place / "completions.parquet")]).output
+    )
+    assert CliRunner().invoke(distill, [str(requests), str(place / "replayed.parquet")]).exit_code == 0
+    assert (place / "replayed.parquet").read_bytes() == bought
+    assert Ledger([place / "refilled"]).spent_usd() == 0.0
+    (place / "bad.jsonl").write_text('{"custom_id": "x"}\nnot json\n')
+    result = CliRunner().invoke(import_completions, [str(requests), str(place / "bad.jsonl")])
+    assert "bad.jsonl:2" in result.output
