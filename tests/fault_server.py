@@ -43,10 +43,10 @@ def completion_of(body: dict, finish_reason: str = "stop") -> dict:
 class FaultServer:
     def __init__(
         self, faults: dict[str, float] | None = None, latency: float = 0.0, seed: int = 0, status: int = 0,
-        code: str = "", batch_polls: int = 1, batch_status: str = "completed", batch_share: float = 1.0,
+        code: str = "", batch_polls: int = 1, batch_status: str = "completed", batch_share: float = 1.0, burst: int = 0,
     ) -> None:  # fmt: skip
         self.faults, self.latency, self.status, self.code = faults or {}, latency, status, code
-        self.rng = random.Random(seed)
+        self.rng, self.burst = random.Random(seed), burst  # so many first calls get a 429
         self.batch_polls, self.batch_status, self.batch_share = batch_polls, batch_status, batch_share
         self.delivered: Counter[str] = Counter()
         self.num_calls = self.in_flight = self.most_in_flight = 0
@@ -95,9 +95,9 @@ class FaultServer:
         if self.status:
             error = {"message": f"no: {request.headers.get('Authorization', '')}", "code": self.code, "type": self.code}
             return web.json_response({"error": error}, status=self.status)
-        if "BAD REQUEST" in body["messages"][-1]["content"]:
+        if any("BAD REQUEST" in m["content"] for m in body["messages"]):
             return web.json_response({"error": {"message": "this prompt is not allowed"}}, status=400)
-        fault = self.draw_fault()
+        fault = "429" if self.num_calls <= self.burst else self.draw_fault()
         if fault.startswith("429"):
             headers = {"429_after": {"Retry-After": "0.05"}, "429_date": {"Retry-After": formatdate(usegmt=True)}}.get(
                 fault, {}
@@ -179,7 +179,7 @@ def _batch_line(entry: dict, status: int, body: dict) -> str:
 
 
 async def serve(server: FaultServer, port: int) -> web.AppRunner:
-    runner = web.AppRunner(server.app(), access_log=None)
+    runner = web.AppRunner(server.app(), access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port, backlog=1024)
     await site.start()
@@ -198,7 +198,8 @@ def running_server(**options: object) -> Iterator[FaultServer]:
     try:
         yield server
     finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop)
+        with contextlib.suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(5)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
 

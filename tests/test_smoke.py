@@ -28,16 +28,23 @@ def ran_stages(output: str) -> set[str]:
     return set(RAN.findall(output))
 
 
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone of the working tree as it is, with the smoke profile, after its first `dvc repro`."""
-    folder = tmp_path_factory.mktemp("clone") / "ninechapters"
+def clone_of_tree(folder: Path) -> Path:
+    """A clone of the working tree as it is, changes that are not committed included."""
     run("git", "clone", "--quiet", str(ROOT), str(folder), folder=ROOT)
     changed = run("git", "ls-files", "--modified", "--others", "--exclude-standard", folder=ROOT).split()
     for name in changed:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
+        else:
+            (folder / name).unlink(missing_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone with the smoke profile, after its first `dvc repro`."""
+    folder = clone_of_tree(tmp_path_factory.mktemp("clone") / "ninechapters")
     shutil.copy(ROOT / "profiles/smoke.yaml", folder / "params.yaml")
     (folder / "dvc.lock").unlink(missing_ok=True)
     run("dvc", "repro", folder=folder)

@@ -13,10 +13,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from stages.core.tables import read_table, write_table
+from stages.distillation.account import account, rounds_of
 from stages.distillation.distill import main as distill
+from stages.distillation.estimate import main as estimate_command
 from stages.distillation.import_completions import main as import_completions
-from stages.distillation.ledger import Ledger
+from stages.distillation.ledger import Ledger, whole_ledger
 from stages.distillation.requests import request_key
+from stages.distillation.status import main as status_command
 from tests.conftest import ROOT
 from tests.fault_server import FaultServer, running_server
 
@@ -301,3 +304,87 @@ def test_a_ledger_is_refilled_from_completions_and_batch_outputs(place: Path, mo
     (place / "bad.jsonl").write_text('{"custom_id": "x"}\nnot json\n')
     result = CliRunner().invoke(import_completions, [str(requests), str(place / "bad.jsonl")])
     assert "bad.jsonl:2" in result.output
+
+
+CRASH = """
+import sys
+from stages.distillation import purchase
+def crash(*_):
+    raise RuntimeError("a bug")
+purchase.Purchase.record = crash
+from stages.distillation.distill import main
+main()
+"""
+
+
+def test_the_key_is_nowhere_after_success_failure_and_crash(place: Path) -> None:
+    """Searched: every file, all output, and the arguments of the process while it runs."""
+    requests = write_requests(place / "requests.parquet", 60)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "TEACHER_LIVE": "1",
+        "TEACHER_BUDGET_USD": "9",
+        "TEACHER_CONCURRENCY": "4",
+    }
+    assert environment["OPENAI_API_KEY"] == CANARY
+    seen = ""
+    for command, options in (
+        (BUY, {"status": 401}),
+        (BUY, {"status": 429, "code": "insufficient_quota"}),
+        (BUY, {"status": 400}),
+        ([sys.executable, "-c", CRASH], {}),
+        (BUY, {"latency": 0.02}),
+    ):
+        with running_server(**options) as server:
+            process = subprocess.Popen(
+                [*command, str(requests), "out.parquet"], env={**environment, "OPENAI_BASE_URL": server.url}, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, text=True,
+            )  # fmt: skip
+            while process.poll() is None and not server.num_calls:
+                time.sleep(0.005)
+            seen += Path(f"/proc/{process.pid}/cmdline").read_text() if process.poll() is None else ""
+            seen += process.communicate()[0]
+    assert "a bug" in seen
+    assert "Traceback" in seen
+    assert "does not accept the key" in seen
+    assert process.returncode == 0
+    files = [path for path in place.rglob("*") if path.is_file()]
+    assert len(files) > 4
+    for content in [seen.encode(), *(path.read_bytes() for path in files)]:
+        assert CANARY.encode() not in content
+
+
+def test_the_small_commands_tell_what_is_bought_and_missing(place: Path) -> None:
+    requests = write_requests(place / "requests.parquet", 30, bad=4)
+    result = CliRunner().invoke(estimate_command, [str(requests)])
+    assert result.exit_code == 0, result.output
+    assert "batch" in result.output
+    with running_server(faults={"drop": 0.2}, seed=2) as server:
+        assert buy(requests, server).exit_code == 0
+    assert "nothing to buy" in CliRunner().invoke(estimate_command, [str(requests)]).output
+    write_requests(requests, 33, bad=4)
+    result = CliRunner().invoke(status_command, [str(requests)])
+    assert result.exit_code == 0, result.output
+    (record,) = [r for r in account(whole_ledger(), rounds_of([requests])) if r["model"] == MODEL]
+    assert (record["round"], record["answers"], record["rejected"]) == ("initial", 30, 1)
+    assert record["failures"] > 0
+    assert record["wasted usd"] > 0
+    assert record["usd"] == pytest.approx(whole_ledger().spent_usd())
+    assert record["double usd"] == 0
+
+
+def test_an_interrupted_run_keeps_what_was_under_way(place: Path) -> None:
+    requests = write_requests(place / "requests.parquet", 300)
+    with running_server(latency=0.1) as server:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENAI_BASE_URL": server.url, "TEACHER_LIVE": "1",
+                       "TEACHER_BUDGET_USD": "9", "TEACHER_CONCURRENCY": "16"}  # fmt: skip
+        process = subprocess.Popen([*BUY, requests, "out.parquet"], env=environment, stderr=subprocess.PIPE, text=True)
+        while len(server.delivered) < 40:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+    assert process.returncode == 1
+    assert "interrupted" in errors
+    bought = Ledger([place / ".ledger"]).answers({row["request_id"] for row in read_table("requests", requests)})
+    assert len(bought) == len(server.delivered) == server.delivered.total() < 300

@@ -104,7 +104,7 @@ class BatchTeacher:
     def _find(self, name: str) -> Any:
         """A batch of this name that the server knows and the ledger does not (the run was killed in between)."""
         known = {row["batch_id"] for _, row in self.ledger.rows() if row["kind"] == "batch"}
-        for batch in self.client.batches.list(limit=100):
+        for batch in self.client.batches.list(limit=100).data:  # the latest hundred
             if (batch.metadata or {}).get(NAME) == name and batch.id not in known | self.ended:
                 return batch
         return None

@@ -11,11 +11,17 @@ import random
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from stages.core.command import StageError
+import httpx2
+
+from stages.core.command import StageError, say
 from stages.distillation.limits import Limits
 from stages.distillation.outcomes import Outcome, outcome_of_error, outcome_of_reply
 from stages.distillation.purchase import Purchase, Request
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 MAX_ATTEMPTS = 8
 MAX_RATE_LIMITED = 100
@@ -45,7 +51,7 @@ async def ask_chat(requests: list[Request], purchase: Purchase, settings: Server
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, purchase.stop, "interrupted; calls under way were waited for")
+        loop.add_signal_handler(number, _interrupt, purchase)
     transport = DefaultAioHttpClient(timeout=settings.timeout_seconds)
     async with AsyncOpenAI(
         api_key=api_key(), max_retries=0, timeout=settings.timeout_seconds, http_client=transport
@@ -58,11 +64,16 @@ async def ask_chat(requests: list[Request], purchase: Purchase, settings: Server
     await asker.settle_rejections()
 
 
+def _interrupt(purchase: Purchase) -> None:
+    say(f"distill: stopping; waiting for {purchase.budget.num_reserved} calls under way, which are paid")
+    purchase.stop("interrupted")
+
+
 class Asker:
     """The workers' shared state: one client, one set of limits."""
 
-    def __init__(self, client: object, purchase: Purchase, settings: ServerSettings) -> None:
-        self.create = client.chat.completions.with_raw_response.create  # type: ignore[attr-defined]
+    def __init__(self, client: "AsyncOpenAI", purchase: Purchase, settings: ServerSettings) -> None:
+        self.client = client
         self.purchase, self.settings = purchase, settings
         self.limits = Limits()
         self.rejected: list[tuple[Request, Outcome]] = []
@@ -102,7 +113,9 @@ class Asker:
     async def _send(self, request: Request) -> Outcome:
         try:
             async with asyncio.timeout(self.settings.timeout_seconds):
-                reply = await self.create(messages=request.messages, **request.sampling)
+                # The client's way to an endpoint without its typed parameters, whose checks cost a third of a call.
+                body = {"messages": request.messages, **request.sampling}
+                reply = await self.client.post("/chat/completions", cast_to=httpx2.Response, body=body)
         except Exception as error:
             outcome = outcome_of_error(error, api_key())
             if outcome is None:

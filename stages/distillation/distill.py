@@ -70,6 +70,10 @@ def main(requests: Path, out: Path, live: bool, budget_usd: float | None, **sett
     rows = read_table("requests", requests)
     asked = [Request.from_row(row) for row in rows]
     models = {request.sampling["model"] for request in asked}
+    if len(models) > 1:
+        raise StageError(
+            f"{requests} asks {len(models)} teachers: {', '.join(sorted(models))}. A round has one; build it again."
+        )
     say(f"distill: {len(asked):,} requests to {', '.join(sorted(models))}")
     if models == {MODEL}:
         completions = [

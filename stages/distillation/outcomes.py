@@ -82,7 +82,9 @@ def outcome_of_error(error: Exception, secret: str) -> Outcome | None:
     if isinstance(error, (TimeoutError, openai.APITimeoutError)):
         return Outcome(reason="timeout", billed_usd=None)
     if isinstance(error, openai.APIStatusError):
-        return _outcome_of_status(error.status_code, error.response.headers, error.body, str(error), secret)
+        return _outcome_of_status(
+            error.status_code, error.response.headers, error.body, error.response.text or str(error), secret
+        )
     if isinstance(error, openai.APIConnectionError):
         return Outcome(reason="connection_lost", billed_usd=None)
     if isinstance(error, openai.APIError):

@@ -3,23 +3,26 @@
     python -m stages.distillation.publish
     dvc push data/ledger.dvc && git add data/ledger.dvc && git commit -m "Publish answers"
 
-Segments are only ever added, so two people's publications merge by taking both (docs/distillation.md).
+Segments are only ever added. Where two people have published at once, Git finds a conflict in data/ledger.dvc: take
+theirs (`git checkout --theirs data/ledger.dvc`) and publish again, which adds yours to theirs.
 """
 
 import shutil
 import subprocess
 from collections import Counter
-
-import click
+from pathlib import Path
 
 from stages.core.command import StageError, say, stage_command
 from stages.distillation.ledger import PUBLISHED, Ledger, hold, live_folder
 
+TRACKED = Path(f"{PUBLISHED}.dvc")
+
 
 @stage_command("publish")
-@click.option("--dvc/--no-dvc", "with_dvc", default=True, help="Run `dvc add data/ledger` afterwards.")
-def main(with_dvc: bool) -> None:
-    """Copy what is not yet published to data/ledger, report double purchases, and `dvc add` it."""
+def main() -> None:
+    """Copy this machine's new segments to data/ledger, report double purchases, and `dvc add` it."""
+    if TRACKED.exists():
+        bring_published()
     with hold(live_folder()):
         published = {path.name for path in Ledger([PUBLISHED]).segments}
         new = [path for path in Ledger([live_folder()]).segments if path.name not in published]
@@ -32,15 +35,29 @@ def main(with_dvc: bool) -> None:
     if not new:
         say("publish: nothing new")
         return
-    if with_dvc:
-        done = subprocess.run(["dvc", "add", "--quiet", str(PUBLISHED)], check=False, capture_output=True, text=True)
-        if done.returncode:
-            raise StageError(
-                f"`dvc add {PUBLISHED}` failed: {done.stderr.strip()[-500:]}. The segments are copied; run it again."
-            )
-    say(
-        f"publish: {len(new)} segments added to {PUBLISHED}; next: dvc push {PUBLISHED}.dvc, then commit {PUBLISHED}.dvc to Git"
-    )
+    done = dvc("add", str(PUBLISHED))
+    if done.returncode:
+        raise StageError(
+            f"`dvc add {PUBLISHED}` failed: {done.stderr.strip()[-500:]}. The segments are copied; run this again."
+        )
+    say(f"publish: {len(new)} segments added to {PUBLISHED}; next: dvc push {TRACKED}, then commit {TRACKED} to Git")
+
+
+def bring_published() -> None:
+    """Have every segment that Git's data/ledger.dvc names here; adding without them would drop them from it.
+
+    Raises:
+        StageError: some are neither in the cache nor on the remote.
+    """
+    if dvc("checkout", str(TRACKED)).returncode and (pulled := dvc("pull", str(TRACKED))).returncode:
+        raise StageError(
+            f"{TRACKED} names segments that are not here, and `dvc pull {TRACKED}` failed: {pulled.stderr.strip()[-500:]}. "
+            f"Publishing without them would drop them; make the pull work, then publish."
+        )
+
+
+def dvc(command: str, path: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["dvc", command, "--quiet", path], check=False, capture_output=True, text=True)
 
 
 def report_doubles(ledger: Ledger) -> None:
