@@ -27,8 +27,12 @@ def install(folder: Path) -> Path:
     environment = {"UV_FIND_LINKS": os.environ.get("PIP_FIND_LINKS", ""), **os.environ}  # as in the Makefile
     ready = folder / "vllm/.ready"
     if not ready.exists():
-        subprocess.run(["uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(folder / "vllm")], check=True)
-        subprocess.run(["uv", "pip", "install", "--quiet", "--python", str(python), PACKAGE], check=True, env=environment)
+        subprocess.run(
+            ["uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(folder / "vllm")], check=True
+        )
+        subprocess.run(
+            ["uv", "pip", "install", "--quiet", "--python", str(python), PACKAGE], check=True, env=environment
+        )
         unfit = ["torchvision", "torchaudio", "torchcodec"]
         subprocess.run(["uv", "pip", "uninstall", "--quiet", "--python", str(python), *unfit], check=False)
         ready.touch()

@@ -50,19 +50,13 @@ def test_calls_are_as_fast_as_the_limit_and_rest_when_told() -> None:
     assert rested >= 0.19
 
 
-@pytest.mark.parametrize(
-    ("headers", "low", "high"),
-    [
-        ({"retry-after": "2"}, 2, 2),
-        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25, 0.25),
-        ({"retry-after": formatdate(time.time() + 30, usegmt=True)}, 20, 31),
-        ({"retry-after": formatdate(time.time() - 30, usegmt=True)}, 0, 0),
-    ],
-)
-def test_retry_after_is_understood(headers: dict[str, str], low: float, high: float) -> None:
-    seconds = retry_after_seconds(headers)
-    assert seconds is not None
-    assert low <= seconds <= high
+def test_retry_after_is_understood() -> None:
+    assert retry_after_seconds({"retry-after": "2"}) == 2
+    assert retry_after_seconds({"retry-after-ms": "250", "retry-after": "9"}) == 0.25
+    in_half_a_minute = retry_after_seconds({"retry-after": formatdate(time.time() + 30, usegmt=True)})
+    assert in_half_a_minute is not None
+    assert 25 <= in_half_a_minute <= 30
+    assert retry_after_seconds({"retry-after": formatdate(time.time() - 30, usegmt=True)}) == 0
 
 
 @pytest.mark.parametrize("headers", [{}, {"retry-after": "soon"}, {"retry-after": "-1"}])

@@ -16,12 +16,15 @@ from stages.core.tables import read_table, write_table
 from stages.distillation.account import account, rounds_of
 from stages.distillation.distill import main as distill
 from stages.distillation.estimate import main as estimate_command
+from stages.distillation.estimation import estimate
 from stages.distillation.import_completions import main as import_completions
 from stages.distillation.ledger import Ledger, whole_ledger
+from stages.distillation.purchase import Request
 from stages.distillation.requests import request_key
 from stages.distillation.status import main as status_command
 from tests.conftest import ROOT
 from tests.fault_server import FaultServer, running_server
+from tests.tiny import tiny_tokenizer
 
 MODEL = "gpt-4o-mini-2024-07-18"
 CANARY = "sk-canary-4f1d9c0b7e"
@@ -372,6 +375,33 @@ def test_the_small_commands_tell_what_is_bought_and_missing(place: Path) -> None
     assert record["wasted usd"] > 0
     assert record["usd"] == pytest.approx(whole_ledger().spent_usd())
     assert record["double usd"] == 0
+
+
+def test_prompts_are_counted_by_the_teachers_tokenizer_where_it_is_known(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.save_pretrained(place / "tokenizer")
+    asked = [Request.from_row(row) for row in read_table("requests", write_requests(place / "requests.parquet", 4))]
+    by_characters = estimate(asked, False, Ledger([]))
+    monkeypatch.setenv("TEACHER_TOKENIZER", str(place / "tokenizer"))
+    counted = estimate(asked, False, Ledger([]))
+    exact = sum(len(tokenizer(r.messages[0]["content"], add_special_tokens=False)["input_ids"]) for r in asked)
+    assert set(counted.prompt_tokens.values()) == {exact}
+    assert len(set(by_characters.prompt_tokens.values())) == 3
+    assert counted.usd["low"] < counted.usd["likely"] < counted.usd["high"]
+    assert counted.minutes(requests_per_minute=2, tokens_per_minute=10**9) == 2.0
+
+
+def test_a_run_that_waits_for_a_dead_server_stops_at_once(place: Path) -> None:
+    requests = write_requests(place / "requests.parquet", 5)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TEACHER_LIVE": "1", "TEACHER_BUDGET_USD": "9"}
+    process = subprocess.Popen([*BUY, requests, "out.parquet"], env=environment, stderr=subprocess.DEVNULL)
+    while not any(row["kind"] == "failure" for _, row in Ledger([place / ".ledger"]).rows()):
+        time.sleep(0.05)
+    time.sleep(3)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=5) == 1
 
 
 def test_an_interrupted_run_keeps_what_was_under_way(place: Path) -> None:

@@ -15,11 +15,11 @@ def tiny_tokenizer():
     return train_tokenizer(TEXTS, 300, 256)
 
 
-def tiny_model(architecture: str, seed: int = 0, max_length: int = 256):
+def tiny_model(architecture: str, seed: int = 0, max_length: int = 256, hidden_size: int = 32):
     config_class, model_class = ARCHITECTURES[architecture]
     torch.manual_seed(seed)
     config = config_class(
-        vocab_size=300, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        vocab_size=300, hidden_size=hidden_size, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=2, max_position_embeddings=max_length, tie_word_embeddings=True,
         pad_token_id=0, bos_token_id=1, eos_token_id=2,
     )  # fmt: skip

@@ -9,6 +9,7 @@ import itertools
 import os
 import random
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from stages.core.command import StageError, say
-from stages.distillation.limits import Limits
+from stages.distillation.limits import LOOK_SECONDS, Limits
 from stages.distillation.outcomes import Outcome, outcome_of_error, outcome_of_reply
 from stages.distillation.purchase import Purchase, Request
 
@@ -88,7 +89,7 @@ class Asker:
         """Ask until there is an answer, or retrying cannot help."""
         num_failures = num_limited = 0
         for attempt in itertools.count():
-            await self.limits.wait(self._num_tokens(request))
+            await self.limits.wait(self._num_tokens(request), self._is_stopped)
             if not await self.purchase.start(request):
                 return
             self.purchase.num_retries += attempt > 0
@@ -134,7 +135,12 @@ class Asker:
         seconds = outcome.retry_after if outcome.retry_after is not None else random.uniform(0, longest)
         if outcome.is_limit:
             self.limits.rest(seconds)
-        await asyncio.sleep(seconds)
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self._is_stopped():
+            await asyncio.sleep(min(left, LOOK_SECONDS))
+
+    def _is_stopped(self) -> bool:
+        return bool(self.purchase.stop_reason)
 
     def _reject(self, request: Request, outcome: Outcome) -> None:
         """A request that the server will never take: recorded as its answer once the server answers others."""

@@ -11,11 +11,12 @@ OpenAI and compatible servers send them. Without headers only the rests slow the
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
 MINUTE = 60.0
 MAX_REST = 120.0
+LOOK_SECONDS = 0.5  # how soon a wait notices that the purchase stops
 
 
 class Bucket:
@@ -54,10 +55,10 @@ class Limits:
         self.requests, self.tokens = Bucket(), Bucket()
         self.resting_until = 0.0
 
-    async def wait(self, num_tokens: int) -> None:
-        """Return when one more call of `num_tokens` tokens may leave."""
-        while (seconds := self._seconds(num_tokens)) > 0:
-            await asyncio.sleep(seconds)
+    async def wait(self, num_tokens: int, is_stopped: Callable[[], bool] = lambda: False) -> None:
+        """Return when one more call of `num_tokens` tokens may leave, or when nothing shall leave any more."""
+        while (seconds := self._seconds(num_tokens)) > 0 and not is_stopped():
+            await asyncio.sleep(min(seconds, LOOK_SECONDS))
 
     def _seconds(self, num_tokens: int) -> float:
         rest = self.resting_until - time.monotonic()
