@@ -111,24 +111,29 @@ def test_a_hanging_server_is_left_after_its_time(place: Path) -> None:
     assert all(row["usd"] > 0 for row in timeouts), "a call that timed out may have been billed"
 
 
-def test_the_worst_case_of_the_budget_holds_on_the_server(place: Path) -> None:
-    """What the server billed stays within the budget, at any concurrency; the answers are kept, the rest is named."""
-    rng = random.Random(5)
-    for run in range(12):
-        folder = place / str(run)
-        folder.mkdir()
-        os.chdir(folder)
-        requests = write_requests(folder / "requests.parquet", 60)
-        budget = rng.uniform(0.0003, 0.001)
-        with running_server(faults={"500": 0.1, "drop": 0.05}, seed=run) as server:
-            result = buy(requests, server, "--concurrency", str(rng.choice([1, 8, 64, 256])), budget=budget)
-        ledger = Ledger([folder / ".ledger"])
-        assert ledger.spent_usd() <= budget + 1e-12
-        assert result.exit_code == 1
-        assert "the budget is reached" in result.output
-        bought = ledger.answers({row["request_id"] for row in read_table("requests", requests)})
-        assert len(bought) == len(server.delivered)
-        assert f"{60 - len(bought)} requests are not answered" in result.output
+def budget_run(folder: Path, seed: int) -> dict[str, float]:
+    """A purchase with random budget, concurrency and faults in `folder`: what it had, spent and bought; checked."""
+    rng = random.Random(seed)
+    budget, concurrency = rng.uniform(0.0002, 0.001), rng.choice([1, 2, 8, 64, 256])
+    requests = write_requests(folder / "requests.parquet", 60)
+    os.chdir(folder)
+    with running_server(faults={"500": 0.1, "drop": 0.05, "no_choices": 0.05}, seed=seed) as server:
+        result = buy(requests, server, "--concurrency", str(concurrency), budget=budget)
+    ledger = Ledger([folder / ".ledger"])
+    assert ledger.spent_usd() <= budget + 1e-12
+    assert result.exit_code == 1
+    assert "the budget is reached" in result.output
+    bought = ledger.answers({row["request_id"] for row in read_table("requests", requests)})
+    assert len(bought) == len(server.delivered)
+    assert f"{60 - len(bought)} requests are not answered" in result.output
+    return {"budget": budget, "concurrency": concurrency, "spent": ledger.spent_usd(), "bought": len(bought)}
+
+
+def test_spending_never_passes_the_budget_on_a_server(place: Path) -> None:
+    """What may have been billed stays within the budget at any concurrency; answers are kept, the rest is named."""
+    for seed in range(12):
+        (place / str(seed)).mkdir()
+        budget_run(place / str(seed), seed)
 
 
 @pytest.mark.parametrize(
@@ -391,6 +396,28 @@ def test_prompts_are_counted_by_the_teachers_tokenizer_where_it_is_known(
     assert len(set(by_characters.prompt_tokens.values())) == 3
     assert counted.usd["low"] < counted.usd["likely"] < counted.usd["high"]
     assert counted.minutes(requests_per_minute=2, tokens_per_minute=10**9) == 2.0
+
+
+def test_a_full_disk_stops_with_one_sentence(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = write_requests(place / "requests.parquet", 30)
+    real = os.write
+
+    def write(file: int, line: bytes) -> int:
+        if b'"kind":"answer"' in line and b"problem 9" in line:
+            raise OSError(28, "No space left on device")
+        return real(file, line)
+
+    monkeypatch.setattr(os, "write", write)
+    with running_server() as server:
+        result = buy(requests, server, "--concurrency", "4")
+        monkeypatch.undo()
+        assert result.exit_code == 1
+        assert "The disk is full" in result.output
+        assert "Traceback" not in result.output
+        monkeypatch.chdir(place)
+        monkeypatch.setenv("OPENAI_API_KEY", CANARY)
+        assert buy(requests, server).exit_code == 0
+    assert server.delivered.total() <= 30 + 4
 
 
 def test_a_run_that_waits_for_a_dead_server_stops_at_once(place: Path) -> None:

@@ -58,11 +58,8 @@ async def ask_chat(requests: list[Request], purchase: Purchase, settings: Server
         api_key=api_key(), max_retries=0, timeout=settings.timeout_seconds, http_client=transport
     ) as client:
         asker = Asker(client, purchase, settings)
-        queue = iter(requests)
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(settings.concurrency, len(requests))):
-                group.create_task(asker.work(queue))
-    await asker.settle_rejections()
+        await asker.ask_all(requests)
+    asker.settle_rejections()
 
 
 def _interrupt(purchase: Purchase) -> None:
@@ -78,6 +75,16 @@ class Asker:
         self.purchase, self.settings = purchase, settings
         self.limits = Limits()
         self.rejected: list[tuple[Request, Outcome]] = []
+
+    async def ask_all(self, requests: list[Request]) -> None:
+        queue = iter(requests)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(self.settings.concurrency, len(requests))):
+                    group.create_task(self.work(queue))
+        except BaseExceptionGroup as errors:
+            told = next((error for error in errors.exceptions if isinstance(error, (StageError, OSError))), errors)
+            raise told from None  # such as a full disk: one sentence, not one for each worker
 
     async def work(self, queue: Iterator[Request]) -> None:
         for request in queue:
@@ -148,7 +155,8 @@ class Asker:
         if not self.purchase.num_answered and len(self.rejected) >= MAX_FIRST_REJECTIONS:
             self.purchase.stop(f"the server rejects every request: {outcome.rejection.completion}")  # type: ignore[union-attr]
 
-    async def settle_rejections(self) -> None:
+    def settle_rejections(self) -> None:
+        """Record what the server rejected, unless it rejected everything."""
         for request, outcome in self.rejected:
             assert outcome.rejection
             if self.purchase.num_answered:

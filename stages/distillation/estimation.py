@@ -29,7 +29,10 @@ class Estimate:
     tokens_from: str
 
     def __str__(self) -> str:
-        return f"{self.usd['low']:.2f} to {self.usd['high']:.2f} USD, likely {self.usd['likely']:.2f}"
+        low, likely, high = (
+            f"{self.usd[name]:.{2 if self.usd['high'] >= 1 else 5}f}" for name in ("low", "likely", "high")
+        )
+        return f"{low} to {high} USD, likely {likely}"
 
     def minutes(self, requests_per_minute: float, tokens_per_minute: float) -> float:
         """Minutes at the server's limits; a limit counts the likely tokens in and out."""
