@@ -42,7 +42,7 @@ def kill_again_and_again(folder: Path, server: FaultServer, count: int, kills: i
     rng, done = random.Random(1), 0
     while True:
         process = start(folder, folder / "killed", "killed.parquet", server)
-        until = len(server.delivered) + rng.randrange(1, 2 * count // (kills + 1)) if done < kills else 10 * count
+        until = len(server.delivered) + rng.randrange(1, int(1.6 * count / (kills + 1))) if done < kills else 10 * count
         while process.poll() is None and len(server.delivered) < until:
             time.sleep(0.001)
         if process.poll() is not None:

