@@ -14,21 +14,20 @@ CHUNK = 512
 
 
 def ask_vllm(requests: list[Request], purchase: Purchase, folder: Path) -> None:
-    """Answer all requests with the model in `folder`; each request's sampling seed comes from its key."""
+    """Answer all requests with the model in `folder`."""
     try:
         from vllm import LLM, SamplingParams
     except ImportError as error:
         raise StageError(
             f"vLLM cannot be imported ({error}). Install the extra: uv pip install -e '.[gpu]'."
         ) from error
-    engine = LLM(model=str(folder), enable_prefix_caching=True, trust_remote_code=False)
+    # A seed of the engine, not of each request, which vLLM on a CPU does not take; another one for each run's rest.
+    seed = seed_of(requests[0].key) % 2**31
+    engine = LLM(model=str(folder), enable_prefix_caching=True, trust_remote_code=False, seed=seed)
     for start in range(0, len(requests), CHUNK):
         chunk = requests[start : start + CHUNK]
         settings = [
-            SamplingParams(
-                temperature=r.sampling["temperature"], max_tokens=r.sampling["max_tokens"], seed=seed_of(r.key) % 2**31
-            )
-            for r in chunk
+            SamplingParams(temperature=r.sampling["temperature"], max_tokens=r.sampling["max_tokens"]) for r in chunk
         ]
         outputs = engine.chat([request.messages for request in chunk], settings, use_tqdm=False)
         for request, output in zip(chunk, outputs, strict=True):
