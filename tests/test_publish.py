@@ -23,6 +23,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bare repository of the working tree with a paid teacher, few requests and a DVC remote."""
     folder = tmp_path_factory.mktemp("shared")
     tree = clone_of_tree(folder / "tree")
+    run("git", "checkout", "--quiet", "-B", "main", folder=tree)  # a checkout under test may be on no branch
     text = (tree / "profiles/smoke.yaml").read_text().replace("model: ninechapters-builtin-1", f"model: {MODEL}")
     text = re.sub(r"(build_requests:\n  initial:\n    model: .*\n    num_samples: )\d+", r"\g<1>1", text)
     (tree / "params.yaml").write_text(text)
