@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from tests.test_teachers import budget_run
+from tests.buying import budget_run
 
 
 @click.command()

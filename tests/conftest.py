@@ -26,6 +26,22 @@ def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with its own ledger, a key and no server."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-4f1d9c0b7e")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    for name in ("TEACHER_LIVE", "TEACHER_BUDGET_USD", "LEDGER_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.distillation.chat.FIRST_BACKOFF", 0.01)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not shutil.which("bwrap"):
         skip = pytest.mark.skip(reason="bubblewrap (bwrap) is not installed")

@@ -11,9 +11,9 @@ import pytest
 
 from stages.core.tables import read_table, write_table
 from stages.distillation.ledger import Ledger
+from tests.buying import MODEL
 from tests.fault_server import running_server
 from tests.test_smoke import clone_of_tree, run
-from tests.test_teachers import MODEL
 
 PYTHON = sys.executable
 
