@@ -72,3 +72,20 @@ def test_the_budget_holds_for_batches(place: Path) -> None:
     assert "the budget is reached" in result.output
     assert 0 < server.delivered.total() < 50
     assert Ledger([place / ".ledger"]).spent_usd() <= 0.0004
+
+
+def test_a_kill_while_a_batch_is_recorded_records_nothing_twice(place: Path) -> None:
+    """The segment of a run that had recorded ten of thirty answers, and not yet that the batch had ended."""
+    requests = write_requests(place / "requests.parquet", 30)
+    with running_server() as server:
+        assert buy(requests, server, *BATCH).exit_code == 0
+        spent = Ledger([place / ".ledger"]).spent_usd()
+        (segment,) = (place / ".ledger").glob("*.jsonl")
+        segment.write_text("".join(segment.read_text().splitlines(keepends=True)[:11]))
+        assert len(Ledger([place / ".ledger"]).open_batches()) == 1
+        assert buy(requests, server, *BATCH).exit_code == 0
+    ledger = Ledger([place / ".ledger"])
+    answers = [row["key"] for _, row in ledger.rows() if row["kind"] == "answer"]
+    assert len(answers) == len(set(answers)) == 30
+    assert ledger.spent_usd() == pytest.approx(spent)
+    assert len(server.batches) == 1

@@ -66,6 +66,7 @@ def test_the_small_commands_tell_what_is_bought_and_missing(place: Path) -> None
     (record,) = [r for r in account(whole_ledger(), rounds_of([requests])) if r["model"] == MODEL]
     assert (record["round"], record["answers"], record["rejected"]) == ("initial", 30, 1)
     assert record["failures"] > 0
+    assert record["calls"] == record["answers"] - record["rejected"] + record["failures"]
     assert record["wasted usd"] > 0
     assert record["usd"] == pytest.approx(whole_ledger().spent_usd())
     assert record["double usd"] == 0

@@ -55,7 +55,8 @@ def account(ledger: Ledger, round_of: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def _count_answer(record: dict[str, Any], row: Row, usd: float, is_double: bool) -> None:
-    record["calls"] += row["via"] != "import"
+    is_counted = row["via"] == "import" or (row["via"] == "chat" and row["finish_reason"] == "rejected")
+    record["calls"] += not is_counted  # what chat rejects stands as a failure, too; what is imported was no call
     if is_double:
         record["double usd"] += usd
         return

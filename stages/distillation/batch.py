@@ -39,7 +39,9 @@ class BatchTeacher:
 
         self.client: Any = OpenAI(api_key=api_key(), max_retries=5)
         self.purchase, self.ledger, self.settings = purchase, ledger, settings
-        self.answered: set[str] = set()
+        # A run killed while it recorded a batch has some of its answers already: they are not recorded, nor paid, twice.
+        keys = {key for row in ledger.open_batches().values() for key in row["keys"]}
+        self.answered = set(ledger.answers(keys))
         self.ended: set[str] = set()  # batches that this run has collected
 
     def ask(self, requests: list[Request]) -> None:
@@ -75,10 +77,7 @@ class BatchTeacher:
                 yield chunk
                 chunk, worst = [], 0.0
             if worst + usd > self.purchase.budget.left_usd:
-                budget = self.purchase.budget
-                self.purchase.stop(
-                    f"the budget is reached: {budget.spent_usd:.4f} of {budget.limit_usd:.4f} USD are spent"
-                )
+                self.purchase.stop_at_budget()
                 return
             chunk.append(request)
             worst += usd
@@ -166,7 +165,8 @@ class BatchTeacher:
         # A request that is no longer asked was paid all the same: its answer is kept for when it is.
         request = request_of.get(key) or Request(key, [], {})
         outcome = self._outcome(status, body)
-        usd = (outcome.billed_usd or 0.0) * self.purchase.price.batch_factor
+        worst = self.purchase.worst_usd(request) if request.messages else 0.0
+        usd = outcome.usd(worst) * self.purchase.price.batch_factor
         if outcome.answer:
             usd = self.purchase.usd_of(outcome.answer, "batch")
             self.answered.add(key)

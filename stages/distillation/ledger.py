@@ -20,6 +20,7 @@ import json
 import os
 import secrets
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -132,7 +133,7 @@ class Segment:
             self.has_new.wait()
             self.has_new.clear()
             os.fsync(self.file)
-            threading.Event().wait(SYNC_SECONDS)
+            time.sleep(SYNC_SECONDS)
 
     def __enter__(self) -> "Segment":
         return self

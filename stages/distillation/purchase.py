@@ -58,9 +58,7 @@ class Purchase:
             return False
         worst = self.worst_usd(request)
         if not await self.budget.reserve(worst):
-            self.stop(
-                f"the budget is reached: {self.budget.spent_usd:.4f} of {self.budget.limit_usd:.4f} USD are spent"
-            )
+            self.stop_at_budget()
             return False
         self.segment.append({"kind": "sent", "key": request.key, "usd": worst, "at": now()})
         return True
@@ -87,6 +85,10 @@ class Purchase:
         if answer.finish_reason == "rejected":
             return 0.0
         return self.price.usd(answer.prompt_tokens, answer.completion_tokens, answer.cached_tokens, via == "batch")
+
+    def stop_at_budget(self) -> None:
+        budget = self.budget
+        self.stop(f"the budget is reached: {budget.spent_usd:.4f} of {budget.limit_usd:.4f} USD are spent")
 
     def stop(self, reason: str) -> None:
         self.stop_reason = self.stop_reason or reason
