@@ -9,7 +9,6 @@ import torch
 
 from stages.core.command import StageError
 from stages.training import models as models_module
-from stages.training.finetune import target_example
 from stages.training.formats import Example, student_prompt, synthesizer_prompt
 from stages.training.models import load_model, load_tokenizer
 from stages.training.optimizer import MuonWithAdamW
@@ -17,6 +16,7 @@ from stages.training.packing import IGNORED, pack, tokenize
 from stages.training.plan import TrainingPlan
 from stages.training.prepare_models import model_from_folder
 from stages.training.run import train_and_save
+from stages.training.targets import target_example
 from stages.training.trainer import train, wsd_factor
 from tests.tiny import tiny_model, tiny_tokenizer
 

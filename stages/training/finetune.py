@@ -10,12 +10,13 @@ from pathlib import Path
 import click
 
 from stages.core.command import say, stage_command
-from stages.core.tables import Row, read_table, seed_of
+from stages.core.tables import read_table, seed_of
 from stages.core.work import work_folder
-from stages.training.formats import COT, Example, student_example
+from stages.training.formats import student_example
 from stages.training.options import training_options
 from stages.training.plan import TrainingPlan
 from stages.training.run import train_and_save
+from stages.training.targets import target_example
 
 
 @stage_command("finetune")
@@ -49,14 +50,6 @@ def main(
         [Path(__file__).parent],
     )
     train_and_save(base, examples, plan, out, curve, f"finetune {name}", work)
-
-
-def target_example(row: Row) -> Example:
-    """A target problem with its own solution, closed by the boxed answer where the solution has none."""
-    solution = row["solution"]
-    if "\\boxed" not in solution:
-        solution = f"{solution}\nThe answer is \\boxed{{{row['answer']}}}."
-    return student_example(row["problem"], solution, COT)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,10 @@ import numpy as np
 from stages.core.command import say, stage_command
 from stages.core.progress import track
 from stages.core.tables import Row, read_table, write_table
-from stages.training.finetune import target_example
 from stages.training.formats import Example, student_example
 from stages.training.models import load_tokenizer, use_device
 from stages.training.packing import TokenizedExample, tokenize
+from stages.training.targets import target_example
 from stages.value.gradients import Reference, batches_of, load_reference, per_example_gradients
 from stages.value.influence import candidate_values, mean_direction
 
