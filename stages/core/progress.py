@@ -16,7 +16,7 @@ LINE_SECONDS = 10.0
 
 
 class Tracker:
-    """Counts units done of a known total; use as a context manager and call `advance`."""
+    """Counts units done of a total, 0 when it is not known; use as a context manager and call `advance`."""
 
     def __init__(self, title: str, total: int, unit: str) -> None:
         self.title, self.total, self.unit = title, total, unit
@@ -30,7 +30,7 @@ class Tracker:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
             tail = (TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
             self.bar = Progress(*columns, *tail, console=Console(stderr=True), transient=True)
-            self.task = self.bar.add_task(self.title, total=self.total, rate="")
+            self.task = self.bar.add_task(self.title, total=self.total or None, rate="")
             self.bar.start()
         return self
 
@@ -50,6 +50,7 @@ class Tracker:
         elif now - self.last_line >= LINE_SECONDS:
             left = (self.total - self.done) / rate if rate else 0.0
             line = f"{self.title}: {self.done:,} of {self.total:,} {self.unit}, {rate:,.1f}/s, {left:.0f} s left"
+            line = line if self.total else f"{self.title}: {self.done:,} {self.unit}, {rate:,.1f}/s"
             print(f"{line}, {self.note}" if self.note else line, file=sys.stderr, flush=True)
             self.last_line = now
 

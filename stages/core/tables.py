@@ -3,6 +3,12 @@
     write_table("texts", rows, Path("data/corpus/web.parquet"))
     rows = read_table("texts", Path("data/corpus/web.parquet"))
 
+What may be larger than memory is a folder of shards, written and read in batches:
+
+    with TableWriter("texts", Path("data/corpus/web/texts")) as writer:  # part-00000.parquet, part-00001.parquet, ...
+        writer.write(batch)
+    for batch in read_batches("texts", Path("data/corpus/web/texts")): ...
+
 A row of `texts`: {"text_id": "3f2a...", "source": "web", "title": "Buying muffins", "url": "", "license": "CC0-1.0",
 "text": "Maria buys 12 muffins ..."}. Ids are content hashes, so lineage survives every stage.
 """
@@ -10,52 +16,20 @@ A row of `texts`: {"text_id": "3f2a...", "source": "web", "title": "Buying muffi
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.core.command import StageError
+from stages.core.schemas import SCHEMAS, Row
 
-Row = dict[str, Any]
-TEXT, INT, FLOAT, BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 ID_LENGTH = 16
 ROW_GROUP_ROWS = 65_536
-
-_TEXTS = {"text_id": TEXT, "source": TEXT, "title": TEXT, "url": TEXT, "license": TEXT, "text": TEXT}
-_PROBLEMS = {
-    "problem_id": TEXT, "text_id": TEXT, "request_id": TEXT, "prompt": TEXT, "mode": TEXT,
-    "problem": TEXT, "solution": TEXT, "answer": TEXT, "synthesizer": TEXT,
-}  # fmt: skip
-_COLUMNS: dict[str, dict[str, pa.DataType]] = {
-    "texts": _TEXTS,
-    "requests": {
-        "request_id": TEXT, "round": TEXT, "text_id": TEXT, "prompt": TEXT, "mode": TEXT,
-        "messages": TEXT, "sampling": TEXT,
-    },
-    "completions": {
-        "request_id": TEXT, "completion": TEXT, "finish_reason": TEXT, "served_model": TEXT,
-        "prompt_tokens": INT, "completion_tokens": INT, "cached_tokens": INT, "usd": FLOAT,
-    },
-    "problems": _PROBLEMS,
-    "rejected": {**_PROBLEMS, "reason": TEXT, "detail": TEXT},
-    "rejected_texts": {**_TEXTS, "reason": TEXT, "detail": TEXT},
-    "benchmarks": {
-        "benchmark": TEXT, "index": INT, "problem": TEXT, "solution": TEXT, "answer": TEXT, "subject": TEXT, "level": TEXT,
-    },
-    "values": {
-        "problem_id": TEXT, "text_id": TEXT, "value": FLOAT,
-        "target_values": pa.list_(pa.struct([("target", TEXT), ("value", FLOAT)])),
-    },
-    "selected": {**_TEXTS, "value": FLOAT},
-    "predictions": {
-        "benchmark": TEXT, "index": INT, "mode": TEXT, "response": TEXT, "extracted": TEXT, "answer": TEXT,
-        "correct": BOOL, "reason": TEXT, "turns": INT, "tokens": INT,
-    },
-}  # fmt: skip
-SCHEMAS = {name: pa.schema(list(columns.items())) for name, columns in _COLUMNS.items()}
+SHARD_BYTES = 256 << 20  # of a shard's columns in memory; zstd leaves a third of it on the disk
+BATCH_ROWS = 1000
 
 
 def content_id(*parts: str) -> str:
@@ -68,48 +42,159 @@ def seed_of(*parts: str) -> int:
     return int.from_bytes(hashlib.sha256("\x1f".join(parts).encode()).digest()[:8], "big") >> 1
 
 
-def write_table(schema_name: str, rows: Iterable[Row], path: Path) -> int:
-    """Write rows under the named schema to `path`, whole or not at all; returns the number of rows."""
-    schema, rows = SCHEMAS[schema_name], list(rows)
+def table_batch(schema_name: str, rows: list[Row], place: str) -> pa.RecordBatch:
+    """The rows as one record batch; `place` begins the message when a row does not fit."""
+    schema = SCHEMAS[schema_name]
     for number, row in enumerate(rows):
         if row.keys() != set(schema.names):
             wrong = sorted(row.keys() ^ set(schema.names))
-            raise StageError(f"{path}: row {number} does not fit the table {schema_name}: missing or unknown {wrong}")
+            raise StageError(f"{place}: row {number} does not fit the table {schema_name}: missing or unknown {wrong}")
     try:
-        table = pa.Table.from_pylist(rows, schema=schema)
+        return pa.RecordBatch.from_pylist(rows, schema=schema)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise StageError(f"{path}: a value does not fit the table {schema_name}: {error}") from error
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP_ROWS)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return len(rows)
+        raise StageError(f"{place}: a value does not fit the table {schema_name}: {error}") from error
+
+
+def write_table(schema_name: str, rows: Iterable[Row], path: Path) -> int:
+    """Write rows under the named schema to `path`, whole or not at all; returns the number of rows."""
+    batch = table_batch(schema_name, list(rows), str(path))
+    with TableFile(schema_name, path) as file:
+        file.write(batch)
+    return batch.num_rows
+
+
+class TableFile:
+    """One Parquet file written in batches; it has its name only when the block ends without an error."""
+
+    def __init__(self, schema_name: str, path: Path) -> None:
+        self.path = path
+        self.temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.writer = pq.ParquetWriter(self.temporary, SCHEMAS[schema_name], compression="zstd")
+        self.pending: list[pa.RecordBatch] = []
+        self.num_rows = self.num_bytes = self.num_pending = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Add a batch; batches are joined into row groups of at most ROW_GROUP_ROWS rows."""
+        self.pending.append(batch)
+        self.num_rows += batch.num_rows
+        self.num_pending += batch.num_rows
+        self.num_bytes += batch.nbytes
+        if self.num_pending >= ROW_GROUP_ROWS:
+            self._flush()
+
+    def close(self, *, keep: bool) -> None:
+        try:
+            if keep:
+                self._flush()
+            self.writer.close()
+            if keep:
+                os.replace(self.temporary, self.path)
+        finally:
+            self.temporary.unlink(missing_ok=True)
+
+    def __enter__(self) -> "TableFile":
+        return self
+
+    def __exit__(self, error: object, *_: object) -> None:
+        self.close(keep=error is None)
+
+    def _flush(self) -> None:
+        table = pa.Table.from_batches(self.pending, self.writer.schema)
+        self.writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+        self.pending, self.num_pending = [], 0
+
+
+class TableWriter:
+    """A folder of shards `part-00000.parquet`; it takes its name, whole, when the block ends without an error.
+
+    What a shard holds depends on the rows alone, so equal rows are equal bytes.
+    """
+
+    def __init__(self, schema_name: str, folder: Path) -> None:
+        self.schema_name, self.folder = schema_name, folder
+        self.temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+        shutil.rmtree(self.temporary, ignore_errors=True)
+        self.num_rows = self.num_shards = 0
+        self.file: TableFile | None = None
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        if self.file is None:
+            self.file = TableFile(self.schema_name, self.temporary / f"part-{self.num_shards:05d}.parquet")
+            self.num_shards += 1
+        self.file.write(batch)
+        self.num_rows += batch.num_rows
+        if self.file.num_bytes >= SHARD_BYTES:
+            self._end_shard()
+
+    def write_rows(self, rows: list[Row]) -> None:
+        if rows:
+            self.write(table_batch(self.schema_name, rows, str(self.folder)))
+
+    def __enter__(self) -> "TableWriter":
+        return self
+
+    def __exit__(self, error: object, *_: object) -> None:
+        try:
+            if error is None:
+                if self.num_shards == 0:
+                    self.write(table_batch(self.schema_name, [], str(self.folder)))
+                self._end_shard()
+                shutil.rmtree(self.folder, ignore_errors=True)
+                os.replace(self.temporary, self.folder)
+        finally:
+            if self.file:
+                self.file.close(keep=False)
+            shutil.rmtree(self.temporary, ignore_errors=True)
+
+    def _end_shard(self) -> None:
+        if self.file:
+            self.file.close(keep=True)
+        self.file = None
+
+
+def table_files(path: Path) -> list[Path]:
+    """The files of a table: the file itself, or the shards of a folder in order."""
+    files = sorted(path.glob("part-*.parquet")) if path.is_dir() else [path]
+    if not files or not files[0].exists():
+        raise StageError(f"{path} is missing. Run `dvc repro` to make it, or `dvc pull` to fetch it.")
+    return files
+
+
+def read_batches(schema_name: str, path: Path, num_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+    """The table in batches of at most `num_rows` rows, its schema checked; memory does not grow with the table."""
+    schema = SCHEMAS[schema_name]
+    for file in table_files(path):
+        try:
+            with pq.ParquetFile(file, pre_buffer=False) as parquet:
+                _check_schema(schema_name, parquet.schema_arrow, file)
+                yield from parquet.iter_batches(num_rows, columns=schema.names, use_threads=False)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise StageError(
+                f"{file} is not a whole Parquet file ({error}). Delete it and run `dvc repro` again."
+            ) from error
 
 
 def read_table(schema_name: str, path: Path) -> list[Row]:
-    """Read a table and check its schema; a broken file is an error that names file, column and type."""
-    schema = SCHEMAS[schema_name]
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError as error:
-        raise StageError(f"{path} is missing. Run `dvc repro` to make it, or `dvc pull` to fetch it.") from error
-    except (pa.ArrowInvalid, OSError) as error:
-        raise StageError(
-            f"{path} is not a whole Parquet file ({error}). Delete it and run `dvc repro` again."
-        ) from error
-    for field in schema:
-        if field.name not in table.column_names:
+    """Read a table whole and check its schema; a broken file is an error that names file, column and type."""
+    return [row for batch in read_batches(schema_name, path, ROW_GROUP_ROWS) for row in batch.to_pylist()]
+
+
+def count_rows(path: Path) -> int:
+    """The number of rows of a table, from its files' footers alone."""
+    return sum(int(pq.read_metadata(file).num_rows) for file in table_files(path))
+
+
+def _check_schema(schema_name: str, found: pa.Schema, path: Path) -> None:
+    for field in SCHEMAS[schema_name]:
+        if field.name not in found.names:
             raise StageError(
-                f"{path}: column {field.name!r} is missing (it has {', '.join(table.column_names)}). "
+                f"{path}: column {field.name!r} is missing (it has {', '.join(found.names)}). "
                 f"The table {schema_name} needs it: run the stage that writes this file again."
             )
-        if table.schema.field(field.name).type != field.type:
-            found = table.schema.field(field.name).type
-            raise StageError(f"{path}: column {field.name!r} has type {found}, not {field.type} (table {schema_name}).")
-    return table.select(schema.names).to_pylist()
+        if found.field(field.name).type != field.type:
+            kind = found.field(field.name).type
+            raise StageError(f"{path}: column {field.name!r} has type {kind}, not {field.type} (table {schema_name}).")
 
 
 def write_text(text: str, path: Path) -> None:

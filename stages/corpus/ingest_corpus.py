@@ -1,6 +1,9 @@
-"""Read one source, clean its documents, cut them into snippets: `texts.parquet`, and what was rejected and why.
+"""Read one source, clean its documents, cut them into snippets; what is left out is kept with its reason.
 
-python -m stages.corpus.ingest_corpus web data/corpus/web --kind jsonl --path stages/corpus/builtin/web.jsonl ...
+    python -m stages.corpus.ingest_corpus web data/corpus/web --kind jsonl --path stages/corpus/builtin/web.jsonl ...
+
+Every record of the source is cut or rejected, every snippet kept, rejected or not chosen: `counts.json` says how many.
+Memory does not grow with the source.
 """
 
 from collections import Counter
@@ -9,77 +12,87 @@ from pathlib import Path
 import click
 
 from stages.core.command import StageError, say, stage_command
-from stages.core.progress import track
-from stages.core.tables import Row, content_id, seed_of, write_table
-from stages.corpus.cleaning import clean, cut, text_fault
-from stages.corpus.readers import READERS, BadRecord, Document
+from stages.core.parallel import ordered_map
+from stages.core.progress import Tracker
+from stages.core.tables import TableWriter, write_json
+from stages.corpus.cutting import STRATEGIES
+from stages.corpus.preparation import Preparation
+from stages.corpus.quality import DocumentRules
+from stages.corpus.readers.documents import Columns
+from stages.corpus.readers.registry import READERS
 
 
 @stage_command("ingest_corpus")
 @click.argument("source")
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--kind", type=click.Choice(sorted(READERS)), required=True, help="Which reader reads the source.")
-@click.option("--path", type=click.Path(path_type=Path), required=True, help="The file that the reader reads.")
+@click.option("--path", type=click.Path(path_type=Path), required=True, help="The file or folder that the reader reads.")
+@click.option("--column", "columns", multiple=True,
+              help="Where a field stands, if not under its own name: text=content, url=meta.url (kinds jsonl, parquet, hub).")  # fmt: skip
+@click.option("--license", "licenses", multiple=True,
+              help="A license that is allowed, or a pattern (CC-BY*); none given allows all.")  # fmt: skip
 @click.option("--min-chars", type=click.IntRange(min=1), required=True, help="Shortest snippet, in characters.")
 @click.option("--max-chars", type=click.IntRange(min=20), required=True,
               help="Longest snippet, in characters (the release cuts at 1000, inside words).")  # fmt: skip
 @click.option("--max-snippets", type=click.IntRange(min=1), required=True, help="Most snippets from one document.")
-@click.option("--max-texts", type=click.IntRange(min=0), required=True,
-              help="Keep at most so many texts of the source, by content hash; 0 keeps all.")  # fmt: skip
+@click.option("--strategy", type=click.Choice(sorted(STRATEGIES)), required=True,
+              help="Which snippets: the first, the densest in mathematics, spread over the document; blind is the release's.")  # fmt: skip
+@click.option("--max-foreign", type=click.FloatRange(0, 1), required=True,
+              help="Reject a document of another language with this probability; 0 turns the rule off.")  # fmt: skip
+@click.option("--min-math", type=click.FloatRange(min=0), required=True,
+              help="Reject a document with fewer mathematical signs and words a word; 0 turns the rule off.")  # fmt: skip
 def main(
-    source: str, out: Path, kind: str, path: Path, min_chars: int, max_chars: int, max_snippets: int, max_texts: int
-) -> None:
-    """Read SOURCE and write OUT/texts.parquet and OUT/rejected.parquet."""
+    source: str, out: Path, kind: str, path: Path, columns: tuple[str, ...], licenses: tuple[str, ...], min_chars: int,
+    max_chars: int, max_snippets: int, strategy: str, max_foreign: float, min_math: float,
+) -> None:  # fmt: skip
+    """Read SOURCE and write OUT/texts, OUT/rejected and OUT/counts.json."""
     say(f"ingest_corpus: source {source}, kind {kind}, {path}")
-    documents = list(READERS[kind](path))
-    if not documents:
+    rules = DocumentRules(max_foreign, min_math)
+    preparation = Preparation(source, licenses, rules, min_chars, max_chars, max_snippets, strategy)
+    chunks = READERS[kind](path, Columns.parse(columns))
+    counts: Counter[str] = Counter()
+    with (
+        TableWriter("texts", out / "texts") as texts,
+        TableWriter("rejected_texts", out / "rejected") as rejected,
+        Tracker(f"ingest_corpus {source}", 0, "documents") as tracker,
+    ):
+        for prepared in ordered_map(preparation.prepare, chunks):
+            texts.write(prepared.texts)
+            rejected.write(prepared.rejected)
+            counts.update(prepared.counts)
+            tracker.advance(prepared.counts["documents.read"])
+        check_counts(source, path, counts)
+    write_json(nested(counts), out / "counts.json")
+    say(f"ingest_corpus: {source}: {counts_line(counts)}; next: curate_texts")
+
+
+def check_counts(source: str, path: Path, counts: Counter[str]) -> None:
+    """A source that gives no text is an error; nothing of it is written."""
+    if not counts["documents.read"]:
         raise StageError(f"source {source}: {path} is empty. Give it documents, or remove the source from params.yaml.")
-    texts: dict[str, Row] = {}
-    rejected: list[Row] = []
-    for document in track(documents, f"ingest_corpus {source}", len(documents), "documents"):
-        for row, reason, detail in snippets_of(document, source, min_chars, max_chars, max_snippets):
-            if reason or row["text_id"] in texts:
-                rejected.append({**row, "reason": reason or "duplicate", "detail": detail})
-            else:
-                texts[row["text_id"]] = row
-    kept = sorted(texts.values(), key=lambda row: seed_of(row["text_id"]))
-    kept = kept[:max_texts] if max_texts else kept
-    if not kept:
-        raise StageError(
-            f"source {source}: none of {len(documents)} documents of {path} gave a text: {_counts(rejected)}."
-        )
-    write_table("texts", kept, out / "texts.parquet")
-    write_table("rejected_texts", rejected, out / "rejected.parquet")
-    say(
-        f"ingest_corpus: kept {len(kept):,} texts of {len(documents):,} documents, rejected {_counts(rejected)}; next: sample_texts"
-    )
+    if not counts["snippets.kept"]:
+        raise StageError(f"source {source}: no text in {path}: {counts_line(counts)}. Its options are in params.yaml.")
 
 
-def snippets_of(
-    document: Document | BadRecord, source: str, min_chars: int, max_chars: int, max_snippets: int
-) -> list[tuple[Row, str, str]]:
-    """The document's snippets as rows of `texts`, each with the reason and detail of its rejection, or empty ones."""
-    if isinstance(document, BadRecord):
-        return [(_row(source, {}, ""), "unreadable", str(document))]
-    snippets = cut(clean(document["text"]), min_chars, max_chars, max_snippets)
-    if not snippets:
-        head = document["text"][:80]
-        return [
-            (_row(source, document, head), "no_snippet", f"no whole sentences of {min_chars}-{max_chars} characters")
-        ]
-    return [(_row(source, document, snippet), text_fault(snippet) or "", "") for snippet in snippets]
-
-
-def _row(source: str, document: Document, text: str) -> Row:
-    fields = {key: document.get(key, "") for key in ("title", "url", "license")}
-    return {"text_id": content_id(text), "source": source, **fields, "text": text}
-
-
-def _counts(rejected: list[Row]) -> str:
+def counts_line(counts: Counter[str]) -> str:
+    rejected = {name: count for name, count in sorted(counts.items()) if ".rejected." in name}
+    reasons = ", ".join(f"{name.replace('.rejected.', ' ')} {count:,}" for name, count in rejected.items())
     return (
-        ", ".join(f"{reason} {count}" for reason, count in Counter(r["reason"] for r in rejected).most_common())
-        or "none"
+        f"{counts['documents.read']:,} documents, {counts['snippets.kept']:,} texts kept, "
+        f"{counts['snippets.not_chosen']:,} not chosen; rejected: {reasons or 'none'}"
     )
+
+
+def nested(counts: Counter[str]) -> dict[str, object]:
+    """{"documents.rejected.language": 3} as {"documents": {"rejected": {"language": 3}}}."""
+    result: dict[str, object] = {"documents": {"rejected": {}}, "snippets": {"rejected": {}}}
+    for name, count in counts.items():
+        *parents, last = name.split(".")
+        place: dict[str, object] = result
+        for parent in parents:
+            place = place.setdefault(parent, {})  # type: ignore[assignment]
+        place[last] = count
+    return result
 
 
 if __name__ == "__main__":

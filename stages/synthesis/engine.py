@@ -10,7 +10,6 @@ length, cut into fixed batches, and each prompt's random numbers come from its o
 import functools
 import multiprocessing
 import os
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 import torch
 
 from stages.core.command import worker_count
+from stages.core.parallel import end_with_parent
 from stages.core.progress import Tracker
 from stages.synthesis.sampling import sample_tokens, uniform_numbers
 from stages.training.models import compute_dtype, load_model, load_tokenizer, to_device, use_device
@@ -151,16 +151,8 @@ _engine: Engine | None = None
 
 def _start_worker(model_folder: Path) -> None:
     global _engine
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     _engine = Engine(model_folder)
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 def _run_in_worker(job: list[Prompt], sampling: Sampling) -> list[Generated]:

@@ -1,23 +1,21 @@
-"""The readers of a source, one function a kind: each yields documents {title, url, license, text}.
+"""The documentation strings of installed Python packages.
 
-- `jsonl`: a file of one JSON object a line with `text` and, where known, `title`, `url`, `license`.
-- `documentation`: the documentation strings of installed Python packages; the path is a file that lists them with
-  their exact versions (`sympy==1.14.0`), so that the same file always means the same texts.
+The path is a file that lists them with their exact versions (`sympy==1.14.0`), so that the same file always means the
+same texts.
 """
 
 import importlib
 import importlib.metadata
 import inspect
-import json
 import pkgutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 from stages.core.command import StageError
+from stages.corpus.readers.documents import Chunk, Columns, Document, chunked
 
-Document = dict[str, str]
 MIN_DOCUMENTATION_CHARS = 200
 SKIPPED_MODULES = (
     "test",
@@ -34,32 +32,13 @@ SKIPPED_MODULES = (
 )
 
 
-class BadRecord(Exception):
-    """One record cannot be read; the source goes on without it."""
+def read_documentation(path: Path, columns: Columns) -> Iterator[Chunk]:
+    if not path.is_file():
+        raise StageError(f"{path} is not a file that lists packages (kind documentation). Correct `path` in params.yaml.")
+    return chunked(_documents(path))
 
 
-def read_jsonl(path: Path) -> Iterator[Document | BadRecord]:
-    try:
-        stream = path.open(encoding="utf-8", errors="strict")
-    except FileNotFoundError as error:
-        raise StageError(f"{path} is missing. Correct `path` of the source in params.yaml (kind jsonl).") from error
-    with stream:
-        for number, line in enumerate(stream, 1):
-            if line.strip():
-                yield _jsonl_document(path, number, line)
-
-
-def _jsonl_document(path: Path, number: int, line: str) -> Document | BadRecord:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        return BadRecord(f"{path}:{number}: not JSON ({error.msg} at character {error.pos})")
-    if not isinstance(record, dict) or not isinstance(record.get("text"), str):
-        return BadRecord(f"{path}:{number}: no column 'text' with a string")
-    return {key: str(record.get(key) or "") for key in ("title", "url", "license", "text")}
-
-
-def read_documentation(path: Path) -> Iterator[Document | BadRecord]:
+def _documents(path: Path) -> Iterator[Document]:
     for line in path.read_text(encoding="utf-8").split():
         name, _, version = line.partition("==")
         found = importlib.metadata.version(name)
@@ -78,12 +57,7 @@ def _package_documents(name: str) -> Iterator[Document]:
         for title, text in _docstrings(module, name):
             if len(text) >= MIN_DOCUMENTATION_CHARS and text not in seen:
                 seen.add(text)
-                yield {
-                    "title": title,
-                    "url": f"https://pypi.org/project/{name}/",
-                    "license": license_name,
-                    "text": text,
-                }
+                yield Document(text, title, f"https://pypi.org/project/{name}/", license_name, title)
 
 
 def _modules(package: ModuleType) -> Iterator[ModuleType]:
@@ -111,9 +85,3 @@ def _docstrings(module: ModuleType, package: str) -> Iterator[tuple[str, str]]:
             text = inspect.getdoc(value)
             if isinstance(text, str):
                 yield f"{package}.{key}", text
-
-
-READERS: dict[str, Callable[[Path], Iterator[Document | BadRecord]]] = {
-    "jsonl": read_jsonl,
-    "documentation": read_documentation,
-}

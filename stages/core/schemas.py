@@ -1,0 +1,49 @@
+"""The schemas of the tables between stages, by name. A contract: a change here reruns what reads or writes the table.
+
+A row of `texts`: {"text_id": "3f2a...", "source": "web", "title": "Buying muffins", "url": "", "license": "CC0-1.0",
+"text": "Maria buys 12 muffins ..."}. Ids are content hashes, so lineage survives every stage.
+"""
+
+from typing import Any
+
+import pyarrow as pa
+
+Row = dict[str, Any]
+TEXT, INT, FLOAT, BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+
+_TEXTS = {"text_id": TEXT, "source": TEXT, "title": TEXT, "url": TEXT, "license": TEXT, "text": TEXT}
+_PROBLEMS = {
+    "problem_id": TEXT, "text_id": TEXT, "request_id": TEXT, "prompt": TEXT, "mode": TEXT,
+    "problem": TEXT, "solution": TEXT, "answer": TEXT, "synthesizer": TEXT,
+}  # fmt: skip
+# `kind` of the answer: number, expression, choice (a letter of `options`) or text; from the benchmark, never guessed.
+_BENCHMARKS = {
+    "benchmark": TEXT, "index": INT, "problem": TEXT, "options": pa.list_(TEXT), "solution": TEXT, "answer": TEXT,
+    "kind": TEXT, "subject": TEXT, "level": TEXT,
+}  # fmt: skip
+_COLUMNS: dict[str, dict[str, pa.DataType]] = {
+    "texts": _TEXTS,
+    "requests": {
+        "request_id": TEXT, "round": TEXT, "text_id": TEXT, "prompt": TEXT, "mode": TEXT,
+        "messages": TEXT, "sampling": TEXT,
+    },
+    "completions": {
+        "request_id": TEXT, "completion": TEXT, "finish_reason": TEXT, "served_model": TEXT,
+        "prompt_tokens": INT, "completion_tokens": INT, "cached_tokens": INT, "usd": FLOAT,
+    },
+    "problems": _PROBLEMS,
+    "rejected": {**_PROBLEMS, "reason": TEXT, "detail": TEXT},
+    "rejected_texts": {**_TEXTS, "reason": TEXT, "detail": TEXT},
+    "benchmarks": _BENCHMARKS,
+    "leaked": {**_BENCHMARKS, "reason": TEXT, "detail": TEXT},
+    "values": {
+        "problem_id": TEXT, "text_id": TEXT, "value": FLOAT,
+        "target_values": pa.list_(pa.struct([("target", TEXT), ("value", FLOAT)])),
+    },
+    "selected": {**_TEXTS, "value": FLOAT},
+    "predictions": {
+        "benchmark": TEXT, "index": INT, "mode": TEXT, "response": TEXT, "extracted": TEXT, "answer": TEXT,
+        "correct": BOOL, "reason": TEXT, "turns": INT, "tokens": INT,
+    },
+}  # fmt: skip
+SCHEMAS = {name: pa.schema(list(columns.items())) for name, columns in _COLUMNS.items()}

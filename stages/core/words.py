@@ -1,0 +1,102 @@
+r"""The words of a text as n-gram matching sees them, and n-gram hashes of many texts at once.
+
+    words_of("Solve $\frac{1}{2}x = 1,000$ for \pi!")  ->  ["solve", "1", "2", "x", "1000", "for", "pi"]
+
+Case, punctuation, white space and LaTeX's marks are gone, so a formula and its plain form give the same words: of LaTeX
+commands only those that a reader would say (`\pi`, `\sin`) are kept. A number is one word, its thousands joined.
+
+Hashes are 64 bits. A batch of texts is one flat array with a border after each text, so that no n-gram that crosses
+two texts equals one of a text; shapes: [N] with N all words of the batch and one border a text.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+import numpy as np
+import xxhash
+
+SAID = (
+    "alpha|beta|gamma|delta|epsilon|varepsilon|zeta|eta|theta|lambda|mu|nu|xi|pi|rho|sigma|tau|phi|varphi|chi|psi|omega|"
+    "sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|sinh|cosh|tanh|log|ln|exp|lim|max|min|gcd|lcm|det|infty|angle|triangle"
+)
+UNSAID_LATEX = re.compile(rf"\\(?:begin|end)\s*\{{[a-z*]+\}}|\\(?!(?:{SAID})(?![a-z]))(?:[a-z]+|.)", re.DOTALL)
+WORD = re.compile(r"[a-z]+|\d+(?:,\d{3}(?!\d))*(?:\.\d+)?")
+GREEK = dict(
+    zip(map(ord, "αβγδεζηθλμνξπρστφχψω"), [
+        f" {name} " for name in ("alpha beta gamma delta epsilon zeta eta theta lambda mu nu xi pi rho sigma tau phi chi "
+                                 "psi omega").split()
+    ], strict=True)
+)  # fmt: skip
+NUMBER_WORDS = {
+    word: str(value)
+    for value, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+        "eighteen nineteen twenty".split()
+    )
+} | {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90"}
+
+MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+BORDER = 0x517CC1B727220A95  # the hash of no word
+NUMBER = 0x2545F4914F6CDD1D  # the hash of every number, where numbers are abstracted
+MAX_CACHED_WORDS = 1_000_000
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, in order."""
+    text = text.lower()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).translate(GREEK)
+    if "\\" in text:
+        text = UNSAID_LATEX.sub(" ", text.replace("{,}", "").replace("\\!", ""))
+    words: list[str] = WORD.findall(text)
+    return [word.replace(",", "") for word in words] if "," in text else words
+
+
+class WordHashes(dict[str, int]):
+    """word -> 64-bit hash, the same in every process; number words are hashed as their digits.
+
+    With `abstract_numbers` every number has the same hash.
+    """
+
+    def __init__(self, abstract_numbers: bool = False) -> None:
+        self.abstract_numbers = abstract_numbers
+
+    def __missing__(self, word: str) -> int:
+        word = NUMBER_WORDS.get(word, word)
+        is_number = word[0].isdigit()
+        value = NUMBER if is_number and self.abstract_numbers else xxhash.xxh3_64_intdigest(word)
+        if len(self) < MAX_CACHED_WORDS:
+            self[word] = value
+        return value
+
+    def of(self, words: list[str]) -> np.ndarray:
+        """uint64[len(words)]"""
+        return np.fromiter(map(self.__getitem__, words), np.uint64, len(words))
+
+    def flat(self, texts: Iterable[list[str]]) -> np.ndarray:
+        """uint64[N]: the hashes of all texts' words, a border after each text."""
+        flat = [value for words in texts for value in (*map(self.__getitem__, words), BORDER)]
+        return np.array(flat, dtype=np.uint64)
+
+
+def ngram_hashes(hashes: np.ndarray, n: int) -> np.ndarray:
+    """uint64[N - n + 1]: a hash of each n words in a row; empty when there are fewer than n."""
+    if len(hashes) < n:
+        return np.empty(0, dtype=np.uint64)
+    count = len(hashes) - n + 1
+    result = hashes[:count].copy()
+    for offset in range(1, n):
+        result *= MULTIPLIER
+        result ^= result >> np.uint64(29)
+        result += hashes[offset : offset + count]
+    return mix(result)
+
+
+def mix(hashes: np.ndarray) -> np.ndarray:
+    """A bijection of uint64 that spreads every bit (the finalizer of MurmurHash3)."""
+    hashes = hashes ^ (hashes >> np.uint64(33))
+    hashes = hashes * np.uint64(0xFF51AFD7ED558CCD)
+    hashes ^= hashes >> np.uint64(33)
+    hashes *= np.uint64(0xC4CEB9FE1A85EC53)
+    return hashes ^ (hashes >> np.uint64(33))

@@ -1,0 +1,96 @@
+"""From a reader's chunk to the rows of the tables `texts` and `rejected_texts`: what a worker of ingest_corpus does.
+
+    prepared = Preparation("web", ...).prepare(chunk)
+    prepared.counts == {"documents.read": 1000, "documents.rejected.language": 3, "snippets.kept": 4210, ...}
+
+The sums hold: documents read = documents cut + documents rejected; snippets cut = kept + rejected + not chosen.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from fnmatch import fnmatch
+
+import pyarrow as pa
+
+from stages.core.schemas import Row
+from stages.core.tables import content_id, table_batch
+from stages.corpus.cleaning import clean
+from stages.corpus.cutting import STRATEGIES
+from stages.corpus.quality import DocumentRules, Fault, document_fault, snippet_fault
+from stages.corpus.readers.documents import BadRecord, Chunk, Document
+
+HEAD_CHARS = 200  # of a rejected document's text that is kept to be looked at
+
+
+@dataclass(frozen=True)
+class Prepared:
+    texts: pa.RecordBatch
+    rejected: pa.RecordBatch
+    counts: Counter[str]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How one source's documents become snippets."""
+
+    source: str
+    licenses: tuple[str, ...]  # patterns such as CC-BY*; none allows all
+    rules: DocumentRules
+    min_chars: int
+    max_chars: int
+    max_snippets: int
+    strategy: str
+
+    def prepare(self, chunk: Chunk) -> Prepared:
+        counts: Counter[str] = Counter()
+        texts: list[Row] = []
+        rejected: list[Row] = []
+        for record in chunk.records():
+            counts["documents.read"] += 1
+            fault = Fault(record.reason, record.detail) if isinstance(record, BadRecord) else self._license_fault(record)
+            snippets: list[str] = []
+            if isinstance(record, Document) and not fault:
+                text = clean(record.text)
+                fault = document_fault(text, self.rules)
+                if not fault:
+                    snippets, faulty = self._snippets(text, counts)
+                    rejected += [self._rejected(record, snippet, "snippets", f, counts) for snippet, f in faulty]
+                    if not snippets and not faulty:
+                        fault = Fault("no_snippet", f"no whole sentences of {self.min_chars}-{self.max_chars} characters")
+            if fault:
+                head = record.text[:HEAD_CHARS] if isinstance(record, Document) else ""
+                rejected.append(self._rejected(record, head, "documents", fault, counts))
+                continue
+            assert isinstance(record, Document)
+            counts["documents.cut"] += 1
+            counts["snippets.kept"] += len(snippets)
+            texts += [self._row(record, snippet) for snippet in snippets]
+        return Prepared(
+            table_batch("texts", texts, self.source), table_batch("rejected_texts", rejected, self.source), counts
+        )
+
+    def _license_fault(self, document: Document) -> Fault | None:
+        name = document.license
+        if not self.licenses or any(fnmatch(name.lower(), pattern.lower()) for pattern in self.licenses):
+            return None
+        return Fault("license", f"{name or 'none stated'}; allowed are {', '.join(self.licenses)}")
+
+    def _snippets(self, text: str, counts: Counter[str]) -> tuple[list[str], list[tuple[str, Fault]]]:
+        """The chosen snippets, and those that break a rule; the choice is among those that break none."""
+        cutter, chooser = STRATEGIES[self.strategy]
+        snippets = [snippet for snippet in cutter(text, self.max_chars) if len(snippet) >= self.min_chars]
+        faults = [snippet_fault(snippet) for snippet in snippets]
+        good = [snippet for snippet, fault in zip(snippets, faults, strict=True) if not fault]
+        chosen = chooser(good, self.max_snippets)
+        counts["snippets.cut"] += len(snippets)
+        counts["snippets.not_chosen"] += len(good) - len(chosen)
+        return chosen, [(snippet, fault) for snippet, fault in zip(snippets, faults, strict=True) if fault]
+
+    def _row(self, record: Document | BadRecord, text: str) -> Row:
+        known = {name: getattr(record, name, "") for name in ("title", "url", "license")}
+        return {"text_id": content_id(text), "source": self.source, **known, "text": text}
+
+    def _rejected(self, record: Document | BadRecord, text: str, unit: str, fault: Fault, counts: Counter[str]) -> Row:
+        counts[f"{unit}.rejected.{fault.reason}"] += 1
+        detail = f"{record.place}: {fault.detail}" if fault.detail else record.place
+        return {**self._row(record, text), "reason": fault.reason, "detail": detail}
