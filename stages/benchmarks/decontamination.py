@@ -1,89 +1,152 @@
-"""Is a problem too close to a benchmark's? Word n-grams with coverage.
+"""Is a text too close to a benchmark's? Word n-grams with coverage, for problems, texts and training sets alike.
 
-    index = load_index(Path("data/benchmarks"), ["grade"])
-    index.find("Natalia sold clips to 48 of her friends ...") -> Hit("grade", 17, "13-gram", "natalia sold clips ...")
+    index = load_index(Path("data/benchmarks"), ["gsm8k"], DecontaminationRules())
+    index.find("Natalia sold clips to 48 of her friends ...") -> Hit("gsm8k", 17, "question", "13-gram", "natalia sold ...")
 
-A problem is hit by a shared 13-gram (Brown et al. 2020, arXiv 2005.14165, app. C), by shared 8-grams that cover at
-least half of the benchmark problem and at least 10 words of it, or, when the benchmark problem is shorter than that, by
-containing it whole. Ten words, because one 8-gram alone is often the boilerplate of a question: "times as many, how
-many do they have together" is more than half of a short benchmark problem, and no leak.
+A benchmark's question, or its reference solution where that is long, is an *entry*. A text is hit by
+
+- `13-gram`: 13 words of a question in a row (Brown et al. 2020, arXiv 2005.14165, app. C), or of a solution of which at
+  least half is covered by 8-grams;
+- `8-gram coverage`: 8-grams that cover at least half of the question, and at least 10 words of it;
+- `whole`: all of a question of 5 to 7 words; a question of fewer words only if it is all of the text;
+- `changed numbers`: 8-grams, every number taken as the same, that cover at least 80% of a question of 13 words or more.
+
+What is common to many entries ("express your answer as a common fraction"), or is next to nothing but numbers and
+formula letters, is no sign of a leak: an n-gram of over five entries begins no 13-gram, and one of under three words
+of two letters or more is not looked at (stages/benchmarks/ngrams.py). A batch is hashed as one array; only texts that hold an n-gram of an
+entry are looked at one by one.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.core.tables import read_table
+import numpy as np
 
-LONG, SHORT = 13, 8
-MIN_COVERAGE = 0.5
-MIN_COVERED_WORDS = 10
+from stages.benchmarks.ngrams import ANSWER, MIN_WHOLE_WORDS, QUESTION, Entry, Grams, Match, longest_run
+from stages.core.tables import read_table
+from stages.core.words import WordHashes, words_of
+
+MIN_COVERED_WORDS = 10  # one 8-gram is more than half of a short question, and often a phrase
+MIN_ANSWER_WORDS = 20  # a shorter solution is a formula or a phrase
+MIN_CHANGED_WORDS = 13
+MIN_CHANGED_COVERAGE = 0.8
+BATCH = 1000
+DRAWING = re.compile(r"\[asy\].*?\[/asy\]", re.DOTALL)  # MATH's figures are programs, alike in many items
+
+
+@dataclass(frozen=True)
+class DecontaminationRules:
+    """The n-grams' sizes and the least covered share of a question; `abstract_numbers` adds `changed numbers`."""
+
+    long_words: int = 13
+    short_words: int = 8
+    min_coverage: float = 0.5
+    abstract_numbers: bool = True
 
 
 @dataclass(frozen=True)
 class Hit:
     benchmark: str
     index: int
+    part: str
     rule: str
     span: str
 
     def __str__(self) -> str:
-        return f"{self.benchmark}[{self.index}] by {self.rule}: {self.span}"
-
-
-def words(text: str) -> list[str]:
-    return re.findall(r"[a-z]+|\d+|[^\sa-z\d.,;:!?'\"()$]", text.lower())
-
-
-def ngrams(tokens: list[str], n: int) -> list[tuple[str, ...]]:
-    return [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
+        return f"{self.benchmark}[{self.index}] {self.part} by {self.rule}: {self.span}"
 
 
 class Index:
-    """The n-grams of benchmark problems; `problems` are (benchmark, index, text)."""
+    """The entries of benchmarks, ready to be looked for; `entries` are (benchmark, index, part, text)."""
 
-    def __init__(self, problems: Iterable[tuple[str, int, str]]) -> None:
-        self.sources: list[tuple[str, int, int]] = []  # benchmark, index, number of words
-        self.long: dict[tuple[str, ...], int] = {}
-        self.short: defaultdict[tuple[str, ...], set[tuple[int, int]]] = defaultdict(set)  # -> (source, position)
-        for benchmark, index, text in problems:
-            tokens = words(text)
-            number = len(self.sources)
-            self.sources.append((benchmark, index, len(tokens)))
-            for gram in ngrams(tokens, LONG):
-                self.long.setdefault(gram, number)
-            for position, gram in enumerate(ngrams(tokens, min(SHORT, len(tokens) or 1))):
-                self.short[gram].add((number, position))
-        self.short_sizes = sorted({len(gram) for gram in self.short})
+    def __init__(self, entries: Iterable[tuple[str, int, str, str]], rules: DecontaminationRules) -> None:
+        self.rules = rules
+        self.entries = [
+            Entry(benchmark, index, part, words_of(DRAWING.sub(" ", text))) for benchmark, index, part, text in entries
+        ]
+        self.word_hashes = WordHashes()
+        flat = self.word_hashes.flat(entry.words for entry in self.entries)
+        self.exact = Grams(self.entries, rules.short_words, flat, abstract=False)
+        self.abstracted = Grams(self.entries, rules.short_words, flat, abstract=True) if rules.abstract_numbers else None
+        self.tiny = {
+            tuple(entry.words): number
+            for number, entry in enumerate(self.entries)
+            if entry.part == QUESTION and len(entry.words) < MIN_WHOLE_WORDS
+        }
 
     def find(self, text: str) -> Hit | None:
-        """The first hit in the text, or None."""
-        tokens = words(text)
-        for gram in ngrams(tokens, LONG):
-            if gram in self.long:
-                return self._hit(self.long[gram], f"{LONG}-gram", gram)
-        covered: defaultdict[int, set[int]] = defaultdict(set)
-        for size in self.short_sizes:
-            for gram in ngrams(tokens, size):
-                for number, position in self.short.get(gram, ()):
-                    covered[number].update(range(position, position + size))
-                    if len(covered[number]) >= needed_words(self.sources[number][2]):
-                        return self._hit(number, f"{size}-gram coverage", gram)
-        return None
+        return self.find_all([text])[0]
 
-    def _hit(self, number: int, rule: str, gram: tuple[str, ...]) -> Hit:
-        benchmark, index, _ = self.sources[number]
-        return Hit(benchmark, index, rule, " ".join(gram))
+    def find_all(self, texts: list[str]) -> list[Hit | None]:
+        """For each text the hit that covers most of its entry, or None."""
+        return [hit for i in range(0, len(texts), BATCH) for hit in self._find_batch(texts[i : i + BATCH])]
+
+    def _find_batch(self, texts: list[str]) -> list[Hit | None]:
+        words = [words_of(text) for text in texts]
+        flat = self.word_hashes.flat(words)
+        starts = np.cumsum([0] + [len(one) + 1 for one in words])
+        hits = [self._tiny_hit(one) for one in words]
+        for grams in (self.exact, self.abstracted):
+            by_text: defaultdict[int, list[Match]] = defaultdict(list)
+            for match in grams.matches(flat) if grams else ():
+                by_text[int(np.searchsorted(starts, match.place, "right")) - 1].append(match)
+            for number, matches in by_text.items():
+                hits[number] = hits[number] or self._best_hit(matches, words[number], int(starts[number]), grams is self.exact)
+        return hits
+
+    def _tiny_hit(self, words: list[str]) -> Hit | None:
+        number = self.tiny.get(tuple(words)) if words else None
+        return None if number is None else self._hit(number, "whole", words)
+
+    def _best_hit(self, matches: list[Match], words: list[str], start: int, is_exact: bool) -> Hit | None:
+        by_entry: defaultdict[int, list[Match]] = defaultdict(list)
+        for match in matches:
+            by_entry[match.entry].append(match)
+        best: tuple[float, Hit] | None = None
+        for number, found in by_entry.items():
+            covered = len({position for m in found for position in range(m.position, m.position + m.size)})
+            first, length = longest_run(found)
+            if rule := self._rule(self.entries[number], covered, length, found[0].size, is_exact):
+                coverage = covered / len(self.entries[number].words)
+                if best is None or coverage > best[0]:
+                    best = coverage, self._hit(number, rule, words[first - start : first - start + length])
+        return best[1] if best else None
+
+    def _rule(self, entry: Entry, covered: int, run: int, size: int, is_exact: bool) -> str | None:
+        count, rules = len(entry.words), self.rules
+        if not is_exact:
+            enough = entry.part == QUESTION and count >= MIN_CHANGED_WORDS and covered >= MIN_CHANGED_COVERAGE * count
+            return "changed numbers" if enough else None
+        is_covered = covered >= needed_words(count, rules.min_coverage)
+        if run >= rules.long_words and (is_covered or entry.part == QUESTION):
+            return f"{rules.long_words}-gram"
+        if entry.part == ANSWER or not is_covered:
+            return None
+        return "whole" if size < rules.short_words else f"{rules.short_words}-gram coverage"
+
+    def _hit(self, number: int, rule: str, span: list[str]) -> Hit:
+        entry = self.entries[number]
+        return Hit(entry.benchmark, entry.index, entry.part, rule, " ".join(span))
 
 
-def needed_words(num_words: int) -> float:
-    """How many words of a benchmark problem of so many words must be covered for a hit."""
-    return max(MIN_COVERAGE * num_words, min(MIN_COVERED_WORDS, num_words))
+def needed_words(num_words: int, min_coverage: float) -> float:
+    """How many words of a question of so many words must be covered for a hit."""
+    return max(min_coverage * num_words, min(MIN_COVERED_WORDS, num_words))
 
 
-def load_index(folder: Path, names: Iterable[str]) -> Index:
+def load_index(folder: Path, names: Iterable[str], rules: DecontaminationRules) -> Index:
     """The index of the named benchmarks in a folder of tables."""
     tables = [read_table("benchmarks", folder / f"{name}.parquet") for name in names]
-    return Index((row["benchmark"], row["index"], row["problem"]) for rows in tables for row in rows)
+    return Index((entry for rows in tables for row in rows for entry in entries_of(row)), rules)
+
+
+def entries_of(row: dict[str, str | int]) -> Iterator[tuple[str, int, str, str]]:
+    """The question of a benchmark's row, and its solution where it is long."""
+    benchmark, index = str(row["benchmark"]), int(row["index"])
+    yield benchmark, index, QUESTION, str(row["problem"])
+    solution = str(row["solution"])
+    if len(words_of(solution)) >= MIN_ANSWER_WORDS:
+        yield benchmark, index, ANSWER, solution

@@ -11,7 +11,7 @@ two texts equals one of a text; shapes: [N] with N all words of the batch and on
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import xxhash
@@ -21,7 +21,8 @@ SAID = (
     "sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|sinh|cosh|tanh|log|ln|exp|lim|max|min|gcd|lcm|det|infty|angle|triangle"
 )
 UNSAID_LATEX = re.compile(rf"\\(?:begin|end)\s*\{{[a-z*]+\}}|\\(?!(?:{SAID})(?![a-z]))(?:[a-z]+|.)", re.DOTALL)
-WORD = re.compile(r"[a-z]+|\d+(?:,\d{3}(?!\d))*(?:\.\d+)?")
+NUMERAL = r"\d+(?:,\d{3}(?!\d))*(?:\.\d+)?"
+ASCII_WORD, WORD = re.compile(rf"[a-z]+|{NUMERAL}", re.ASCII), re.compile(rf"[^\W\d_]+|{NUMERAL}")
 GREEK = dict(
     zip(map(ord, "αβγδεζηθλμνξπρστφχψω"), [
         f" {name} " for name in ("alpha beta gamma delta epsilon zeta eta theta lambda mu nu xi pi rho sigma tau phi chi "
@@ -37,60 +38,61 @@ NUMBER_WORDS = {
 } | {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90"}
 
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-BORDER = 0x517CC1B727220A95  # the hash of no word
-NUMBER = 0x2545F4914F6CDD1D  # the hash of every number, where numbers are abstracted
+BORDER = 0x517CC1B727220A94  # the hash of no word
+NUMBER = np.uint64(0x2545F4914F6CDD1D)  # of every number, where numbers are abstracted
+ONE = np.uint64(1)
 MAX_CACHED_WORDS = 1_000_000
 
 
 def words_of(text: str) -> list[str]:
     """The words of a text, in order."""
     text = text.lower()
-    if not text.isascii():
+    is_ascii = text.isascii()
+    if not is_ascii:
         text = unicodedata.normalize("NFKC", text).translate(GREEK)
     if "\\" in text:
         text = UNSAID_LATEX.sub(" ", text.replace("{,}", "").replace("\\!", ""))
-    words: list[str] = WORD.findall(text)
+    words: list[str] = (ASCII_WORD if is_ascii else WORD).findall(text)
     return [word.replace(",", "") for word in words] if "," in text else words
 
 
 class WordHashes(dict[str, int]):
-    """word -> 64-bit hash, the same in every process; number words are hashed as their digits.
+    """word -> 64-bit hash, the same in every process; the lowest bit is set for numbers, and for them alone.
 
-    With `abstract_numbers` every number has the same hash.
+    A number word has the hash of its digits.
     """
 
-    def __init__(self, abstract_numbers: bool = False) -> None:
-        self.abstract_numbers = abstract_numbers
-
     def __missing__(self, word: str) -> int:
-        word = NUMBER_WORDS.get(word, word)
-        is_number = word[0].isdigit()
-        value = NUMBER if is_number and self.abstract_numbers else xxhash.xxh3_64_intdigest(word)
+        said = NUMBER_WORDS.get(word, word)
+        value = xxhash.xxh3_64_intdigest(said.encode("utf-8", "surrogatepass"))
+        value = value | 1 if said[0].isdigit() else value & ~1
         if len(self) < MAX_CACHED_WORDS:
             self[word] = value
         return value
 
-    def of(self, words: list[str]) -> np.ndarray:
-        """uint64[len(words)]"""
-        return np.fromiter(map(self.__getitem__, words), np.uint64, len(words))
-
     def flat(self, texts: Iterable[list[str]]) -> np.ndarray:
         """uint64[N]: the hashes of all texts' words, a border after each text."""
-        flat = [value for words in texts for value in (*map(self.__getitem__, words), BORDER)]
-        return np.array(flat, dtype=np.uint64)
+        values = (value for words in texts for value in (*map(self.__getitem__, words), BORDER))
+        return np.fromiter(values, dtype=np.uint64)
 
 
-def ngram_hashes(hashes: np.ndarray, n: int) -> np.ndarray:
-    """uint64[N - n + 1]: a hash of each n words in a row; empty when there are fewer than n."""
-    if len(hashes) < n:
-        return np.empty(0, dtype=np.uint64)
-    count = len(hashes) - n + 1
-    result = hashes[:count].copy()
-    for offset in range(1, n):
-        result *= MULTIPLIER
-        result ^= result >> np.uint64(29)
-        result += hashes[offset : offset + count]
-    return mix(result)
+def abstract_numbers(hashes: np.ndarray) -> np.ndarray:
+    """The hashes with every number as the same word."""
+    return np.where(hashes & ONE, NUMBER, hashes)
+
+
+def ngram_hashes(hashes: np.ndarray, sizes: Iterable[int]) -> Iterator[np.ndarray]:
+    """uint64[N - n + 1] for each n of `sizes`, which ascend: a hash of each n words in a row; empty when N < n."""
+    result = hashes
+    done = 1
+    for size in sizes:
+        for offset in range(done, size):
+            count = max(len(hashes) - offset, 0)
+            result = result[:count] * MULTIPLIER
+            result ^= result >> np.uint64(29)
+            result += hashes[offset : offset + count]
+        done = size
+        yield result
 
 
 def mix(hashes: np.ndarray) -> np.ndarray:

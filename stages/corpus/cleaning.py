@@ -19,18 +19,25 @@ LATEX_COMMENT = re.compile(r"(?<!\\)%.*")
 LATEX_DROPPED_ENVIRONMENT = re.compile(
     r"\\begin\{(thebibliography|comment|tikzpicture|filecontents|abstract\*|CCSXML)\}.*?\\end\{\1\}", re.DOTALL
 )
-# Commands that print nothing a reader needs, with their arguments: labels, references, index, formal-proof links.
+# Commands that print nothing a reader needs, with their arguments: labels, citations, index, links to formal proofs.
 LATEX_DROPPED = re.compile(
-    r"[~ ]?\\(?:label|ref|eqref|pageref|cref|Cref|autoref|cite[a-z]*|nocite|index|lean|uses|proves|leanok|mathlibok|notready|"
-    r"discussion|vspace|hspace|includegraphics|bibliography|bibliographystyle|usepackage|documentclass|newcommand|renewcommand|"
-    r"input|include|PMlinkescapeword|PMlinkescapephrase|pagestyle|thispagestyle|setlength|setcounter|addcontentsline)\*?"
-    r"(?:\[[^\[\]]*\])?(?:\{[^{}]*\}){0,2}"
+    r"[~ ]?\\(?:label|cite[a-z]*|nocite|index|lean|uses|proves|leanok|mathlibok|notready|discussion|vspace|hspace|"
+    r"includegraphics|bibliography|bibliographystyle|usetoken|usepackage|documentclass|newcommand|renewcommand|input|include|"
+    r"PMlinkescapeword|PMlinkescapephrase|pagestyle|thispagestyle|setlength|setcounter|addcontentsline|ollabel|olfileid)"
+    r"(?![a-zA-Z])\*?(?:\[[^\[\]]*\])?(?:\{(?:[^{}]|\{[^{}]*\})*\}){0,3}"
 )
+LATEX_REFERENCE = re.compile(r"\\(?:ref|eqref|pageref|cref|Cref|autoref|vref|olref|nameref)\*?(?:\[[^\[\]]*\])*\{[^{}]*\}")
+REFERENCE = "[ref]"
+GONE = "\x00"  # where something was taken out, so that a line that held nothing else goes with it
+GONE_LINE = re.compile(rf"\n[ \t]*(?:{GONE}[ \t]*)+(?=\n|\Z)")
 LATEX_SPACING = re.compile(
     r"\\(?:noindent|medskip|smallskip|bigskip|newpage|clearpage|maketitle|tableofcontents|par|centering|hfill|vfill|qedhere|"
     r"leanok|mathlibok)(?![a-zA-Z])"
 )
-LATEX_STYLE = re.compile(r"\\(?:emph|textbf|textit|textsl|textrm|texttt|textsc|underline|PMlinkname|PMlinkid|htmladdnormallink)\{([^{}]*)\}")
+LATEX_STYLE = re.compile(
+    r"\\(?:emph|textbf|textit|textsl|textrm|texttt|textsc|underline|PMlinkname|PMlinkid|htmladdnormallink|olsection)\{([^{}]*)\}"
+    r"|\{\\(?:em|bf|it|sl|tt|rm|sc)(?![a-zA-Z])\s*([^{}]*)\}|\\(?:href|texorpdfstring)\{[^{}]*\}\{([^{}]*)\}"
+)
 LATEX_HEADING = re.compile(r"\\(?:part|chapter|(?:sub){0,2}section|(?:sub)?paragraph)\*?(?:\[[^\[\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}")
 
 # Marks of MyST, Sphinx, d2l and kramdown, one a line or in line.
@@ -70,12 +77,15 @@ def clean(text: str) -> str:
 
 
 def clean_latex(text: str) -> str:
-    if DOCUMENT_BEGIN in text:
+    is_document = DOCUMENT_BEGIN in text
+    if is_document:
         text = text.split(DOCUMENT_BEGIN, 1)[1].split(DOCUMENT_END, 1)[0]
-    if "\\begin{" in text or "\\section" in text or "\\label" in text:
-        text = LATEX_DROPPED_ENVIRONMENT.sub("", LATEX_COMMENT.sub("", text))
-    text = LATEX_SPACING.sub(" ", LATEX_DROPPED.sub("", text))
-    text = LATEX_STYLE.sub(r"\1", LATEX_STYLE.sub(r"\1", text))
+    if is_document or "\\begin{" in text or "\\section" in text or "\\label" in text:
+        text = LATEX_DROPPED_ENVIRONMENT.sub("", LATEX_COMMENT.sub(GONE, text))
+    text = LATEX_SPACING.sub(" ", LATEX_DROPPED.sub(GONE, LATEX_REFERENCE.sub(REFERENCE, text)))
+    text = GONE_LINE.sub("", text).replace(GONE, "")
+    for _ in range(2):  # one style within another
+        text = LATEX_STYLE.sub(lambda found: found[1] or found[2] or found[3] or "", text)
     return LATEX_HEADING.sub(r"\n\n\1\n\n", text)
 
 

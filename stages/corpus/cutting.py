@@ -10,19 +10,10 @@ first 1,000 characters, wherever they end [PAPER 1.1]; that is the strategy `bli
 import re
 from collections.abc import Callable, Iterator
 
+from stages.corpus.formulas import DISPLAY, INLINE, MATH_ENVIRONMENTS
 from stages.corpus.quality import math_density
 
-INLINE, DISPLAY = "inline", "display"
-MAX_INLINE_CHARS = 300  # a dollar sign without its partner is a price
-FORMULA = (
-    r"(?P<inline>(?<![\\$])\$(?!\$)(?:[^$\\\n]|\\.|\n(?!\n)){1,%d}\$|\\\(.{1,%d}?\\\))" % (MAX_INLINE_CHARS, MAX_INLINE_CHARS)
-    + r"|(?P<display>\$\$.{1,5000}?\$\$|\\\[.{1,5000}?\\\]|```.*?```)"
-)
-ATOM = re.compile(rf"{FORMULA}|\\begin\{{(?P<name>[a-zA-Z]+\*?)\}}", re.DOTALL)
-MATH_ENVIRONMENTS = frozenset(
-    "equation align alignat aligned gather gathered multline eqnarray displaymath math array matrix pmatrix bmatrix vmatrix cases split "
-    "CD xymatrix flalign".split()
-)
+ATOM = re.compile(rf"{INLINE}|{DISPLAY}|```.*?(?:```|\Z)|\\begin\{{(?P<name>[a-zA-Z]+\*?)\}}", re.DOTALL)
 BEGIN_OR_END = "\\\\(begin|end)\\{%s\\}"
 # A sentence ends at . ! or ? before white space and a capital, digit or formula; not after an abbreviation or initial.
 BORDER = re.compile(

@@ -20,7 +20,8 @@ FURNITURE = (
 MAX_NESTING = 2000  # of a page's elements; a page nested deeper is read by its tags alone
 
 INLINE_MATH = ("m", "tex-math", "inline-formula")
-DISPLAY_MATH = ("me", "men", "md", "mdn", "equation", "alignmath", "disp-formula")
+DISPLAY_MATH = ("me", "men", "equation", "disp-formula")
+ALIGNED_MATH = ("md", "mdn", "alignmath")
 BLOCKS = (
     "address|article|assemblage|blockquote|body|caption|chapter|claim|corollary|dd|definition|div|dl|dt|example|exercise|"
     "exercises|figure|figcaption|h[1-6]|hr|idx|investigation|lemma|li|main|note|ol|p|pre|problem|proof|proposition|"
@@ -34,7 +35,8 @@ INLINES = (
 )
 BLOCK_TAG = re.compile(rf"</?(?:{BLOCKS})(?:\s[^<>]*)?/?>", re.IGNORECASE)
 INLINE_TAG = re.compile(rf"</?(?:{INLINES})(?:\s[^<>]*)?/?>", re.IGNORECASE)
-MATH_TAG = re.compile(rf"</?({'|'.join(INLINE_MATH + DISPLAY_MATH)})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+MATH_TAG = re.compile(rf"</?({'|'.join(INLINE_MATH + DISPLAY_MATH + ALIGNED_MATH)})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+REFERENCE_TAG = re.compile(r"<(?:xref|acroref)\b[^<>]*/>", re.IGNORECASE)
 DROPPED = re.compile(r"<(script|style|pg-code|idx|index|nav|title)\b[^<>]*>(?:(?!<\1\b).){0,20000}?</\1>", re.DOTALL | re.IGNORECASE)
 COMMENT = re.compile(r"<!--.*?-->|<\?xml[^<>]*\?>", re.DOTALL)
 CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
@@ -68,11 +70,19 @@ def without_tags(text: str) -> str:
     if "<" in text:
         text = DROPPED.sub(" ", COMMENT.sub("", text))
         text = CDATA.sub(lambda found: html.escape(found[1]), text)
-        text = MATH_TAG.sub(lambda found: "$" if found[1].lower() in INLINE_MATH else "$$", text)
+        text = REFERENCE_TAG.sub("[ref]", MATH_TAG.sub(_formula_mark, text))
         text = INLINE_TAG.sub("", BLOCK_TAG.sub("\n\n", text))
     if "&" in text:
         text = ENTITY.sub(lambda found: html.unescape(found[0]), text)
     return DISPLAY_ENVIRONMENT.sub(r"\1", text) if "$$" in text else text
+
+
+def _formula_mark(tag: re.Match[str]) -> str:
+    """What begins or ends a formula in LaTeX, in place of a tag of MATH_TAG."""
+    name = tag[1].lower()
+    if name in ALIGNED_MATH:
+        return "\\end{align*}" if tag[0].startswith("</") else "\\begin{align*}"
+    return "$" if name in INLINE_MATH else "$$"
 
 
 def _nesting(text: str) -> int:

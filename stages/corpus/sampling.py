@@ -1,0 +1,168 @@
+"""Consistent sampling: which of three disjoint sets a text belongs to is a matter of its own hash, and of nothing else.
+
+    sets = [TextSet("initial", 0.0, 0.3, 5300), TextSet("candidate", 0.3, 0.7, 40000), TextSet("synthesis", 0.7, 1.0, 0)]
+    rows = draw(batches, sets, Quotas.parse(source=["web=0.4"]), seed=1)["initial"]     # int64[5300], ascending
+
+A text's hash is a number u in [0, 1), and a set owns an interval of them: so no text ever changes from one set to another,
+whatever else the corpus holds. A set without a number takes its whole interval, and keeps all its members when the
+corpus grows. One with a number takes the lowest hashes: a member leaves only when a text of a lower hash comes in.
+Quotas are the largest share of a set that one source, one span of lengths, or one level may have.
+"""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from stages.core.command import StageError
+from stages.core.tables import Row, seed_of
+from stages.distillation.families.family import LEVELS
+from stages.distillation.prompts import level_of_fit
+
+HASH_BITS = 63
+SPARE_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class TextSet:
+    name: str
+    low: float
+    high: float
+    count: int  # 0 takes all of the interval
+
+
+@dataclass(frozen=True)
+class Quotas:
+    """name -> largest share, for sources, for lengths in characters ("0-500") and for levels."""
+
+    source: dict[str, float] = field(default_factory=dict)
+    length: dict[str, float] = field(default_factory=dict)
+    level: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, **options: Iterable[str]) -> "Quotas":
+        return cls(**{name: dict(_share(name, text) for text in texts) for name, texts in options.items()})
+
+    def __bool__(self) -> bool:
+        return bool(self.source or self.length or self.level)
+
+    def cell(self, row: Row) -> tuple[str, ...]:
+        """The quotas that a text counts against."""
+        names = [f"source {row['source']}"] if row["source"] in self.source else []
+        names += [f"length {span}" for span in self.length if _is_within(len(row["text"]), span)]
+        if self.level:
+            level = level_of_fit(row["text"], random.Random(seed_of("level", row["text_id"])))
+            names += [f"level {level}"] if level in self.level else []
+        return tuple(names)
+
+    def limits(self, count: int) -> dict[str, int]:
+        return {
+            f"{kind} {name}": int(share * count)
+            for kind in ("source", "length", "level")
+            for name, share in getattr(self, kind).items()
+        }
+
+
+def _share(kind: str, text: str) -> tuple[str, float]:
+    name, _, share = text.rpartition("=")
+    try:
+        value = float(share)
+        is_good = 0 <= value <= 1 and bool(name)
+        if kind == "length":
+            low, high = map(int, name.split("-"))
+            is_good &= low < high
+    except ValueError:
+        is_good = False
+    if kind == "level" and name not in LEVELS:
+        is_good = False
+    if not is_good:
+        example = {"source": "web=0.4", "length": "0-500=0.3", "level": f"{LEVELS[0]}=0.2"}[kind]
+        raise StageError(f"{kind}_quota {text!r} is no share of a {kind} between 0 and 1, such as {example}.")
+    return name, value
+
+
+def _is_within(length: int, span: str) -> bool:
+    low, high = map(int, span.split("-"))
+    return low <= length < high
+
+
+class Lowest:
+    """The `count` lowest hashes and their rows of all that were added; 0 keeps all."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.hashes = np.empty(0, np.int64)
+        self.rows = np.empty(0, np.int64)
+
+    def add(self, hashes: list[int], rows: list[int]) -> None:
+        self.hashes = np.concatenate([self.hashes, np.array(hashes, np.int64)])
+        self.rows = np.concatenate([self.rows, np.array(rows, np.int64)])
+        if self.count and len(self.hashes) > 2 * self.count + SPARE_ROWS:
+            self.prune()
+
+    def prune(self) -> None:
+        order = np.lexsort((self.rows, self.hashes))[: self.count or None]
+        self.hashes, self.rows = self.hashes[order], self.rows[order]
+
+
+def draw(batches: Iterable[pa.RecordBatch], sets: list[TextSet], quotas: Quotas, seed: int) -> dict[str, np.ndarray]:
+    """The rows of each set, ascending; a row's number is its place in the corpus.
+
+    Raises:
+        StageError: a set cannot have as many texts as it asks for.
+    """
+    cells: dict[str, dict[tuple[str, ...], Lowest]] = {one.name: {} for one in sets}
+    available: Counter[str] = Counter()
+    first = 0
+    for batch in batches:
+        added: defaultdict[tuple[str, tuple[str, ...]], tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+        for number, row in enumerate(batch.to_pylist(), first):
+            value = seed_of(str(seed), row["text_id"])
+            owner = _owner(sets, value)
+            available[owner.name] += 1
+            hashes, rows = added[owner.name, quotas.cell(row)]
+            hashes.append(value)
+            rows.append(number)
+        first += batch.num_rows
+        counts = {one.name: one.count for one in sets}
+        for (name, cell), values in added.items():
+            cells[name].setdefault(cell, Lowest(counts[name])).add(*values)
+    return {one.name: _members(one, cells[one.name], quotas, available[one.name], first) for one in sets}
+
+
+def _owner(sets: list[TextSet], value: int) -> TextSet:
+    share = value / 2**HASH_BITS
+    return next((one for one in sets if one.low <= share < one.high), sets[-1])
+
+
+def _members(one: TextSet, cells: dict[tuple[str, ...], Lowest], quotas: Quotas, available: int, total: int) -> np.ndarray:
+    """The set's rows: the lowest hashes, passing over what would fill a quota beyond its limit."""
+    limits = quotas.limits(one.count)
+    taken: Counter[str] = Counter()
+    members: list[int] = []
+    for _, row, cell in _by_hash(cells):
+        if one.count and (len(members) == one.count or any(taken[name] >= limits[name] for name in cell)):
+            continue
+        members.append(row)
+        taken.update(cell)
+    if len(members) < max(one.count, 1):
+        limited = f", {len(members):,} of them within the quotas" if quotas else ""
+        raise StageError(
+            f"sample_texts: the set {one.name} asks for {one.count:,} texts, but its share {one.low:g} to {one.high:g} of "
+            f"{total:,} texts holds {available:,}{limited}. Lower num_{one.name}, widen its share, or add sources."
+        )
+    return np.sort(np.array(members, np.int64))
+
+
+def _by_hash(cells: dict[tuple[str, ...], Lowest]) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+    names = list(cells)
+    for lowest in cells.values():
+        lowest.prune()
+    hashes = np.concatenate([lowest.hashes for lowest in cells.values()]) if cells else np.empty(0, np.int64)
+    rows = np.concatenate([lowest.rows for lowest in cells.values()]) if cells else np.empty(0, np.int64)
+    owners = np.repeat(np.arange(len(names)), [len(lowest.rows) for lowest in cells.values()])
+    for place in np.lexsort((rows, hashes)):
+        yield int(hashes[place]), int(rows[place]), names[owners[place]]
