@@ -49,15 +49,16 @@ def test_params_are_the_click_options(name: str, profile: str) -> None:
     params = yaml.safe_load((ROOT / profile).read_text())
     command = command_of(name)
     options = {param.name_of_yaml: param for param in map(Option, command.params) if param.is_option}
-    for section in param_sections(name):
-        values = params[section]
-        for item in values.values() if section in NESTED else [values]:
-            unknown = item.keys() - options.keys()
-            required = {key for key, option in options.items() if option.param.required}
-            assert not unknown, f"{profile}: {section} has {sorted(unknown)}, which {name} does not know"
-            assert required <= item.keys(), f"{profile}: {section} lacks {sorted(required - item.keys())} for {name}"
-            for key, value in item.items():
-                options[key].check(value)
+    required = {key for key, option in options.items() if option.param.required}
+    sections = [params[section] for section in param_sections(name) if section not in NESTED]
+    nested = [item for section in param_sections(name) if section in NESTED for item in params[section].values()]
+    for item in nested or [{}]:
+        given = {key: value for values in (*sections, item) for key, value in values.items()}
+        unknown = given.keys() - options.keys()
+        assert not unknown, f"{profile}: {name} does not know {sorted(unknown)}"
+        assert required <= given.keys(), f"{profile}: {name} lacks {sorted(required - given.keys())}"
+        for key, value in given.items():
+            options[key].check(value)
 
 
 class Option:
@@ -67,8 +68,12 @@ class Option:
         self.param = param
         self.is_option = isinstance(param, click.Option)
         self.name_of_yaml = param.opts[0].removeprefix("--").replace("-", "_")
+        self.is_flag = isinstance(param, click.Option) and param.is_flag
 
     def check(self, value: object) -> None:
+        if self.is_flag:
+            assert isinstance(value, bool)
+            return
         for one in as_list(value):
             self.param.type.convert(one, self.param, None)
 
@@ -81,13 +86,20 @@ def test_tracked_params_are_what_the_command_is_given(name: str) -> None:
     """As DVC itself resolves both: an option that is given but not tracked would not rerun the stage."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     words = shlex.split(RESOLVED[name].cmd)
-    given = {(flag.removeprefix("--"), value) for flag, value in pairwise(words) if flag.startswith("--")}
+    given = {option_given(flag, value) for flag, value in pairwise([*words, "--"]) if flag.startswith("--")}
     tracked = set()
     for dependency in (dep for dep in RESOLVED[name].deps if isinstance(dep, ParamsDependency)):
         for path in dependency.params:
             section = reduce(getitem, path.split("."), params)
             tracked |= {(key, str(one)) for key, value in section.items() for one in as_list(value)}
     assert given == tracked
+
+
+def option_given(word: str, following: str) -> tuple[str, str]:
+    """The option of a word and its value; a flag has none of its own, and `--no-` before its name when it is off."""
+    if following.startswith("--"):
+        return word.removeprefix("--").removeprefix("no-"), str(not word.startswith("--no-"))
+    return word.removeprefix("--"), following
 
 
 def as_list(value: object) -> list[object]:
@@ -125,10 +137,10 @@ def test_params_are_the_laptop_profile() -> None:
 @pytest.mark.parametrize("profile", [ROOT / "params.yaml", *PROFILES])
 def test_lists_of_names_agree(profile: Path) -> None:
     params = yaml.safe_load(profile.read_text())
-    assert params["sample_texts"]["source"] == params["report"]["source"] == list(params["sources"])
+    assert params["curate_texts"]["source"] == params["report"]["source"] == list(params["sources"])
     for section in ("decontaminate", "evaluate", "report"):
         assert params[section]["benchmark"] == list(params["benchmarks"]), section
-    for section in ("estimate_value", "finetune"):
+    for section in ("estimate_value", "finetune", "report"):
         assert params[section]["target"] == list(params["targets"]), section
     assert params["report"]["student"] == params["students"]
     assert set(params["students"]) < set(params["models"])

@@ -112,7 +112,7 @@ class Index:
             if rule := self._rule(self.entries[number], covered, length, found[0].size, is_exact):
                 coverage = covered / len(self.entries[number].words)
                 if best is None or coverage > best[0]:
-                    best = coverage, self._hit(number, rule, words[first - start : first - start + length])
+                    best = coverage, self._hit(number, rule, words[first - start : first - start + (length or found[0].size)])
         return best[1] if best else None
 
     def _rule(self, entry: Entry, covered: int, run: int, size: int, is_exact: bool) -> str | None:

@@ -109,7 +109,7 @@ def _said(entries: list[Entry]) -> np.ndarray:
 def longest_run(matches: list[Match]) -> tuple[int, int]:
     """Of matches of one entry, the longest stretch that the text has as the entry has it: its place and words.
 
-    A stretch begins with a gram that is not common.
+    A stretch begins with a gram that is not common; where all are common, it is the first gram, and 0 words long.
     """
     best = (matches[0].place, 0)
     lengths: dict[tuple[int, int], tuple[int, int]] = {}  # (place, position) of the last gram -> place of the first, words

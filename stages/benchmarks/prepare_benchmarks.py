@@ -20,14 +20,11 @@ from stages.core.tables import write_table
               help="The JSON lines or JSON file, or a YAML file that names a dataset of the hub.")  # fmt: skip
 @click.option("--num-problems", type=click.IntRange(min=0), required=True,
               help="The number of problems that the whole benchmark has; another number is an error, 0 takes any.")  # fmt: skip
-@click.option("--max-problems", type=click.IntRange(min=0), required=True,
-              help="Take only the first so many problems; 0 takes all. A reported accuracy names its number.")  # fmt: skip
-def main(name: str, out: Path, kind: str, path: Path, num_problems: int, max_problems: int) -> None:
-    """Read the benchmark NAME and write it to OUT."""
+def main(name: str, out: Path, kind: str, path: Path, num_problems: int) -> None:
+    """Read the benchmark NAME and write it to OUT, whole: what is evaluated is evaluate's choice, what is kept out all."""
     rows = load_benchmark(name, kind, path, num_problems)
-    kept = rows[:max_problems] if max_problems else rows
-    write_table("benchmarks", kept, out)
-    say(f"prepare_benchmarks: {name}: took {len(kept):,} of {len(rows):,} problems of {path}")
+    write_table("benchmarks", rows, out)
+    say(f"prepare_benchmarks: {name}: {len(rows):,} problems of {path}")
 
 
 if __name__ == "__main__":

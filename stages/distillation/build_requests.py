@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from stages.core.command import say, stage_command
-from stages.core.tables import read_table, write_table
+from stages.core.tables import read_table, seed_of, write_table
 from stages.distillation.requests import RequestPlan, build_requests
 
 
@@ -29,7 +29,9 @@ def main(round_name: str, texts: Path, out: Path, **options: object) -> None:
     """Write the requests of ROUND for TEXTS to OUT."""
     plan = RequestPlan(**options)  # type: ignore[arg-type]
     table = "selected" if round_name == "boost" else "texts"
-    rows = [row for text in read_table(table, texts) for row in build_requests(text, round_name, plan)]
+    # By hash, so that a purchase that stops in the middle has bought of every source.
+    ordered = sorted(read_table(table, texts), key=lambda text: seed_of(text["text_id"]))
+    rows = [row for text in ordered for row in build_requests(text, round_name, plan)]
     # Two samples of one text may be the same request only if their sample index is the same: keys never collide.
     write_table("requests", rows, out)
     levels = dict(Counter(row["prompt"] for row in rows).most_common())

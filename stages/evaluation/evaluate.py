@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from stages.benchmarks.questions import posed
 from stages.core.command import say, stage_command
 from stages.core.tables import Row, read_table, write_json, write_table
 from stages.evaluation.answers import is_equal
@@ -24,17 +25,20 @@ from stages.training.formats import MODES
 @click.option("--benchmark", "benchmark_names", multiple=True, required=True, help="A benchmark to solve.")
 @click.option("--max-tokens", type=click.IntRange(min=1), required=True,
               help="New tokens for each call of the model (release: 1024).")  # fmt: skip
+@click.option("--max-problems", type=click.IntRange(min=0), required=True,
+              help="Solve only the first so many of each benchmark; 0 solves all. An accuracy names its number.")  # fmt: skip
 def main(
-    model: Path, benchmarks: Path, out: Path, metrics: Path, benchmark_names: tuple[str, ...], max_tokens: int
-) -> None:
+    model: Path, benchmarks: Path, out: Path, metrics: Path, benchmark_names: tuple[str, ...], max_tokens: int,
+    max_problems: int,
+) -> None:  # fmt: skip
     """Solve the named BENCHMARKS with MODEL; write OUT/predictions.parquet and METRICS."""
     predictions: list[Row] = []
     figures: dict[str, dict[str, object]] = {}
     for name in benchmark_names:
-        rows = read_table("benchmarks", benchmarks / f"{name}.parquet")
+        rows = read_table("benchmarks", benchmarks / f"{name}.parquet")[: max_problems or None]
         say(f"evaluate: {model} on {name}, {len(rows):,} problems, modes {', '.join(MODES)}")
         for mode in MODES:
-            responses = solve(model, [row["problem"] for row in rows], mode, max_tokens)
+            responses = solve(model, [posed(row) for row in rows], mode, max_tokens)
             graded = [grade(row, mode, response) for row, response in zip(rows, responses, strict=True)]
             predictions += graded
             figures.setdefault(name, {})[mode] = summary(graded, responses)

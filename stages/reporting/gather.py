@@ -12,12 +12,30 @@ STARTS = ("pretrained", "base")
 
 
 def gather_corpus(data: Path, sources: tuple[str, ...]) -> dict[str, Any]:
+    """For each source: documents read and cut, texts, what curation left, and every reason's count."""
+    curated = json.loads((data / "curated" / "counts.json").read_text())["sources"]
     figures: dict[str, Any] = {}
     for source in sources:
-        rejected = read_table("rejected_texts", data / "corpus" / source / "rejected.parquet")
-        kept = read_table("texts", data / "corpus" / source / "texts.parquet")
-        figures[source] = {"num_texts": len(kept), "rejected": _counts(rejected)}
+        counts = json.loads((data / "corpus" / source / "counts.json").read_text())
+        documents, snippets = counts["documents"], counts["snippets"]
+        figures[source] = {
+            "num_documents": documents["read"], "num_texts": snippets["kept"], "num_curated": curated[source]["kept"],
+            "rejected_documents": documents["rejected"], "rejected_texts": snippets["rejected"],
+            "rejected_in_curation": curated[source]["rejected"],
+        }  # fmt: skip
     return figures
+
+
+def gather_leaks(data: Path, targets: tuple[str, ...]) -> tuple[dict[str, Any], list[Row]]:
+    """How many problems of each target touch a benchmark, by benchmark; and the problems."""
+    figures: dict[str, Any] = {}
+    leaked: list[Row] = []
+    for target in targets:
+        rows = read_table("leaked", data / "leaks" / f"{target}.parquet")
+        by_benchmark = dict(sorted(Counter(row["detail"].split("[")[0] for row in rows).items()))
+        figures[target] = {"num_leaked": len(rows), "by_benchmark": by_benchmark}
+        leaked += rows
+    return figures, leaked
 
 
 def gather_distillation(data: Path) -> dict[str, Any]:

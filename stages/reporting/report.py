@@ -12,11 +12,13 @@ import click
 from jinja2 import Environment, StrictUndefined
 
 from stages.core.command import say, stage_command
+from stages.core.schemas import Row
 from stages.core.tables import write_json, write_text
 from stages.reporting import figures, gather
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 NUM_EXAMPLES = 10
+NUM_LEAKS = 50
 
 
 @stage_command("report")
@@ -27,15 +29,19 @@ NUM_EXAMPLES = 10
 @click.argument("accuracy_path", metavar="ACCURACY", type=click.Path(path_type=Path))
 @click.option("--source", "sources", multiple=True, required=True, help="A source to report on.")
 @click.option("--benchmark", "benchmarks", multiple=True, required=True, help="A benchmark to report on.")
+@click.option("--target", "targets", multiple=True, required=True, help="A target whose leaks are reported.")
 @click.option("--student", "students", multiple=True, required=True, help="A student to report on.")
 def main(
     reports: Path, data: Path, metrics_path: Path, page: Path, accuracy_path: Path,
-    sources: tuple[str, ...], benchmarks: tuple[str, ...], students: tuple[str, ...],
+    sources: tuple[str, ...], benchmarks: tuple[str, ...],
+    targets: tuple[str, ...], students: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Write METRICS, the HTML page with its pictures under PAGE, and ACCURACY as CSV, from REPORTS and DATA."""
     accuracy = gather.gather_accuracy(reports, students, benchmarks)
+    leaks, leaked = gather.gather_leaks(data, targets)
     metrics = {
         "corpus": gather.gather_corpus(data, sources),
+        "leaks": leaks,
         "distillation": gather.gather_distillation(data),
         "synthesis": gather.gather_synthesis(data),
         "selection": json.loads((reports / "selection.json").read_text()),
@@ -47,7 +53,7 @@ def main(
     figures.draw_funnel(reports / "funnel.csv", page / "funnel.png")
     figures.draw_accuracy(accuracy, page / "accuracy.png")
     write_accuracy(accuracy, accuracy_path)
-    write_text(render_page(metrics, accuracy, data, students[0]), page / "index.html")
+    write_text(render_page(metrics, accuracy, leaked, data, students[0]), page / "index.html")
     write_json(metrics, metrics_path)
     say(f"report: {page}/index.html; `dvc metrics show` and `dvc plots show` have the same figures")
 
@@ -64,13 +70,16 @@ def write_accuracy(rows: list[dict[str, Any]], path: Path) -> None:
             writer.writerow([name, *(row[column] for column in columns)])
 
 
-def render_page(metrics: dict[str, Any], accuracy: list[dict[str, Any]], data: Path, student: str) -> str:
+def render_page(
+    metrics: dict[str, Any], accuracy: list[dict[str, Any]], leaked: list[Row], data: Path, student: str
+) -> str:
     """The page as HTML; every text in it is escaped."""
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     top, bottom = gather.valued_problems(data, NUM_EXAMPLES)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         m=metrics,
         accuracy=accuracy,
+        leaked=leaked[:NUM_LEAKS],
         top=top,
         bottom=bottom,
         rejected=gather.rejected_samples(data / "synthetic" / "rejected.parquet", 3),

@@ -1,6 +1,7 @@
 """Target problems as training text: for fine-tuning, and for the gradients that value estimation aims at."""
 
-from stages.core.tables import Row
+from stages.benchmarks.questions import posed
+from stages.core.schemas import Row
 from stages.training.formats import COT, Example, student_example
 
 
@@ -9,4 +10,4 @@ def target_example(row: Row) -> Example:
     solution = row["solution"]
     if "\\boxed" not in solution:
         solution = f"{solution}\nThe answer is \\boxed{{{row['answer']}}}."
-    return student_example(row["problem"], solution, COT)
+    return student_example(posed(row), solution, COT)
