@@ -7,15 +7,15 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # uv does not read pip's settings; wheels that pip would find, it should find too.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: repro test check setup use clean
+.PHONY: repro test check setup setup-dev hub use clean
 
 repro: setup
 	dvc repro
 
-test: setup
+test: setup-dev
 	python -m pytest
 
-check: setup
+check: setup-dev
 	ruff check .
 	ruff format --check .
 	mypy
@@ -23,12 +23,24 @@ check: setup
 setup: $(READY)
 	@command -v bwrap > /dev/null || $(MAKE) --no-print-directory bubblewrap
 
+INSTALL = $(VENV)/bin/uv pip install --quiet --compile-bytecode --python $(VENV)/bin/python --constraint constraints.txt --requirement pyproject.toml
+
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	$(VENV)/bin/uv pip install --quiet --compile-bytecode --python $(VENV)/bin/python --constraint constraints.txt --requirement pyproject.toml --extra dev
+	$(INSTALL)
 	touch $(READY)
+
+# What tests and checks need besides; and, for sources and benchmarks of the Hugging Face hub, what reads them.
+setup-dev: setup $(READY)-dev
+
+hub: setup
+	$(INSTALL) --extra hub
+
+$(READY)-dev: $(READY)
+	$(INSTALL) --extra dev
+	touch $@
 
 # The sandbox that runs model-written programs.
 .PHONY: bubblewrap

@@ -59,8 +59,10 @@ def read_descriptor(path: Path) -> HubDataset:
 
 def hub_batches(descriptor: HubDataset, place: Path) -> Iterator[list[dict[str, Any]]]:
     """The dataset's records in order, a thousand at a time; `place` is the file that names it, for messages."""
-    from datasets import load_dataset  # six seconds of import, for this kind alone
-
+    try:
+        from datasets import load_dataset  # seconds of import, for this kind alone
+    except ModuleNotFoundError as error:
+        raise StageError(f"{place}: the hub is read with the library datasets, which is missing. Run `make hub`.") from error
     try:
         rows = load_dataset(
             descriptor.dataset, descriptor.config, split=descriptor.split, revision=descriptor.revision, streaming=True

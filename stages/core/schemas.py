@@ -4,30 +4,11 @@ A row of `texts`: {"text_id": "3f2a...", "source": "web", "title": "Buying muffi
 "text": "Maria buys 12 muffins ..."}. Ids are content hashes, so lineage survives every stage.
 """
 
-import sys
-from importlib.abc import MetaPathFinder
 from typing import Any
 
 import pyarrow as pa
 
 Row = dict[str, Any]
-
-
-class _NoPandas(MetaPathFinder):
-    """pyarrow imports pandas at its first array, only to see whether it was given a frame: 1.6 s for each stage, a third
-    of the smoke profile's time. It looks once, until it is asked for a frame; so it looks here, where there is none.
-    """
-
-    def find_spec(self, name: str, *_: object) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError(name)
-
-
-if "pandas" not in sys.modules:
-    sys.meta_path.insert(0, _NoPandas())
-    pa.array([""])
-    del sys.meta_path[0]
-
 TEXT, INT, FLOAT, BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
 _TEXTS = {"text_id": TEXT, "source": TEXT, "title": TEXT, "url": TEXT, "license": TEXT, "text": TEXT}

@@ -17,7 +17,7 @@ FRONT_MATTER = re.compile(r"\A\s*---\s*\n.*?\n(?:---|\.\.\.)\s*\n", re.DOTALL)
 DOCUMENT_BEGIN, DOCUMENT_END = "\\begin{document}", "\\end{document}"
 LATEX_COMMENT = re.compile(r"(?<!\\)%.*")
 LATEX_DROPPED_ENVIRONMENT = re.compile(
-    r"\\begin\{(thebibliography|comment|tikzpicture|filecontents|abstract\*|CCSXML)\}.*?\\end\{\1\}", re.DOTALL
+    r"\\begin\{(thebibliography|comment|tikzpicture|filecontents|abstract\*|CCSXML)\}(?:(?!\\begin\{\1\}).)*?\\end\{\1\}", re.DOTALL
 )
 # Commands that print nothing a reader needs, with their arguments: labels, citations, index, links to formal proofs.
 LATEX_DROPPED = re.compile(
@@ -47,7 +47,7 @@ DIRECTIVE_LINE = re.compile(
     re.MULTILINE,
 )
 INLINE_ROLE = re.compile(r"\{(?:doc|ref|eq|numref|cite[a-z:]*|term|index)\}`[^`]*`|:(?:numref|eqref|cite[a-z]*|label):`[^`]*`")
-MYST_MATH = re.compile(r"```\{math\}\s*\n(?:\s*:[a-z]+:.*\n)*(.*?)```", re.DOTALL)
+MYST_MATH = re.compile(r"```\{math\}\s*\n(?:\s*:[a-z]+:[^\n]*\n)*((?:(?!```).)*)```", re.DOTALL)
 MARKDOWN_IMAGE = re.compile(r"!\[[^\]]*\]\([^)\s]*(?:\s+\"[^\"]*\")?\)")
 MARKDOWN_LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\((?:https?://|\.{0,2}/|[\w./-]+\.(?:md|html|ipynb))[^()\s]*\)")
 

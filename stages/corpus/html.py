@@ -33,13 +33,15 @@ INLINES = (
     "term|thead|tt|u|var|webwork|pg-code|xref|acroref|see|image|description|answer|hint|introduction|conclusion|archetype|"
     "dissected|indexlocation|notation|usage|computation|sageadvice|input|output|sage|technique|acro"
 )
-BLOCK_TAG = re.compile(rf"</?(?:{BLOCKS})(?:\s[^<>]*)?/?>", re.IGNORECASE)
-INLINE_TAG = re.compile(rf"</?(?:{INLINES})(?:\s[^<>]*)?/?>", re.IGNORECASE)
-MATH_TAG = re.compile(rf"</?({'|'.join(INLINE_MATH + DISPLAY_MATH + ALIGNED_MATH)})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+# With attributes, or without: `a<b and c>d` is no tag.
+ATTRIBUTES = r"""(?:\s+[\w:-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+))*\s*/?>"""
+BLOCK_TAG = re.compile(rf"</?(?:{BLOCKS}){ATTRIBUTES}", re.IGNORECASE)
+INLINE_TAG = re.compile(rf"</?(?:{INLINES}){ATTRIBUTES}", re.IGNORECASE)
+MATH_TAG = re.compile(rf"</?({'|'.join(INLINE_MATH + DISPLAY_MATH + ALIGNED_MATH)}){ATTRIBUTES}", re.IGNORECASE)
 REFERENCE_TAG = re.compile(r"<(?:xref|acroref)\b[^<>]*/>", re.IGNORECASE)
 DROPPED = re.compile(r"<(script|style|pg-code|idx|index|nav|title)\b[^<>]*>(?:(?!<\1\b).){0,20000}?</\1>", re.DOTALL | re.IGNORECASE)
-COMMENT = re.compile(r"<!--.*?-->|<\?xml[^<>]*\?>", re.DOTALL)
-CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+COMMENT = re.compile(r"<!--(?:(?!<!--).)*?-->|<\?xml[^<>]*\?>", re.DOTALL)
+CDATA = re.compile(r"<!\[CDATA\[((?:(?!<!\[CDATA\[).)*?)\]\]>", re.DOTALL)
 ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-fA-F]{1,6}|[a-zA-Z]{2,12});")
 DISPLAY_ENVIRONMENT = re.compile(r"\$\$\s*(\\begin\{(\w+\*?)\}.*?\\end\{\2\})\s*\$\$", re.DOTALL)
 

@@ -25,8 +25,10 @@ CREATE TABLE answers (id INTEGER PRIMARY KEY, question INTEGER, score INTEGER, b
 """
 JOIN = """
 SELECT id, title, body, license, score, (
-    SELECT answers.body FROM answers WHERE answers.question = questions.id
-    ORDER BY answers.id = questions.accepted DESC, answers.score DESC, answers.id LIMIT 1
+    SELECT body FROM answers WHERE id = COALESCE(
+        (SELECT id FROM answers WHERE id = questions.accepted),
+        (SELECT id FROM answers WHERE question = questions.id ORDER BY score DESC, id LIMIT 1)
+    )
 ) FROM questions ORDER BY id
 """
 
