@@ -1,91 +1,149 @@
-"""Readers, cleaning, cutting and sampling."""
+"""Ingestion, curation and sampling: the stages of the corpus on small sources."""
 
 import json
+import os
+import random
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
 from stages.core.command import StageError
-from stages.core.tables import read_table
-from stages.corpus.cleaning import clean, cut, text_fault
+from stages.core.tables import SCHEMAS, content_id, read_batches, read_table, table_batch, write_table
+from stages.corpus.curate_texts import main as curate
 from stages.corpus.ingest_corpus import main as ingest
-from stages.corpus.readers import BadRecord, read_documentation, read_jsonl
-from stages.corpus.sample_texts import disjoint_sets, unique_texts
+from stages.corpus.readers.documents import Columns, Document
+from stages.corpus.readers.documentation import read_documentation
+from stages.corpus.readers.json_lines import read_json_lines
+from stages.corpus.sample_texts import main as sample
+from stages.corpus.sampling import Quotas, TextSet, draw
 
 BUILTIN = Path("stages/corpus/builtin")
-OPTIONS = ["--min-chars", "10", "--max-chars", "80", "--max-snippets", "5", "--max-texts", "0"]
+OPTIONS = "--min-chars 10 --max-chars 80 --max-snippets 5 --strategy first --max-foreign 0.65 --min-math 0".split()
+CURATE = "--shingle-words 5 --num-bands 25 --band-rows 5 --min-jaccard 0.8".split()
+KEEP_OUT = "--long-words 13 --short-words 8 --min-coverage 0.5 --abstract-numbers".split()
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared/data"
 
 
-def test_clean_takes_out_markup_and_keeps_paragraphs() -> None:
-    assert clean("---\ntitle: x\n---\n<p>Add  3\nand 4.</p>\n\nMore\x00.") == "Add 3 and 4.\n\nMore."
-    latex = "\\documentclass{article}\n\\begin{document}\nLet $x$ % a comment\nbe 50\\%."
-    assert clean(latex) == "Let $x$ be 50\\%."
+def run(command, *arguments: object) -> str:
+    result = CliRunner().invoke(command, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
-def test_cut_never_breaks_a_sentence() -> None:
-    text = (
-        "Tom has 3 apples. He buys 4 more. " + "Now a sentence that is far too long to fit " * 5 + ". The end is here."
-    )
-    snippets = cut(text, 5, 40, 10)
-    assert snippets == ["Tom has 3 apples. He buys 4 more.", "The end is here."]
-    assert all(snippet in text for snippet in snippets)
+def ingest_lines(folder: Path, records: list[object], *options: str) -> Path:
+    path = folder / "source.jsonl"
+    path.write_text("\n".join(record if isinstance(record, str) else json.dumps(record) for record in records))
+    run(ingest, "mine", folder / "out", "--kind", "jsonl", "--path", path, *OPTIONS, *options)
+    return folder / "out"
 
 
-def test_cut_keeps_limits() -> None:
-    text = " ".join(f"Sentence number {i} is here." for i in range(50))
-    assert all(10 <= len(snippet) <= 60 for snippet in cut(text, 10, 60, 100))
-    assert len(cut(text, 10, 60, 3)) == 3
+def counts_of(out: Path) -> dict:
+    return json.loads((out / "counts.json").read_text())
 
 
-def test_text_fault() -> None:
-    assert text_fault("1 2 3 4 5 6 7 8 9 = + -") == "no_words"
-    assert text_fault("Add three and four.") is None
+def assert_sums(counts: dict) -> None:
+    documents, snippets = counts["documents"], counts["snippets"]
+    assert documents["read"] == documents.get("cut", 0) + sum(documents["rejected"].values())
+    assert snippets["cut"] == snippets["kept"] + snippets["not_chosen"] + sum(snippets["rejected"].values())
 
 
 @pytest.mark.parametrize("source", ["web", "qa", "books", "papers", "wiki"])
 def test_builtin_sources_have_forty_different_texts(source: str) -> None:
-    documents = list(read_jsonl(BUILTIN / f"{source}.jsonl"))
-    assert len({document["text"] for document in documents}) >= 40
+    records = [r for chunk in read_json_lines(BUILTIN / f"{source}.jsonl", Columns()) for r in chunk.records()]
+    assert len({record.text for record in records if isinstance(record, Document)}) >= 40
+
+
+def documentation(path: Path) -> list[object]:
+    return [record for chunk in read_documentation(path, Columns()) for record in chunk.records()]
 
 
 def test_documentation_of_a_wrong_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "packages.txt").write_text("mpmath==0.1\n")
     with pytest.raises(StageError, match=r"names mpmath 0\.1, but .* is installed"):
-        list(read_documentation(tmp_path / "packages.txt"))
+        documentation(tmp_path / "packages.txt")
 
 
 def test_documentation_is_the_same_twice(tmp_path: Path) -> None:
     (tmp_path / "packages.txt").write_text("mpmath==1.3.0\n")
-    first, second = (list(read_documentation(tmp_path / "packages.txt")) for _ in range(2))
+    first, second = (documentation(tmp_path / "packages.txt") for _ in range(2))
     assert first == second
     assert len(first) > 50
 
 
 def test_a_bad_line_is_rejected_and_the_rest_kept(tmp_path: Path) -> None:
-    path = tmp_path / "source.jsonl"
-    good = json.dumps({"text": "Maria buys 12 muffins at the market. She pays 3 dollars."})
-    path.write_text(f'{good}\n{{"text": \n{{"title": "no text"}}\n')
-    documents = list(read_jsonl(path))
-    assert [isinstance(document, BadRecord) for document in documents] == [False, True, True]
-    result = CliRunner().invoke(
-        ingest, ["mine", str(tmp_path / "out"), "--kind", "jsonl", "--path", str(path), *OPTIONS]
-    )
-    assert result.exit_code == 0, result.output
-    rejected = read_table("rejected_texts", tmp_path / "out/rejected.parquet")
-    assert [row["reason"] for row in rejected] == ["unreadable", "unreadable"]
-    assert f"{path}:2" in rejected[0]["detail"]
-    assert read_table("texts", tmp_path / "out/texts.parquet")[0]["text"].startswith("Maria buys 12")
+    good = {"text": "Maria buys 12 muffins at the market. She pays 3 dollars.", "license": "CC0-1.0"}
+    out = ingest_lines(tmp_path, [good, '{"text": ', {"title": "no text"}, {"text": "Der König ging heim und schlief bis zum Morgen in seinem Bett. Dann kam er wieder."}, {"text": "x"}])
+    rejected = read_table("rejected_texts", out / "rejected")
+    assert [row["reason"] for row in rejected] == ["unreadable", "unreadable", "language", "no_snippet"]
+    assert f"{tmp_path}/source.jsonl:2" in rejected[0]["detail"]
+    kept = read_table("texts", out / "texts")
+    assert kept[0]["text"].startswith("Maria buys 12")
+    assert kept[0]["text_id"] == content_id(kept[0]["text"])
+    counts = counts_of(out)
+    assert_sums(counts)
+    assert counts["documents"]["rejected"] == {"unreadable": 2, "language": 1, "no_snippet": 1}
 
 
-def test_an_empty_source_is_an_error(tmp_path: Path) -> None:
+def test_licenses_that_are_not_allowed_are_dropped_and_counted(tmp_path: Path) -> None:
+    records = [{"text": f"Add {i} and 4 to get a sum.", "license": name} for i, name in enumerate(["CC-BY-4.0", "cc-by-sa-3.0", "proprietary", ""])]
+    out = ingest_lines(tmp_path, records, "--license", "CC-BY*", "--license", "CC0-1.0")
+    assert len(read_table("texts", out / "texts")) == 2
+    assert counts_of(out)["documents"]["rejected"] == {"license": 2}
+    details = [row["detail"] for row in read_table("rejected_texts", out / "rejected")]
+    assert "none stated; allowed are CC-BY*, CC0-1.0" in details[1]
+
+
+def test_documents_of_one_id_are_told_apart_by_their_content(tmp_path: Path) -> None:
+    out = ingest_lines(tmp_path, [{"id": 1, "text": "Add three and four."}, {"id": 1, "text": "Add five and six to it."}])
+    assert len({row["text_id"] for row in read_table("texts", out / "texts")}) == 2
+
+
+def test_the_sums_hold_on_any_source(tmp_path: Path) -> None:
+    rng = random.Random(3)
+    records: list[object] = []
+    for number in range(400):
+        words = " ".join(rng.choice("sum of the angle is 3 x = 4 where and then . A".split()) for _ in range(rng.randrange(200)))
+        records.append(rng.choice([{"text": words}, {"text": words, "license": "X"}, "{", {"text": number}, {"text": ""}]))
+    out = ingest_lines(tmp_path, records, "--license", "X", "--license", "")
+    counts = counts_of(out)
+    assert_sums(counts)
+    assert counts["documents"]["read"] == 400
+    assert counts["snippets"]["kept"] == len(read_table("texts", out / "texts"))
+    rejected = Counter(row["reason"] for row in read_table("rejected_texts", out / "rejected"))
+    assert rejected == Counter(counts["documents"]["rejected"]) + Counter(counts["snippets"]["rejected"])
+
+
+def test_the_number_of_workers_changes_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [{"text": f"Let $x_{{{i}}}$ be {i} and add {i * 7 % 13} to it. Then so on."} for i in range(3000)]
+    outputs = []
+    for workers in ("1", "2", "3"):
+        monkeypatch.setenv("NINECHAPTERS_WORKERS", workers)
+        folder = tmp_path / workers
+        folder.mkdir()
+        out = ingest_lines(folder, records)
+        outputs.append((out / "texts/part-00000.parquet").read_bytes())
+    assert outputs[0] == outputs[1] == outputs[2]
+
+
+def test_an_empty_source_is_an_error_and_writes_nothing(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_text("")
-    result = CliRunner().invoke(
-        ingest, ["mine", str(tmp_path / "out"), "--kind", "jsonl", "--path", str(tmp_path / "empty.jsonl"), *OPTIONS]
-    )
+    arguments = ["mine", tmp_path / "out", "--kind", "jsonl", "--path", tmp_path / "empty.jsonl", *OPTIONS]
+    result = CliRunner().invoke(ingest, list(map(str, arguments)))
     assert result.exit_code == 1
     assert "is empty" in result.output
-    assert not (tmp_path / "out").exists()
+    assert list((tmp_path / "out").glob("*")) == []
+
+
+def test_a_source_without_a_text_tells_the_reasons(tmp_path: Path) -> None:
+    (tmp_path / "bad.jsonl").write_text('{"text": "x"}\n{')
+    arguments = ["mine", tmp_path / "out", "--kind", "jsonl", "--path", tmp_path / "bad.jsonl", *OPTIONS]
+    result = CliRunner().invoke(ingest, list(map(str, arguments)))
+    assert result.exit_code == 1
+    assert "documents no_snippet 1, documents unreadable 1" in result.output
 
 
 def test_a_misspelt_option_names_the_right_one() -> None:
@@ -94,24 +152,167 @@ def test_a_misspelt_option_names_the_right_one() -> None:
     assert "--max-char" in result.output
 
 
-def texts(count: int) -> list[dict]:
-    return [{"text_id": f"{i:04d}", "text": f"text {i}"} for i in range(count)]
+QUESTION = "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. How many clips did Natalia sell altogether in April and May?"
+
+
+def text_row(text: str, source: str = "web") -> dict[str, str]:
+    return {"text_id": content_id(text), "source": source, "title": "", "url": "", "license": "", "text": text}
+
+
+def story(seed: int, words: int = 60) -> str:
+    rng = random.Random(seed)
+    return " ".join(rng.choice(VOCABULARY) for _ in range(words))
+
+
+VOCABULARY = [f"{a}{b}" for a in "ba ce di fo gu ha ji ko".split() for b in "lam ner tis vor wul xen".split()]
+
+
+def benchmark_row(problem: str) -> dict[str, object]:
+    return {"benchmark": "b", "index": 0, "problem": problem, "options": [], "solution": "", "answer": "72", "kind": "number", "subject": "", "level": ""}
+
+
+def curated(folder: Path, by_source: dict[str, list[str]]) -> tuple[list[str], list[tuple[str, str]], dict]:
+    for source, texts in by_source.items():
+        write_table("texts", [text_row(text, source) for text in texts], folder / source / "texts" / "part-00000.parquet")
+    write_table("benchmarks", [benchmark_row(QUESTION)], folder / "benchmarks/b.parquet")
+    sources = [option for source in by_source for option in ("--source", source)]
+    run(curate, folder, folder / "benchmarks", folder / "curated", *sources, *CURATE, "--benchmark", "b", *KEEP_OUT)
+    kept = [row["text"] for row in read_table("texts", folder / "curated/texts")]
+    rejected = [(row["reason"], row["text"]) for row in read_table("rejected_texts", folder / "curated/rejected")]
+    return kept, rejected, json.loads((folder / "curated/counts.json").read_text())
+
+
+def test_curation_drops_leaks_and_duplicates_and_keeps_the_preferred_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    one, two = story(1), story(2)
+    near = one.replace(one.split()[30], "zebra", 1)
+    kept, rejected, counts = curated(
+        tmp_path, {"web": [one, f"Hello. {QUESTION}", two], "wiki": [near, two.upper() + "!", story(3), QUESTION.replace("48", "31")]}
+    )
+    assert kept == [one, two, story(3)]
+    assert [reason for reason, _ in rejected] == ["contaminated", "near_duplicate", "duplicate", "contaminated"]
+    assert counts["sources"] == {
+        "web": {"read": 3, "kept": 2, "rejected": {"contaminated": 1}},
+        "wiki": {"read": 4, "kept": 1, "rejected": {"near_duplicate": 1, "duplicate": 1, "contaminated": 1}},
+    }
+    assert counts["contaminated_by"] == {"b": 2}
+    rows = read_table("rejected_texts", tmp_path / "curated/rejected")
+    assert rows[1]["detail"] == f"of {content_id(one)}"
+    assert "b[0] question by 13-gram: natalia sold clips to 48" in rows[0]["detail"]
+    assert "changed numbers" in rows[3]["detail"] or "13-gram" in rows[3]["detail"]
+    assert not list((tmp_path / "work/.work/curate_texts").glob("*")) if (tmp_path / "work/.work/curate_texts").exists() else True
+
+
+def test_a_text_that_went_drags_no_other_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """a is like b, b like c, but a is not like c: of a, b, c the texts a and c stay."""
+    monkeypatch.chdir(tmp_path)
+    words = story(5, 100).split()
+    a = " ".join(words)
+    b = " ".join([*words[:50], "zebra", *words[51:]])
+    c = " ".join([*words[:20], "lion", *words[21:50], "zebra", *words[51:80], "tiger", *words[81:]])
+    kept, rejected, _ = curated(tmp_path, {"web": [a, b, c]})
+    assert kept == [a, c]
+    assert [text for _, text in rejected] == [b]
+
+
+def test_everything_read_is_kept_or_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    texts = [story(i % 700, 40) for i in range(3000)] + ["", "???", "數學", "數學 二"]
+    kept, rejected, _ = curated(tmp_path, {"web": texts})
+    assert len(kept) + len(rejected) == len(texts)
+    assert {"???", "數學", "數學 二"} <= set(kept), "a text without Latin words is known by its characters"
+    assert len(kept) == 700 + 4
+
+
+def rows_of(count: int, start: int = 0) -> list[dict[str, str]]:
+    return [text_row(f"text number {i}", ("web", "wiki")[i % 2]) for i in range(start, start + count)]
+
+
+def batches(rows: list[dict[str, str]]) -> list[pa.RecordBatch]:
+    return [table_batch("texts", rows[i : i + 100], "test") for i in range(0, len(rows), 100)]
+
+
+def members(rows: list[dict[str, str]], sets: list[TextSet], quotas: Quotas = Quotas(), seed: int = 1) -> dict[str, set[str]]:
+    drawn = draw(batches(rows), sets, quotas, seed)
+    return {name: {rows[i]["text_id"] for i in indices} for name, indices in drawn.items()}
+
+
+def three(num: int) -> list[TextSet]:
+    return [TextSet("initial", 0, 0.3, num), TextSet("candidate", 0.3, 0.6, num), TextSet("synthesis", 0.6, 1, num)]
 
 
 def test_sets_are_disjoint_whatever_the_order() -> None:
-    sizes = {"initial": 10, "candidate": 20, "synthesis": 30}
-    sets = disjoint_sets(texts(100), sizes, seed=1)
-    ids = [row["text_id"] for rows in sets.values() for row in rows]
-    assert len(ids) == len(set(ids)) == 60
-    assert disjoint_sets(texts(100)[::-1], sizes, seed=1) == sets
-    assert disjoint_sets(texts(100), sizes, seed=2) != sets
+    rows = rows_of(1000)
+    sets = members(rows, three(100))
+    assert sum(map(len, sets.values())) == len(set.union(*sets.values())) == 300
+    assert members(rows[::-1], three(100)) == sets
+    assert members(rows, three(100), seed=2) != sets
+
+
+def test_growing_the_corpus_keeps_earlier_members() -> None:
+    small, large = rows_of(1000), rows_of(3000)
+    before, after = members(small, three(0)), members(large, three(0))
+    assert all(before[name] <= after[name] for name in before), "a whole share keeps all its members"
+    known = {row["text_id"] for row in small}
+    before, after = members(small, three(100)), members(large, three(100))
+    for name in before:
+        assert after[name] & known <= before[name], "a text that was not drawn from the small corpus is not from the large"
+        assert len(after[name] & before[name]) > 15
+        others = set.union(*(before[other] for other in before if other != name))
+        assert not after[name] & others, "no text changes its set"
+    more = members(small, three(150))
+    assert all(before[name] <= more[name] for name in before), "a larger number adds"
+
+
+def test_quotas_limit_sources_lengths_and_levels() -> None:
+    rows = rows_of(2000)
+    sets = draw(batches(rows), three(100), Quotas.parse(source=["web=0.2"]), 1)
+    for indices in sets.values():
+        assert Counter(rows[i]["source"] for i in indices)["web"] == 20
+        assert len(indices) == 100
+    long = [text_row(f"a {'long ' * (i % 3)} text {i}") for i in range(2000)]
+    sets = draw(batches(long), three(100), Quotas.parse(length=["0-15=0.1"]), 1)
+    assert sum(len(long[i]["text"]) < 15 for i in sets["initial"]) == 10
+    levels = [text_row(f"count the apples and toys {i}" if i % 2 else f"an integral over a group {i}") for i in range(2000)]
+    sets = draw(batches(levels), three(100), Quotas.parse(level=["grade=0.1"]), 1)
+    assert len(sets["initial"]) == 100
+
+
+@pytest.mark.parametrize(("kind", "text"), [("source", "web"), ("source", "web=2"), ("length", "10=0.3"), ("length", "9-3=0.3"), ("level", "kindergarten=0.1")])
+def test_a_bad_quota_is_named(kind: str, text: str) -> None:
+    with pytest.raises(StageError, match=f"{kind}_quota '{text}'"):
+        Quotas.parse(**{kind: [text]})
 
 
 def test_too_small_a_corpus_says_by_how_much() -> None:
-    with pytest.raises(StageError, match="has 5 texts, but sample_texts asks for 6"):
-        disjoint_sets(texts(5), {"initial": 2, "candidate": 2, "synthesis": 2}, seed=1)
+    with pytest.raises(StageError, match="the set initial asks for 6 texts, but its share 0 to 0.3 of 5 texts holds"):
+        draw(batches(rows_of(5)), three(6), Quotas(), 1)
+    with pytest.raises(StageError, match="of them within the quotas"):
+        draw(batches(rows_of(200)), three(40), Quotas.parse(source=["web=0", "wiki=0.5"]), 1)
 
 
-def test_of_equal_texts_the_first_source_stands() -> None:
-    a, b = {"text_id": "1", "source": "web"}, {"text_id": "1", "source": "wiki"}
-    assert unique_texts([[a], [b]]) == [a]
+def test_sample_texts_writes_three_tables(tmp_path: Path) -> None:
+    write_table("texts", rows_of(500), tmp_path / "curated/texts/part-00000.parquet")
+    options = "--initial-frac 0.3 --candidate-frac 0.3 --num-initial 50 --num-candidate 60 --num-synthesis 0 --seed 1".split()
+    run(sample, tmp_path / "curated", tmp_path / "texts", *options)
+    sizes = {path.stem: len(read_table("texts", path)) for path in (tmp_path / "texts").glob("*.parquet")}
+    assert sizes["initial"] == 50
+    assert sizes["candidate"] == 60
+    assert sizes["synthesis"] > 150
+    result = CliRunner().invoke(sample, [str(tmp_path / "curated"), str(tmp_path / "texts"), *options, "--source-quota", "web=0.2"])
+    assert "a quota is a share of a number of texts" in result.output
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the real corpora are not beside the project")
+def test_real_sources_go_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in sorted((SHARED / "corpus").glob("*.jsonl")):
+        options = "--min-chars 200 --max-chars 1000 --max-snippets 5 --strategy first --max-foreign 0.65 --min-math 0.02".split()
+        run(ingest, path.stem, tmp_path / path.stem, "--kind", "jsonl", "--path", path, *options)
+        counts = counts_of(tmp_path / path.stem)
+        assert_sums(counts)
+        assert counts["documents"]["read"] == path.read_bytes().count(b"\n")
+        assert counts["documents"]["cut"] > 0.8 * counts["documents"]["read"]
+        for batch in read_batches("texts", tmp_path / path.stem / "texts"):
+            assert all(200 <= len(text) <= 1000 for text in batch.column("text").to_pylist())

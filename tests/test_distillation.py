@@ -4,7 +4,6 @@ import random
 
 import pytest
 
-from stages.benchmarks.decontamination import Index
 from stages.benchmarks.loaders import load_benchmark
 from stages.benchmarks.write_builtin import FILES, builtin_files
 from stages.core.command import StageError
@@ -194,16 +193,3 @@ def test_parse_reasons(completion: str, mode: str, finish_reason: str, reason: s
 def test_a_whole_problem_parses() -> None:
     assert parse_completion(GOOD, "cot", "stop") == Parsed("What is 3+4?", "3+4=7\nThe answer is \\boxed{7}.", "7")
     assert boxed_answers(r"\boxed{\frac{1}{2}} and \boxed{3") == [r"\frac{1}{2}"]
-
-
-def test_decontamination_finds_what_it_should() -> None:
-    item = "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May."
-    index = Index([("gsm8k", 0, item), ("short", 1, "What is the sum?")])
-    assert index.find(f"Once upon a time. {item} How many?").rule == "13-gram"  # type: ignore[union-attr]
-    half = "We know she sold clips to 48 of her friends in April, and then nothing."
-    assert index.find(half).benchmark == "gsm8k"  # type: ignore[union-attr]
-    assert index.find("Tom: what is the sum of it all").benchmark == "short"  # type: ignore[union-attr]
-    assert index.find("Natalia sold clips to 52 of her friends in June, then a third as many in July.") is None
-    assert index.find("") is None
-    boilerplate = Index([("b", 0, "Mia has 4 hats. Leo has 3 times as many. How many do they have together?")])
-    assert boilerplate.find("Tom has 7 cups. Ana has 5 times as many. How many do they have together?") is None

@@ -1,12 +1,9 @@
-"""Answers, intervals, loaders of benchmarks, and the tool loop."""
+"""Answers, intervals, and the tool loop."""
 
-import json
 from pathlib import Path
 
 import pytest
 
-from stages.benchmarks.loaders import load_benchmark
-from stages.core.command import StageError
 from stages.evaluation import solving
 from stages.evaluation.answers import extract_answer, is_equal
 from stages.evaluation.evaluate import grade, summary
@@ -15,7 +12,6 @@ from stages.evaluation.solving import Response, solve
 from stages.execution.transcript import last_program, tame_output
 from stages.synthesis.engine import Generated
 
-REAL = Path("../shared/data/benchmarks")
 
 
 @pytest.mark.parametrize(
@@ -53,40 +49,6 @@ def test_wilson_equals_the_published_values() -> None:
     assert wilson(0, 0) == (0.0, 1.0)
     assert wilson(0, 10)[0] == 0.0
     assert wilson(10, 10)[1] == 1.0
-
-
-def test_loaders_read_the_published_formats(tmp_path: Path) -> None:
-    records = {
-        "gsm8k": {"question": "Q?", "answer": "She has 48/2 = <<48/2=24>>24.\n#### 1,024"},
-        "math": {"problem": "Q?", "solution": "so $\\boxed{\\frac{1}{2}}$", "level": "Level 5", "type": "Algebra"},
-        "svamp": {"Body": "There are 2", "Question": "How many?", "Answer": 145.0, "Equation": "x", "Type": "Sum"},
-    }
-    answers = {}
-    for kind, record in records.items():
-        (tmp_path / kind).write_text(json.dumps(record) + "\n")
-        (row,) = load_benchmark("b", kind, tmp_path / kind)
-        answers[kind] = row["answer"]
-    assert answers == {"gsm8k": "1024", "math": "\\frac{1}{2}", "svamp": "145"}
-
-
-def test_a_wrong_benchmark_file_names_line_and_column(tmp_path: Path) -> None:
-    path = tmp_path / "b.jsonl"
-    path.write_text('{"question": "Q?", "answer": "#### 1"}\n{"question": "Q?"}\n')
-    with pytest.raises(StageError, match=r"b\.jsonl:2: column 'answer' is missing"):
-        list(load_benchmark("b", "gsm8k", path))
-    path.write_text("{not json\n")
-    with pytest.raises(StageError, match=r"b\.jsonl:1: not a record"):
-        list(load_benchmark("b", "gsm8k", path))
-
-
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real benchmarks are not beside the project")
-@pytest.mark.parametrize(
-    ("name", "kind", "count"), [("gsm8k", "gsm8k", 1319), ("math-oai", "math", 500), ("svamp", "svamp", 1000)]
-)
-def test_real_benchmarks_load_whole_and_equal_themselves(name: str, kind: str, count: int) -> None:
-    rows = list(load_benchmark(name, kind, REAL / f"{name}.jsonl"))
-    assert len(rows) == count
-    assert all(is_equal(row["answer"], row["answer"])[0] for row in rows)
 
 
 def fake_model(monkeypatch: pytest.MonkeyPatch, turns: list[str]) -> None:

@@ -12,20 +12,20 @@ A benchmark's question, or its reference solution where that is long, is an *ent
 - `changed numbers`: 8-grams, every number taken as the same, that cover at least 80% of a question of 13 words or more.
 
 What is common to many entries ("express your answer as a common fraction"), or is next to nothing but numbers and
-formula letters, is no sign of a leak: an n-gram of over five entries begins no 13-gram, and one of under three words
-of two letters or more is not looked at (stages/benchmarks/ngrams.py). A batch is hashed as one array; only texts that hold an n-gram of an
+formula letters, is no sign of a leak: 13 words that are all in n-grams of over five entries are none, and what holds
+under three words of two letters or more counts only where it goes on from what holds more (stages/benchmarks/ngrams.py). A batch is hashed as one array; only texts that hold an n-gram of an
 entry are looked at one by one.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from stages.benchmarks.ngrams import ANSWER, MIN_WHOLE_WORDS, QUESTION, Entry, Grams, Match, longest_run
+from stages.benchmarks.ngrams import ANSWER, MIN_WHOLE_WORDS, QUESTION, Entry, Grams, Match
 from stages.core.tables import read_table
 from stages.core.words import WordHashes, words_of
 
@@ -92,27 +92,33 @@ class Index:
         for grams in (self.exact, self.abstracted):
             by_text: defaultdict[int, list[Match]] = defaultdict(list)
             for match in grams.matches(flat) if grams else ():
-                by_text[int(np.searchsorted(starts, match.place, "right")) - 1].append(match)
+                number = int(np.searchsorted(starts, match.place, "right")) - 1
+                by_text[number].append(replace(match, place=match.place - int(starts[number])))
             for number, matches in by_text.items():
-                hits[number] = hits[number] or self._best_hit(matches, words[number], int(starts[number]), grams is self.exact)
+                text_flat = flat[starts[number] : starts[number + 1]]
+                assert grams is not None
+                hits[number] = hits[number] or self._best_hit(grams, matches, words[number], text_flat)
         return hits
 
     def _tiny_hit(self, words: list[str]) -> Hit | None:
         number = self.tiny.get(tuple(words)) if words else None
         return None if number is None else self._hit(number, "whole", words)
 
-    def _best_hit(self, matches: list[Match], words: list[str], start: int, is_exact: bool) -> Hit | None:
+    def _best_hit(self, grams: Grams, matches: list[Match], words: list[str], flat: np.ndarray) -> Hit | None:
+        """Of the entries that one text matches, the hit that covers most of its entry; `flat` are the text's words."""
         by_entry: defaultdict[int, list[Match]] = defaultdict(list)
         for match in matches:
             by_entry[match.entry].append(match)
         best: tuple[float, Hit] | None = None
         for number, found in by_entry.items():
-            covered = len({position for m in found for position in range(m.position, m.position + m.size)})
-            first, length = longest_run(found)
-            if rule := self._rule(self.entries[number], covered, length, found[0].size, is_exact):
+            stretches = grams.stretches(found, flat)
+            covered = len({place for s in stretches for place in range(s.position, s.position + s.words)})
+            longest = max(stretches, key=lambda s: (not s.is_common, s.words))
+            run = 0 if longest.is_common else longest.words
+            if rule := self._rule(self.entries[number], covered, run, found[0].size, grams is self.exact):
                 coverage = covered / len(self.entries[number].words)
                 if best is None or coverage > best[0]:
-                    best = coverage, self._hit(number, rule, words[first - start : first - start + (length or found[0].size)])
+                    best = coverage, self._hit(number, rule, words[longest.place : longest.place + longest.words])
         return best[1] if best else None
 
     def _rule(self, entry: Entry, covered: int, run: int, size: int, is_exact: bool) -> str | None:

@@ -65,7 +65,7 @@ class WordHashes(dict[str, int]):
     def __missing__(self, word: str) -> int:
         said = NUMBER_WORDS.get(word, word)
         value = xxhash.xxh3_64_intdigest(said.encode("utf-8", "surrogatepass"))
-        value = value | 1 if said[0].isdigit() else value & ~1
+        value = value | 1 if said[:1].isdigit() else value & ~1
         if len(self) < MAX_CACHED_WORDS:
             self[word] = value
         return value
