@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from stages.benchmarks.loaders import load_benchmark
+from stages.benchmarks.loaders.files import load_benchmark
 from stages.benchmarks.write_builtin import FILES, builtin_files
 from stages.core.command import StageError
 from stages.distillation.builtin import MODEL, TEXT_SLOT, ask_builtin, fitting_families, write_completion

@@ -22,6 +22,7 @@ from stages.filtering.rules import (
 )
 from tests.tiny import problem_row
 
+RULES = "--long-words 13 --short-words 8 --min-coverage 0.5 --no-abstract-numbers".split()
 TOOL = "```python\nprint(6 * 7)\n```\n```output\n41\n```\nThe answer is \\boxed{42}."
 
 
@@ -91,7 +92,8 @@ def test_the_other_rules() -> None:
 @pytest.mark.sandbox
 def test_the_stage_keeps_good_problems_and_counts_the_others(tmp_path: Path) -> None:
     benchmark = {"benchmark": "b", "index": 0, "problem": "Ann had 9 hats and lost 2 of them. How many hats are left?",
-                 "solution": "", "answer": "7", "subject": "", "level": ""}  # fmt: skip
+                 "options": [], "solution": "", "answer": "7", "kind": "number",
+                 "subject": "", "level": ""}  # fmt: skip
     write_table("benchmarks", [benchmark], tmp_path / "benchmarks/b.parquet")
     rows = [
         problem_row(problem_id="good"),
@@ -107,7 +109,7 @@ def test_the_stage_keeps_good_problems_and_counts_the_others(tmp_path: Path) -> 
     write_table("problems", rows, tmp_path / "s/problems.parquet")
     write_table("rejected", [{**problem_row(), "reason": "tags", "detail": ""}], tmp_path / "s/rejected.parquet")
     arguments = ["s", "benchmarks", "out", "m.json", "funnel.csv"]
-    result = CliRunner().invoke(filter_problems, [str(tmp_path / a) for a in arguments] + ["--benchmark", "b"])
+    result = CliRunner().invoke(filter_problems, [str(tmp_path / a) for a in arguments] + ["--benchmark", "b", *RULES])
     assert result.exit_code == 0, result.output
     assert [row["problem_id"] for row in read_table("problems", tmp_path / "out/problems.parquet")] == ["good", "tool"]
     figures = json.loads((tmp_path / "m.json").read_text())

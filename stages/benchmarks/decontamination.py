@@ -82,11 +82,11 @@ class Index:
 
     def find_all(self, texts: list[str]) -> list[Hit | None]:
         """For each text the hit that covers most of its entry, or None."""
-        return [hit for i in range(0, len(texts), BATCH) for hit in self._find_batch(texts[i : i + BATCH])]
+        batches = ([words_of(text) for text in texts[i : i + BATCH]] for i in range(0, len(texts), BATCH))
+        return [hit for batch in batches for hit in self.find_words(batch, self.word_hashes.flat(batch))]
 
-    def _find_batch(self, texts: list[str]) -> list[Hit | None]:
-        words = [words_of(text) for text in texts]
-        flat = self.word_hashes.flat(words)
+    def find_words(self, words: list[list[str]], flat: np.ndarray) -> list[Hit | None]:
+        """The same for a batch of texts, given by their words, and these in one array (`WordHashes.flat`)."""
         starts = np.cumsum([0] + [len(one) + 1 for one in words])
         hits = [self._tiny_hit(one) for one in words]
         for grams in (self.exact, self.abstracted):

@@ -9,9 +9,11 @@ Hashes are 64 bits. A batch of texts is one flat array with a border after each 
 two texts equals one of a text; shapes: [N] with N all words of the batch and one border a text.
 """
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import numpy as np
 import xxhash
@@ -21,14 +23,17 @@ SAID = (
     "sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|sinh|cosh|tanh|log|ln|exp|lim|max|min|gcd|lcm|det|infty|angle|triangle"
 )
 UNSAID_LATEX = re.compile(rf"\\(?:begin|end)\s*\{{[a-z*]+\}}|\\(?!(?:{SAID})(?![a-z]))(?:[a-z]+|.)", re.DOTALL)
+THOUSANDS = re.compile(r"\d,\d{3}")
 NUMERAL = r"\d+(?:,\d{3}(?!\d))*(?:\.\d+)?"
 ASCII_WORD, WORD = re.compile(rf"[a-z]+|{NUMERAL}", re.ASCII), re.compile(rf"[^\W\d_]+|{NUMERAL}")
 GREEK = dict(
-    zip(map(ord, "αβγδεζηθλμνξπρστφχψω"), [
-        f" {name} " for name in ("alpha beta gamma delta epsilon zeta eta theta lambda mu nu xi pi rho sigma tau phi chi "
-                                 "psi omega").split()
-    ], strict=True)
-)  # fmt: skip
+    zip(
+        "αβγδεζηθλμνξπρστφχψω",
+        "alpha beta gamma delta epsilon zeta eta theta lambda mu nu xi pi rho sigma tau phi chi psi omega".split(),
+        strict=True,
+    )
+)
+NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 NUMBER_WORDS = {
     word: str(value)
     for value, word in enumerate(
@@ -47,13 +52,19 @@ MAX_CACHED_WORDS = 1_000_000
 def words_of(text: str) -> list[str]:
     """The words of a text, in order."""
     text = text.lower()
-    is_ascii = text.isascii()
-    if not is_ascii:
-        text = unicodedata.normalize("NFKC", text).translate(GREEK)
+    if not text.isascii():
+        text = NOT_ASCII.sub(lambda found: _as_read(found[0]), text)
     if "\\" in text:
         text = UNSAID_LATEX.sub(" ", text.replace("{,}", "").replace("\\!", ""))
-    words: list[str] = (ASCII_WORD if is_ascii else WORD).findall(text)
-    return [word.replace(",", "") for word in words] if "," in text else words
+    words: list[str] = (ASCII_WORD if text.isascii() else WORD).findall(text)
+    return [word.replace(",", "") for word in words] if THOUSANDS.search(text) else words
+
+
+@functools.lru_cache(maxsize=100_000)
+def _as_read(characters: str) -> str:
+    """Characters outside ASCII in their compatible form, Greek letters by name, and a blank for each mark."""
+    plain = unicodedata.normalize("NFKC", characters)
+    return "".join(f" {GREEK[one]} " if one in GREEK else one if one.isalnum() or one.isascii() else " " for one in plain)
 
 
 class WordHashes(dict[str, int]):
@@ -72,8 +83,8 @@ class WordHashes(dict[str, int]):
 
     def flat(self, texts: Iterable[list[str]]) -> np.ndarray:
         """uint64[N]: the hashes of all texts' words, a border after each text."""
-        values = (value for words in texts for value in (*map(self.__getitem__, words), BORDER))
-        return np.fromiter(values, dtype=np.uint64)
+        parts = ((*map(self.__getitem__, words), BORDER) for words in texts)
+        return np.fromiter(chain.from_iterable(parts), dtype=np.uint64)
 
 
 def abstract_numbers(hashes: np.ndarray) -> np.ndarray:

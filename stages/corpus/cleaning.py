@@ -15,13 +15,13 @@ CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u20
 FRONT_MATTER = re.compile(r"\A\s*---\s*\n.*?\n(?:---|\.\.\.)\s*\n", re.DOTALL)
 
 DOCUMENT_BEGIN, DOCUMENT_END = "\\begin{document}", "\\end{document}"
-LATEX_COMMENT = re.compile(r"(?<!\\)%.*")
+LATEX_COMMENT = re.compile(r"%(?<!\\%).*")
 LATEX_DROPPED_ENVIRONMENT = re.compile(
     r"\\begin\{(thebibliography|comment|tikzpicture|filecontents|abstract\*|CCSXML)\}(?:(?!\\begin\{\1\}).)*?\\end\{\1\}", re.DOTALL
 )
 # Commands that print nothing a reader needs, with their arguments: labels, citations, index, links to formal proofs.
 LATEX_DROPPED = re.compile(
-    r"[~ ]?\\(?:label|cite[a-z]*|nocite|index|lean|uses|proves|leanok|mathlibok|notready|discussion|vspace|hspace|"
+    r"\\(?:label|cite[a-z]*|nocite|index|lean|uses|proves|leanok|mathlibok|notready|discussion|vspace|hspace|"
     r"includegraphics|bibliography|bibliographystyle|usetoken|usepackage|documentclass|newcommand|renewcommand|input|include|"
     r"PMlinkescapeword|PMlinkescapephrase|pagestyle|thispagestyle|setlength|setcounter|addcontentsline|ollabel|olfileid)"
     r"(?![a-zA-Z])\*?(?:\[[^\[\]]*\])?(?:\{(?:[^{}]|\{[^{}]*\})*\}){0,3}"
@@ -41,6 +41,7 @@ LATEX_STYLE = re.compile(
 LATEX_HEADING = re.compile(r"\\(?:part|chapter|(?:sub){0,2}section|(?:sub)?paragraph)\*?(?:\[[^\[\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}")
 
 # Marks of MyST, Sphinx, d2l and kramdown, one a line or in line.
+DIRECTIVE_MARKS = ("\n:", "\n :", "{:", ")=", "{%", "[comment]:", "%%tab", "#@tab", "```{")
 DIRECTIVE_LINE = re.compile(
     r"^\s*(?::(?:label|begin_tab|end_tab|width|height|align|class|name|alt)\b.*|\{:.*\}|:{3,}.*|\(\w[\w-]*\)=|\{% .* %\}|"
     r"\[comment\]:.*|%%tab.*|#@tab.*|```\{?(?:contents|toctree|tableofcontents|index|raw|bibliography)\b.*)\s*$",
@@ -83,7 +84,7 @@ def clean_latex(text: str) -> str:
     if is_document or "\\begin{" in text or "\\section" in text or "\\label" in text:
         text = LATEX_DROPPED_ENVIRONMENT.sub("", LATEX_COMMENT.sub(GONE, text))
     text = LATEX_SPACING.sub(" ", LATEX_DROPPED.sub(GONE, LATEX_REFERENCE.sub(REFERENCE, text)))
-    text = GONE_LINE.sub("", text).replace(GONE, "")
+    text = GONE_LINE.sub("", text).replace(f"~{GONE}", "").replace(f" {GONE}", "").replace(GONE, "")
     for _ in range(2):  # one style within another
         text = LATEX_STYLE.sub(lambda found: found[1] or found[2] or found[3] or "", text)
     return LATEX_HEADING.sub(r"\n\n\1\n\n", text)
@@ -92,9 +93,10 @@ def clean_latex(text: str) -> str:
 def clean_markdown(text: str) -> str:
     if "](" in text:
         text = MARKDOWN_LINK.sub(r"\1", MARKDOWN_IMAGE.sub("", text))
-    if "`" in text or ":" in text or "{" in text:
-        text = MYST_MATH.sub(lambda found: f"$${found[1].strip()}$$", text)
-        text = INLINE_ROLE.sub("", DIRECTIVE_LINE.sub("", text))
+    if "`" in text:
+        text = INLINE_ROLE.sub("", MYST_MATH.sub(lambda found: f"$${found[1].strip()}$$", text))
+    if any(mark in text for mark in DIRECTIVE_MARKS):
+        text = DIRECTIVE_LINE.sub("", text)
     return text
 
 

@@ -18,7 +18,8 @@ import pyarrow as pa
 from stages.benchmarks.decontamination import Hit, Index
 from stages.core.parallel import ordered_map
 from stages.core.progress import Tracker
-from stages.corpus.near_duplicates import EXACT, KEPT, NEAR, DuplicateFinder, DuplicateRules, Signatures, sign
+from stages.core.words import words_of
+from stages.corpus.near_duplicates import EXACT, KEPT, NEAR, DuplicateFinder, DuplicateRules, Signatures, sign_words
 
 REASONS = {EXACT: "duplicate", NEAR: "near_duplicate"}
 
@@ -33,7 +34,9 @@ class Signer:
     def __call__(self, batch: pa.RecordBatch) -> tuple[np.ndarray, Signatures, list[Hit | None]]:
         texts = batch.column("text").to_pylist()
         ids = np.array([int(text_id, 16) for text_id in batch.column("text_id").to_pylist()], dtype=np.uint64)
-        return ids, sign(texts, self.rules), self.index.find_all(texts)
+        words = [words_of(text) or [text] for text in texts]
+        flat = self.index.word_hashes.flat(words)
+        return ids, sign_words(flat, [len(one) for one in words], self.rules), self.index.find_words(words, flat)
 
 
 class Faults:

@@ -54,28 +54,33 @@ _hashes = WordHashes()
 
 def sign(texts: list[str], rules: DuplicateRules) -> Signatures:
     """The signatures of a batch of texts; a text of no words is known by its characters."""
-    hashes = [_word_hashes(text) for text in texts]
-    shingles = [_shingles(one, rules.shingle_words) for one in hashes]
-    exact = np.array([_whole(one) for one in hashes], dtype=np.uint64)
-    counts = np.array([len(one) for one in shingles], dtype=np.uint32)
-    flat = np.concatenate(shingles) if shingles else np.empty(0, np.uint64)
-    bands = _bands(flat, counts, rules) if rules.min_jaccard else np.empty((len(texts), 0), np.uint64)
-    return Signatures(mix(exact), bands, (flat >> np.uint64(32)).astype(np.uint32), counts)
+    words = [words_of(text) or [text] for text in texts]
+    return sign_words(_hashes.flat(words), [len(one) for one in words], rules)
 
 
-def _word_hashes(text: str) -> np.ndarray:
-    words = words_of(text) or [text]
-    return np.fromiter(map(_hashes.__getitem__, words), np.uint64, len(words))
+def sign_words(flat: np.ndarray, lengths: list[int], rules: DuplicateRules) -> Signatures:
+    """The same, of the texts' words in one array with a border after each (`WordHashes.flat`), and their numbers > 0."""
+    counts = np.array(lengths, dtype=np.int64)
+    starts = np.cumsum(counts + 1) - counts - 1
+    places = np.arange(len(flat), dtype=np.uint64) - np.repeat(starts, counts + 1).astype(np.uint64)
+    in_order = mix(flat + places * PLACE)
+    in_order[starts + counts] = 0
+    exact = np.bitwise_xor.reduceat(in_order, starts) if len(starts) else np.empty(0, np.uint64)
+    grams = next(ngram_hashes(flat, [rules.shingle_words]))
+    shingles = [_shingles(flat, grams, *span, rules.shingle_words) for span in zip(starts.tolist(), lengths, strict=True)]
+    sizes = np.array([len(one) for one in shingles], dtype=np.uint32)
+    joined = np.concatenate(shingles) if shingles else np.empty(0, np.uint64)
+    bands = _bands(joined, sizes, rules) if rules.min_jaccard else np.empty((len(counts), 0), np.uint64)
+    return Signatures(mix(exact), bands, (joined >> np.uint64(32)).astype(np.uint32), sizes)
 
 
-def _shingles(hashes: np.ndarray, n: int) -> np.ndarray:
+def _shingles(flat: np.ndarray, grams: np.ndarray, start: int, length: int, n: int) -> np.ndarray:
     """The sorted set of a text's shingles; a text of fewer words is one shingle."""
-    return np.unique(next(ngram_hashes(hashes, [min(n, len(hashes))])))
-
-
-def _whole(hashes: np.ndarray) -> int:
-    """One hash of all words in order."""
-    return int(np.bitwise_xor.reduce(mix(hashes + np.arange(len(hashes), dtype=np.uint64) * PLACE)))
+    if length < n:
+        return next(ngram_hashes(flat[start : start + length], [length]))
+    found = np.sort(grams[start : start + length - n + 1])
+    is_again = found[1:] == found[:-1]
+    return found[np.concatenate([[True], ~is_again])] if is_again.any() else found
 
 
 def _bands(flat: np.ndarray, counts: np.ndarray, rules: DuplicateRules) -> np.ndarray:

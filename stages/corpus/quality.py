@@ -30,7 +30,7 @@ MAX_SYMBOLS_FRAC = 0.1
 # Measured: prose with short listings has under a third of its characters in code.
 MAX_CODE_FRAC = 0.5
 MIN_LANGUAGE_WORDS = 10  # fewer words outside formulas tell no language
-MAX_LANGUAGE_CHARS = 800
+MAX_LANGUAGE_CHARS = 400
 
 MATH_WORDS = frozenset(
     """add addition algebra angle answer area arithmetic average axiom base calculate circle coefficient compute constant
@@ -67,7 +67,7 @@ MAX_SYMBOLS_FRAC = 0.1
 # Measured: prose with short listings has under a third of its characters in code.
 MAX_CODE_FRAC = 0.5
 MIN_LANGUAGE_WORDS = 10  # fewer words outside formulas tell no language
-MAX_LANGUAGE_CHARS = 800
+MAX_LANGUAGE_CHARS = 400
 
 MATH_WORDS = frozenset(
     """add addition algebra angle answer area arithmetic average axiom base calculate circle coefficient compute constant
@@ -128,7 +128,7 @@ def snippet_fault(text: str) -> Fault | None:
     if (prose := len(PROSE_WORD.findall(COMMAND.sub(" ", plain)))) < MIN_PROSE_WORDS:
         return Fault("no_words", f"{prose} words outside formulas")
     words = plain.split()
-    lettered = sum(bool(LETTER.search(word)) for word in words)
+    lettered = sum(word.isalpha() or LETTER.search(word) is not None for word in words)
     if lettered < MIN_LETTER_WORDS_FRAC * len(words):
         return Fault("no_words", f"{lettered} of {len(words)} words have letters")
     symbols = len(HASHTAG.findall(plain)) + plain.count("...") + plain.count("…")

@@ -1,0 +1,106 @@
+"""Decontamination: documents a CPU-second, recall of planted leaks and false positives, beside datatrove's n-gram filter.
+
+    python -m bench.decontamination_speed                  # 20,000 clean documents of about 290 words, 1,000 leaks
+    python -m bench.decontamination_speed --quick          # 2,000 and 500
+
+Leaks are benchmark questions of 8 words or more, 100 of each kind at the least: verbatim, embedded in another text, with
+other white space and case, with other numbers, in the other notation (LaTeX as plain text, plain text as LaTeX). Clean
+documents are real texts recombined sentence by sentence, without the question-and-answer source, which holds benchmark
+questions. datatrove (its own defaults, 12 words, questions indexed) runs in a throw-away environment as in
+bench/deduplication_speed.py, with CPU counted the same way. JSON is on the last line.
+"""
+
+import json
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from bench.deduplication_speed import cpu_of, install
+from bench.material import DATA, LEAK_KINDS, ROOT, benchmark_rows, documents, leak
+from stages.core.words import words_of
+from stages.corpus.cutting import cut
+
+MIN_WORDS = 8
+OURS = """
+import json, sys
+from stages.benchmarks.decontamination import DecontaminationRules, Index
+folder = sys.argv[1].rsplit("/", 1)[0]
+texts = [json.loads(line)["text"] for line in open(sys.argv[1], encoding="utf-8")]
+entries = [tuple(json.loads(line)) for line in open(f"{folder}/entries.jsonl", encoding="utf-8")]
+index = Index(entries, DecontaminationRules())
+hits = index.find_all(texts)
+json.dump([i for i, hit in enumerate(hits) if hit], open(sys.argv[3], "w"))
+"""
+DATATROVE = """
+import json, sys
+import numpy as np
+from datatrove.data import Document
+from datatrove.pipeline.decont.n_grams import NGramsDecontConfig, NGramsDecontFilter, NGramsDecontIndexer
+folder, out = sys.argv[1].rsplit("/", 1)[0], sys.argv[2]
+config = NGramsDecontConfig(find_query_ngrams=True)
+NGramsDecontIndexer._requires_dependencies = []  # lighteval, for its own tasks only
+indexer = NGramsDecontIndexer(out, config=config)
+hashes = set()
+for line in open(f"{folder}/entries.jsonl", encoding="utf-8"):
+    hashes.update(indexer.compute_hashes("", json.loads(line)[3]))
+with indexer.output_folder.open("all.index.hashes", mode="wb") as stream:
+    np.array(sorted(hashes), dtype=config.hash_config.np_descr).tofile(stream)
+check = NGramsDecontFilter(out, config=config)
+texts = [json.loads(line)["text"] for line in open(sys.argv[1], encoding="utf-8")]
+verdicts = [check.filter(Document(text=text, id=str(i))) for i, text in enumerate(texts)]
+json.dump([i for i, verdict in enumerate(verdicts) if verdict is not True], open(sys.argv[3], "w"))
+"""
+
+
+@click.command()
+@click.option("--clean", "num_clean", default=20_000, show_default=True)
+@click.option("--leaks", "num_leaks", default=1_000, show_default=True)
+@click.option("--data", type=click.Path(path_type=Path), default=DATA, help="Real texts and benchmarks, where there are.")
+@click.option("--rival", type=click.Path(path_type=Path), default=ROOT / ".work/bench-datatrove", help="datatrove's environment.")
+@click.option("--quick", is_flag=True, help="2,000 clean documents, 500 leaks.")
+def main(num_clean: int, num_leaks: int, data: Path, rival: Path, quick: bool) -> None:
+    """Compare with datatrove on planted leaks."""
+    num_clean, num_leaks = (2_000, 500) if quick else (num_clean, num_leaks)
+    rng = random.Random(1)
+    rows = [row for rows in benchmark_rows(data).values() for row in rows]
+    snippets = [snippet for text in documents(data, skip=("qa",)) for snippet in cut(text, 1000) if len(snippet) > 300]
+    clean = [" ".join(rng.sample(snippets, 2)) for _ in range(num_clean)]
+    asked = [row for row in rows if len(words_of(row["problem"])) >= MIN_WORDS]
+    kinds = [LEAK_KINDS[i % len(LEAK_KINDS)] for i in range(num_leaks)]
+    leaks = [leak(row["problem"], kind, rng, rng.choice(snippets)) for row, kind in zip(rng.sample(asked, num_leaks), kinds, strict=True)]
+    texts = clean + leaks
+    python = install(rival)
+    figures: dict[str, dict] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        whole, few = Path(folder) / "whole.jsonl", Path(folder) / "few.jsonl"
+        for path, part in ((whole, texts), (few, texts[:10])):
+            path.write_text("".join(json.dumps({"id": str(i), "text": text}) + "\n" for i, text in enumerate(part)))
+        lines = [json.dumps([row["benchmark"], row["index"], "question", row["problem"]]) + "\n" for row in rows]
+        (Path(folder) / "entries.jsonl").write_text("".join(lines))
+        for name, interpreter, program in (("ours", Path(sys.executable), OURS), ("datatrove", python, DATATROVE)):
+            start, _ = cpu_of(interpreter, program, few)
+            seconds, flagged = cpu_of(interpreter, program, whole)
+            hits = set(flagged)
+            by_kind = {
+                kind: round(sum(num_clean + i in hits for i, k in enumerate(kinds) if k == kind) / kinds.count(kind), 4)
+                for kind in LEAK_KINDS
+            }
+            figures[name] = {
+                "documents_per_cpu_second": round(len(texts) / max(seconds - start, 1e-9)),
+                "start_cpu_seconds": round(start, 2),
+                "recall": round(sum(i >= num_clean for i in hits) / num_leaks, 4),
+                "recall_by_kind": by_kind,
+                "false_positive_frac": round(sum(i < num_clean for i in hits) / num_clean, 5),
+            }
+            click.echo(f"{name}: {figures[name]}", err=True)
+    ours, other = figures["ours"], figures["datatrove"]
+    ratio = ours["documents_per_cpu_second"] / other["documents_per_cpu_second"]
+    keys = {key: ours[key] for key in ("recall", "false_positive_frac")}
+    print(json.dumps({"clean": num_clean, "leaks": num_leaks, **figures, "ratio_to_datatrove": round(ratio, 1), **keys}))
+
+
+if __name__ == "__main__":
+    main()
