@@ -21,7 +21,9 @@ from bench.material import DATA, ROOT, benchmark_rows, documents_of_size, senten
 from stages.core.tables import write_table
 
 MB = 1_000_000
-INGEST = "--kind jsonl --min-chars 200 --max-chars 1000 --max-snippets 20 --strategy first --max-foreign 0.65 --min-math 0.0"
+INGEST = (
+    "--kind jsonl --min-chars 200 --max-chars 1000 --max-snippets 20 --strategy first --max-foreign 0.65 --min-math 0.0"
+)
 CURATE = "--source big --shingle-words 5 --num-bands 25 --band-rows 5 --min-jaccard 0.8"
 KEEP_OUT = "--long-words 13 --short-words 8 --min-coverage 0.5 --abstract-numbers"
 SAMPLE = "--initial-frac 0.1 --candidate-frac 0.2 --num-initial 100 --num-candidate 200 --num-synthesis 0 --seed 1"
@@ -55,7 +57,9 @@ def tree_memory(root: psutil.Process) -> float:
 
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path), help="Where the files go; it is emptied at the end.")
-@click.option("--data", type=click.Path(path_type=Path), default=DATA, help="Real texts and benchmarks, where there are.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), default=DATA, help="Real texts and benchmarks, where there are."
+)
 @click.option("--gb", "sizes", type=float, multiple=True, default=(1.0, 8.0), help="Sizes of the input.")
 @click.option("--quick", is_flag=True, help="8 MB and 32 MB: shows that it runs.")
 def main(folder: Path | None, data: Path, sizes: tuple[float, ...], quick: bool) -> None:
@@ -88,7 +92,9 @@ def main(folder: Path | None, data: Path, sizes: tuple[float, ...], quick: bool)
     first, last = (figures[f"{gb:g} GB"] for gb in (sizes[0], sizes[-1]))
     summary = {
         "peak_ratio": round(max(s["peak_mb"] for s in last.values()) / max(s["peak_mb"] for s in first.values()), 3),
-        "throughput_ratio": {stage: round(last[stage]["mb_per_second"] / first[stage]["mb_per_second"], 3) for stage in first},
+        "throughput_ratio": {
+            stage: round(last[stage]["mb_per_second"] / first[stage]["mb_per_second"], 3) for stage in first
+        },
     }
     print(json.dumps({**figures, **summary}))
 

@@ -58,8 +58,12 @@ json.dump([i for i, verdict in enumerate(verdicts) if verdict is not True], open
 @click.command()
 @click.option("--clean", "num_clean", default=20_000, show_default=True)
 @click.option("--leaks", "num_leaks", default=1_000, show_default=True)
-@click.option("--data", type=click.Path(path_type=Path), default=DATA, help="Real texts and benchmarks, where there are.")
-@click.option("--rival", type=click.Path(path_type=Path), default=ROOT / ".work/bench-datatrove", help="datatrove's environment.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), default=DATA, help="Real texts and benchmarks, where there are."
+)
+@click.option(
+    "--rival", type=click.Path(path_type=Path), default=ROOT / ".work/bench-datatrove", help="datatrove's environment."
+)
 @click.option("--quick", is_flag=True, help="2,000 clean documents, 500 leaks.")
 def main(num_clean: int, num_leaks: int, data: Path, rival: Path, quick: bool) -> None:
     """Compare with datatrove on planted leaks."""
@@ -70,7 +74,10 @@ def main(num_clean: int, num_leaks: int, data: Path, rival: Path, quick: bool) -
     clean = [" ".join(rng.sample(snippets, 2)) for _ in range(num_clean)]
     asked = [row for row in rows if len(words_of(row["problem"])) >= MIN_WORDS]
     kinds = [LEAK_KINDS[i % len(LEAK_KINDS)] for i in range(num_leaks)]
-    leaks = [leak(row["problem"], kind, rng, rng.choice(snippets)) for row, kind in zip(rng.sample(asked, num_leaks), kinds, strict=True)]
+    leaks = [
+        leak(row["problem"], kind, rng, rng.choice(snippets))
+        for row, kind in zip(rng.sample(asked, num_leaks), kinds, strict=True)
+    ]
     texts = clean + leaks
     python = install(rival)
     figures: dict[str, dict] = {}
@@ -99,7 +106,9 @@ def main(num_clean: int, num_leaks: int, data: Path, rival: Path, quick: bool) -
     ours, other = figures["ours"], figures["datatrove"]
     ratio = ours["documents_per_cpu_second"] / other["documents_per_cpu_second"]
     keys = {key: ours[key] for key in ("recall", "false_positive_frac")}
-    print(json.dumps({"clean": num_clean, "leaks": num_leaks, **figures, "ratio_to_datatrove": round(ratio, 1), **keys}))
+    print(
+        json.dumps({"clean": num_clean, "leaks": num_leaks, **figures, "ratio_to_datatrove": round(ratio, 1), **keys})
+    )
 
 
 if __name__ == "__main__":

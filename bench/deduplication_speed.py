@@ -103,7 +103,9 @@ def cpu_of(python: Path, program: str, source: Path) -> tuple[float, list[int]]:
 @click.command()
 @click.option("--documents", default=30_000, show_default=True)
 @click.option("--data", type=click.Path(path_type=Path), default=DATA, help="Real texts, where there are.")
-@click.option("--rival", type=click.Path(path_type=Path), default=ROOT / ".work/bench-datatrove", help="datatrove's environment.")
+@click.option(
+    "--rival", type=click.Path(path_type=Path), default=ROOT / ".work/bench-datatrove", help="datatrove's environment."
+)
 @click.option("--quick", is_flag=True, help="3,000 documents.")
 def main(documents: int, data: Path, rival: Path, quick: bool) -> None:
     """Compare with datatrove on planted near-duplicates."""
@@ -131,7 +133,11 @@ def main(documents: int, data: Path, rival: Path, quick: bool) -> None:
     ours, other = figures["ours"], figures["datatrove"]
     ratio = ours["documents_per_cpu_second"] / other["documents_per_cpu_second"]
     summary = {"documents": documents, "pairs": len(copies), "pairs_at_least_0.8": len(similar), **figures}
-    print(json.dumps({**summary, "ratio_to_datatrove": round(ratio, 1), "precision": ours["precision"], "recall": ours["recall"]}))
+    print(
+        json.dumps(
+            {**summary, "ratio_to_datatrove": round(ratio, 1), "precision": ours["precision"], "recall": ours["recall"]}
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -31,7 +31,10 @@ def benchmark_rows(data: Path) -> dict[str, list[dict]]:
     """Every benchmark's rows by name."""
     if (data / "benchmarks").is_dir():
         return {name: load_benchmark(name, kind, data / f"benchmarks/{name}.jsonl") for name, kind in KINDS.items()}
-    return {name: load_benchmark(name, kind, BUILTIN / f"{name}.jsonl") for name, kind in (("grade", "gsm8k"), ("secondary", "math"))}
+    return {
+        name: load_benchmark(name, kind, BUILTIN / f"{name}.jsonl")
+        for name, kind in (("grade", "gsm8k"), ("secondary", "math"))
+    }
 
 
 def documents(data: Path, skip: tuple[str, ...] = ()) -> list[str]:
@@ -112,7 +115,17 @@ def as_plain(text: str) -> str:
     text = re.sub(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}", r"(\1)/(\2)", text)
     text = re.sub(r"\\(?:text|mathrm|mathbf|mbox)\s*\{([^{}]*)\}", r"\1", text)
     text = re.sub(r"\\sqrt\s*\{([^{}]*)\}", r"√(\1)", text)
-    for command, sign in {"cdot": "·", "times": "×", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "pi": "π", "circ": "°", "neq": "≠"}.items():
+    for command, sign in {
+        "cdot": "·",
+        "times": "×",
+        "le": "≤",
+        "leq": "≤",
+        "ge": "≥",
+        "geq": "≥",
+        "pi": "π",
+        "circ": "°",
+        "neq": "≠",
+    }.items():
         text = re.sub(rf"\\{command}(?![a-z])", sign, text)
     text = re.sub(r"\\(?:left|right|displaystyle|,|!|;|quad)(?![a-z])", "", text)
     return re.sub(r"[${}]|\\\\", "", text)

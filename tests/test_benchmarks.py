@@ -133,7 +133,9 @@ def test_a_benchmark_of_the_hub_with_other_column_names(tmp_path: Path) -> None:
     pytest.importorskip("datasets")
     (tmp_path / "data").mkdir()
     (tmp_path / "data/test.jsonl").write_text('{"question": "Q?", "result": 4, "type": "x"}\n')
-    (tmp_path / "mawps.yaml").write_text(f"dataset: {tmp_path}/data\nsplit: test\ncolumns: {{input: question, target: result}}\n")
+    (tmp_path / "mawps.yaml").write_text(
+        f"dataset: {tmp_path}/data\nsplit: test\ncolumns: {{input: question, target: result}}\n"
+    )
     (row,) = load_benchmark("mawps", "mawps", tmp_path / "mawps.yaml", 1)
     assert (row["problem"], row["answer"]) == ("Q?", "4")
 
@@ -197,14 +199,22 @@ def test_latex_and_plain_text_are_the_same_words() -> None:
 
 def test_what_many_items_share_is_no_leak() -> None:
     tail = "Express your answer as a common fraction in lowest terms without any units or signs at all"
-    many = [f"{' '.join(random.Random(i).sample('abcdefghijklmnop', 12))} of case number {i} of lot {i * 7}. {tail}." for i in range(20)]
-    assert index_of(*many).find(f"Something quite else is asked here about a new thing and its many parts. {tail}.") is None
+    many = [
+        f"{' '.join(random.Random(i).sample('abcdefghijklmnop', 12))} of case number {i} of lot {i * 7}. {tail}."
+        for i in range(20)
+    ]
+    assert (
+        index_of(*many).find(f"Something quite else is asked here about a new thing and its many parts. {tail}.")
+        is None
+    )
     assert index_of(many[0]).find(f"Something quite else. {tail}.")
 
 
 def test_long_solutions_are_kept_out_too() -> None:
     solution = "First we note that each friend bought one clip, so in April she had sold forty eight clips, and in May half of these, which is twenty four."
-    index = Index([("b", 3, "question", "Q one two three four five six seven eight"), ("b", 3, "answer", solution)], RULES)
+    index = Index(
+        [("b", 3, "question", "Q one two three four five six seven eight"), ("b", 3, "answer", solution)], RULES
+    )
     hit = index.find(f"The text says: {solution}")
     assert hit
     assert (hit.part, hit.rule) == ("answer", "13-gram")
@@ -223,9 +233,23 @@ def test_targets_that_are_benchmark_items_are_kept_apart(tmp_path: Path) -> None
     folder = tmp_path / "benchmarks"
     for name in ("mmlu_stem", "math-oai"):
         kind, count = REAL[name]
-        write_table("benchmarks", load_benchmark(name, kind, SHARED / f"benchmarks/{name}.jsonl", count), folder / f"{name}.parquet")
+        write_table(
+            "benchmarks",
+            load_benchmark(name, kind, SHARED / f"benchmarks/{name}.jsonl", count),
+            folder / f"{name}.parquet",
+        )
     options = "--num-problems 1000 --max-problems 0 --benchmark mmlu_stem --benchmark math-oai --long-words 13 --short-words 8 --min-coverage 0.5 --abstract-numbers"
-    arguments = ["math", folder, tmp_path / "t.parquet", tmp_path / "l.parquet", "--kind", "math", "--path", SHARED / "targets/math_train.jsonl", *options.split()]
+    arguments = [
+        "math",
+        folder,
+        tmp_path / "t.parquet",
+        tmp_path / "l.parquet",
+        "--kind",
+        "math",
+        "--path",
+        SHARED / "targets/math_train.jsonl",
+        *options.split(),
+    ]
     result = CliRunner().invoke(prepare_targets, list(map(str, arguments)))
     assert result.exit_code == 0, result.output
     leaked, clean = read_table("leaked", tmp_path / "l.parquet"), read_table("benchmarks", tmp_path / "t.parquet")
@@ -240,13 +264,19 @@ def test_targets_that_are_benchmark_items_are_kept_apart(tmp_path: Path) -> None
 def test_the_released_samples_hold_what_the_paper_facts_say(tmp_path: Path) -> None:
     """PAPER 1.6: 13-gram hits of the questions: pre-training CoT 1, tool 0, fine-tuning 13 or a few more."""
     for name, (kind, count) in REAL.items():
-        write_table("benchmarks", load_benchmark(name, kind, SHARED / f"benchmarks/{name}.jsonl", count), tmp_path / f"{name}.parquet")
+        write_table(
+            "benchmarks",
+            load_benchmark(name, kind, SHARED / f"benchmarks/{name}.jsonl", count),
+            tmp_path / f"{name}.parquet",
+        )
     index = load_index(tmp_path, REAL, RULES)
     hits = {}
     for name in ("cot_pretrain", "tool_pretrain", "finetune"):
         lines = (SHARED / f"samples/{name}_data_sampled.jsonl").read_text().strip().split("\n")
         found = index.find_all([json.loads(line)["input"] for line in lines])
-        hits[name] = [(hit.benchmark, hit.index) for hit in found if hit and hit.rule == "13-gram" and hit.part == "question"]
+        hits[name] = [
+            (hit.benchmark, hit.index) for hit in found if hit and hit.rule == "13-gram" and hit.part == "question"
+        ]
         if name == "finetune":
             flagged = {(hit.benchmark, hit.index) for hit in found if hit}
     assert len(hits["cot_pretrain"]) == 1

@@ -30,6 +30,8 @@ SHARED = Path(__file__).resolve().parent.parent.parent / "shared/data/corpus"
         ("Text one.\n\nEdit on GitHub\nNext\n© Copyright 2020, Someone.\n\nText two.", "Text one.\n\nText two."),
         ("Read the [docs](https://x.y/z) and ![pic](a.png) now.", "Read the docs and now."),
         ("```{math}\n:label: a\nx^2\n```", "$$x^2$$"),
+        ("See {doc}`the lecture <lln>` and {cite}`x` now.", "See the lecture and now."),
+        ("<md><mrow>a &amp;= b</mrow><mrow>c</mrow></md>", "\\begin{align*}a &= b \\\\ c\\end{align*}"),
         (":begin_tab:`mxnet`\nIt is.\n:end_tab:", "It is."),
         ("- one\n- two\n  more", "- one\n- two more"),
         ("```python\nfor i in x:\n    print(i)\n```", "```python\nfor i in x:\n    print(i)\n```"),
@@ -64,14 +66,20 @@ def test_cleaning_ends_soon_on_hostile_text() -> None:
 def test_real_documents_lose_their_preambles() -> None:
     if not SHARED.exists():
         pytest.skip(f"the real corpora are not at {SHARED}")
-    rows = [json.loads(line) for path in sorted(SHARED.glob("*.jsonl")) for line in path.read_text().strip().split("\n")]
+    rows = [
+        json.loads(line) for path in sorted(SHARED.glob("*.jsonl")) for line in path.read_text().strip().split("\n")
+    ]
     for row in random.Random(1).sample(rows, 300):
         text = clean(row["text"])
-        assert not re.search(r"\\usepackage|\\documentclass|\\label\{|\\leanok|<p>|<!DOCTYPE|\x00|\ufeff", text), row["id"]
+        assert not re.search(r"\\usepackage|\\documentclass|\\label\{|\\leanok|<p>|<!DOCTYPE|\x00|\ufeff", text), row[
+            "id"
+        ]
 
 
 def test_cut_never_breaks_a_sentence() -> None:
-    text = "Tom has 3 apples. He buys 4 more. " + "Now a sentence that is far too long to fit " * 5 + ". The end is here."
+    text = (
+        "Tom has 3 apples. He buys 4 more. " + "Now a sentence that is far too long to fit " * 5 + ". The end is here."
+    )
     snippets = cut(text, 40)
     assert snippets == ["Tom has 3 apples. He buys 4 more.", "The end is here."]
     assert all(snippet in text for snippet in snippets)
@@ -103,13 +111,18 @@ def test_an_abbreviation_ends_no_sentence(abbreviation: str) -> None:
 def test_cuts_of_real_documents_are_pieces_of_them_at_borders() -> None:
     if not SHARED.exists():
         pytest.skip(f"the real corpora are not at {SHARED}")
-    rows = [json.loads(line) for path in sorted(SHARED.glob("*.jsonl")) for line in path.read_text().strip().split("\n")]
+    rows = [
+        json.loads(line) for path in sorted(SHARED.glob("*.jsonl")) for line in path.read_text().strip().split("\n")
+    ]
     checked = 0
     for row in random.Random(2).sample(rows, 400):
         text = clean(row["text"])
         spans = [(first, len(text[:last].rstrip()), inside) for first, last, inside in atoms(text)]
         for border in {border for piece in pieces(text) for border in piece}:
-            assert not any(first < border < last for first, last, _ in spans), (row["id"], text[border - 40 : border + 40])
+            assert not any(first < border < last for first, last, _ in spans), (
+                row["id"],
+                text[border - 40 : border + 40],
+            )
             inside_word = 0 < border < len(text) and text[border - 1].isalnum() and text[border].isalnum()
             assert not inside_word, text[border - 40 : border + 40]
             checked += 1
@@ -145,7 +158,12 @@ def test_snippet_faults(text: str, reason: str) -> None:
 
 
 def test_a_matrix_is_no_fault() -> None:
-    assert snippet_fault("The matrix $\\begin{matrix} 0 & 0 & 0 & 0 & 0 \\\\ 0 & 0 & 0 & 0 & 1 \\end{matrix}$ has rank one.") is None
+    assert (
+        snippet_fault(
+            "The matrix $\\begin{matrix} 0 & 0 & 0 & 0 & 0 \\\\ 0 & 0 & 0 & 0 & 1 \\end{matrix}$ has rank one."
+        )
+        is None
+    )
     assert snippet_fault("Add three and four.") is None
 
 
@@ -159,7 +177,10 @@ RULES = DocumentRules(max_foreign=0.65, min_math=0.02)
         ("```python\n" + "x = f(3)\n" * 30 + "```\nA word.", "code"),
         ("import os\n" + "x = f(3);\n" * 30 + "A word.", "code"),
         ("The king went home and slept until the morning came over the hills.", "no_math"),
-        ("Die Summe der Winkel in einem Dreieck ist gleich zwei rechten Winkeln, also $180$ Grad, und das gilt immer.", "language"),
+        (
+            "Die Summe der Winkel in einem Dreieck ist gleich zwei rechten Winkeln, also $180$ Grad, und das gilt immer.",
+            "language",
+        ),
     ],
 )
 def test_document_faults(text: str, reason: str) -> None:

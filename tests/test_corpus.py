@@ -1,25 +1,24 @@
 """Ingestion, curation and sampling: the stages of the corpus on small sources."""
 
 import json
-import os
 import random
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
 from stages.core.command import StageError
-from stages.core.tables import SCHEMAS, content_id, read_batches, read_table, table_batch, write_table
+from stages.core.tables import content_id, read_batches, read_table, table_batch, write_table
 from stages.corpus.curate_texts import main as curate
 from stages.corpus.ingest_corpus import main as ingest
-from stages.corpus.readers.documents import Columns, Document
 from stages.corpus.readers.documentation import read_documentation
+from stages.corpus.readers.documents import Columns, Document
 from stages.corpus.readers.json_lines import read_json_lines
 from stages.corpus.sample_texts import main as sample
 from stages.corpus.sampling import Quotas, TextSet, draw
+from tests.tiny import benchmark_row
 
 BUILTIN = Path("stages/corpus/builtin")
 OPTIONS = "--min-chars 10 --max-chars 80 --max-snippets 5 --strategy first --max-foreign 0.65 --min-math 0".split()
@@ -76,7 +75,16 @@ def test_documentation_is_the_same_twice(tmp_path: Path) -> None:
 
 def test_a_bad_line_is_rejected_and_the_rest_kept(tmp_path: Path) -> None:
     good = {"text": "Maria buys 12 muffins at the market. She pays 3 dollars.", "license": "CC0-1.0"}
-    out = ingest_lines(tmp_path, [good, '{"text": ', {"title": "no text"}, {"text": "Der König ging heim und schlief bis zum Morgen in seinem Bett. Dann kam er wieder."}, {"text": "x"}])
+    out = ingest_lines(
+        tmp_path,
+        [
+            good,
+            '{"text": ',
+            {"title": "no text"},
+            {"text": "Der König ging heim und schlief bis zum Morgen in seinem Bett. Dann kam er wieder."},
+            {"text": "x"},
+        ],
+    )
     rejected = read_table("rejected_texts", out / "rejected")
     assert [row["reason"] for row in rejected] == ["unreadable", "unreadable", "language", "no_snippet"]
     assert f"{tmp_path}/source.jsonl:2" in rejected[0]["detail"]
@@ -89,7 +97,10 @@ def test_a_bad_line_is_rejected_and_the_rest_kept(tmp_path: Path) -> None:
 
 
 def test_licenses_that_are_not_allowed_are_dropped_and_counted(tmp_path: Path) -> None:
-    records = [{"text": f"Add {i} and 4 to get a sum.", "license": name} for i, name in enumerate(["CC-BY-4.0", "cc-by-sa-3.0", "proprietary", ""])]
+    records = [
+        {"text": f"Add {i} and 4 to get a sum.", "license": name}
+        for i, name in enumerate(["CC-BY-4.0", "cc-by-sa-3.0", "proprietary", ""])
+    ]
     out = ingest_lines(tmp_path, records, "--license", "CC-BY*", "--license", "CC0-1.0")
     assert len(read_table("texts", out / "texts")) == 2
     assert counts_of(out)["documents"]["rejected"] == {"license": 2}
@@ -98,7 +109,9 @@ def test_licenses_that_are_not_allowed_are_dropped_and_counted(tmp_path: Path) -
 
 
 def test_documents_of_one_id_are_told_apart_by_their_content(tmp_path: Path) -> None:
-    out = ingest_lines(tmp_path, [{"id": 1, "text": "Add three and four."}, {"id": 1, "text": "Add five and six to it."}])
+    out = ingest_lines(
+        tmp_path, [{"id": 1, "text": "Add three and four."}, {"id": 1, "text": "Add five and six to it."}]
+    )
     assert len({row["text_id"] for row in read_table("texts", out / "texts")}) == 2
 
 
@@ -106,8 +119,12 @@ def test_the_sums_hold_on_any_source(tmp_path: Path) -> None:
     rng = random.Random(3)
     records: list[object] = []
     for number in range(400):
-        words = " ".join(rng.choice("sum of the angle is 3 x = 4 where and then . A".split()) for _ in range(rng.randrange(200)))
-        records.append(rng.choice([{"text": words}, {"text": words, "license": "X"}, "{", {"text": number}, {"text": ""}]))
+        words = " ".join(
+            rng.choice("sum of the angle is 3 x = 4 where and then . A".split()) for _ in range(rng.randrange(200))
+        )
+        records.append(
+            rng.choice([{"text": words}, {"text": words, "license": "X"}, "{", {"text": number}, {"text": ""}])
+        )
     out = ingest_lines(tmp_path, records, "--license", "X", "--license", "")
     counts = counts_of(out)
     assert_sums(counts)
@@ -167,14 +184,12 @@ def story(seed: int, words: int = 60) -> str:
 VOCABULARY = [f"{a}{b}" for a in "ba ce di fo gu ha ji ko".split() for b in "lam ner tis vor wul xen".split()]
 
 
-def benchmark_row(problem: str) -> dict[str, object]:
-    return {"benchmark": "b", "index": 0, "problem": problem, "options": [], "solution": "", "answer": "72", "kind": "number", "subject": "", "level": ""}
-
-
 def curated(folder: Path, by_source: dict[str, list[str]]) -> tuple[list[str], list[tuple[str, str]], dict]:
     for source, texts in by_source.items():
-        write_table("texts", [text_row(text, source) for text in texts], folder / source / "texts" / "part-00000.parquet")
-    write_table("benchmarks", [benchmark_row(QUESTION)], folder / "benchmarks/b.parquet")
+        write_table(
+            "texts", [text_row(text, source) for text in texts], folder / source / "texts" / "part-00000.parquet"
+        )
+    write_table("benchmarks", [benchmark_row(problem=QUESTION, answer="72")], folder / "benchmarks/b.parquet")
     sources = [option for source in by_source for option in ("--source", source)]
     run(curate, folder, folder / "benchmarks", folder / "curated", *sources, *CURATE, "--benchmark", "b", *KEEP_OUT)
     kept = [row["text"] for row in read_table("texts", folder / "curated/texts")]
@@ -182,13 +197,19 @@ def curated(folder: Path, by_source: dict[str, list[str]]) -> tuple[list[str], l
     return kept, rejected, json.loads((folder / "curated/counts.json").read_text())
 
 
-def test_curation_drops_leaks_and_duplicates_and_keeps_the_preferred_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_curation_drops_leaks_and_duplicates_and_keeps_the_preferred_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     one, two = story(1), story(2)
     near = one.replace(one.split()[30], "zebra", 1)
     kept, rejected, counts = curated(
-        tmp_path, {"web": [one, f"Hello. {QUESTION}", two], "wiki": [near, two.upper() + "!", story(3), QUESTION.replace("48", "31")]}
+        tmp_path,
+        {
+            "web": [one, f"Hello. {QUESTION}", two],
+            "wiki": [near, two.upper() + "!", story(3), QUESTION.replace("48", "31")],
+        },
     )
     assert kept == [one, two, story(3)]
     assert [reason for reason, _ in rejected] == ["contaminated", "near_duplicate", "duplicate", "contaminated"]
@@ -201,7 +222,11 @@ def test_curation_drops_leaks_and_duplicates_and_keeps_the_preferred_source(tmp_
     assert rows[1]["detail"] == f"of {content_id(one)}"
     assert "b[0] question by 13-gram: natalia sold clips to 48" in rows[0]["detail"]
     assert "changed numbers" in rows[3]["detail"] or "13-gram" in rows[3]["detail"]
-    assert not list((tmp_path / "work/.work/curate_texts").glob("*")) if (tmp_path / "work/.work/curate_texts").exists() else True
+    assert (
+        not list((tmp_path / "work/.work/curate_texts").glob("*"))
+        if (tmp_path / "work/.work/curate_texts").exists()
+        else True
+    )
 
 
 def test_a_text_that_went_drags_no_other_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,7 +258,12 @@ def batches(rows: list[dict[str, str]]) -> list[pa.RecordBatch]:
     return [table_batch("texts", rows[i : i + 100], "test") for i in range(0, len(rows), 100)]
 
 
-def members(rows: list[dict[str, str]], sets: list[TextSet], quotas: Quotas = Quotas(), seed: int = 1) -> dict[str, set[str]]:
+NO_QUOTAS = Quotas()
+
+
+def members(
+    rows: list[dict[str, str]], sets: list[TextSet], quotas: Quotas = NO_QUOTAS, seed: int = 1
+) -> dict[str, set[str]]:
     drawn = draw(batches(rows), sets, quotas, seed)
     return {name: {rows[i]["text_id"] for i in indices} for name, indices in drawn.items()}
 
@@ -257,7 +287,9 @@ def test_growing_the_corpus_keeps_earlier_members() -> None:
     known = {row["text_id"] for row in small}
     before, after = members(small, three(100)), members(large, three(100))
     for name in before:
-        assert after[name] & known <= before[name], "a text that was not drawn from the small corpus is not from the large"
+        assert after[name] & known <= before[name], (
+            "a text that was not drawn from the small corpus is not from the large"
+        )
         assert len(after[name] & before[name]) > 15
         others = set.union(*(before[other] for other in before if other != name))
         assert not after[name] & others, "no text changes its set"
@@ -274,19 +306,30 @@ def test_quotas_limit_sources_lengths_and_levels() -> None:
     long = [text_row(f"a {'long ' * (i % 3)} text {i}") for i in range(2000)]
     sets = draw(batches(long), three(100), Quotas.parse(length=["0-15=0.1"]), 1)
     assert sum(len(long[i]["text"]) < 15 for i in sets["initial"]) == 10
-    levels = [text_row(f"count the apples and toys {i}" if i % 2 else f"an integral over a group {i}") for i in range(2000)]
+    levels = [
+        text_row(f"count the apples and toys {i}" if i % 2 else f"an integral over a group {i}") for i in range(2000)
+    ]
     sets = draw(batches(levels), three(100), Quotas.parse(level=["grade=0.1"]), 1)
     assert len(sets["initial"]) == 100
 
 
-@pytest.mark.parametrize(("kind", "text"), [("source", "web"), ("source", "web=2"), ("length", "10=0.3"), ("length", "9-3=0.3"), ("level", "kindergarten=0.1")])
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("source", "web"),
+        ("source", "web=2"),
+        ("length", "10=0.3"),
+        ("length", "9-3=0.3"),
+        ("level", "kindergarten=0.1"),
+    ],
+)
 def test_a_bad_quota_is_named(kind: str, text: str) -> None:
     with pytest.raises(StageError, match=f"{kind}_quota '{text}'"):
         Quotas.parse(**{kind: [text]})
 
 
 def test_too_small_a_corpus_says_by_how_much() -> None:
-    with pytest.raises(StageError, match="the set initial asks for 6 texts, but its share 0 to 0.3 of 5 texts holds"):
+    with pytest.raises(StageError, match=r"the set initial asks for 6 texts, but its share 0 to 0\.3 of 5 texts holds"):
         draw(batches(rows_of(5)), three(6), Quotas(), 1)
     with pytest.raises(StageError, match="of them within the quotas"):
         draw(batches(rows_of(200)), three(40), Quotas.parse(source=["web=0", "wiki=0.5"]), 1)
@@ -294,13 +337,17 @@ def test_too_small_a_corpus_says_by_how_much() -> None:
 
 def test_sample_texts_writes_three_tables(tmp_path: Path) -> None:
     write_table("texts", rows_of(500), tmp_path / "curated/texts/part-00000.parquet")
-    options = "--initial-frac 0.3 --candidate-frac 0.3 --num-initial 50 --num-candidate 60 --num-synthesis 0 --seed 1".split()
+    options = (
+        "--initial-frac 0.3 --candidate-frac 0.3 --num-initial 50 --num-candidate 60 --num-synthesis 0 --seed 1".split()
+    )
     run(sample, tmp_path / "curated", tmp_path / "texts", *options)
     sizes = {path.stem: len(read_table("texts", path)) for path in (tmp_path / "texts").glob("*.parquet")}
     assert sizes["initial"] == 50
     assert sizes["candidate"] == 60
     assert sizes["synthesis"] > 150
-    result = CliRunner().invoke(sample, [str(tmp_path / "curated"), str(tmp_path / "texts"), *options, "--source-quota", "web=0.2"])
+    result = CliRunner().invoke(
+        sample, [str(tmp_path / "curated"), str(tmp_path / "texts"), *options, "--source-quota", "web=0.2"]
+    )
     assert "a quota is a share of a number of texts" in result.output
 
 

@@ -13,7 +13,6 @@ from stages.execution.transcript import last_program, tame_output
 from stages.synthesis.engine import Generated
 
 
-
 @pytest.mark.parametrize(
     ("response", "answer", "rule"),
     [

@@ -20,7 +20,7 @@ from stages.filtering.rules import (
     check_self_contained,
     with_real_output,
 )
-from tests.tiny import problem_row
+from tests.tiny import benchmark_row, problem_row
 
 RULES = "--long-words 13 --short-words 8 --min-coverage 0.5 --no-abstract-numbers".split()
 TOOL = "```python\nprint(6 * 7)\n```\n```output\n41\n```\nThe answer is \\boxed{42}."
@@ -91,9 +91,7 @@ def test_the_other_rules() -> None:
 
 @pytest.mark.sandbox
 def test_the_stage_keeps_good_problems_and_counts_the_others(tmp_path: Path) -> None:
-    benchmark = {"benchmark": "b", "index": 0, "problem": "Ann had 9 hats and lost 2 of them. How many hats are left?",
-                 "options": [], "solution": "", "answer": "7", "kind": "number",
-                 "subject": "", "level": ""}  # fmt: skip
+    benchmark = benchmark_row()
     write_table("benchmarks", [benchmark], tmp_path / "benchmarks/b.parquet")
     rows = [
         problem_row(problem_id="good"),

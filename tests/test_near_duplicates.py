@@ -1,7 +1,7 @@
 """Near-duplicates against the exact Jaccard index, and MinHash against what it promises."""
 
 import random
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +124,6 @@ def test_partitions_hold_every_record_once_in_key_order(tmp_path: Path) -> None:
             partitions.add(part)
     parts = list(partitions.parts())
     assert sum(map(len, parts)) == 10_000
-    assert all(a["key"].max() < b["key"].min() for a, b in zip(parts, parts[1:], strict=False))
+    assert all(a["key"].max() < b["key"].min() for a, b in pairwise(parts))
     assert np.array_equal(np.sort(np.concatenate(parts), order="row"), records)
     assert not list(tmp_path.iterdir())

@@ -46,7 +46,9 @@ def test_json_lines_plain_and_compressed(tmp_path: Path, suffix: str, pack) -> N
 @pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".zst", zstd)])
 def test_a_truncated_file_gives_what_it_holds_and_says_where_it_ends(tmp_path: Path, suffix: str, pack) -> None:
     path = tmp_path / f"a.jsonl{suffix}"
-    data = pack(b"".join(json.dumps({"text": f"{i} {hash(i * 7919) % 10**9}"}).encode() + b"\n" for i in range(300_000)))
+    data = pack(
+        b"".join(json.dumps({"text": f"{i} {hash(i * 7919) % 10**9}"}).encode() + b"\n" for i in range(300_000))
+    )
     path.write_bytes(data[: len(data) // 2])
     records = read("jsonl", path)
     good = [record for record in records if isinstance(record, Document)]
@@ -109,7 +111,10 @@ def test_columns_are_mapped_and_dug_for(tmp_path: Path) -> None:
 
 def test_parquet_shards(tmp_path: Path) -> None:
     for shard in range(2):
-        pq.write_table(pa.table({"text": [f"{shard}-{i}" for i in range(1500)], "other": [1] * 1500}), tmp_path / f"{shard}.parquet")
+        pq.write_table(
+            pa.table({"text": [f"{shard}-{i}" for i in range(1500)], "other": [1] * 1500}),
+            tmp_path / f"{shard}.parquet",
+        )
     records = read("parquet", tmp_path)
     assert texts(records) == [f"{shard}-{i}" for shard in range(2) for i in range(1500)]
     assert records[-1].place == f"{tmp_path}/1.parquet:1500"
@@ -151,12 +156,19 @@ def test_a_wrong_path_is_named(kind: str, tmp_path: Path) -> None:
 
 
 def test_layouts_by_name(tmp_path: Path) -> None:
-    (tmp_path / "web.jsonl").write_text(json.dumps({"url": "U", "title": "T", "text": "X", "meta": {"lm_q1q2_score": 0.9}}))
+    (tmp_path / "web.jsonl").write_text(
+        json.dumps({"url": "U", "title": "T", "text": "X", "meta": {"lm_q1q2_score": 0.9}})
+    )
     assert read("automathtext", tmp_path)[0] == Document("X", "T", "U", "CC-BY-SA-4.0", f"{tmp_path}/web.jsonl:1")
-    (tmp_path / "m.jsonl.gz").write_bytes(gzip.compress(json.dumps({"text": "X", "SubSet": "Textbooks", "meta": {"book_name": "B"}}).encode()))
+    (tmp_path / "m.jsonl.gz").write_bytes(
+        gzip.compress(json.dumps({"text": "X", "SubSet": "Textbooks", "meta": {"book_name": "B"}}).encode())
+    )
     found = read("mathpile", tmp_path / "m.jsonl.gz")[0]
     assert (found.title, found.license) == ("B", "CC-BY-NC-SA-4.0")
-    pq.write_table(pa.table({"url": ["U"], "text": ["X"], "metadata": ["{}"], "score": [4.1], "language": ["en"]}), tmp_path / "f.parquet")
+    pq.write_table(
+        pa.table({"url": ["U"], "text": ["X"], "metadata": ["{}"], "score": [4.1], "language": ["en"]}),
+        tmp_path / "f.parquet",
+    )
     assert read("finemath", tmp_path / "f.parquet") == [Document("X", "", "U", "ODC-By-1.0", f"{tmp_path}/f.parquet:1")]
 
 
@@ -201,7 +213,10 @@ def test_a_hub_dataset_in_a_local_folder(tmp_path: Path) -> None:
     pytest.importorskip("datasets")
     data = tmp_path / "dataset"
     data.mkdir()
-    pq.write_table(pa.table({"content": [f"t{i}" for i in range(1200)], "link": ["U"] * 1200}), data / "train-00000-of-00001.parquet")
+    pq.write_table(
+        pa.table({"content": [f"t{i}" for i in range(1200)], "link": ["U"] * 1200}),
+        data / "train-00000-of-00001.parquet",
+    )
     descriptor = tmp_path / "mine.yaml"
     descriptor.write_text(f"dataset: {data}\nsplit: train\ncolumns: {{text: content, url: link}}\n")
     records = read("hub", descriptor)

@@ -22,9 +22,11 @@ from stages.distillation.build_requests import main as build_requests
 from stages.distillation.distill import main as distill
 from stages.distillation.parse_completions import main as parse_completions
 from stages.training.models import save_model
-from tests.tiny import tiny_model, tiny_tokenizer
+from tests.tiny import benchmark_row, tiny_model, tiny_tokenizer
 
 START_SECONDS = 120
+
+KEEP_OUT = "--benchmark b --long-words 13 --short-words 8 --min-coverage 0.5 --abstract-numbers".split()
 
 
 def free_port() -> int:
@@ -122,9 +124,8 @@ def test_transformers_serve_answers_a_round(server_url: str, tmp_path: Path, mon
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     requests = build_round(tmp_path)
     buy_round(requests, server_url, tmp_path / "ledger")
-    fields = {"benchmark": "b", "index": 0, "solution": "", "answer": "1", "subject": "", "level": ""}
-    write_table("benchmarks", [{**fields, "problem": "How far?"}], tmp_path / "benchmarks/b.parquet")
+    write_table("benchmarks", [benchmark_row()], tmp_path / "benchmarks/b.parquet")
     out = requests.with_name("completions.parquet")
-    arguments = [str(requests), str(out), str(tmp_path / "benchmarks"), str(tmp_path / "problems"), "--benchmark", "b"]
+    arguments = [str(requests), str(out), str(tmp_path / "benchmarks"), str(tmp_path / "problems"), *KEEP_OUT]
     assert CliRunner().invoke(parse_completions, arguments).exit_code == 0
     assert len(read_table("rejected", tmp_path / "problems/rejected.parquet")) == 12, "noise is no problem"

@@ -7,6 +7,7 @@ from jinja2 import Environment
 from stages.core.tables import write_table
 from stages.reporting.gather import nest_accuracy, wrong_predictions
 from stages.reporting.report import TEMPLATE, write_accuracy
+from tests.tiny import benchmark_row
 
 
 def accuracy_row(start: str, accuracy: float) -> dict[str, object]:
@@ -28,8 +29,7 @@ def test_accuracy_csv_has_a_row_for_each_run(tmp_path: Path) -> None:
 
 
 def test_wrong_predictions_come_with_their_problems(tmp_path: Path) -> None:
-    problem = {"benchmark": "grade", "solution": "", "answer": "7", "subject": "", "level": ""}
-    problems = [{**problem, "index": i, "problem": f"problem {i}"} for i in range(4)]
+    problems = [benchmark_row(benchmark="grade", index=i, problem=f"problem {i}") for i in range(4)]
     write_table("benchmarks", problems, tmp_path / "benchmarks/grade.parquet")
     prediction = {"benchmark": "grade", "mode": "cot", "response": "8", "extracted": "8", "answer": "7",
                   "reason": "boxed/number", "turns": 0, "tokens": 3}  # fmt: skip

@@ -18,7 +18,7 @@ from stages.training.prepare_models import model_from_folder
 from stages.training.run import train_and_save
 from stages.training.targets import target_example
 from stages.training.trainer import train, wsd_factor
-from tests.tiny import tiny_model, tiny_tokenizer
+from tests.tiny import benchmark_row, tiny_model, tiny_tokenizer
 
 PLAN = TrainingPlan(
     num_epochs=2, learning_rate=1e-3, optimizer="muon", warmup_ratio=0.1, decay_ratio=0.2, weight_decay=0.0,
@@ -178,5 +178,5 @@ def test_local_and_hub_models_load_from_hub_format(tiny_model_folder: Path) -> N
 def test_formats() -> None:
     assert student_prompt("Q?", "tool") == "## Question\nQ?\n\n## Code Solution\n"
     assert "## New" not in synthesizer_prompt("grade", "cot", "## New Problem here").partition("\n")[2][:12]
-    row = {"problem": "Q?", "solution": "3+4=7", "answer": "7"}
+    row = benchmark_row(problem="Q?", solution="3+4=7")
     assert target_example(row).output == "3+4=7\nThe answer is \\boxed{7}."

@@ -33,3 +33,11 @@ def problem_row(**changes: str) -> dict[str, str]:
         "solution": "3+4=7\nThe answer is \\boxed{7}.", "answer": "7", "synthesizer": "test",
     }  # fmt: skip
     return row | changes
+
+
+def benchmark_row(**changes: object) -> dict[str, object]:
+    row: dict[str, object] = {
+        "benchmark": "b", "index": 0, "problem": "Ann had 9 hats and lost 2 of them. How many hats are left?", "options": [],
+        "solution": "", "answer": "7", "kind": "number", "subject": "", "level": "",
+    }  # fmt: skip
+    return row | changes

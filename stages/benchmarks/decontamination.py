@@ -70,7 +70,9 @@ class Index:
         self.word_hashes = WordHashes()
         flat = self.word_hashes.flat(entry.words for entry in self.entries)
         self.exact = Grams(self.entries, rules.short_words, flat, abstract=False)
-        self.abstracted = Grams(self.entries, rules.short_words, flat, abstract=True) if rules.abstract_numbers else None
+        self.abstracted = (
+            Grams(self.entries, rules.short_words, flat, abstract=True) if rules.abstract_numbers else None
+        )
         self.tiny = {
             tuple(entry.words): number
             for number, entry in enumerate(self.entries)

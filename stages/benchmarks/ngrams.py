@@ -110,7 +110,6 @@ class Grams:
                     owner, position = int(self.owners[row]), int(self.positions[row])
                     yield Match(owner, position, int(places[number]), size, bool(self.is_common[row]))
 
-
     def stretches(self, matches: list[Match], flat: np.ndarray) -> list[Stretch]:
         """The matches of one entry in one text, each extended as far as the words of both are the same."""
         owner = matches[0].entry

@@ -47,7 +47,9 @@ def main(
     write_table("leaked", leaked, leaks)
     write_table("benchmarks", clean, out)
     found = dict(Counter(hit.benchmark for hit in hits if hit))
-    say(f"prepare_targets: {name}: took {len(clean):,} of {len(rows):,} problems of {path}; leaks kept apart: {found or 'none'}")
+    say(
+        f"prepare_targets: {name}: took {len(clean):,} of {len(rows):,} problems of {path}; leaks kept apart: {found or 'none'}"
+    )
 
 
 if __name__ == "__main__":

@@ -62,7 +62,9 @@ def hub_batches(descriptor: HubDataset, place: Path) -> Iterator[list[dict[str, 
     try:
         from datasets import load_dataset  # seconds of import, for this kind alone
     except ModuleNotFoundError as error:
-        raise StageError(f"{place}: the hub is read with the library datasets, which is missing. Run `make hub`.") from error
+        raise StageError(
+            f"{place}: the hub is read with the library datasets, which is missing. Run `make hub`."
+        ) from error
     try:
         rows = load_dataset(
             descriptor.dataset, descriptor.config, split=descriptor.split, revision=descriptor.revision, streaming=True

@@ -64,7 +64,9 @@ def words_of(text: str) -> list[str]:
 def _as_read(characters: str) -> str:
     """Characters outside ASCII in their compatible form, Greek letters by name, and a blank for each mark."""
     plain = unicodedata.normalize("NFKC", characters)
-    return "".join(f" {GREEK[one]} " if one in GREEK else one if one.isalnum() or one.isascii() else " " for one in plain)
+    return "".join(
+        f" {GREEK[one]} " if one in GREEK else one if one.isalnum() or one.isascii() else " " for one in plain
+    )
 
 
 class WordHashes(dict[str, int]):

@@ -17,16 +17,19 @@ FRONT_MATTER = re.compile(r"\A\s*---\s*\n.*?\n(?:---|\.\.\.)\s*\n", re.DOTALL)
 DOCUMENT_BEGIN, DOCUMENT_END = "\\begin{document}", "\\end{document}"
 LATEX_COMMENT = re.compile(r"%(?<!\\%).*")
 LATEX_DROPPED_ENVIRONMENT = re.compile(
-    r"\\begin\{(thebibliography|comment|tikzpicture|filecontents|abstract\*|CCSXML)\}(?:(?!\\begin\{\1\}).)*?\\end\{\1\}", re.DOTALL
+    r"\\begin\{(thebibliography|comment|tikzpicture|filecontents|abstract\*|CCSXML)\}(?:(?!\\begin\{\1\}).)*?\\end\{\1\}",
+    re.DOTALL,
 )
 # Commands that print nothing a reader needs, with their arguments: labels, citations, index, links to formal proofs.
 LATEX_DROPPED = re.compile(
-    r"\\(?:label|cite[a-z]*|nocite|index|lean|uses|proves|leanok|mathlibok|notready|discussion|vspace|hspace|"
+    r"\\(?:label|cite[a-z]*|nocite|index|indexdef|indexsee|lean|code|derived|uses|proves|leanok|mathlibok|notready|discussion|vspace|hspace|"
     r"includegraphics|bibliography|bibliographystyle|usetoken|usepackage|documentclass|newcommand|renewcommand|input|include|"
     r"PMlinkescapeword|PMlinkescapephrase|pagestyle|thispagestyle|setlength|setcounter|addcontentsline|ollabel|olfileid)"
     r"(?![a-zA-Z])\*?(?:\[[^\[\]]*\])?(?:\{(?:[^{}]|\{[^{}]*\})*\}){0,3}"
 )
-LATEX_REFERENCE = re.compile(r"\\(?:ref|eqref|pageref|cref|Cref|autoref|vref|olref|nameref)\*?(?:\[[^\[\]]*\])*\{[^{}]*\}")
+LATEX_REFERENCE = re.compile(
+    r"\\(?:ref|eqref|pageref|cref|Cref|autoref|vref|olref|nameref)\*?(?:\[[^\[\]]*\])*\{[^{}]*\}"
+)
 REFERENCE = "[ref]"
 GONE = "\x00"  # where something was taken out, so that a line that held nothing else goes with it
 GONE_LINE = re.compile(rf"\n[ \t]*(?:{GONE}[ \t]*)+(?=\n|\Z)")
@@ -35,10 +38,13 @@ LATEX_SPACING = re.compile(
     r"leanok|mathlibok)(?![a-zA-Z])"
 )
 LATEX_STYLE = re.compile(
-    r"\\(?:emph|textbf|textit|textsl|textrm|texttt|textsc|underline|PMlinkname|PMlinkid|htmladdnormallink|olsection)\{([^{}]*)\}"
+    r"\\(?:emph|textbf|textit|textsl|textrm|texttt|textsc|underline|PMlinkname|PMlinkid|PMlinkescapetext|htmladdnormallink|"
+    r"olsection)\{([^{}]*)\}"
     r"|\{\\(?:em|bf|it|sl|tt|rm|sc)(?![a-zA-Z])\s*([^{}]*)\}|\\(?:href|texorpdfstring)\{[^{}]*\}\{([^{}]*)\}"
 )
-LATEX_HEADING = re.compile(r"\\(?:part|chapter|(?:sub){0,2}section|(?:sub)?paragraph)\*?(?:\[[^\[\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}")
+LATEX_HEADING = re.compile(
+    r"\\(?:part|chapter|(?:sub){0,2}section|(?:sub)?paragraph)\*?(?:\[[^\[\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}"
+)
 
 # Marks of MyST, Sphinx, d2l and kramdown, one a line or in line.
 DIRECTIVE_MARKS = ("\n:", "\n :", "{:", ")=", "{%", "[comment]:", "%%tab", "#@tab", "```{")
@@ -47,7 +53,10 @@ DIRECTIVE_LINE = re.compile(
     r"\[comment\]:.*|%%tab.*|#@tab.*|```\{?(?:contents|toctree|tableofcontents|index|raw|bibliography)\b.*)\s*$",
     re.MULTILINE,
 )
-INLINE_ROLE = re.compile(r"\{(?:doc|ref|eq|numref|cite[a-z:]*|term|index)\}`[^`]*`|:(?:numref|eqref|cite[a-z]*|label):`[^`]*`")
+INLINE_ROLE = re.compile(
+    r"\{(?:doc|term|ref|numref)\}`([^`<]*?)\s*<[^`>]*>`|\{(?:doc|ref|eq|numref|cite[a-z:]*|term|index)\}`[^`]*`|"
+    r":(?:numref|eqref|cite[a-z]*|label):`[^`]*`"
+)
 MYST_MATH = re.compile(r"```\{math\}\s*\n(?:\s*:[a-z]+:[^\n]*\n)*((?:(?!```).)*)```", re.DOTALL)
 MARKDOWN_IMAGE = re.compile(r"!\[[^\]]*\]\([^)\s]*(?:\s+\"[^\"]*\")?\)")
 MARKDOWN_LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\((?:https?://|\.{0,2}/|[\w./-]+\.(?:md|html|ipynb))[^()\s]*\)")
@@ -63,7 +72,9 @@ BOILERPLATE = re.compile(
     re.IGNORECASE,
 )
 MAX_BOILERPLATE_CHARS = 160
-KEPT_LINE = re.compile(r"\s*(?:[-*+•] |\d{1,3}[.)] |\(\w{1,3}\) |\||```|\\item|[A-E]\)|Answer:|Question:|Options:|Rationale:|Correct:)")
+KEPT_LINE = re.compile(
+    r"\s*(?:[-*+•] |\d{1,3}[.)] |\(\w{1,3}\) |\||```|\\item|[A-E]\)|Answer:|Question:|Options:|Rationale:|Correct:)"
+)
 
 
 def clean(text: str) -> str:
@@ -94,7 +105,9 @@ def clean_markdown(text: str) -> str:
     if "](" in text:
         text = MARKDOWN_LINK.sub(r"\1", MARKDOWN_IMAGE.sub("", text))
     if "`" in text:
-        text = INLINE_ROLE.sub("", MYST_MATH.sub(lambda found: f"$${found[1].strip()}$$", text))
+        text = INLINE_ROLE.sub(
+            lambda found: found[1] or "", MYST_MATH.sub(lambda found: f"$${found[1].strip()}$$", text)
+        )
     if any(mark in text for mark in DIRECTIVE_MARKS):
         text = DIRECTIVE_LINE.sub("", text)
     return text

@@ -34,7 +34,9 @@ from stages.corpus.near_duplicates import DuplicateRules
 @click.option("--shingle-words", type=click.IntRange(min=1), required=True,
               help="Words in a row that are one shingle of a text (FineWeb: 5).")  # fmt: skip
 @click.option("--num-bands", type=click.IntRange(min=1), required=True, help="Bands of MinHashes: more find more.")
-@click.option("--band-rows", type=click.IntRange(min=1), required=True, help="MinHashes a band: more propose fewer pairs.")
+@click.option(
+    "--band-rows", type=click.IntRange(min=1), required=True, help="MinHashes a band: more propose fewer pairs."
+)
 @click.option("--min-jaccard", type=click.FloatRange(0, 1), required=True,
               help="The least Jaccard index of two near-duplicates' shingles; 0 drops only equal texts.")  # fmt: skip
 @decontamination_options
@@ -65,7 +67,9 @@ def _batches(folders: list[Path]) -> Iterator[pa.RecordBatch]:
         yield from read_batches("texts", folder)
 
 
-def write_curated(batches: Iterator[pa.RecordBatch], faults: Faults, out: Path, total: int) -> dict[str, dict[str, Any]]:
+def write_curated(
+    batches: Iterator[pa.RecordBatch], faults: Faults, out: Path, total: int
+) -> dict[str, dict[str, Any]]:
     """Write what stays and what goes; counts for each source: read, kept, and rejected by reason."""
     counts: dict[str, dict[str, Any]] = {}
     row = 0

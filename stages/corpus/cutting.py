@@ -9,6 +9,7 @@ first 1,000 characters, wherever they end [PAPER 1.1]; that is the strategy `bli
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from stages.corpus.formulas import DISPLAY, INLINE, MATH_ENVIRONMENTS
 from stages.corpus.quality import math_density
@@ -57,7 +58,7 @@ def pieces(text: str) -> list[tuple[int, int]]:
     cuts += [found.end() for found in BORDER.finditer(text, position)]
     cuts.append(len(text))
     spans = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         part = text[start:end]
         if stripped := part.strip():
             first = start + part.index(stripped[0])

@@ -38,8 +38,11 @@ ATTRIBUTES = r"""(?:\s+[\w:-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+))*\s*/?>"
 BLOCK_TAG = re.compile(rf"</?(?:{BLOCKS}){ATTRIBUTES}", re.IGNORECASE)
 INLINE_TAG = re.compile(rf"</?(?:{INLINES}){ATTRIBUTES}", re.IGNORECASE)
 MATH_TAG = re.compile(rf"</?({'|'.join(INLINE_MATH + DISPLAY_MATH + ALIGNED_MATH)}){ATTRIBUTES}", re.IGNORECASE)
+MATH_ROW_END = re.compile(r"</mrow>(?=\s*<mrow)")
 REFERENCE_TAG = re.compile(r"<(?:xref|acroref)\b[^<>]*/>", re.IGNORECASE)
-DROPPED = re.compile(r"<(script|style|pg-code|idx|index|nav|title)\b[^<>]*>(?:(?!<\1\b).){0,20000}?</\1>", re.DOTALL | re.IGNORECASE)
+DROPPED = re.compile(
+    r"<(script|style|pg-code|idx|index|nav|title)\b[^<>]*>(?:(?!<\1\b).){0,20000}?</\1>", re.DOTALL | re.IGNORECASE
+)
 COMMENT = re.compile(r"<!--(?:(?!<!--).)*?-->|<\?xml[^<>]*\?>", re.DOTALL)
 CDATA = re.compile(r"<!\[CDATA\[((?:(?!<!\[CDATA\[).)*?)\]\]>", re.DOTALL)
 ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-fA-F]{1,6}|[a-zA-Z]{2,12});")
@@ -72,7 +75,7 @@ def without_tags(text: str) -> str:
     if "<" in text:
         text = DROPPED.sub(" ", COMMENT.sub("", text))
         text = CDATA.sub(lambda found: html.escape(found[1]), text)
-        text = REFERENCE_TAG.sub("[ref]", MATH_TAG.sub(_formula_mark, text))
+        text = REFERENCE_TAG.sub("[ref]", MATH_TAG.sub(_formula_mark, MATH_ROW_END.sub(r" \\\\\n", text)))
         text = INLINE_TAG.sub("", BLOCK_TAG.sub("\n\n", text))
     if "&" in text:
         text = ENTITY.sub(lambda found: html.unescape(found[0]), text)

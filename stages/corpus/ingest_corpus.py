@@ -26,7 +26,9 @@ from stages.corpus.readers.registry import READERS
 @click.argument("source")
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--kind", type=click.Choice(sorted(READERS)), required=True, help="Which reader reads the source.")
-@click.option("--path", type=click.Path(path_type=Path), required=True, help="The file or folder that the reader reads.")
+@click.option(
+    "--path", type=click.Path(path_type=Path), required=True, help="The file or folder that the reader reads."
+)
 @click.option("--column", "columns", multiple=True,
               help="Where a field stands, if not under its own name: text=content, url=meta.url (kinds jsonl, parquet, hub).")  # fmt: skip
 @click.option("--license", "licenses", multiple=True,

@@ -67,7 +67,9 @@ def sign_words(flat: np.ndarray, lengths: list[int], rules: DuplicateRules) -> S
     in_order[starts + counts] = 0
     exact = np.bitwise_xor.reduceat(in_order, starts) if len(starts) else np.empty(0, np.uint64)
     grams = next(ngram_hashes(flat, [rules.shingle_words]))
-    shingles = [_shingles(flat, grams, *span, rules.shingle_words) for span in zip(starts.tolist(), lengths, strict=True)]
+    shingles = [
+        _shingles(flat, grams, *span, rules.shingle_words) for span in zip(starts.tolist(), lengths, strict=True)
+    ]
     sizes = np.array([len(one) for one in shingles], dtype=np.uint32)
     joined = np.concatenate(shingles) if shingles else np.empty(0, np.uint64)
     bands = _bands(joined, sizes, rules) if rules.min_jaccard else np.empty((len(counts), 0), np.uint64)

@@ -8,6 +8,7 @@ The whole is as large as the disk allows; memory holds one part and 64 KB a part
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,7 +40,7 @@ class Partitions:
         order = np.argsort(part, kind="stable")
         bounds = np.searchsorted(part[order], np.arange(self.num_parts + 1))
         records = records[order]
-        for number, (start, end) in enumerate(zip(bounds, bounds[1:], strict=False)):
+        for number, (start, end) in enumerate(pairwise(bounds)):
             if end > start:
                 self.files[number].write(records[start:end].tobytes())
 

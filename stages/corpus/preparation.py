@@ -47,7 +47,9 @@ class Preparation:
         rejected: list[Row] = []
         for record in chunk.records():
             counts["documents.read"] += 1
-            fault = Fault(record.reason, record.detail) if isinstance(record, BadRecord) else self._license_fault(record)
+            fault = (
+                Fault(record.reason, record.detail) if isinstance(record, BadRecord) else self._license_fault(record)
+            )
             snippets: list[str] = []
             if isinstance(record, Document) and not fault:
                 text = clean(record.text)
@@ -56,7 +58,9 @@ class Preparation:
                     snippets, faulty = self._snippets(text, counts)
                     rejected += [self._rejected(record, snippet, "snippets", f, counts) for snippet, f in faulty]
                     if not snippets and not faulty:
-                        fault = Fault("no_snippet", f"no whole sentences of {self.min_chars}-{self.max_chars} characters")
+                        fault = Fault(
+                            "no_snippet", f"no whole sentences of {self.min_chars}-{self.max_chars} characters"
+                        )
             if fault:
                 head = record.text[:HEAD_CHARS] if isinstance(record, Document) else ""
                 rejected.append(self._rejected(record, head, "documents", fault, counts))

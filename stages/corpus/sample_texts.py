@@ -41,7 +41,9 @@ def main(
     """Read CURATED/texts and write initial, candidate and synthesis texts under OUT, in the corpus's order."""
     border = initial_frac + candidate_frac
     if border >= 1:
-        raise StageError(f"initial_frac + candidate_frac is {border:g}: under 1, so that something is left for synthesis.")
+        raise StageError(
+            f"initial_frac + candidate_frac is {border:g}: under 1, so that something is left for synthesis."
+        )
     sets = [
         TextSet("initial", 0.0, initial_frac, num_initial),
         TextSet("candidate", initial_frac, border, num_candidate),

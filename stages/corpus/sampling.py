@@ -138,7 +138,9 @@ def _owner(sets: list[TextSet], value: int) -> TextSet:
     return next((one for one in sets if one.low <= share < one.high), sets[-1])
 
 
-def _members(one: TextSet, cells: dict[tuple[str, ...], Lowest], quotas: Quotas, available: int, total: int) -> np.ndarray:
+def _members(
+    one: TextSet, cells: dict[tuple[str, ...], Lowest], quotas: Quotas, available: int, total: int
+) -> np.ndarray:
     """The set's rows: the lowest hashes, passing over what would fill a quota beyond its limit."""
     limits = quotas.limits(one.count)
     taken: Counter[str] = Counter()

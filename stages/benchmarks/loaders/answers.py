@@ -19,7 +19,14 @@ def plain_number(value: object) -> str:
 
 
 def row(
-    problem: str, answer: str, kind: str, *, solution: str = "", subject: str = "", level: str = "", options: list[str] | None = None
+    problem: str,
+    answer: str,
+    kind: str,
+    *,
+    solution: str = "",
+    subject: str = "",
+    level: str = "",
+    options: list[str] | None = None,
 ) -> Row:
     """A row of the table `benchmarks`, still without its benchmark and index."""
     if not problem.strip() or not answer.strip():

@@ -29,7 +29,9 @@ def load_gsm_hard(record: Row) -> Row:
 
     303 targets are no integers and 146 are negative, where the numbers were exchanged without regard to sense.
     """
-    return row(record["input"], plain_number(record["target"]), NUMBER, solution=record["code"], subject="word problems")
+    return row(
+        record["input"], plain_number(record["target"]), NUMBER, solution=record["code"], subject="word problems"
+    )
 
 
 def load_svamp(record: Row) -> Row:

@@ -34,7 +34,9 @@ SKIPPED_MODULES = (
 
 def read_documentation(path: Path, columns: Columns) -> Iterator[Chunk]:
     if not path.is_file():
-        raise StageError(f"{path} is not a file that lists packages (kind documentation). Correct `path` in params.yaml.")
+        raise StageError(
+            f"{path} is not a file that lists packages (kind documentation). Correct `path` in params.yaml."
+        )
     return chunked(_documents(path))
 
 

@@ -8,7 +8,7 @@ the raw lines or rows to give it. Every record of a source becomes a document or
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ class Columns:
                     f"Write `column: [text=content]` in params.yaml."
                 )
             named[name] = column
-        return cls(**named)
+        return replace(cls(), **named)  # type: ignore[arg-type]
 
     def document(self, record: Any, place: str) -> Record:
         if not isinstance(record, dict):
@@ -89,7 +89,9 @@ class Columns:
         text = dig(record, self.text)
         if not isinstance(text, str):
             found = "is missing" if text is None else f"holds a {type(text).__name__}, not a string"
-            return BadRecord(place, "unreadable", f"column {self.text!r} {found} (columns: {', '.join(map(str, record))})")
+            return BadRecord(
+                place, "unreadable", f"column {self.text!r} {found} (columns: {', '.join(map(str, record))})"
+            )
         if len(text) > MAX_RECORD_BYTES:
             return BadRecord(place, "too_long", f"{len(text):,} characters, over {MAX_RECORD_BYTES:,}")
         others = {name: dig(record, getattr(self, name)) for name in ("title", "url", "license")}

@@ -11,7 +11,7 @@ from stages.corpus.readers.documents import Chunk, Columns, Record
 
 def read_hub(path: Path, columns: Columns) -> Iterator[Chunk]:
     descriptor = read_descriptor(path)
-    columns = replace(columns, **descriptor.columns)
+    columns = replace(columns, **descriptor.columns)  # type: ignore[arg-type]
     row = 0
     for records in hub_batches(descriptor, path):
         yield Chunk(parse_records, (descriptor.dataset, row, records, columns))

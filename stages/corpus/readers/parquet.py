@@ -30,7 +30,9 @@ def parse_batch(file: str, first: int, batch: pa.RecordBatch, columns: Columns) 
 
 def _columns_to_read(schema: pa.Schema, columns: Columns, file: Path) -> list[str]:
     """The columns that the documents need; a text column that is not there, or no text, ends the stage."""
-    wanted = [name for names in (columns.text, columns.title, columns.url, columns.license) for name in names.split("|")]
+    wanted = [
+        name for names in (columns.text, columns.title, columns.url, columns.license) for name in names.split("|")
+    ]
     tops = {name.split(".")[0] for name in wanted}
     text = next((name.split(".")[0] for name in columns.text.split("|") if name.split(".")[0] in schema.names), None)
     if text is None:
@@ -40,5 +42,7 @@ def _columns_to_read(schema: pa.Schema, columns: Columns, file: Path) -> list[st
         )
     kind = schema.field(text).type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_struct(kind)):
-        raise StageError(f"{file}: column {text!r} has type {kind}, not string. Name another with `column: [text=...]`.")
+        raise StageError(
+            f"{file}: column {text!r} has type {kind}, not string. Name another with `column: [text=...]`."
+        )
     return [name for name in schema.names if name in tops]

@@ -37,7 +37,9 @@ def read_stackexchange(path: Path, columns: Columns) -> Iterator[Chunk]:
     if path.is_dir():
         path = path / "Posts.xml"
     if not path.is_file():
-        raise StageError(f"{path} is missing. Unpack Posts.xml from the dump's .7z archive (`7z x`), or correct `path`.")
+        raise StageError(
+            f"{path} is missing. Unpack Posts.xml from the dump's .7z archive (`7z x`), or correct `path`."
+        )
     return chunked(_records(path))
 
 
@@ -71,7 +73,9 @@ def _store(path: Path, database: sqlite3.Connection) -> Iterator[Record]:
             try:
                 is_stored = _store_post(post, database)
             except (KeyError, ValueError, sqlite3.IntegrityError) as error:
-                yield BadRecord(f"{path}:{number}", "unreadable", f"post {post.get('Id')}: {type(error).__name__} {error}")
+                yield BadRecord(
+                    f"{path}:{number}", "unreadable", f"post {post.get('Id')}: {type(error).__name__} {error}"
+                )
             else:
                 if not is_stored:
                     yield BadRecord(f"{path}:{number}", "no_post", f"post {post['Id']} of type {post['PostTypeId']}")
@@ -86,7 +90,9 @@ def _store_post(post: dict[str, str], database: sqlite3.Connection) -> bool:
         row = (number, accepted, score, post.get("Title", ""), post["Body"], post.get("ContentLicense", "CC BY-SA"))
         database.execute("INSERT INTO questions VALUES (?, ?, ?, ?, ?, ?)", row)
     elif post["PostTypeId"] == ANSWER:
-        database.execute("INSERT INTO answers VALUES (?, ?, ?, ?)", (number, int(post["ParentId"]), score, post["Body"]))
+        database.execute(
+            "INSERT INTO answers VALUES (?, ?, ?, ?)", (number, int(post["ParentId"]), score, post["Body"])
+        )
     else:
         return False
     return True
