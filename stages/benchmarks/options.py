@@ -4,13 +4,10 @@
 def main(texts, out, benchmark_names: tuple[str, ...], rules: DecontaminationRules): ...
 """
 
-import functools
-from collections.abc import Callable
-from dataclasses import fields
-
 import click
 
 from stages.benchmarks.decontamination import DecontaminationRules
+from stages.core.command import options_as
 
 _OPTIONS = (
     click.option("--benchmark", "benchmark_names", multiple=True, required=True, help="A benchmark to keep out."),
@@ -24,17 +21,4 @@ _OPTIONS = (
                  help="Also hit a question that differs only in its numbers."),
 )  # fmt: skip
 
-
-def decontamination_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options and hand them to the function as `benchmark_names` and one `rules`."""
-    names = [field.name for field in fields(DecontaminationRules)]
-
-    @functools.wraps(function)
-    def with_rules(**options: object) -> None:
-        rules = DecontaminationRules(**{name: options.pop(name) for name in names})  # type: ignore[arg-type]
-        function(rules=rules, **options)
-
-    wrapped: Callable[..., None] = with_rules
-    for option in reversed(_OPTIONS):
-        wrapped = option(wrapped)
-    return wrapped
+decontamination_options = options_as("rules", DecontaminationRules, _OPTIONS)

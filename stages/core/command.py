@@ -15,6 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import fields
 
 import click
 
@@ -51,6 +52,25 @@ def stage_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
 
         settings = {"token_normalize_func": normalize_token, "show_default": True, "max_content_width": 110}
         return click.command(name, context_settings=settings)(run)
+
+    return decorate
+
+
+def options_as(
+    name: str, kind: type, options: tuple[Callable[..., object], ...]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add options to a command, and hand those that are fields of the dataclass `kind` to it as one object `name`."""
+    names = [field.name for field in fields(kind)]
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def with_object(**given: object) -> None:
+            function(**{name: kind(**{field: given.pop(field) for field in names})}, **given)
+
+        wrapped: Callable[..., None] = with_object
+        for option in reversed(options):
+            wrapped = option(wrapped)  # type: ignore[assignment]
+        return wrapped
 
     return decorate
 

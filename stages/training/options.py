@@ -4,12 +4,9 @@
 def main(base, out, plan: TrainingPlan): ...
 """
 
-import functools
-from collections.abc import Callable
-from dataclasses import fields
-
 import click
 
+from stages.core.command import options_as
 from stages.training.plan import TrainingPlan
 
 _OPTIONS = (
@@ -30,17 +27,4 @@ _OPTIONS = (
     click.option("--seed", type=int, required=True, help="Order of the examples and any dropout."),
 )  # fmt: skip
 
-
-def training_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options and hand them to the function as one `plan`."""
-    names = [field.name for field in fields(TrainingPlan)]
-
-    @functools.wraps(function)
-    def with_plan(**options: object) -> None:
-        plan = TrainingPlan(**{name: options.pop(name) for name in names})  # type: ignore[arg-type]
-        function(plan=plan, **options)
-
-    wrapped: Callable[..., None] = with_plan
-    for option in reversed(_OPTIONS):
-        wrapped = option(wrapped)
-    return wrapped
+training_options = options_as("plan", TrainingPlan, _OPTIONS)
