@@ -93,7 +93,7 @@ def main(folder: Path | None, data: Path, sizes: tuple[float, ...], quick: bool)
     summary = {
         "peak_ratio": round(max(s["peak_mb"] for s in last.values()) / max(s["peak_mb"] for s in first.values()), 3),
         "throughput_ratio": {
-            stage: round(last[stage]["mb_per_second"] / first[stage]["mb_per_second"], 3) for stage in first
+            stage: round(last[stage]["mb_per_cpu_second"] / first[stage]["mb_per_cpu_second"], 3) for stage in first
         },
     }
     print(json.dumps({**figures, **summary}))
