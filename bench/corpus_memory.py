@@ -4,10 +4,12 @@
     python -m bench.corpus_memory --folder SCRATCH --quick       # 8 MB and 32 MB
 
 Each stage is a process of its own; its memory is the proportional set size of it and its workers, looked at four times a
-second. JSON is on the last line: for each size and stage seconds, MB/s of input and peak MB.
+second. Throughput is input by CPU second, of both cores together, so that other work on the machine
+counts little. JSON is on the last line: for each size and stage seconds, CPU seconds, MB a CPU second and peak MB.
 """
 
 import json
+import resource
 import shutil
 import subprocess
 import sys
