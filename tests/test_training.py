@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.optim import Muon
 
 from stages.core.command import StageError
 from stages.training import models as models_module
 from stages.training.formats import Example, student_prompt, synthesizer_prompt
 from stages.training.models import load_model, load_tokenizer
-from stages.training.optimizer import MuonWithAdamW
+from stages.training.optimizer import Float32Muon, MuonWithAdamW
 from stages.training.packing import IGNORED, pack, tokenize
 from stages.training.plan import TrainingPlan
 from stages.training.prepare_models import model_from_folder
@@ -180,3 +181,19 @@ def test_formats() -> None:
     assert "## New" not in synthesizer_prompt("grade", "cot", "## New Problem here").partition("\n")[2][:12]
     row = benchmark_row(problem="Q?", solution="3+4=7")
     assert target_example(row).output == "3+4=7\nThe answer is \\boxed{7}."
+
+
+@pytest.mark.parametrize("shape", [(8, 24), (24, 8), (16, 16)])
+def test_muon_in_float32_is_torchs_to_the_precision_of_bfloat16(shape: tuple[int, int]) -> None:
+    torch.manual_seed(3)
+    start, gradients = torch.randn(shape), [torch.randn(shape) for _ in range(4)]
+    ends = []
+    for kind in (Muon, Float32Muon):
+        parameter = torch.nn.Parameter(start.clone())
+        optimizer = kind([parameter], lr=0.1, weight_decay=0.1)
+        for gradient in gradients:
+            parameter.grad = gradient.clone()
+            optimizer.step()
+        ends.append(parameter.detach() - start)
+    assert torch.allclose(ends[0], ends[1], atol=0.02 * ends[0].abs().max())
+    assert list(optimizer.state_dict()["state"][0]) == ["momentum_buffer"]

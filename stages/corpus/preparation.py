@@ -30,6 +30,14 @@ class Prepared:
 
 
 @dataclass(frozen=True)
+class Snippets:
+    """Of one document: what is kept, and what breaks a rule."""
+
+    chosen: list[str]
+    faulty: list[tuple[str, Fault]]
+
+
+@dataclass(frozen=True)
 class Preparation:
     """How one source's documents become snippets."""
 
@@ -47,31 +55,32 @@ class Preparation:
         rejected: list[Row] = []
         for record in chunk.records():
             counts["documents.read"] += 1
-            fault = (
-                Fault(record.reason, record.detail) if isinstance(record, BadRecord) else self._license_fault(record)
-            )
-            snippets: list[str] = []
-            if isinstance(record, Document) and not fault:
-                text = clean(record.text)
-                fault = document_fault(text, self.rules)
-                if not fault:
-                    snippets, faulty = self._snippets(text, counts)
-                    rejected += [self._rejected(record, snippet, "snippets", f, counts) for snippet, f in faulty]
-                    if not snippets and not faulty:
-                        fault = Fault(
-                            "no_snippet", f"no whole sentences of {self.min_chars}-{self.max_chars} characters"
-                        )
-            if fault:
+            cut = self._cut(record, counts)
+            if isinstance(cut, Fault):
                 head = record.text[:HEAD_CHARS] if isinstance(record, Document) else ""
-                rejected.append(self._rejected(record, head, "documents", fault, counts))
+                rejected.append(self._rejected(record, head, "documents", cut, counts))
                 continue
-            assert isinstance(record, Document)
             counts["documents.cut"] += 1
-            counts["snippets.kept"] += len(snippets)
-            texts += [self._row(record, snippet) for snippet in snippets]
+            counts["snippets.kept"] += len(cut.chosen)
+            texts += [self._row(record, snippet) for snippet in cut.chosen]
+            rejected += [self._rejected(record, snippet, "snippets", fault, counts) for snippet, fault in cut.faulty]
         return Prepared(
             table_batch("texts", texts, self.source), table_batch("rejected_texts", rejected, self.source), counts
         )
+
+    def _cut(self, record: Document | BadRecord, counts: Counter[str]) -> Snippets | Fault:
+        """The record's snippets, or why it is rejected as a whole."""
+        if isinstance(record, BadRecord):
+            return Fault(record.reason, record.detail)
+        if fault := self._license_fault(record):
+            return fault
+        text = clean(record.text)
+        if fault := document_fault(text, self.rules):
+            return fault
+        snippets = self._snippets(text, counts)
+        if not snippets.chosen and not snippets.faulty:
+            return Fault("no_snippet", f"no whole sentences of {self.min_chars}-{self.max_chars} characters")
+        return snippets
 
     def _license_fault(self, document: Document) -> Fault | None:
         name = document.license
@@ -79,7 +88,7 @@ class Preparation:
             return None
         return Fault("license", f"{name or 'none stated'}; allowed are {', '.join(self.licenses)}")
 
-    def _snippets(self, text: str, counts: Counter[str]) -> tuple[list[str], list[tuple[str, Fault]]]:
+    def _snippets(self, text: str, counts: Counter[str]) -> Snippets:
         """The chosen snippets, and those that break a rule; the choice is among those that break none."""
         cutter, chooser = STRATEGIES[self.strategy]
         snippets = [snippet for snippet in cutter(text, self.max_chars) if len(snippet) >= self.min_chars]
@@ -88,7 +97,8 @@ class Preparation:
         chosen = chooser(good, self.max_snippets)
         counts["snippets.cut"] += len(snippets)
         counts["snippets.not_chosen"] += len(good) - len(chosen)
-        return chosen, [(snippet, fault) for snippet, fault in zip(snippets, faults, strict=True) if fault]
+        faulty = [(snippet, fault) for snippet, fault in zip(snippets, faults, strict=True) if fault]
+        return Snippets(chosen, faulty)
 
     def _row(self, record: Document | BadRecord, text: str) -> Row:
         known = {name: getattr(record, name, "") for name in ("title", "url", "license")}

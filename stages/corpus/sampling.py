@@ -11,7 +11,7 @@ Quotas are the largest share of a set that one source, one span of lengths, or o
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -93,19 +93,21 @@ class Lowest:
     """The `count` lowest hashes and their rows of all that were added; 0 keeps all."""
 
     def __init__(self, count: int) -> None:
-        self.count = count
-        self.hashes = np.empty(0, np.int64)
-        self.rows = np.empty(0, np.int64)
+        self.count, self.size = count, 0
+        self.parts: list[tuple[np.ndarray, np.ndarray]] = []
 
     def add(self, hashes: list[int], rows: list[int]) -> None:
-        self.hashes = np.concatenate([self.hashes, np.array(hashes, np.int64)])
-        self.rows = np.concatenate([self.rows, np.array(rows, np.int64)])
-        if self.count and len(self.hashes) > 2 * self.count + SPARE_ROWS:
-            self.prune()
+        self.parts.append((np.array(hashes, np.int64), np.array(rows, np.int64)))
+        self.size += len(rows)
+        if self.count and self.size > 2 * self.count + SPARE_ROWS:
+            self.parts = [self.sorted()]
+            self.size = len(self.parts[0][0])
 
-    def prune(self) -> None:
-        order = np.lexsort((self.rows, self.hashes))[: self.count or None]
-        self.hashes, self.rows = self.hashes[order], self.rows[order]
+    def sorted(self) -> tuple[np.ndarray, np.ndarray]:
+        """int64[count] hashes, ascending, and int64[count] rows."""
+        hashes, rows = (np.concatenate(column) for column in zip(*self.parts, strict=True))
+        order = np.lexsort((rows, hashes))[: self.count or None]
+        return hashes[order], rows[order]
 
 
 def draw(batches: Iterable[pa.RecordBatch], sets: list[TextSet], quotas: Quotas, seed: int) -> dict[str, np.ndarray]:
@@ -142,29 +144,31 @@ def _members(
     one: TextSet, cells: dict[tuple[str, ...], Lowest], quotas: Quotas, available: int, total: int
 ) -> np.ndarray:
     """The set's rows: the lowest hashes, passing over what would fill a quota beyond its limit."""
-    limits = quotas.limits(one.count)
-    taken: Counter[str] = Counter()
-    members: list[int] = []
-    for _, row, cell in _by_hash(cells):
-        if one.count and (len(members) == one.count or any(taken[name] >= limits[name] for name in cell)):
-            continue
-        members.append(row)
-        taken.update(cell)
+    members = _by_hash(cells, quotas.limits(one.count))[: one.count or None]
     if len(members) < max(one.count, 1):
         limited = f", {len(members):,} of them within the quotas" if quotas else ""
         raise StageError(
             f"sample_texts: the set {one.name} asks for {one.count:,} texts, but its share {one.low:g} to {one.high:g} of "
             f"{total:,} texts holds {available:,}{limited}. Lower num_{one.name}, widen its share, or add sources."
         )
-    return np.sort(np.array(members, np.int64))
+    return np.sort(members)
 
 
-def _by_hash(cells: dict[tuple[str, ...], Lowest]) -> Iterator[tuple[int, int, tuple[str, ...]]]:
-    names = list(cells)
-    for lowest in cells.values():
-        lowest.prune()
-    hashes = np.concatenate([lowest.hashes for lowest in cells.values()]) if cells else np.empty(0, np.int64)
-    rows = np.concatenate([lowest.rows for lowest in cells.values()]) if cells else np.empty(0, np.int64)
-    owners = np.repeat(np.arange(len(names)), [len(lowest.rows) for lowest in cells.values()])
-    for place in np.lexsort((rows, hashes)):
-        yield int(hashes[place]), int(rows[place]), names[owners[place]]
+def _by_hash(cells: dict[tuple[str, ...], Lowest], limits: dict[str, int]) -> np.ndarray:
+    """int64[N] rows in the order of their hashes, without those that come when a quota of their cell is full."""
+    if not cells:
+        return np.empty(0, np.int64)
+    columns = [lowest.sorted() for lowest in cells.values()]
+    hashes, rows = (np.concatenate(column) for column in zip(*columns, strict=True))
+    owners = np.repeat(np.arange(len(cells)), [len(column[0]) for column in columns])
+    order = np.lexsort((rows, hashes))
+    if not limits:
+        return rows[order]
+    names, taken = list(cells), Counter[str]()
+    passed: list[int] = []
+    for place in order:
+        cell = names[owners[place]]
+        if all(taken[name] < limits[name] for name in cell):
+            passed.append(int(rows[place]))
+            taken.update(cell)
+    return np.array(passed, np.int64)
