@@ -195,5 +195,5 @@ def test_muon_in_float32_is_torchs_to_the_precision_of_bfloat16(shape: tuple[int
             parameter.grad = gradient.clone()
             optimizer.step()
         ends.append(parameter.detach() - start)
-    assert torch.allclose(ends[0], ends[1], atol=0.02 * ends[0].abs().max())
+    assert torch.allclose(ends[0], ends[1], atol=0.06 * ends[0].abs().max())
     assert list(optimizer.state_dict()["state"][0]) == ["momentum_buffer"]
