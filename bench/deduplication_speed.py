@@ -92,7 +92,9 @@ def cpu_of(python: Path, program: str, source: Path) -> tuple[float, list[int]]:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         command = [python, script, source, f"{scratch}/work", f"{scratch}/out.json"]
-        done = subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            list(map(str, command)), env=environment, cwd=scratch, capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise click.ClickException(done.stderr[-2000:])
         after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -95,7 +95,7 @@ def write_curated(
                     figures["kept"] += 1
             tracker.advance(batch.num_rows)
         if not texts.num_rows:
-            raise StageError(f"no text is left: {counts_line(counts)}. Lower min_jaccard's strictness, or add sources.")
+            raise StageError(f"no text is left: {counts_line(counts)}. Raise min_jaccard, or add sources.")
     return counts
 
 
