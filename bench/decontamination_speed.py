@@ -1,7 +1,7 @@
 """Decontamination: documents a CPU-second, recall of planted leaks and false positives, beside datatrove's n-gram filter.
 
     python -m bench.decontamination_speed                  # 20,000 clean documents of about 290 words, 1,000 leaks
-    python -m bench.decontamination_speed --quick          # 2,000 and 500
+    python -m bench.decontamination_speed --quick          # 1,000 and 300
 
 Leaks are benchmark questions of 8 words or more, 100 of each kind at the least: verbatim, embedded in another text, with
 other white space and case, with other numbers, in the other notation (LaTeX as plain text, plain text as LaTeX). Clean
@@ -64,12 +64,13 @@ json.dump([i for i, verdict in enumerate(verdicts) if verdict is not True], open
 @click.option(
     "--rival", type=click.Path(path_type=Path), default=ROOT / ".work/bench-datatrove", help="datatrove's environment."
 )
-@click.option("--quick", is_flag=True, help="2,000 clean documents, 500 leaks.")
+@click.option("--quick", is_flag=True, help="1,000 clean documents, 300 leaks, 4,000 questions.")
 def main(num_clean: int, num_leaks: int, data: Path, rival: Path, quick: bool) -> None:
     """Compare with datatrove on planted leaks."""
-    num_clean, num_leaks = (2_000, 500) if quick else (num_clean, num_leaks)
+    num_clean, num_leaks = (1_000, 300) if quick else (num_clean, num_leaks)
     rng = random.Random(1)
     rows = [row for rows in benchmark_rows(data).values() for row in rows]
+    rows = rng.sample(rows, min(len(rows), 4_000)) if quick else rows
     snippets = [snippet for text in documents(data, skip=("qa",)) for snippet in cut(text, 1000) if len(snippet) > 300]
     clean = [" ".join(rng.sample(snippets, 2)) for _ in range(num_clean)]
     asked = [row for row in rows if len(words_of(row["problem"])) >= MIN_WORDS]
