@@ -158,8 +158,8 @@ def test_decontamination_finds_what_it_should() -> None:
         "she sold clips to 48 of her friends in April, and then nothing. She sold half as many clips in May, how?": "8-gram coverage",
         "Tom: what is the sum of its digits, then?": "whole",
         "find the MODE": "whole",
-        ITEM.replace("48", "1,250").replace("April", "April"): "13-gram",
-        ITEM.replace("48", "fifty").replace("half", "half"): "13-gram",
+        ITEM.replace("48", "1,250"): "13-gram",
+        ITEM.replace("48", "fifty"): "13-gram",
         "NATALIA sold   clips to\n48 of her friends in April; and then she sold half as many clips": "13-gram",
     }
     for text, rule in cases.items():

@@ -16,7 +16,7 @@ from stages.core.command import StageError
 
 CHUNK_BYTES = 1 << 20
 CHUNK_RECORDS = 1000
-MAX_RECORD_BYTES = 16 << 20  # a text of 16 MB is a data dump: the longest book of MathPile has a few
+MAX_RECORD_BYTES = 16 << 20  # what a worker holds of one record; a book has some megabytes, more is a data dump
 
 
 @dataclass(frozen=True)
