@@ -1,146 +1,235 @@
-"""Value estimation against a float64 reference, and its independence of batches."""
+"""The stages build_datastore and estimate_value as they are run: shards, kills, the datastore, several machines."""
 
 import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
-import torch
-from peft import LoraConfig, get_peft_model
-from safetensors.torch import load_file, save_file
+from click.testing import CliRunner
 
-from stages.core.tables import write_json
-from stages.training.formats import Example
-from stages.training.models import PROVENANCE, load_model
-from stages.training.packing import IGNORED, tokenize
-from stages.value.gradients import batches_of, load_reference, per_example_gradients
-from stages.value.influence import candidate_values, mean_direction
-from stages.value.strategies import by_chance, by_value
-from stages.value.topics import chance_of_as_many, on_topic_record
-from tests.tiny import tiny_tokenizer
+from stages.core.tables import read_table, table_files
+from stages.value import shards as shards_module
+from stages.value.build_datastore import main as build_datastore
+from stages.value.candidates import Candidates
+from stages.value.estimate_value import main as estimate_value
+from stages.value.shards import ShardJob, compute_shards, made_by_processes, shard_path
+from tests.conftest import ROOT
+from tests.valuing import OPTIONS, SETTINGS, write_candidates, write_reference, write_targets
 
-EXAMPLES = [
-    Example(f"Question {i}: " + "what is it? " * (i % 5 + 1), f"{i}+{i}={2 * i}. " * (i % 3 + 1)) for i in range(24)
-]
-STEPS, BETAS = 10, (0.9, 0.98)
+DATASTORE = ["--projection-dim", "512"]
+EXACT = ["--projection-dim", "0"]
 
 
-@pytest.fixture(scope="module")
-def reference_folder(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An adapter of random A and B with random moments, as train_reference writes it."""
-    folder = tmp_path_factory.mktemp("reference") / "reference"
-    torch.manual_seed(1)
-    lora = LoraConfig(
-        r=4, lora_alpha=8, target_modules=["q_proj", "k_proj", "v_proj", "o_proj"], init_lora_weights=False
+@pytest.fixture
+def inputs(tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    write_reference(tiny_model_folder, tmp_path / "reference")
+    write_candidates(tmp_path)
+    write_targets(tmp_path / "targets", ("easy", "hard", "other"))
+    (tmp_path / "base").symlink_to(tiny_model_folder)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def built(*options: str, out: str = "datastore") -> str:
+    done = CliRunner().invoke(build_datastore, ["base", "reference", "candidates", out, *OPTIONS, *options])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def estimated(*options: str, out: str = "values", targets: tuple[str, ...] = ("easy", "hard"), code: int = 0) -> str:
+    names = [word for name in targets for word in ("--target", name)]
+    arguments = ["base", "reference", "candidates", "targets", "datastore", out, f"{out}.csv", f"{out}.json"]
+    done = CliRunner().invoke(estimate_value, [*arguments, "--aggregate", "max", *names, *OPTIONS, *options])
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def value_rows(out: str = "values") -> list[dict]:
+    return read_table("values", Path(out))
+
+
+def test_every_candidate_is_valued_or_counted(inputs: Path) -> None:
+    built(*EXACT)
+    estimated(*EXACT)
+    rows, record = value_rows(), json.loads(Path("values.json").read_text())
+    assert [row["problem_id"] for row in rows] == [f"p{i}" for i in range(30) if i != 4]
+    assert (record["num_candidates"], record["num_valued"], record["rejected"]) == (30, 29, {"too_long": 1})
+    for row in rows:
+        values = {entry["target"]: entry["value"] for entry in row["target_values"]}
+        assert list(values) == ["easy", "hard"]
+        assert row["value"] == max(values.values())
+        assert row["num_tokens"] > 5
+        assert row["gradient_norm"] > 0
+    counts = [int(line.split(",")[1]) for line in Path("values.csv").read_text().splitlines()[1:]]
+    assert sum(counts) == 29
+    assert not list(Path(".work").glob("estimate_value-*")), "finished work is cleared"
+
+
+def test_checkpoints_are_summed_with_their_weights(inputs: Path) -> None:
+    built(*EXACT)
+    estimated(*EXACT)
+    both = [row["target_values"][0]["value"] for row in value_rows()]
+    alone = {}
+    for name in ("checkpoint-1", "checkpoint-2"):
+        for folder in Path("reference").iterdir():
+            folder.rename(Path(f"{'reference' if folder.name == name else 'aside'}-{folder.name}"))
+        Path("reference").rmdir()
+        Path("reference").mkdir()
+        Path(f"reference-{name}").rename(Path("reference") / name)
+        built(*EXACT)
+        estimated(*EXACT, out=name)
+        alone[name] = [row["target_values"][0]["value"] for row in value_rows(name)]
+        for aside in Path().glob("aside-*"):
+            aside.rename(Path("reference") / aside.name.removeprefix("aside-"))
+    expected = [0.75 * a + 0.25 * b for a, b in zip(*alone.values(), strict=True)]
+    assert both == pytest.approx(expected, abs=2e-6)
+
+
+def test_values_from_the_datastore_are_near_the_exact_ones(inputs: Path) -> None:
+    built(*EXACT)
+    estimated(*EXACT, out="exact")
+    built("--projection-dim", "16384")
+    estimated("--projection-dim", "16384", out="projected")
+    exact, projected = ([row["value"] for row in value_rows(name)] for name in ("exact", "projected"))
+    assert projected == pytest.approx(exact, abs=0.05)
+    assert projected != exact
+
+
+def test_targets_may_come_later_and_candidates_are_not_touched(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built(*DATASTORE)
+    before = {path: path.stat().st_mtime_ns for path in Path("datastore").rglob("part-*")}
+    assert len(before) == 2 * 5, "two checkpoints, 30 candidates by 7"
+    estimated(*DATASTORE, targets=("easy",))
+    first = {row["problem_id"]: row["target_values"][0]["value"] for row in value_rows()}
+
+    def no_more_candidates(*_: object) -> None:
+        raise AssertionError("a candidate's gradient was computed again")
+
+    monkeypatch.setattr("stages.value.estimate_value.compute_shards", no_more_candidates)
+    estimated(*DATASTORE, targets=("easy", "other"))
+    again = {row["problem_id"]: row["target_values"][0]["value"] for row in value_rows()}
+    assert again == pytest.approx(first, abs=1e-6)
+    assert [entry["target"] for entry in value_rows()[0]["target_values"]] == ["easy", "other"]
+    assert {path: path.stat().st_mtime_ns for path in Path("datastore").rglob("part-*")} == before
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [(["--projection-dim", "256"], "settings"), ([*DATASTORE, "--projection-seed", "2"], "settings"), ([*DATASTORE, "--loss", "sum"], "settings")],
+)  # fmt: skip
+def test_a_datastore_of_other_settings_is_refused(inputs: Path, options: list[str], key: str) -> None:
+    built(*DATASTORE)
+    output = estimated(*options, code=1)
+    assert f"datastore/header.json: {key} is" in output
+    assert "dvc repro build_datastore" in output
+
+
+def test_a_datastore_of_another_reference_or_other_candidates_is_refused(inputs: Path, tiny_model_folder: Path) -> None:
+    built(*DATASTORE)
+    write_candidates(inputs, count=24)
+    assert "candidates is" in estimated(*DATASTORE, code=1)
+    write_candidates(inputs)
+    estimated(*DATASTORE)
+    moments = inputs / "reference/checkpoint-1/provenance.json"
+    moments.write_text(moments.read_text().replace("0.003", "0.004"))
+    assert "checkpoints is" in estimated(*DATASTORE, code=1)
+
+
+def test_a_target_that_fits_nothing_says_so(inputs: Path) -> None:
+    options = [*OPTIONS, *EXACT, "--max-length", "16"]
+    CliRunner().invoke(build_datastore, ["base", "reference", "candidates", "datastore", *options])
+    output = estimated(*EXACT, "--max-length", "16", code=1)
+    assert "none of the 6 problems of target easy fits gradients.max_length = 16" in output
+
+
+def test_shards_are_read_by_number(inputs: Path) -> None:
+    whole = read_table("problems", Path("candidates/problems.parquet"))
+    for shard_rows in (1, 7, 30, 100):
+        candidates = Candidates(Path("candidates/problems.parquet"), shard_rows)
+        found = [candidates.rows(shard) for shard in range(candidates.num_shards)]
+        assert [row for rows in found for row in rows] == whole
+        assert all(len(rows) == shard_rows for rows in found[:-1])
+    assert Candidates(Path("candidates/problems.parquet"), 7).rows(3) == whole[21:28]
+
+
+def job_of(inputs: Path) -> ShardJob:
+    settings = SETTINGS.__class__(**{**vars(SETTINGS), "projection_dim": 64})
+    return ShardJob(
+        inputs / "base", inputs / "reference/checkpoint-1", inputs / "candidates/problems.parquet", settings, None
     )
-    model = get_peft_model(load_model(tiny_model_folder), lora)
-    model.save_pretrained(folder)
-    moments = {}
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            moments[f"{name}.exp_avg"] = 1e-3 * torch.randn_like(parameter)
-            moments[f"{name}.exp_avg_sq"] = 1e-5 * torch.rand_like(parameter)
-    save_file(moments, folder / "adam_moments.safetensors")
-    write_json({"num_steps": STEPS, "adam_betas": BETAS}, folder / PROVENANCE)
-    return folder
 
 
-def brute_force_gradients(base: Path, folder: Path, examples: list) -> tuple[list[str], list[torch.Tensor]]:
-    """Each example alone, float64, autograd through PEFT's unmerged adapter; flat over all LoRA parameters."""
-    from peft import PeftModel
-
-    model = PeftModel.from_pretrained(load_model(base), folder, is_trainable=True).double().eval()
-    names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-    names.sort(key=lambda name: name.replace(".default.weight", ""))
-    parameters = dict(model.named_parameters())
-    flat = []
-    for example in examples:
-        model.zero_grad()
-        ids, labels = torch.tensor([example.input_ids]), torch.tensor([example.labels])
-        logits = model(input_ids=ids).logits[0, :-1]
-        torch.nn.functional.cross_entropy(logits, labels[0, 1:], ignore_index=IGNORED).backward()
-        flat.append(torch.cat([parameters[name].grad.flatten() for name in names]))
-    return names, flat
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("part-*"))}
 
 
-@pytest.fixture(scope="module")
-def compared(tiny_model_folder: Path, reference_folder: Path):
-    tokenized, _ = tokenize(EXAMPLES, tiny_tokenizer(), 256)
-    names, brute = brute_force_gradients(tiny_model_folder, reference_folder, tokenized)
-    reference = load_reference(tiny_model_folder, reference_folder, torch.device("cpu"))
-    return tokenized, names, brute, reference
-
-
-def test_gradients_equal_brute_force(compared) -> None:
-    tokenized, names, brute, reference = compared
-    assert [name.split(".lora_")[1][0] for name in names] == [name[-1] for name in reference.parameter_names]
-    for batch, pieces in per_example_gradients(reference, tokenized, token_budget=512):
-        flat = torch.cat(pieces, dim=1).double()
-        for row, i in enumerate(batch):
-            torch.testing.assert_close(flat[row], brute[i], rtol=1e-3, atol=1e-6)
-
-
-def test_values_equal_brute_force(compared, reference_folder: Path) -> None:
-    tokenized, names, brute, reference = compared
-    moments = load_file(reference_folder / "adam_moments.safetensors")
-    first, second = (
-        torch.cat([moments[f"{n}.{m}"].flatten() for n in names]).double() for m in ("exp_avg", "exp_avg_sq")
+def test_missing_shards_alone_are_made_again(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = job_of(inputs)
+    compute_shards(job, inputs / "whole", "test")
+    whole = bytes_of(inputs / "whole")
+    shard_path(inputs / "whole", 2).unlink()
+    made = []
+    original = shards_module.ShardWorker.shard
+    monkeypatch.setattr(
+        shards_module.ShardWorker, "shard", lambda self, number: made.append(number) or original(self, number)
     )
-    targets, candidates = range(8), range(8, 24)
-    direction = torch.stack([brute[i] / brute[i].norm() for i in targets]).mean(dim=0)
-    expected = []
-    for i in candidates:
-        m = (BETAS[0] * first + (1 - BETAS[0]) * brute[i]) / (1 - BETAS[0] ** (STEPS + 1))
-        v = (BETAS[1] * second + (1 - BETAS[1]) * brute[i] ** 2) / (1 - BETAS[1] ** (STEPS + 1))
-        expected.append(torch.nn.functional.cosine_similarity(m / (v.sqrt() + 1e-8), direction, dim=0).item())
-    directions = {"t": mean_direction(per_example_gradients(reference, tokenized[:8], 300), 8)}
-    found = [0.0] * 16
-    for batch, values in candidate_values(per_example_gradients(reference, tokenized[8:], 300), directions, reference):
-        for i, value in zip(batch, values["t"], strict=True):
-            found[i] = value
-    assert found == pytest.approx(expected, abs=1e-5)
-    assert max(expected) - min(expected) > 1e-3
+    compute_shards(job, inputs / "whole", "test")
+    assert made == [2]
+    assert bytes_of(inputs / "whole") == whole
 
 
-def test_values_do_not_depend_on_batch_order_or_padding(compared) -> None:
-    tokenized, _, _, reference = compared
-    directions = {"t": mean_direction(per_example_gradients(reference, tokenized[:8], 300), 8)}
-
-    def values_with(order: list[int], budget: int) -> list[float]:
-        found = [0.0] * len(tokenized)
-        gradients = per_example_gradients(reference, [tokenized[i] for i in order], budget)
-        for batch, values in candidate_values(gradients, directions, reference):
-            for i, value in zip(batch, values["t"], strict=True):
-                found[order[i]] = value
-        return found
-
-    order = list(range(len(tokenized)))
-    alone = values_with(order, 1)
-    assert values_with(order, 2000) == pytest.approx(alone, abs=1e-5)
-    assert values_with(order[::-1], 256) == pytest.approx(alone, abs=1e-5)
+def test_many_processes_make_the_same_shards(inputs: Path) -> None:
+    job = job_of(inputs)
+    compute_shards(job, inputs / "one", "test")
+    found = dict(made_by_processes(job, [0, 1, 2, 3, 4], ["cpu", "cpu"]))
+    assert {shard_path(Path(), n).name: content for n, content in found.items()} == bytes_of(inputs / "one")
 
 
-def test_batches_keep_the_budget_and_every_example(compared) -> None:
-    tokenized = compared[0]
-    batches = batches_of(tokenized, 200)
-    assert sorted(i for batch in batches for i in batch) == list(range(len(tokenized)))
-    for batch in batches:
-        assert len(batch) == 1 or len(batch) * max(len(tokenized[i].input_ids) for i in batch) <= 200
+def test_ray_makes_the_same_shards(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray", reason="ray is not installed: no test of value estimation on a cluster")
+    job = job_of(inputs)
+    compute_shards(job, inputs / "one", "test")
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    monkeypatch.chdir(ROOT)
+    try:
+        compute_shards(job, inputs / "ray", "test")
+    finally:
+        ray.shutdown()
+    assert bytes_of(inputs / "ray") == bytes_of(inputs / "one")
 
 
-def test_strategies() -> None:
-    texts = [{"text_id": str(i), "text": "x"} for i in range(5)]
-    values = [{"text_id": str(i), "value": float(v)} for i, v in [(0, 1), (0, 3), (1, 5), (2, 0), (3, 2)]]
-    ranked = by_value(texts, values, seed=1)
-    assert [row["text_id"] for row in ranked] == ["1", "0", "3", "2"], "text 4 has no problem and so no value"
-    assert ranked[1]["value"] == 2.0
-    assert by_value(texts[::-1], values, 1) == ranked
-    assert {row["text_id"] for row in by_chance(texts, values, 1)} == {"0", "1", "2", "3"}
-
-
-def test_topics_are_counted() -> None:
-    record = on_topic_record([{"text": "Divide the price of the train."}, {"text": "Cohomology of sheaves."}])
-    assert (record["on_topic_frac"], record["num_texts"]) == (0.5, 2)
-    assert json.dumps(record)
-    on, off = {"text": "Divide the price of the train."}, {"text": "Cohomology of sheaves."}
-    assert chance_of_as_many([on, on], [on, on, off, off]) == pytest.approx(1 / 6)
-    assert chance_of_as_many([off], [on, off]) == 1.0
+def test_killed_at_random_moments_the_bytes_are_the_same(inputs: Path) -> None:
+    built(*EXACT)
+    estimated(*EXACT, out="unbroken")
+    names = ["base", "reference", "candidates", "targets", "datastore", "values", "values.csv", "values.json"]
+    command = [sys.executable, "-m", "stages.value.estimate_value", *names, "--aggregate", "max", "--target", "easy",
+               "--target", "hard", *OPTIONS, *EXACT, "--shard-rows", "1"]  # fmt: skip
+    command_of_datastore = [sys.executable, "-m", "stages.value.build_datastore", *names[:3], "datastore", *OPTIONS, *EXACT,
+                            "--shard-rows", "1"]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(command_of_datastore, env=environment, check=True, capture_output=True)
+    rng, kills = random.Random(1), 0
+    shards = lambda: {path: path.stat().st_mtime_ns for path in Path(".work").rglob("part-*")}  # noqa: E731
+    while True:
+        before = shards()
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        until = len(before) + rng.randrange(1, 25)
+        while process.poll() is None and (kills == 3 or len(shards()) < until):
+            time.sleep(0.002)
+        if process.poll() is not None:
+            assert process.returncode == 0
+            break
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills += 1
+        after = shards()
+        assert {path: time for path, time in after.items() if path in before} == before, "no shard is made twice"
+    assert kills >= 2
+    values = [row["value"] for row in value_rows()]
+    assert values == pytest.approx([row["value"] for row in value_rows("unbroken")], abs=1e-5)
+    assert len(table_files(Path("values"))) == 1

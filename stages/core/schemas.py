@@ -36,8 +36,9 @@ _COLUMNS: dict[str, dict[str, pa.DataType]] = {
     "rejected_texts": {**_TEXTS, "reason": TEXT, "detail": TEXT},
     "benchmarks": _BENCHMARKS,
     "leaked": {**_BENCHMARKS, "reason": TEXT, "detail": TEXT},
+    # num_tokens: of the output; loss: their mean negative log-likelihood; gradient_norm: before any preconditioning.
     "values": {
-        "problem_id": TEXT, "text_id": TEXT, "value": FLOAT,
+        "problem_id": TEXT, "text_id": TEXT, "num_tokens": INT, "loss": FLOAT, "gradient_norm": FLOAT, "value": FLOAT,
         "target_values": pa.list_(pa.struct([("target", TEXT), ("value", FLOAT)])),
     },
     "selected": {**_TEXTS, "value": FLOAT},

@@ -40,6 +40,47 @@ def draw_values(path: Path, out: Path) -> None:
     _save(figure, out)
 
 
+def draw_value_groups(places: list[dict[str, Any]], out: Path) -> None:
+    """Boxes of the values by source, by level, and by length of the output in fifths."""
+    lengths = sorted(place["num_tokens"] for place in places)
+    borders = [lengths[len(lengths) * i // 5] for i in range(1, 5)] if lengths else []
+    fifths = [f"{i + 1}. fifth" for i in range(5)]
+    figure, panels = plt.subplots(1, 3, figsize=(9, 3.2), sharex=True, layout="constrained")
+    for axes, title, group_of in (
+        (panels[0], "source", lambda place: place["source"]),
+        (panels[1], "level", lambda place: place["level"]),
+        (panels[2], "output length", lambda place: fifths[sum(place["num_tokens"] >= border for border in borders)]),
+    ):
+        groups: dict[str, list[float]] = {}
+        for place in places:
+            groups.setdefault(group_of(place), []).append(place["value"])
+        names = sorted(groups, reverse=True)
+        labels = [f"{name} ({len(groups[name])})" for name in names]
+        axes.boxplot(
+            [groups[name] for name in names], orientation="horizontal", tick_labels=labels, sym=".", widths=0.6
+        )
+        axes.set(title=title, xlabel="value")
+        axes.title.set_fontsize(9)
+        axes.tick_params(labelsize=8)
+    _save(figure, out)
+
+
+def draw_overlap(overlap: dict[str, dict[str, float]], out: Path) -> None:
+    """The share of selected texts that two strategies have in common, as a matrix."""
+    names = list(overlap)
+    figure, axes = plt.subplots(figsize=(6.4, 1.2 + 0.42 * len(names)), layout="constrained")
+    if names:
+        image = axes.imshow([[overlap[a][b] for b in names] for a in names], vmin=0, vmax=1, cmap="Blues")
+        for i, a in enumerate(names):
+            for j, b in enumerate(names):
+                color = "white" if overlap[a][b] > 0.6 else "black"
+                axes.text(j, i, f"{overlap[a][b]:.0%}", ha="center", va="center", fontsize=8, color=color)
+        axes.set_xticks(range(len(names)), names, rotation=40, ha="right", fontsize=8)
+        axes.set_yticks(range(len(names)), names, fontsize=8)
+        figure.colorbar(image, label="share in common")
+    _save(figure, out)
+
+
 def draw_funnel(path: Path, out: Path) -> None:
     rows = read_csv(path)[::-1]
     figure, axes = plt.subplots(figsize=(7, 0.7 + 0.34 * len(rows)), layout="constrained")

@@ -5,6 +5,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from scipy.stats import spearmanr
+
 from stages.core.tables import Row, read_table
 
 ROUNDS = ("initial", "boost")
@@ -49,7 +51,7 @@ def gather_distillation(data: Path) -> dict[str, Any]:
         num_out = sum(row["completion_tokens"] for row in completions)
         models = Counter(row["served_model"] for row in completions if row["served_model"])
         figures[name] = {
-            "model": models.most_common(1)[0][0], "num_requests": len(completions), "prompt_tokens": num_in,
+            "model": next((name for name, _ in models.most_common(1)), "none"), "num_requests": len(completions), "prompt_tokens": num_in,
             "completion_tokens": num_out, "cached_tokens": sum(row["cached_tokens"] for row in completions),
             "usd": round(sum(row["usd"] for row in completions), 6), "num_problems": len(problems), "rejected": _counts(rejected),
             "repaired": json.loads((data / "problems" / name / "repairs.json").read_text()),
@@ -104,9 +106,46 @@ def lineages(data: Path, count: int) -> list[Row]:
     return [{**row, "text": text_of[row["text_id"]]} for row in chosen]
 
 
+def gather_value(reports: Path, data: Path) -> tuple[dict[str, Any], list[Row]]:
+    """Counts of estimate_value, the bias of lengths (Spearman), selection's figures; and the values with their places.
+
+    A place: {"value": 0.2, "source": "web", "level": "grade", "num_tokens": 61}.
+    """
+    record = json.loads((reports / "values.json").read_text())
+    source_of = {row["text_id"]: row["source"] for row in read_table("texts", data / "texts" / "candidate.parquet")}
+    problems = read_table("problems", data / "synthesis" / "candidates" / "problems.parquet")
+    level_of = {row["problem_id"]: row["prompt"] for row in problems}
+    values = read_table("values", data / "value" / "values")
+    lengths = [row["num_tokens"] for row in values]
+    bias = {
+        f"{column}_to_length": round(float(spearmanr([row[column] for row in values], lengths).statistic), 4)
+        for column in ("gradient_norm", "value")
+    }
+    places = [
+        {"value": row["value"], "source": source_of[row["text_id"]], "level": level_of[row["problem_id"]], "num_tokens": row["num_tokens"]}
+        for row in values
+    ]  # fmt: skip
+    figures = {
+        "num_candidates": record["num_candidates"], "num_valued": record["num_valued"], "rejected": record["rejected"],
+        "targets": {name: target["num_problems"] for name, target in record["targets"].items()}, "spearman": bias,
+        "means": {kind: _group_means(places, kind) for kind in ("source", "level")},
+    }  # fmt: skip
+    return figures, places
+
+
+def _group_means(places: list[Row], kind: str) -> dict[str, dict[str, float]]:
+    groups: dict[str, list[float]] = {}
+    for place in places:
+        groups.setdefault(place[kind], []).append(place["value"])
+    return {
+        name: {"mean_value": round(sum(values) / len(values), 4), "num_problems": len(values)}
+        for name, values in sorted(groups.items())
+    }
+
+
 def valued_problems(data: Path, count: int) -> tuple[list[Row], list[Row]]:
     """The candidates of highest and of lowest value, with their problems."""
-    values = sorted(read_table("values", data / "value" / "values.parquet"), key=lambda row: -row["value"])
+    values = sorted(read_table("values", data / "value" / "values"), key=lambda row: -row["value"])
     problem_of = {
         r["problem_id"]: r for r in read_table("problems", data / "synthesis" / "candidates" / "problems.parquet")
     }

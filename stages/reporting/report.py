@@ -39,17 +39,21 @@ def main(
     """Write METRICS, the HTML page with its pictures under PAGE, and ACCURACY as CSV, from REPORTS and DATA."""
     accuracy = gather.gather_accuracy(reports, students, benchmarks)
     leaks, leaked = gather.gather_leaks(data, targets)
-    metrics = {
+    value, places = gather.gather_value(reports, data)
+    metrics: dict[str, Any] = {
         "corpus": gather.gather_corpus(data, sources),
         "leaks": leaks,
         "distillation": gather.gather_distillation(data),
         "synthesis": gather.gather_synthesis(data),
+        "value": value,
         "selection": json.loads((reports / "selection.json").read_text()),
         "filter": json.loads((reports / "filter.json").read_text()),
         "accuracy": gather.nest_accuracy(accuracy),
     }
     figures.draw_curves(reports / "curves", page / "curves.png")
     figures.draw_values(reports / "values.csv", page / "values.png")
+    figures.draw_value_groups(places, page / "value_groups.png")
+    figures.draw_overlap(metrics["selection"]["overlap"], page / "overlap.png")
     figures.draw_funnel(reports / "funnel.csv", page / "funnel.png")
     figures.draw_accuracy(accuracy, page / "accuracy.png")
     write_accuracy(accuracy, accuracy_path)

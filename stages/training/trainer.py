@@ -11,6 +11,7 @@ import csv
 import math
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +118,7 @@ def train(
     plan: TrainingPlan,
     title: str,
     work: Path,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> tuple[dict[str, Any], Trainer]:
     """Train in place; returns a record of what was done (for `provenance.json`) and the Trainer, for its optimizer."""
     tokenized, num_too_long = tokenize(examples, tokenizer, plan.max_length)
@@ -132,7 +134,7 @@ def train(
     say(f"{title}: {len(tokenized):,} examples ({num_too_long} longer than {plan.max_length} tokens left out), "
         f"{plan.num_epochs} epochs, {num_tokens:,} tokens in {num_steps:,} steps")  # fmt: skip
     curve = Curve(title, num_steps)
-    trainer = _trainer(model, rows, num_steps, plan, curve, work)
+    trainer = _trainer(model, rows, num_steps, plan, [curve, *callbacks], work)
     started = time.monotonic()
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(work)))
     seconds = time.monotonic() - started
@@ -151,7 +153,7 @@ def _trainer(
     rows: list[dict[str, list[int]]],
     num_steps: int,
     plan: TrainingPlan,
-    curve: Curve,
+    callbacks: list[TrainerCallback],
     work: Path,
 ) -> Trainer:
     has_cuda = torch.cuda.is_available()
@@ -183,7 +185,7 @@ def _trainer(
         train_dataset=PackedRows(rows),
         data_collator=stack_rows,
         optimizers=(optimizer, schedule),
-        callbacks=[curve],
+        callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer

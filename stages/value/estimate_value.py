@@ -1,108 +1,137 @@
 """Estimate the value of each candidate problem for the targets, by gradients of the reference model.
 
-python -m stages.value.estimate_value models/synthesizer/initial models/reference data/synthesis/candidates data/targets OUT HISTOGRAM ...
+    python -m stages.value.estimate_value models/synthesizer/initial models/reference data/synthesis/candidates
+        data/targets data/value/datastore OUT HISTOGRAM RECORD --target grade ...
+
+Exact when the datastore is empty; else from its features, and then a target more costs its own gradients alone.
 """
 
 import csv
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import click
-import numpy as np
+import torch
 
 from stages.core.command import say, stage_command
-from stages.core.progress import track
-from stages.core.tables import Row, read_table, write_table
-from stages.training.formats import Example, student_example
-from stages.training.models import load_tokenizer, use_device
-from stages.training.packing import TokenizedExample, tokenize
-from stages.training.targets import target_example
-from stages.value.gradients import Reference, batches_of, load_reference, per_example_gradients
-from stages.value.influence import candidate_values, mean_direction
+from stages.core.tables import Row, TableWriter, write_json
+from stages.core.work import file_hash, finish_work, work_folder
+from stages.training.models import use_device
+from stages.value.candidates import Candidates
+from stages.value.datastore import check_header, header_of, shard_scores
+from stages.value.directions import DIRECTIONS, read_targets, write_directions
+from stages.value.reference import checkpoint_weights, checkpoints_of
+from stages.value.settings import GradientSettings, gradient_options
+from stages.value.shards import ShardJob, compute_shards, shard_path
 
-NUM_BINS = 40
+BIN_WIDTH = 0.005
 
 
 @stage_command("estimate_value")
 @click.argument("base", type=click.Path(path_type=Path))
-@click.argument("reference_folder", metavar="REFERENCE", type=click.Path(path_type=Path))
-@click.argument("candidates", type=click.Path(path_type=Path))
+@click.argument("reference", type=click.Path(path_type=Path))
+@click.argument("candidates_folder", metavar="CANDIDATES", type=click.Path(path_type=Path))
 @click.argument("targets", type=click.Path(path_type=Path))
+@click.argument("datastore", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("histogram", type=click.Path(path_type=Path))
+@click.argument("record", type=click.Path(path_type=Path))
 @click.option("--target", "target_names", multiple=True, required=True, help="A target task.")
 @click.option("--aggregate", type=click.Choice(["max", "mean"]), required=True,
               help="A candidate's value from its values for the targets (LESS: max; paper: UNKNOWN).")  # fmt: skip
-@click.option("--max-length", type=click.IntRange(min=16), required=True, help="Tokens of an example (LESS: 2048).")
-@click.option("--token-budget", type=click.IntRange(min=64), required=True,
-              help="Padded tokens in a batch; changes speed and memory, not values.")  # fmt: skip
+@gradient_options
 def main(
-    base: Path, reference_folder: Path, candidates: Path, targets: Path, out: Path, histogram: Path,
-    target_names: tuple[str, ...], aggregate: str, max_length: int, token_budget: int,
+    base: Path, reference: Path, candidates_folder: Path, targets: Path, datastore: Path, out: Path, histogram: Path,
+    record: Path, target_names: tuple[str, ...], aggregate: str, settings: GradientSettings,
 ) -> None:  # fmt: skip
-    """Write the value of each problem of CANDIDATES for the named TARGETS to OUT, and a HISTOGRAM of the values."""
-    tokenizer = load_tokenizer(base)
-    reference = load_reference(base, reference_folder, use_device())
-    rows = read_table("problems", candidates / "problems.parquet")
-    say(f"estimate_value: {len(rows):,} candidates, {len(target_names)} targets, {len(reference.taps)} LoRA layers")
-    directions = {}
-    for name in target_names:
-        problems = read_table("benchmarks", targets / f"{name}.parquet")
-        examples, num_too_long = tokenize([target_example(row) for row in problems], tokenizer, max_length)
-        say(f"estimate_value: target {name}: {len(examples):,} problems, {num_too_long} too long")
-        batches = tracked_gradients(reference, examples, token_budget, f"target {name}")
-        directions[name] = mean_direction(batches, len(examples))
-    kept, num_left_out = fitting(rows, tokenizer, max_length)
-    examples = [example for _, example in kept]
-    by_target: list[dict[str, float]] = [{} for _ in kept]
-    batches = tracked_gradients(reference, examples, token_budget, "candidates")
-    for batch, values in candidate_values(batches, directions, reference):
-        for target, numbers in values.items():
-            for i, number in zip(batch, numbers, strict=True):
-                by_target[i][target] = number
-    valued = [value_row(row, values, aggregate) for (row, _), values in zip(kept, by_target, strict=True)]
-    write_histogram([row["value"] for row in valued], histogram)
-    write_table("values", valued, out)
-    say(f"estimate_value: valued {len(valued):,}, {num_left_out} longer than {max_length} tokens; next: select_texts")
-
-
-def fitting(rows: list[Row], tokenizer: object, max_length: int) -> tuple[list[tuple[Row, TokenizedExample]], int]:
-    """The candidates that fit the length, tokenized, and the number that do not."""
-    kept = []
-    for row in rows:
-        example: Example = student_example(row["problem"], row["solution"], row["mode"])
-        tokenized, _ = tokenize([example], tokenizer, max_length)  # type: ignore[arg-type]
-        if tokenized:
-            kept.append((row, tokenized[0]))
-    return kept, len(rows) - len(kept)
-
-
-def tracked_gradients(reference: Reference, examples: list[TokenizedExample], token_budget: int, title: str):  # type: ignore[no-untyped-def]
-    num_batches = len(batches_of(examples, token_budget))
-    gradients = per_example_gradients(reference, examples, token_budget)
-    return track(gradients, f"estimate_value: {title}", num_batches, "batches")
-
-
-def value_row(row: Row, values: dict[str, float], aggregate: str) -> Row:
-    numbers = list(values.values())
-    # Rounded to 9 digits: the last bits of a sum may depend on the batch that an example falls into.
-    value = max(numbers) if aggregate == "max" else sum(numbers) / len(numbers)
-    target_values = [{"target": target, "value": round(number, 9)} for target, number in values.items()]
-    return {
-        "problem_id": row["problem_id"],
-        "text_id": row["text_id"],
-        "value": round(value, 9),
-        "target_values": target_values,
+    """Write the value of each problem of CANDIDATES for the named TARGETS to OUT, a HISTOGRAM, and a RECORD of counts."""
+    problems = candidates_folder / "problems.parquet"
+    candidates = Candidates(problems, settings.shard_rows)
+    header = header_of(base, reference, problems, settings)
+    check_header(datastore, header)
+    files = {name: targets / f"{name}.parquet" for name in target_names}
+    examples, too_long = read_targets(files, base, settings.max_length)
+    checkpoints = checkpoints_of(reference)
+    say(f"estimate_value: {candidates.num_rows:,} candidates, {len(files)} targets, {len(checkpoints)} checkpoints")
+    options = {**asdict(settings), "targets": target_names}
+    inputs = [base, reference, problems, *files.values()]
+    work = work_folder("estimate_value", inputs, options, [Path(__file__).parent])
+    for checkpoint in checkpoints:
+        folder = work / checkpoint.name
+        directions = write_directions(base, checkpoint, examples, settings, folder, use_device())
+        if not settings.projection_dim:
+            job = ShardJob(base, checkpoint, problems, settings, directions)
+            compute_shards(job, folder, f"estimate_value {checkpoint.name}")
+    weights = dict(zip((path.name for path in checkpoints), checkpoint_weights(checkpoints), strict=True))
+    source = datastore if settings.projection_dim else work
+    bins: Counter[int] = Counter()
+    num_valued = 0
+    with TableWriter("values", out) as writer:
+        for shard in range(candidates.num_shards):
+            rows = shard_values(candidates, shard, source, work, weights, target_names, aggregate)
+            writer.write_rows(rows)
+            bins.update(int(row["value"] // BIN_WIDTH) for row in rows)
+            num_valued += len(rows)
+    write_histogram(bins, histogram)
+    num_left = candidates.num_rows - num_valued
+    counts = {"num_candidates": candidates.num_rows, "num_valued": num_valued, "rejected": {"too_long": num_left}}
+    described = {
+        name: {"num_problems": len(examples[name]), "num_too_long": too_long[name], "sha256": file_hash(path)}
+        for name, path in files.items()
     }
+    write_json({**counts, "targets": described, "aggregate": aggregate, "header": header}, record)
+    finish_work(work)
+    say(
+        f"estimate_value: valued {num_valued:,}, {num_left} longer than {settings.max_length} tokens; next: select_texts"
+    )
 
 
-def write_histogram(values: list[float], path: Path) -> None:
+def shard_values(
+    candidates: Candidates, shard: int, source: Path, work: Path, weights: dict[str, float], target_names: tuple[str, ...],
+    aggregate: str,
+) -> list[Row]:  # fmt: skip
+    """The rows of one shard: the checkpoints' scores summed with their weights."""
+    total: torch.Tensor | float = 0.0
+    for checkpoint, weight in weights.items():
+        directions = work / checkpoint / DIRECTIONS
+        tensors, scores = shard_scores(shard_path(source / checkpoint, shard), directions)
+        total = total + weight * scores
+    assert isinstance(total, torch.Tensor)
+    rows = candidates.rows(shard)
+    kept = [rows[place] for place in tensors["places"].tolist()]
+    columns = zip(
+        kept,
+        tensors["num_tokens"].tolist(),
+        tensors["losses"].tolist(),
+        tensors["norms"].tolist(),
+        total.tolist(),
+        strict=True,
+    )
+    return [
+        {
+            "problem_id": row["problem_id"], "text_id": row["text_id"], "num_tokens": num_tokens, "loss": round(loss, 6),
+            "gradient_norm": float(f"{norm:.6g}"), "value": round(max(scores) if aggregate == "max" else sum(scores) / len(scores), 7),
+            # Rounded: the last bits of a sum may depend on the batch that an example falls into.
+            "target_values": [{"target": name, "value": round(score, 7)} for name, score in zip(target_names, scores, strict=True)],
+        }
+        for row, num_tokens, loss, norm, scores in columns
+    ]  # fmt: skip
+
+
+def histogram_rows(bins: Counter[int]) -> Iterator[tuple[str, int]]:
+    for number in range(min(bins, default=0), max(bins, default=0) + 1):
+        yield f"{number * BIN_WIDTH:.4f}", bins[number]
+
+
+def write_histogram(bins: Counter[int], path: Path) -> None:
     """Counts of values in equal bins, as CSV for `dvc plots`: value, num_problems."""
-    counts, edges = np.histogram(values, bins=NUM_BINS)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["value", "num_problems"])
-        writer.writerows((f"{edge:.4f}", int(count)) for edge, count in zip(edges[:-1], counts, strict=True))
+        writer.writerows(histogram_rows(bins))
 
 
 if __name__ == "__main__":

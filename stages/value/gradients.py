@@ -1,151 +1,111 @@
 """Exact per-example gradients of the LoRA parameters, for a batch at the cost of about one backward pass.
 
-The LoRA update is merged into the frozen weights; a tap on each target layer keeps its input and the gradient of its
-output, and every example's A and B gradients are two small matrix products of these. No weight gradient is formed.
+    for batch in reduced_gradients(reference, examples, settings, Cosines(directions)):
+        batch.indices, batch.losses_B, batch.norms_B, batch.rows_BF
 
-    for ids, pieces in per_example_gradients(reference, examples, token_budget=4096):
-        # pieces: one (len(ids), D_l) tensor for each LoRA matrix, in the order of reference.parameter_names
+Nothing holds an example's gradient whole: as the backward pass reaches a layer, its taps form each example's gradients of
+that layer's A and B, a *reduction* takes them in (dot products with the targets' directions, or a sketch), and they are
+forgotten. No weight gradient is formed, and logits only where an output token is predicted.
 
-Shapes: B examples, T tokens, I inputs, O outputs, R rank, D = R * I or O * R numbers of one LoRA matrix.
-For y = W x + s B A x and g = dLoss/dy:  dLoss/dB = s sum_t g_t (A x_t)^T,  dLoss/dA = s sum_t (B^T g_t) x_t^T.
+Examples are sorted by length and padded on the right, where causal attention cannot see the padding; so a row does not
+depend on its batch, to about 1e-6 of its size in float32.
+
+Shapes: B examples, T tokens, N output tokens of the batch, V tokens of the vocabulary, D numbers of a part, F of a row.
 """
 
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
 import torch
-from peft import PeftConfig
-from safetensors.torch import load_file
 
-from stages.core.command import StageError
-from stages.training.models import PROVENANCE, load_model, to_device
 from stages.training.packing import IGNORED, TokenizedExample
+from stages.value.reference import Reference
 
-PREFIX = "base_model.model."
-
-
-@dataclass
-class Tap:
-    """What one LoRA layer shows of a batch."""
-
-    name: str
-    a_RI: torch.Tensor
-    b_OR: torch.Tensor
-    input_BTI: torch.Tensor | None = None
-    gradient_BTO: torch.Tensor | None = None
+Precondition = Callable[[str, torch.Tensor], torch.Tensor]
 
 
-@dataclass
-class Reference:
-    """The reference model with its update merged, its taps, and AdamW's moments of each LoRA matrix."""
+class Reduction(Protocol):
+    """What takes in the parts of a batch's gradients and gives one row for each example."""
 
-    model: torch.nn.Module
-    taps: list[Tap]
-    scale: float
-    moments: dict[str, tuple[torch.Tensor, torch.Tensor]]  # parameter -> exp_avg, exp_avg_sq, flat
-    num_steps: int
-    betas: tuple[float, float]
+    def begin(self, num_examples: int, device: torch.device) -> None: ...
 
-    @property
-    def parameter_names(self) -> list[str]:
-        return [f"{tap.name}.lora_{matrix}" for tap in self.taps for matrix in "AB"]
+    def add(self, part: str, piece_BD: torch.Tensor) -> None: ...
+
+    def rows(self) -> torch.Tensor: ...
 
 
-def load_reference(base: Path, folder: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> Reference:
-    """Merge the adapter in `folder` into `base` and put taps on its layers."""
-    config = PeftConfig.from_pretrained(str(folder))
-    scale = config.lora_alpha / config.r
-    weights = load_file(folder / "adapter_model.safetensors")
-    saved_moments = load_file(folder / "adam_moments.safetensors")
-    provenance = json.loads((folder / PROVENANCE).read_text())
-    model = load_model(base, dtype)
-    model.requires_grad_(False)
-    taps, moments = [], {}
-    for key in sorted(key for key in weights if key.endswith(".lora_A.weight")):
-        layer_name = key.removeprefix(PREFIX).removesuffix(".lora_A.weight")
-        tap = Tap(layer_name, weights[key].to(dtype), weights[key.replace("lora_A", "lora_B")].to(dtype))
-        layer = model.get_submodule(layer_name)
-        layer.weight += scale * (tap.b_OR @ tap.a_RI)
-        tap.a_RI, tap.b_OR = tap.a_RI.to(device), tap.b_OR.to(device)
-        _attach(layer, tap)
-        taps.append(tap)
-        for matrix in "AB":
-            stem = f"{PREFIX}{layer_name}.lora_{matrix}.default.weight"
-            moments[f"{layer_name}.lora_{matrix}"] = (
-                saved_moments[f"{stem}.exp_avg"].flatten().to(device, dtype),
-                saved_moments[f"{stem}.exp_avg_sq"].flatten().to(device, dtype),
-            )
-    if not taps:
-        raise StageError(f"{folder} has no LoRA weights. Run `dvc repro train_reference`.")
-    betas = (float(provenance["adam_betas"][0]), float(provenance["adam_betas"][1]))
-    return Reference(to_device(model, device).eval(), taps, scale, moments, provenance["num_steps"], betas)
+@dataclass(frozen=True)
+class ReducedBatch:
+    indices: list[int]  # of the examples
+    losses_B: torch.Tensor  # mean negative log-likelihood of the output tokens
+    norms_B: torch.Tensor  # of the gradients, before preconditioning
+    rows_BF: torch.Tensor
 
 
-def _attach(layer: torch.nn.Module, tap: Tap) -> None:
-    def keep(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        tap.input_BTI = inputs[0].detach()
+def reduced_gradients(
+    reference: Reference,
+    examples: list[TokenizedExample],
+    token_budget: int,
+    reduction: Reduction,
+    precondition: Precondition | None = None,
+    loss: str = "mean",
+    max_examples: int | None = None,
+) -> Iterator[ReducedBatch]:
+    """Reduce the examples' gradients batch by batch; `loss` is the mean or the sum over an example's output tokens."""
+    for batch in batches_of(examples, token_budget, max_examples):
+        squares_B = torch.zeros(len(batch), device=reference.device)
+        reduction.begin(len(batch), reference.device)
 
-        def keep_gradient(gradient_BTO: torch.Tensor) -> None:
-            tap.gradient_BTO = gradient_BTO
+        def receive(part: str, piece_BD: torch.Tensor, squares_B: torch.Tensor = squares_B) -> None:
+            piece_BD = piece_BD.float()
+            squares_B += torch.linalg.vecdot(piece_BD, piece_BD)
+            reduction.add(part, precondition(part, piece_BD) if precondition else piece_BD)
 
-        output.register_hook(keep_gradient)
+        reference.listen(receive)
+        try:
+            losses_B = backward(reference, [examples[i] for i in batch], loss)
+        finally:
+            reference.listen(None)
+        yield ReducedBatch(batch, losses_B, squares_B.sqrt(), reduction.rows())
 
-    layer.register_forward_hook(keep)
 
-
-def batches_of(examples: list[TokenizedExample], token_budget: int) -> list[list[int]]:
+def batches_of(examples: list[TokenizedExample], token_budget: int, max_examples: int | None = None) -> list[list[int]]:
     """Indices of the examples, sorted by length, in batches of at most `token_budget` padded tokens."""
     order = sorted(range(len(examples)), key=lambda i: (len(examples[i].input_ids), examples[i].input_ids))
     batches: list[list[int]] = []
     for i in order:
         length = len(examples[i].input_ids)
-        if not batches or (len(batches[-1]) + 1) * length > token_budget:
+        is_full = not batches or len(batches[-1]) == max_examples or (len(batches[-1]) + 1) * length > token_budget
+        if is_full:
             batches.append([])
         batches[-1].append(i)
     return batches
 
 
-def per_example_gradients(
-    reference: Reference, examples: list[TokenizedExample], token_budget: int
-) -> Iterator[tuple[list[int], list[torch.Tensor]]]:
-    """For each batch: the examples' indices and, for each LoRA matrix, their gradients, shape (B, D)."""
-    device = reference.taps[0].a_RI.device
-    for batch in batches_of(examples, token_budget):
-        _backward(reference.model, [examples[i] for i in batch], device)
-        pieces = []
-        for tap in reference.taps:
-            pieces += lora_gradients(tap, reference.scale)
-            tap.input_BTI = tap.gradient_BTO = None
-        yield batch, pieces
+def backward(reference: Reference, examples: list[TokenizedExample], loss: str) -> torch.Tensor:
+    """Backward of the sum of the examples' losses, down to the lowest tap; returns their mean token losses, (B,)."""
+    losses_N, rows_N, counts_B = token_losses(reference.model, examples, reference.device)
+    weights_N = 1 / counts_B[rows_N] if loss == "mean" else torch.ones_like(losses_N)
+    (losses_N * weights_N).sum().backward()
+    sums_B = torch.zeros(len(examples), device=reference.device).index_add_(0, rows_N, losses_N.detach())
+    return sums_B / counts_B
 
 
-def _backward(model: torch.nn.Module, examples: list[TokenizedExample], device: torch.device) -> None:
-    """Backward of the sum of the examples' mean output-token losses, down to the inputs of the first layer."""
+def token_losses(
+    model: torch.nn.Module, examples: list[TokenizedExample], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The loss of each output token (N,), the example it belongs to (N,), and the examples' counts of them (B,)."""
     width = max(len(example.input_ids) for example in examples)
-    input_ids = _padded([example.input_ids for example in examples], width, 0, device)
-    mask = _padded([[1] * len(example.input_ids) for example in examples], width, 0, device)
-    labels = _padded([example.labels for example in examples], width, IGNORED, device)
-    embeddings = model.get_input_embeddings()(input_ids).requires_grad_()  # type: ignore[operator]
-    logits_BTV = model(inputs_embeds=embeddings, attention_mask=mask, use_cache=False).logits[:, :-1]
-    targets_BT = labels[:, 1:]
-    losses_BT = torch.nn.functional.cross_entropy(
-        logits_BTV.transpose(1, 2), targets_BT, ignore_index=IGNORED, reduction="none"
-    )
-    counts_B = (targets_BT != IGNORED).sum(dim=1).clamp(min=1)
-    (losses_BT.sum(dim=1) / counts_B).sum().backward()
+    input_ids = padded([example.input_ids for example in examples], width, 0, device)
+    labels_BT = padded([example.labels for example in examples], width, IGNORED, device)[:, 1:]
+    states_BTI = model.base_model(input_ids=input_ids, use_cache=False).last_hidden_state[:, :-1]  # type: ignore[operator]
+    is_output_BT = labels_BT != IGNORED
+    logits_NV = model.get_output_embeddings()(states_BTI[is_output_BT]).float()  # type: ignore[operator]
+    losses_N = torch.nn.functional.cross_entropy(logits_NV, labels_BT[is_output_BT], reduction="none")
+    rows_N = is_output_BT.nonzero()[:, 0]
+    return losses_N, rows_N, is_output_BT.sum(dim=1).clamp(min=1)
 
 
-def _padded(rows: list[list[int]], width: int, fill: int, device: torch.device) -> torch.Tensor:
+def padded(rows: list[list[int]], width: int, fill: int, device: torch.device) -> torch.Tensor:
     return torch.tensor([row + [fill] * (width - len(row)) for row in rows], device=device)
-
-
-def lora_gradients(tap: Tap, scale: float) -> list[torch.Tensor]:
-    """The examples' gradients of A and of B, each flat: shapes (B, R * I) and (B, O * R)."""
-    assert tap.input_BTI is not None
-    assert tap.gradient_BTO is not None
-    down_BTR = tap.gradient_BTO @ tap.b_OR
-    a_BRI = scale * down_BTR.transpose(1, 2) @ tap.input_BTI
-    b_BOR = scale * tap.gradient_BTO.transpose(1, 2) @ (tap.input_BTI @ tap.a_RI.T)
-    return [a_BRI.flatten(1), b_BOR.flatten(1)]

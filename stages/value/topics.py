@@ -5,9 +5,11 @@ one of these is a family that the built-in targets ask. For other targets the sh
 secondary mathematics there is.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from scipy.stats import hypergeom
 
-from stages.core.tables import Row
 from stages.distillation.families.registry import FAMILIES, GRADE_BENCHMARK, SECONDARY_BENCHMARK
 from stages.distillation.prompts import words_of
 from stages.evaluation.intervals import wilson
@@ -27,20 +29,40 @@ def is_on_topic(text: str) -> bool:
     return not TARGET_FAMILIES.isdisjoint(topics_of(text))
 
 
-def on_topic_record(texts: list[Row]) -> dict[str, float | int]:
-    """The share of texts on topic with its 95% interval and their number."""
-    count = sum(is_on_topic(row["text"]) for row in texts)
-    low, high = wilson(count, len(texts))
-    return {
-        "on_topic_frac": round(count / max(len(texts), 1), 4),
-        "low_95": round(low, 4),
-        "high_95": round(high, 4),
-        "num_texts": len(texts),
-    }
+@dataclass
+class TopicCounts:
+    """How many texts there are and how many are on topic."""
+
+    num_texts: int = 0
+    num_on_topic: int = 0
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> "TopicCounts":
+        counts = cls()
+        for text in texts:
+            counts.add(text)
+        return counts
+
+    def add(self, text: str) -> None:
+        self.num_texts += 1
+        self.num_on_topic += is_on_topic(text)
+
+    def without(self, part: "TopicCounts") -> "TopicCounts":
+        return TopicCounts(self.num_texts - part.num_texts, self.num_on_topic - part.num_on_topic)
+
+    def record(self) -> dict[str, float | int]:
+        """The share of texts on topic with its 95% interval and their number."""
+        low, high = wilson(self.num_on_topic, self.num_texts)
+        return {
+            "on_topic_frac": round(self.num_on_topic / max(self.num_texts, 1), 4),
+            "low_95": round(low, 4),
+            "high_95": round(high, 4),
+            "num_texts": self.num_texts,
+        }
 
 
-def chance_of_as_many(selected: list[Row], candidates: list[Row]) -> float:
+def chance_of_as_many(selected: TopicCounts, candidates: TopicCounts) -> float:
     """The probability that as many texts drawn at random from the candidates hold at least as many on topic."""
-    num_on_topic = sum(is_on_topic(row["text"]) for row in candidates)
-    found = sum(is_on_topic(row["text"]) for row in selected)
-    return float(hypergeom.sf(found - 1, len(candidates), num_on_topic, len(selected)))
+    return float(
+        hypergeom.sf(selected.num_on_topic - 1, candidates.num_texts, candidates.num_on_topic, selected.num_texts)
+    )

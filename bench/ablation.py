@@ -1,0 +1,160 @@
+"""Does value estimation pay? Students of four pipelines that differ in the boost round alone, over several seeds.
+
+    python -m bench.ablation runs FOLDER                       # 4 arms x 5 seeds of the profile in params.yaml
+    python -m bench.ablation runs FOLDER --arm random --seed 1 --set pretrain.num_epochs=4
+    python -m bench.ablation --quick                           # the smoke profile up to the selection, two arms
+
+Each run is `dvc repro` of the student's evaluation in a clone of this repository that shares its cache, so everything
+before the boost round is computed once, and a run that was killed goes on where it was. A run is one line of
+FOLDER/runs.jsonl; runs that are there are not made again. The last line of the output is a JSON object of the arms'
+accuracies; `python -m bench.ablation_figure FOLDER` compares and draws them.
+
+Arms: the boost round's texts by value, by value with diversity, at random, or no boost round at all; the last trains
+on the first round's problems alone, for as many steps. Seeds: of the random choice, the boosted synthesizer's training,
+the student's pre-training and its fine-tuning.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from bench.teacher_overhead import ROOT
+from stages.core.tables import read_table
+
+ARMS: dict[str, dict[str, Any]] = {
+    "value": {"select_texts.strategy": "value"},
+    "diversity": {"select_texts.strategy": "value_diversity"},
+    "random": {"select_texts.strategy": "random"},
+    "none": {"select_texts.num_texts": 0},
+}
+SEEDED = ("select_texts", "train_synthesizer.boosted", "pretrain", "finetune")
+
+
+def with_settings(params: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """The parameters with dotted keys set; an unknown key is an error."""
+    changed = json.loads(json.dumps(params))
+    for key, value in settings.items():
+        *path, last = key.split(".")
+        section = changed
+        for name in path:
+            section = section[name]
+        if last not in section:
+            raise click.ClickException(f"params.yaml has no {key}")
+        section[last] = value
+    return changed
+
+
+def arm_settings(params: dict[str, Any], arm: str, seed: int) -> dict[str, Any]:
+    settings = {**ARMS[arm], **{f"{section}.seed": seed for section in SEEDED}}
+    if arm == "none":  # as many examples: the problems of both rounds are as many as their requests, nearly
+        rounds = params["build_requests"]
+        first = params["sample_texts"]["num_initial"] * rounds["initial"]["num_samples"]
+        boost = params["select_texts"]["num_texts"] * rounds["boost"]["num_samples"]
+        epochs = params["train_synthesizer"]["boosted"]["num_epochs"]
+        settings["train_synthesizer.boosted.num_epochs"] = round(epochs * (first + boost) / first)
+    return settings
+
+
+def clone(folder: Path) -> Path:
+    """A clone of this repository in `folder`, with its cache."""
+    work = folder / "clone"
+    if not work.exists():
+        subprocess.run(["git", "clone", "--quiet", ROOT, work], check=True)
+        dvc("cache", "dir", "--local", dvc("cache", "dir", cwd=ROOT).strip(), cwd=work)
+    return work
+
+
+def dvc(*arguments: str, cwd: Path) -> str:
+    """DVC's output; a failure shows the end of what it printed."""
+    # Without spinning threads two of these run beside each other, each bound to a core.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {"OMP_WAIT_POLICY": "passive", **os.environ, "PATH": path}
+    command = [sys.executable, "-m", "dvc", *arguments]
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise click.ClickException(f"dvc {' '.join(arguments)} failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+    return done.stdout
+
+
+def run(work: Path, params: dict[str, Any], arm: str, seed: int, until: str) -> dict[str, Any]:
+    """One arm with one seed; its selected texts, and the student's figures when `until` is its evaluation."""
+    started = time.monotonic()
+    changed = with_settings(params, arm_settings(params, arm, seed))
+    (work / "params.yaml").write_text(yaml.safe_dump(changed, sort_keys=False))
+    dvc("repro", until, cwd=work)
+    record: dict[str, Any] = {"arm": arm, "seed": seed, "seconds": round(time.monotonic() - started, 1)}
+    record["selected"] = [row["text_id"] for row in read_table("selected", work / "data/selection/texts.parquet")]
+    record["selection"] = json.loads((work / "reports/selection.json").read_text())
+    if until.startswith("evaluate"):
+        student = params["students"][0]
+        record["evaluation"] = json.loads((work / f"reports/evaluation/pretrained/{student}.json").read_text())
+        record["filter"] = json.loads((work / "reports/filter.json").read_text())
+    return record
+
+
+def mean_accuracy(record: dict[str, Any]) -> float:
+    """Over all benchmarks' problems in both modes."""
+    figures = [figure for modes in record["evaluation"].values() for figure in modes.values()]
+    total = sum(figure["num_problems"] for figure in figures)
+    return sum(figure["accuracy"] * figure["num_problems"] for figure in figures) / total
+
+
+def read_runs(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "runs.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def run_all(folder: Path, params: dict[str, Any], arms: tuple[str, ...], seeds: tuple[int, ...], until: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    work = clone(folder)
+    for seed in seeds:
+        for arm in arms:
+            if any((record["arm"], record["seed"]) == (arm, seed) for record in read_runs(folder)):
+                continue
+            record = run(work, params, arm, seed, until)
+            with (folder / "runs.jsonl").open("a") as stream:
+                stream.write(json.dumps(record) + "\n")
+            accuracy = f", accuracy {mean_accuracy(record):.3f}" if "evaluation" in record else ""
+            click.echo(f"{arm}, seed {seed}: {record['seconds']:.0f} s{accuracy}", err=True)
+
+
+@click.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option("--arm", "arms", multiple=True, type=click.Choice(sorted(ARMS)), default=tuple(ARMS), show_default=True)
+@click.option("--seed", "seeds", multiple=True, type=int, default=(1, 2, 3, 4, 5), show_default=True)
+@click.option("--set", "settings", multiple=True, help="A parameter for all runs, as pretrain.num_epochs=4.")
+@click.option("--quick", is_flag=True, help="Two arms of the smoke profile up to the selection, in a temporary folder.")
+def main(
+    folder: Path | None, arms: tuple[str, ...], seeds: tuple[int, ...], settings: tuple[str, ...], quick: bool
+) -> None:
+    """Run the arms with the seeds in FOLDER."""
+    if not folder and not quick:
+        raise click.UsageError("name a FOLDER for the runs, or say --quick.")
+    profile = ROOT / ("profiles/smoke.yaml" if quick else "params.yaml")
+    pairs = [setting.split("=", 1) for setting in settings]
+    params = with_settings(yaml.safe_load(profile.read_text()), {key: yaml.safe_load(text) for key, text in pairs})
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = folder or Path(temporary)
+        if quick:
+            run_all(folder, params, ("value", "random"), (1,), "select_texts")
+        else:
+            run_all(folder, params, arms, seeds, f"evaluate@pretrained-{params['students'][0]}")
+        runs = read_runs(folder)
+    accuracies: dict[str, list[float]] = {}
+    for record in runs:
+        accuracies.setdefault(record["arm"], []).append(
+            round(mean_accuracy(record), 4) if "evaluation" in record else -1
+        )
+    print(json.dumps({"num_runs": len(runs), "accuracies": accuracies}))
+
+
+if __name__ == "__main__":
+    main()

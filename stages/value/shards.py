@@ -1,0 +1,173 @@
+"""A pass over the candidates, shard by shard: each shard is one safetensors file, there or not there.
+
+    compute_shards(job, Path(".work/estimate_value-1a2b3c4d/checkpoint-1"), "estimate_value")
+
+A pass that was killed goes on with the shards that are missing. On one machine every GPU takes shards, or the CPU; with
+`RAY_ADDRESS` set, actors of that Ray cluster take them (Ray Data), as many as it has GPUs, or CPUs by twos. What a shard
+holds depends on the job alone.
+
+A shard: {"places": int32[n] in the shard, "num_tokens": int32[n] of the output, "losses": float32[n],
+"norms": float32[n], and "scores": float32[n, K], or "features" (and "steps") of the datastore}.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+
+from stages.core.parallel import end_with_parent
+from stages.core.progress import Tracker
+from stages.core.tables import write_bytes
+from stages.training.models import load_tokenizer, use_device
+from stages.training.packing import IGNORED, TokenizedExample
+from stages.value.candidates import Candidates
+from stages.value.gradients import Reduction, reduced_gradients
+from stages.value.influence import Cosines, precondition_by
+from stages.value.projection import CountSketch, encode
+from stages.value.reference import load_reference
+from stages.value.settings import GradientSettings
+
+CPUS_OF_AN_ACTOR = 2
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """All that decides the bytes of the shards."""
+
+    base: Path
+    checkpoint: Path
+    candidates: Path
+    settings: GradientSettings
+    directions: Path | None  # of the targets, for exact scores; None: features for the datastore
+
+    def anywhere(self) -> "ShardJob":
+        """The same with absolute paths, for processes that run in other folders."""
+        directions = self.directions and self.directions.resolve()
+        base, checkpoint, candidates = self.base.resolve(), self.checkpoint.resolve(), self.candidates.resolve()
+        return ShardJob(base, checkpoint, candidates, self.settings, directions)
+
+    def reduction(self, device: torch.device) -> Reduction:
+        if self.directions:
+            return Cosines({part: v_DK.to(device) for part, v_DK in load_file(self.directions).items()})
+        return CountSketch(self.settings.projection_dim, self.settings.projection_seed)
+
+
+class ShardWorker:
+    """Loads the reference model once and makes shards by their numbers."""
+
+    def __init__(self, job: ShardJob, device: torch.device) -> None:
+        self.job = job
+        self.reference = load_reference(job.base, job.checkpoint, device)
+        self.tokenizer = load_tokenizer(job.base)
+        self.candidates = Candidates(job.candidates, job.settings.shard_rows)
+        self.precondition = precondition_by(job.settings.preconditioner, self.reference)
+        self.reduction = job.reduction(device)
+
+    def shard(self, number: int) -> bytes:
+        settings = self.job.settings
+        places, examples = self.candidates.examples(number, self.tokenizer, settings.max_length)
+        losses, norms = torch.zeros(len(places)), torch.zeros(len(places))
+        rows = torch.zeros(len(places), 0)
+        for batch in reduced_gradients(
+            self.reference, examples, settings.token_budget, self.reduction, self.precondition, settings.loss
+        ):
+            found = batch.rows_BF.cpu()
+            rows = rows if rows.numel() else torch.zeros(len(places), found.shape[1])
+            rows[batch.indices] = found
+            losses[batch.indices], norms[batch.indices] = batch.losses_B.cpu(), batch.norms_B.cpu()
+        kept = {"scores": rows} if self.job.directions else encode(rows, settings.projection_dtype)
+        return save({
+            "places": torch.tensor(places, dtype=torch.int32), "num_tokens": num_output_tokens(examples),
+            "losses": losses, "norms": norms, **kept,
+        })  # fmt: skip
+
+
+def num_output_tokens(examples: list[TokenizedExample]) -> torch.Tensor:
+    return torch.tensor([sum(label != IGNORED for label in e.labels) for e in examples], dtype=torch.int32)
+
+
+def shard_path(folder: Path, number: int) -> Path:
+    return folder / f"part-{number:05d}.safetensors"
+
+
+def compute_shards(job: ShardJob, folder: Path, title: str) -> None:
+    """Make the shards that are missing in `folder`."""
+    candidates = Candidates(job.candidates, job.settings.shard_rows)
+    missing = [n for n in range(candidates.num_shards) if not shard_path(folder, n).exists()]
+    with Tracker(title, candidates.num_rows, "candidates") as tracker:
+        tracker.go_on_from(min(candidates.num_rows, (candidates.num_shards - len(missing)) * job.settings.shard_rows))
+        for number, content in _made(job, missing):
+            write_bytes(content, shard_path(folder, number))
+            tracker.advance(min(job.settings.shard_rows, candidates.num_rows - number * job.settings.shard_rows))
+
+
+def _made(job: ShardJob, numbers: list[int]) -> Iterator[tuple[int, bytes]]:
+    if not numbers:
+        return
+    if os.environ.get("RAY_ADDRESS"):
+        yield from _made_by_ray(job, numbers)
+    elif torch.cuda.device_count() > 1:
+        yield from made_by_processes(job, numbers, [f"cuda:{i}" for i in range(torch.cuda.device_count())])
+    else:
+        worker = ShardWorker(job, use_device())
+        for number in numbers:
+            yield number, worker.shard(number)
+
+
+_worker: ShardWorker | None = None
+
+
+def _start(job: ShardJob, devices: Any) -> None:
+    global _worker
+    end_with_parent()
+    use_device()
+    _worker = ShardWorker(job, torch.device(devices.get()))
+
+
+def _shard(number: int) -> tuple[int, bytes]:
+    assert _worker is not None
+    return number, _worker.shard(number)
+
+
+def made_by_processes(job: ShardJob, numbers: list[int], devices: list[str]) -> Iterator[tuple[int, bytes]]:
+    """The shards, as they are ready, by one process for each device."""
+    context = get_context("spawn")
+    free = context.Queue()
+    for device in devices:
+        free.put(device)
+    with ProcessPoolExecutor(len(devices), context, initializer=_start, initargs=(job, free)) as pool:
+        futures = [pool.submit(_shard, number) for number in numbers]
+        for future in as_completed(futures):
+            yield future.result()
+
+
+class RayWorker:
+    """A Ray Data actor: takes rows {"number": n}, gives them back with the shard's bytes."""
+
+    def __init__(self, job: ShardJob) -> None:
+        self.worker = ShardWorker(job, use_device())
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        numbers = [int(number) for number in batch["number"]]
+        return {"number": numbers, "content": [self.worker.shard(number) for number in numbers]}
+
+
+def _made_by_ray(job: ShardJob, numbers: list[int]) -> Iterator[tuple[int, bytes]]:
+    import ray
+
+    ray.init(address=os.environ["RAY_ADDRESS"], ignore_reinit_error=True, log_to_driver=False,
+             runtime_env={"env_vars": {"PYTHONPATH": str(Path.cwd())}})  # fmt: skip
+    resources = ray.cluster_resources()
+    num_gpus = int(resources.get("GPU", 0))
+    actors = min(len(numbers), num_gpus or max(1, int(resources["CPU"]) // CPUS_OF_AN_ACTOR))
+    cost = {"num_gpus": 1} if num_gpus else {"num_cpus": min(CPUS_OF_AN_ACTOR, resources["CPU"])}
+    rows = ray.data.from_items([{"number": number} for number in numbers], override_num_blocks=len(numbers))
+    made = rows.map_batches(RayWorker, fn_constructor_args=[job.anywhere()], batch_size=1, concurrency=actors, **cost)
+    for row in made.iter_rows():
+        yield int(row["number"]), row["content"]

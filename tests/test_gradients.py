@@ -1,0 +1,190 @@
+"""Per-example gradients and values against a float64 brute force, and their independence of batches."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from scipy.stats import spearmanr
+
+from stages.core.command import StageError
+from stages.training.packing import tokenize
+from stages.value.gradients import batches_of, reduced_gradients
+from stages.value.influence import Cosines, adam_steps, mean_direction, precondition_by, whole_gradients
+from stages.value.projection import CountSketch, decode, encode
+from stages.value.reference import checkpoint_weights, checkpoints_of, load_reference
+from tests.tiny import tiny_model, tiny_tokenizer
+from tests.valuing import BETAS, EXAMPLES, STEPS, as_brute_force, brute_force, write_reference
+
+NUM_TARGETS = 8
+
+
+@pytest.fixture(scope="module")
+def reference_folder(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_reference(tiny_model_folder, tmp_path_factory.mktemp("reference") / "reference")
+
+
+@pytest.fixture(scope="module")
+def compared(tiny_model_folder: Path, reference_folder: Path):
+    tokenized, _ = tokenize(EXAMPLES, tiny_tokenizer(), 256)
+    checkpoint = reference_folder / "checkpoint-1"
+    brute = brute_force(tiny_model_folder, checkpoint, tokenized)
+    return tokenized, brute, load_reference(tiny_model_folder, checkpoint, torch.device("cpu"))
+
+
+def expected_values(brute: torch.Tensor, checkpoint: Path, preconditioner: str) -> list[float]:
+    """The candidates' cosines with the mean direction of the first NUM_TARGETS examples, all in float64."""
+    moments = load_file(checkpoint / "adam_moments.safetensors")
+    names = sorted({name.rsplit(".", 1)[0] for name in moments})
+    first, second = (
+        torch.cat([moments[f"{name}.{kind}"].flatten() for name in names]).double()
+        for kind in ("exp_avg", "exp_avg_sq")
+    )
+    targets, candidates = brute[:NUM_TARGETS], brute[NUM_TARGETS:]
+    direction = (targets / targets.norm(dim=1, keepdim=True)).mean(dim=0)
+    steps = candidates
+    if preconditioner == "adam":
+        step = STEPS[checkpoint.name] + 1
+        m = (BETAS[0] * first + (1 - BETAS[0]) * candidates) / (1 - BETAS[0] ** step)
+        v = (BETAS[1] * second + (1 - BETAS[1]) * candidates**2) / (1 - BETAS[1] ** step)
+        steps = m / (v.sqrt() + 1e-8)
+    return torch.nn.functional.cosine_similarity(steps, direction, dim=1).tolist()
+
+
+def found_values(reference, examples, preconditioner: str, budget: int = 300, order: list[int] | None = None):
+    direction = mean_direction(reference, examples[:NUM_TARGETS], budget)
+    cosines = Cosines({part: piece.unsqueeze(1) for part, piece in direction.items()})
+    candidates = examples[NUM_TARGETS:]
+    order = order or list(range(len(candidates)))
+    values = [0.0] * len(candidates)
+    for batch in reduced_gradients(
+        reference, [candidates[i] for i in order], budget, cosines, precondition_by(preconditioner, reference)
+    ):
+        for i, row in zip(batch.indices, batch.rows_BF.tolist(), strict=True):
+            values[order[i]] = row[0]
+    return values
+
+
+@pytest.mark.parametrize("loss", ["mean", "sum"])
+def test_gradients_equal_brute_force(compared, tiny_model_folder: Path, reference_folder: Path, loss: str) -> None:
+    tokenized, brute, reference = compared
+    if loss == "sum":
+        brute = brute_force(tiny_model_folder, reference_folder / "checkpoint-1", tokenized, loss)
+    seen = []
+    for batch, pieces in whole_gradients(reference, tokenized, 512, loss):
+        torch.testing.assert_close(as_brute_force(reference, pieces).double(), brute[batch], rtol=1e-3, atol=2e-5)
+        seen += batch
+    assert sorted(seen) == list(range(len(tokenized)))
+
+
+def test_layers_that_share_an_input_share_a_tap(compared) -> None:
+    reference = compared[2]
+    names = [[layer.rsplit(".", 1)[1] for layer in tap.layers] for tap in reference.taps]
+    assert names == [["q_proj", "k_proj", "v_proj"], ["o_proj"], ["gate_proj", "up_proj"], ["down_proj"]] * 2
+
+
+@pytest.mark.parametrize("preconditioner", ["adam", "sgd"])
+@pytest.mark.parametrize("name", list(STEPS))
+def test_values_equal_brute_force(
+    compared, tiny_model_folder: Path, reference_folder: Path, preconditioner: str, name: str
+) -> None:
+    tokenized = compared[0]
+    checkpoint = reference_folder / name
+    brute = brute_force(tiny_model_folder, checkpoint, tokenized)
+    expected = expected_values(brute, checkpoint, preconditioner)
+    reference = load_reference(tiny_model_folder, checkpoint, torch.device("cpu"))
+    found = found_values(reference, tokenized, preconditioner)
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert max(expected) - min(expected) > 1e-3
+    assert spearmanr(found, expected)[0] >= 0.999
+
+
+def test_norms_and_losses_are_the_gradients(compared) -> None:
+    tokenized, brute, reference = compared
+    for batch in reduced_gradients(reference, tokenized, 512, CountSketch(16, 1), adam_steps(reference)):
+        torch.testing.assert_close(batch.norms_B.double(), brute[batch.indices].norm(dim=1), rtol=1e-4, atol=1e-6)
+        assert all(3 < loss < 9 for loss in batch.losses_B.tolist()), "near log(300) for random weights"
+
+
+def test_values_do_not_depend_on_batch_order_or_padding(compared) -> None:
+    tokenized, _, reference = compared
+    alone = found_values(reference, tokenized, "adam", budget=1)
+    assert found_values(reference, tokenized, "adam", budget=2000) == pytest.approx(alone, abs=1e-5)
+    backwards = list(range(len(tokenized) - NUM_TARGETS))[::-1]
+    assert found_values(reference, tokenized, "adam", 256, backwards) == pytest.approx(alone, abs=1e-5)
+
+
+def test_batches_keep_the_budget_and_every_example(compared) -> None:
+    tokenized = compared[0]
+    batches = batches_of(tokenized, 200)
+    assert sorted(i for batch in batches for i in batch) == list(range(len(tokenized)))
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * max(len(tokenized[i].input_ids) for i in batch) <= 200
+    assert {len(batch) for batch in batches_of(tokenized, 10**6, max_examples=5)} == {5, 4}
+
+
+def test_sketches_keep_dot_products(compared) -> None:
+    tokenized, brute, reference = compared
+    unit = brute / brute.norm(dim=1, keepdim=True)
+    exact = (unit @ unit.T).flatten()
+    errors = {}
+    for dimension in (256, 4096):
+        rows = torch.zeros(len(tokenized), dimension)
+        for batch in reduced_gradients(reference, tokenized, 400, CountSketch(dimension, 3)):
+            rows[batch.indices] = batch.rows_BF
+        errors[dimension] = ((rows @ rows.T).flatten() - exact).square().mean().sqrt().item()
+    # A sketch's dot product of unit vectors has a standard deviation of at most sqrt(2 / dimension); these gradients are
+    # alike, and so are their errors.
+    for dimension, error in errors.items():
+        assert error < 2 * (2 / dimension) ** 0.5
+    assert errors[4096] < errors[256] / 2
+
+
+def test_a_sketch_is_the_same_in_every_batch_and_another_by_another_seed(compared) -> None:
+    tokenized, _, reference = compared
+
+    def rows_with(seed: int, budget: int) -> torch.Tensor:
+        rows = torch.zeros(len(tokenized), 128)
+        for batch in reduced_gradients(reference, tokenized, budget, CountSketch(128, seed)):
+            rows[batch.indices] = batch.rows_BF
+        return rows
+
+    torch.testing.assert_close(rows_with(1, 1), rows_with(1, 1000), rtol=0, atol=1e-5)
+    assert (rows_with(1, 300) - rows_with(2, 300)).abs().max() > 0.01
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 0.0), ("float16", 1e-3), ("int8", 1 / 200)])
+def test_features_are_stored_nearly_as_they_are(dtype: str, tolerance: float) -> None:
+    rows = torch.randn(5, 64, generator=torch.Generator().manual_seed(1))
+    rows[3] = 0
+    stored = encode(rows, dtype)
+    assert stored["features"].dtype == getattr(torch, dtype)
+    assert (decode(stored) - rows).abs().max() <= tolerance * rows.abs().max()
+
+
+def test_checkpoints_weigh_by_their_rates(reference_folder: Path) -> None:
+    checkpoints = checkpoints_of(reference_folder)
+    assert [path.name for path in checkpoints] == ["checkpoint-1", "checkpoint-2"]
+    assert checkpoint_weights(checkpoints) == pytest.approx([0.75, 0.25])
+
+
+def test_a_folder_without_checkpoints_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(StageError, match="dvc repro train_reference"):
+        checkpoints_of(tmp_path)
+
+
+def test_a_model_that_scales_its_logits_is_refused(
+    tiny_model_folder: Path, reference_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny_model("llama")
+    forward = model.forward
+
+    def scaled(*arguments: object, **options: object):
+        output = forward(*arguments, **options)
+        output.logits = 0.5 * output.logits
+        return output
+
+    monkeypatch.setattr(model, "forward", scaled)
+    monkeypatch.setattr("stages.value.reference.load_model", lambda *_: model)
+    with pytest.raises(StageError, match="scales its logits"):
+        load_reference(tiny_model_folder, reference_folder / "checkpoint-1", torch.device("cpu"))

@@ -1,0 +1,190 @@
+"""Selection: the strategies, quotas, the control of length, and what the texts are about."""
+
+import json
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from stages.core.command import StageError
+from stages.core.tables import TableWriter, read_table, write_table
+from stages.corpus.sampling import Quotas
+from stages.value.pool import Pool
+from stages.value.select_texts import main as select_texts
+from stages.value.selection import best
+from stages.value.strategies import STRATEGIES, clusters_of
+from stages.value.topics import TopicCounts, chance_of_as_many
+from tests.valuing import write_candidates, write_reference, write_targets
+
+
+@pytest.fixture
+def pool(tiny_model_folder: Path, tmp_path: Path) -> Pool:
+    """Ten texts of three problems each; text 3 has the highest value, text 9 the lowest."""
+    write_candidates(tmp_path)
+    write_targets(tmp_path / "targets")
+    write_values(tmp_path / "values")
+    reference = write_reference(tiny_model_folder, tmp_path / "reference")
+    problems = tmp_path / "candidates/problems.parquet"
+    return Pool(
+        tmp_path / "texts.parquet", tmp_path / "values", problems, tmp_path / "targets", tiny_model_folder, reference, 1
+    )
+
+
+def value_of(text: int) -> float:
+    return {3: 0.9, 9: -0.5}.get(text, text / 100)
+
+
+def write_values(folder: Path, num_texts: int = 10) -> None:
+    rows = [
+        {
+            "problem_id": f"p{i}", "text_id": f"t{i // 3:02d}", "num_tokens": 10 + i, "loss": 1.0 + i % 7, "gradient_norm": 1.0,
+            "value": value_of(i // 3),
+            "target_values": [{"target": "easy", "value": value_of(i // 3)}, {"target": "hard", "value": -(i // 3) / 100}],
+        }
+        for i in range(3 * num_texts)
+    ]  # fmt: skip
+    with TableWriter("values", folder) as writer:
+        writer.write_rows(rows)
+
+
+def chosen(pool: Pool, strategy: str, count: int, quotas: Quotas | None = None) -> list[str]:
+    return [text.row["text_id"] for text in best(STRATEGIES[strategy](pool), count, quotas or Quotas())]
+
+
+def test_by_value_the_best_come_first(pool: Pool) -> None:
+    assert chosen(pool, "value", 3) == ["t03", "t08", "t07"]
+    assert chosen(pool, "value", 10)[-1] == "t09"
+    assert chosen(pool, "value", 0) == []
+
+
+@pytest.mark.parametrize("strategy", sorted(STRATEGIES))
+def test_each_strategy_ranks_every_text_and_repeats_itself(pool: Pool, strategy: str) -> None:
+    everything = chosen(pool, strategy, 10)
+    assert sorted(everything) == [f"t{i:02d}" for i in range(10)]
+    assert chosen(pool, strategy, 4) == everything[:4]
+
+
+def test_what_strategies_go_by(pool: Pool) -> None:
+    assert chosen(pool, "length", 3) == ["t09", "t08", "t07"]
+    assert chosen(pool, "perplexity", 1) == ["t06"], "its losses are 5, 6 and 7"
+    turns = chosen(pool, "value_by_target", 4)
+    assert turns == ["t03", "t00", "t08", "t01"], "easy's best, hard's best, easy's next, hard's next"
+
+
+def test_random_depends_on_the_seed_alone(pool: Pool) -> None:
+    other = Pool(**{**{k: v for k, v in vars(pool).items() if k in Pool.__dataclass_fields__}, "seed": 2})
+    assert chosen(pool, "random", 10) != chosen(other, "random", 10)
+
+
+def test_diversity_takes_from_every_cluster(pool: Pool) -> None:
+    texts = ["apples and pears and apples"] * 8 + ["prime numbers divide numbers"] * 2
+    clusters = clusters_of(texts, seed=1)
+    assert len(set(clusters[:8])) == 1
+    assert clusters[0] != clusters[8]
+    rows = read_table("texts", pool.texts)
+    for row in rows:
+        row["text"] = texts[0] if row["text_id"] in ("t03", "t07", "t08") else texts[-1]
+    write_table("texts", rows, pool.texts)
+    assert chosen(pool, "value", 4) == ["t03", "t08", "t07", "t06"]
+    assert chosen(pool, "value_diversity", 4) == ["t03", "t06", "t08", "t05"], "each cluster's best, then its second"
+
+
+def test_bm25_finds_the_targets_words(pool: Pool) -> None:
+    problems = read_table("problems", pool.problems)
+    for row in problems[15:18]:
+        row["problem"] = "easy: add hard: add 3 to 1"
+    write_table("problems", problems, pool.problems)
+    assert chosen(pool, "bm25", 1) == ["t05"]
+
+
+def test_quotas_hold(pool: Pool) -> None:
+    sources = {row["text_id"]: row["source"] for row in read_table("texts", pool.texts)}
+    picked = chosen(pool, "value", 6, Quotas.parse(source=["web=0.34"]))
+    assert [sources[text_id] for text_id in picked].count("web") == 2
+    assert picked == ["t03", "t08", "t07", "t06", "t04", "t02"]
+
+
+def test_length_bins_compare_like_with_like(pool: Pool) -> None:
+    rows = read_table("values", pool.values)
+    for i, row in enumerate(rows):
+        row["value"] = 1.0 / row["num_tokens"] + (0.002 if i == 22 else 0.0)
+    with TableWriter("values", pool.values) as writer:
+        writer.write_rows(rows)
+    fields = {k: v for k, v in vars(pool).items() if k in Pool.__dataclass_fields__}
+    assert chosen(Pool(**fields), "value", 1) == ["t00"], "the shortest"
+    controlled = Pool(**{**fields, "length_bins": 5})
+    assert chosen(controlled, "value", 10).index("t07") < chosen(Pool(**fields), "value", 10).index("t07")
+    scores = [controlled.length_control(row) for row in rows]
+    assert sum(scores[:6]) == pytest.approx(0, abs=1e-6), "a bin's standard scores"
+
+
+def test_values_of_other_texts_are_an_error(pool: Pool) -> None:
+    texts = read_table("texts", pool.texts)
+    write_table("texts", texts[:5], pool.texts)
+    with pytest.raises(StageError, match=r"the text t05 of problem p15 is not in .*texts.parquet"):
+        chosen(pool, "value", 3)
+
+
+def test_memory_does_not_grow_with_the_candidates(pool: Pool, tmp_path: Path) -> None:
+    def peak(num_texts: int) -> int:
+        write_values(tmp_path / "many", num_texts)
+        texts = (
+            {"text_id": f"t{i:02d}", "source": "", "title": "", "url": "", "license": "", "text": "x"}
+            for i in range(num_texts)
+        )
+        write_table("texts", texts, tmp_path / "many.parquet")
+        fields = {k: v for k, v in vars(pool).items() if k in Pool.__dataclass_fields__}
+        many = Pool(**{**fields, "texts": tmp_path / "many.parquet", "values": tmp_path / "many"})
+        tracemalloc.start()
+        assert len(chosen(many, "value", 20)) == 20
+        size = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return size
+
+    assert peak(20_000) < 1.5 * peak(2_000)
+
+
+def run_select(pool: Pool, out: Path, *options: str):
+    places = [
+        pool.texts,
+        pool.values,
+        pool.problems.parent,
+        pool.targets,
+        pool.base,
+        pool.reference,
+        out / "s.parquet",
+        out / "s.json",
+    ]
+    arguments = [*map(str, places), "--strategy", "value", "--length-bins", "0", "--seed", "1", *options]
+    return CliRunner().invoke(select_texts, arguments)
+
+
+def test_the_stage_selects_and_compares(pool: Pool, tmp_path: Path) -> None:
+    done = run_select(
+        pool, tmp_path, "--num-texts", "4", "--compare", "value", "--compare", "random", "--compare", "length"
+    )
+    assert done.exit_code == 0, done.output
+    rows = read_table("selected", tmp_path / "s.parquet")
+    assert [(row["text_id"], row["value"]) for row in rows[:2]] == [("t03", 0.9), ("t08", 0.08)]
+    figures = json.loads((tmp_path / "s.json").read_text())
+    assert figures["overlap"]["value"]["value"] == 1.0
+    assert figures["overlap"]["value"]["length"] == figures["overlap"]["length"]["value"] == 0.75
+    assert figures["selected"]["num_texts"] + figures["not_selected"]["num_texts"] == figures["all"]["num_texts"] == 10
+    assert set(figures["strategies"]) == {"value", "random", "length"}
+
+
+def test_too_few_texts_say_what_to_change(pool: Pool, tmp_path: Path) -> None:
+    done = run_select(pool, tmp_path, "--num-texts", "11")
+    assert done.exit_code == 1
+    assert "only 10 of 10 candidate texts have a value and keep the quotas, but num_texts = 11" in done.output
+    assert run_select(pool, tmp_path, "--num-texts", "8", "--source-quota", "web=0.1").exit_code == 1
+    assert "no share of a source" in run_select(pool, tmp_path, "--num-texts", "2", "--source-quota", "web").output
+
+
+def test_topics_are_counted() -> None:
+    on, off = "Divide the price of the train.", "Cohomology of sheaves."
+    record = TopicCounts.of([on, off]).record()
+    assert (record["on_topic_frac"], record["num_texts"]) == (0.5, 2)
+    assert chance_of_as_many(TopicCounts.of([on, on]), TopicCounts.of([on, on, off, off])) == pytest.approx(1 / 6)
+    assert chance_of_as_many(TopicCounts.of([off]), TopicCounts.of([on, off])) == 1.0
