@@ -27,12 +27,12 @@ EXAMPLES = [
 ]
 
 
-def write_reference(base: Path, folder: Path, names: tuple[str, ...] = tuple(STEPS)) -> Path:
+def write_reference(base: Path, folder: Path, names: tuple[str, ...] = tuple(STEPS), rank: int = 4) -> Path:
     """Checkpoints of random A and B with random moments, as train_reference writes them."""
     for number, name in enumerate(names):
         torch.manual_seed(number + 1)
         modules = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-        lora = LoraConfig(r=4, lora_alpha=8, target_modules=modules, init_lora_weights=False)
+        lora = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=modules, init_lora_weights=False)
         model = get_peft_model(load_model(base), lora)
         model.save_pretrained(folder / name)
         moments = {}
