@@ -4,10 +4,12 @@ from pathlib import Path
 
 from jinja2 import Environment
 
-from stages.core.tables import write_table
-from stages.reporting.gather import nest_accuracy, wrong_predictions
+from stages.core.tables import TableWriter, write_json, write_table
+from stages.reporting.figures import draw_overlap, draw_value_groups
+from stages.reporting.gather import gather_value, nest_accuracy, wrong_predictions
 from stages.reporting.report import TEMPLATE, write_accuracy
 from tests.tiny import benchmark_row
+from tests.valuing import write_candidates
 
 
 def accuracy_row(start: str, accuracy: float) -> dict[str, object]:
@@ -47,3 +49,38 @@ def test_the_page_escapes_texts() -> None:
     assert "<script>" not in page
     assert "</pre><b>" not in page
     assert "extracted nothing" in page
+
+
+def test_values_are_gathered_by_source_level_and_length(tmp_path: Path) -> None:
+    write_candidates(tmp_path)
+    (tmp_path / "data/texts").mkdir(parents=True)
+    (tmp_path / "texts.parquet").rename(tmp_path / "data/texts/candidate.parquet")
+    (tmp_path / "candidates").rename(tmp_path / "data/candidates")
+    (tmp_path / "data/synthesis").mkdir()
+    (tmp_path / "data/candidates").rename(tmp_path / "data/synthesis/candidates")
+    rows = [
+        {"problem_id": f"p{i}", "text_id": f"t{i // 3:02d}", "num_tokens": 50 - i, "loss": 1.0, "gradient_norm": 1.0 + i,
+         "value": i / 100, "target_values": [{"target": "easy", "value": i / 100}]}
+        for i in range(30)
+    ]  # fmt: skip
+    with TableWriter("values", tmp_path / "data/value/values") as writer:
+        writer.write_rows(rows)
+    record = {
+        "num_candidates": 31,
+        "num_valued": 30,
+        "rejected": {"too_long": 1},
+        "targets": {"easy": {"num_problems": 6}},
+    }
+    write_json(record, tmp_path / "values.json")
+    figures, places = gather_value(tmp_path, tmp_path / "data")
+    assert figures["spearman"] == {"gradient_norm_to_length": -1.0, "value_to_length": -1.0}
+    assert figures["targets"] == {"easy": 6}
+    assert {name: group["num_problems"] for name, group in figures["means"]["source"].items()} == {
+        "books": 15,
+        "web": 15,
+    }
+    assert len(places) == 30
+    draw_value_groups(places, tmp_path / "groups.png")
+    draw_overlap({"a": {"a": 1.0, "b": 0.5}, "b": {"a": 0.5, "b": 1.0}}, tmp_path / "overlap.png")
+    draw_overlap({}, tmp_path / "none.png")
+    assert all((tmp_path / name).stat().st_size > 1000 for name in ("groups.png", "overlap.png", "none.png"))

@@ -83,3 +83,19 @@ def test_work_of_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
         work_folder("train", [data], {"seed": 1}, [code])
     monkeypatch.setenv("RESUME", "1")
     assert work_folder("train", [data], {"seed": 1}, [code]) == folder
+
+
+def test_compiled_files_are_no_other_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    data, code = tmp_path / "data", tmp_path / "code"
+    data.write_text("1")
+    code.mkdir()
+    (code / "a.py").write_text("a = 1")
+    folder = work_folder("train", [data], {}, [code])
+    (folder / "checkpoint").write_text("x")
+    (code / "__pycache__").mkdir()
+    (code / "__pycache__/a.pyc").write_text("compiled")
+    assert work_folder("train", [data], {}, [code]) == folder
+    (code / "a.py").write_text("a = 2")
+    with pytest.raises(StageError, match="other code"):
+        work_folder("train", [data], {}, [code])

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
+from safetensors.torch import load_file
 from torch.optim import Muon
 
 from stages.core.command import StageError
+from stages.core.tables import write_table
 from stages.training import models as models_module
 from stages.training.formats import Example, student_prompt, synthesizer_prompt
 from stages.training.models import load_model, load_tokenizer
@@ -18,8 +21,10 @@ from stages.training.plan import TrainingPlan
 from stages.training.prepare_models import model_from_folder
 from stages.training.run import train_and_save
 from stages.training.targets import target_example
+from stages.training.train_reference import checkpoint_steps
+from stages.training.train_reference import main as train_reference
 from stages.training.trainer import train, wsd_factor
-from tests.tiny import benchmark_row, tiny_model, tiny_tokenizer
+from tests.tiny import benchmark_row, problem_row, tiny_model, tiny_tokenizer
 
 PLAN = TrainingPlan(
     num_epochs=2, learning_rate=1e-3, optimizer="muon", warmup_ratio=0.1, decay_ratio=0.2, weight_decay=0.0,
@@ -197,3 +202,31 @@ def test_muon_in_float32_is_torchs_to_the_precision_of_bfloat16(shape: tuple[int
         ends.append(parameter.detach() - start)
     assert torch.allclose(ends[0], ends[1], atol=0.06 * ends[0].abs().max())
     assert list(optimizer.state_dict()["state"][0]) == ["momentum_buffer"]
+
+
+def test_the_reference_model_has_checkpoints_with_their_mean_rates(tiny_model_folder: Path, tmp_path: Path) -> None:
+    problems = [problem_row(problem_id=str(i), problem=f"What is {i} plus {i}?") for i in range(30)]
+    write_table("problems", problems, tmp_path / "candidates/problems.parquet")
+    options = {
+        "lora-rank": 2, "lora-alpha": 4, "num-checkpoints": 3, "num-epochs": 2, "learning-rate": 1e-3, "optimizer": "adamw",
+        "warmup-ratio": 0.2, "decay-ratio": 0.4, "weight-decay": 0, "batch-rows": 1, "max-length": 128, "seed": 1,
+    }  # fmt: skip
+    places = [tiny_model_folder, tmp_path / "candidates", tmp_path / "reference", tmp_path / "curve.csv"]
+    arguments = [*map(str, places), *(word for key, value in options.items() for word in (f"--{key}", str(value)))]
+    done = CliRunner().invoke(train_reference, arguments)
+    assert done.exit_code == 0, done.output
+    records = [json.loads((tmp_path / f"reference/checkpoint-{n}/provenance.json").read_text()) for n in (1, 2, 3)]
+    num_steps = records[-1]["num_steps"]
+    assert [record["num_steps"] for record in records] == checkpoint_steps(num_steps, 3)
+    for record, before in zip(records, [0, *(record["num_steps"] for record in records)], strict=False):
+        rates = [1e-3 * wsd_factor(step, num_steps, 0.2, 0.4) for step in range(before, record["num_steps"])]
+        assert record["learning_rate"] == pytest.approx(sum(rates) / len(rates))
+    weights = [load_file(tmp_path / f"reference/checkpoint-{n}/adapter_model.safetensors") for n in (1, 3)]
+    assert any((weights[0][name] != weights[1][name]).any() for name in weights[0])
+    moments = load_file(tmp_path / "reference/checkpoint-1/adam_moments.safetensors")
+    assert len(moments) == 2 * len(weights[0])
+
+
+def test_fewer_steps_than_checkpoints_are_as_many_as_there_are() -> None:
+    assert checkpoint_steps(10, 4) == [2, 5, 7, 10]
+    assert checkpoint_steps(2, 4) == [1, 2]

@@ -1,18 +1,13 @@
 """The stages build_datastore and estimate_value as they are run: shards, kills, the datastore, several machines."""
 
 import json
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from stages.core.tables import read_table, table_files
+from bench.value_kills import kill_again_and_again
+from stages.core.tables import read_table
 from stages.value import shards as shards_module
 from stages.value.build_datastore import main as build_datastore
 from stages.value.candidates import Candidates
@@ -68,6 +63,24 @@ def test_every_candidate_is_valued_or_counted(inputs: Path) -> None:
     counts = [int(line.split(",")[1]) for line in Path("values.csv").read_text().splitlines()[1:]]
     assert sum(counts) == 29
     assert not list(Path(".work").glob("estimate_value-*")), "finished work is cleared"
+
+
+def test_a_value_that_is_no_number_is_rejected_and_counted(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built(*EXACT)
+    original = shards_module.Cosines.rows
+
+    def rows_with_nan(self: object):
+        rows = original(self)
+        rows[0] = float("nan")
+        return rows
+
+    monkeypatch.setattr(shards_module.Cosines, "rows", rows_with_nan)
+    estimated(*EXACT, "--token-budget", "100000", code=1)
+    built(*EXACT, "--token-budget", "100000")
+    estimated(*EXACT, "--token-budget", "100000")
+    record = json.loads(Path("values.json").read_text())
+    assert record["rejected"] == {"too_long": 1, "not_finite": 5}, "the first of the one batch of each of five shards"
+    assert record["num_valued"] == len(value_rows()) == 24
 
 
 def test_checkpoints_are_summed_with_their_weights(inputs: Path) -> None:
@@ -204,32 +217,5 @@ def test_ray_makes_the_same_shards(inputs: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_killed_at_random_moments_the_bytes_are_the_same(inputs: Path) -> None:
-    built(*EXACT)
-    estimated(*EXACT, out="unbroken")
-    names = ["base", "reference", "candidates", "targets", "datastore", "values", "values.csv", "values.json"]
-    command = [sys.executable, "-m", "stages.value.estimate_value", *names, "--aggregate", "max", "--target", "easy",
-               "--target", "hard", *OPTIONS, *EXACT, "--shard-rows", "1"]  # fmt: skip
-    command_of_datastore = [sys.executable, "-m", "stages.value.build_datastore", *names[:3], "datastore", *OPTIONS, *EXACT,
-                            "--shard-rows", "1"]  # fmt: skip
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run(command_of_datastore, env=environment, check=True, capture_output=True)
-    rng, kills = random.Random(1), 0
-    shards = lambda: {path: path.stat().st_mtime_ns for path in Path(".work").rglob("part-*")}  # noqa: E731
-    while True:
-        before = shards()
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-        until = len(before) + rng.randrange(1, 25)
-        while process.poll() is None and (kills == 3 or len(shards()) < until):
-            time.sleep(0.002)
-        if process.poll() is not None:
-            assert process.returncode == 0
-            break
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        kills += 1
-        after = shards()
-        assert {path: time for path, time in after.items() if path in before} == before, "no shard is made twice"
-    assert kills >= 2
-    values = [row["value"] for row in value_rows()]
-    assert values == pytest.approx([row["value"] for row in value_rows("unbroken")], abs=1e-5)
-    assert len(table_files(Path("values"))) == 1
+    found = kill_again_and_again(inputs, num_kills=2, num_shards=2 * 10)
+    assert found == {"kills": 2, "shards_made_twice": 0, "same_bytes": True}

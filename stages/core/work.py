@@ -19,10 +19,10 @@ from stages.core.tables import write_json
 WORK = Path(".work")
 
 
-def file_hash(path: Path) -> str:
-    """sha256 of a file, or of a folder's files with their names."""
+def file_hash(path: Path, pattern: str = "*") -> str:
+    """sha256 of a file, or of a folder's files with their names (those that match the pattern)."""
     digest = hashlib.sha256()
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    files = sorted(p for p in path.rglob(pattern) if p.is_file()) if path.is_dir() else [path]
     for file in files:
         digest.update(file.relative_to(path.parent).as_posix().encode())
         with file.open("rb") as stream:
@@ -34,14 +34,14 @@ def file_hash(path: Path) -> str:
 def work_folder(stage: str, inputs: Iterable[Path], options: dict[str, object], code: Iterable[str | Path]) -> Path:
     """The work folder of this stage with these inputs and options, made if it is not there.
 
-    `code` are files or folders whose change may change the work.
+    `code` are files or folders of Python files whose change may change the work.
 
     Raises:
         StageError: the folder was made by other code, and `RESUME=1` is not set.
     """
     identity = json.dumps([options, [file_hash(path) for path in inputs]], sort_keys=True, default=str)
     folder = WORK / f"{stage}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
-    code_hash = hashlib.sha256("".join(file_hash(Path(path)) for path in code).encode()).hexdigest()
+    code_hash = hashlib.sha256("".join(file_hash(Path(path), "*.py") for path in code).encode()).hexdigest()
     run_file = folder / "run.json"
     has_work = folder.is_dir() and any(path != run_file for path in folder.iterdir())
     if has_work and run_file.exists():

@@ -13,7 +13,7 @@ from safetensors.torch import save
 
 from stages.core.command import StageError
 from stages.core.tables import read_table, write_bytes
-from stages.training.models import load_tokenizer
+from stages.training.models import compute_dtype, load_tokenizer
 from stages.training.packing import TokenizedExample, tokenize
 from stages.training.targets import target_example
 from stages.value.gradients import reduced_gradients
@@ -48,7 +48,7 @@ def write_directions(
     """Write the directions in `folder`, unless they are there; returns their file."""
     path = folder / DIRECTIONS
     if not path.exists():
-        reference = load_reference(base, checkpoint, device)
+        reference = load_reference(base, checkpoint, device, compute_dtype(device))
         kept = (
             sketched(reference, targets, settings) if settings.projection_dim else exact(reference, targets, settings)
         )

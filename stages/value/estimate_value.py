@@ -7,6 +7,7 @@ Exact when the datastore is empty; else from its features, and then a target mor
 """
 
 import csv
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -67,25 +68,26 @@ def main(
     weights = dict(zip((path.name for path in checkpoints), checkpoint_weights(checkpoints), strict=True))
     source = datastore if settings.projection_dim else work
     bins: Counter[int] = Counter()
+    reasons: Counter[str] = Counter()
     num_valued = 0
     with TableWriter("values", out) as writer:
         for shard in range(candidates.num_shards):
-            rows = shard_values(candidates, shard, source, work, weights, target_names, aggregate)
+            found = shard_values(candidates, shard, source, work, weights, target_names, aggregate)
+            rows = [row for row in found if math.isfinite(row["value"])]
+            reasons["too_long"] += len(candidates.rows(shard)) - len(found)
+            reasons["not_finite"] += len(found) - len(rows)
             writer.write_rows(rows)
             bins.update(int(row["value"] // BIN_WIDTH) for row in rows)
             num_valued += len(rows)
     write_histogram(bins, histogram)
-    num_left = candidates.num_rows - num_valued
-    counts = {"num_candidates": candidates.num_rows, "num_valued": num_valued, "rejected": {"too_long": num_left}}
+    counts = {"num_candidates": candidates.num_rows, "num_valued": num_valued, "rejected": dict(+reasons)}
     described = {
         name: {"num_problems": len(examples[name]), "num_too_long": too_long[name], "sha256": file_hash(path)}
         for name, path in files.items()
     }
     write_json({**counts, "targets": described, "aggregate": aggregate, "header": header}, record)
     finish_work(work)
-    say(
-        f"estimate_value: valued {num_valued:,}, {num_left} longer than {settings.max_length} tokens; next: select_texts"
-    )
+    say(f"estimate_value: valued {num_valued:,}, rejected {dict(+reasons)}; next: select_texts")
 
 
 def shard_values(
@@ -102,12 +104,7 @@ def shard_values(
     rows = candidates.rows(shard)
     kept = [rows[place] for place in tensors["places"].tolist()]
     columns = zip(
-        kept,
-        tensors["num_tokens"].tolist(),
-        tensors["losses"].tolist(),
-        tensors["norms"].tolist(),
-        total.tolist(),
-        strict=True,
+        kept, *(tensors[name].tolist() for name in ("num_tokens", "losses", "norms")), total.tolist(), strict=True
     )
     return [
         {

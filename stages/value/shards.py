@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save
 from stages.core.parallel import end_with_parent
 from stages.core.progress import Tracker
 from stages.core.tables import write_bytes
-from stages.training.models import load_tokenizer, use_device
+from stages.training.models import compute_dtype, load_tokenizer, use_device
 from stages.training.packing import IGNORED, TokenizedExample
 from stages.value.candidates import Candidates
 from stages.value.gradients import Reduction, reduced_gradients
@@ -63,7 +63,7 @@ class ShardWorker:
 
     def __init__(self, job: ShardJob, device: torch.device) -> None:
         self.job = job
-        self.reference = load_reference(job.base, job.checkpoint, device)
+        self.reference = load_reference(job.base, job.checkpoint, device, compute_dtype(device))
         self.tokenizer = load_tokenizer(job.base)
         self.candidates = Candidates(job.candidates, job.settings.shard_rows)
         self.precondition = precondition_by(job.settings.preconditioner, self.reference)
