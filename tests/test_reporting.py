@@ -6,7 +6,7 @@ from jinja2 import Environment
 
 from stages.core.tables import TableWriter, write_json, write_table
 from stages.reporting.figures import draw_overlap, draw_value_groups
-from stages.reporting.gather import gather_value, nest_accuracy, wrong_predictions
+from stages.reporting.gather import gather_value, nest_accuracy, reliability, wrong_predictions
 from stages.reporting.report import TEMPLATE, write_accuracy
 from tests.tiny import benchmark_row
 from tests.valuing import write_candidates
@@ -51,6 +51,17 @@ def test_the_page_escapes_texts() -> None:
     assert "extracted nothing" in page
 
 
+def test_reliability_is_the_texts_share_of_the_variance() -> None:
+    def rows(numbers: list[float]) -> list[dict[str, object]]:
+        return [{"text_id": str(i // 2), "value": number} for i, number in enumerate(numbers)]
+
+    assert reliability(rows([1, 1, 2, 2, 3, 3])) == 1.0
+    assert reliability(rows([1, 3, 2, 2, 3, 1])) == 0.0
+    # Means 1.5, 2.5, 3.5 of two: between 2 * (1 + 0 + 1) / 2 = 2, within 6 * 0.25 / 3 = 0.5.
+    assert reliability(rows([1, 2, 2, 3, 3, 4])) == 0.75
+    assert reliability([]) == 0.0
+
+
 def test_values_are_gathered_by_source_level_and_length(tmp_path: Path) -> None:
     write_candidates(tmp_path)
     (tmp_path / "data/texts").mkdir(parents=True)
@@ -75,6 +86,7 @@ def test_values_are_gathered_by_source_level_and_length(tmp_path: Path) -> None:
     figures, places = gather_value(tmp_path, tmp_path / "data")
     assert figures["spearman"] == {"gradient_norm_to_length": -1.0, "value_to_length": -1.0}
     assert figures["targets"] == {"easy": 6}
+    assert figures["reliability"] > 0.99, "the values grow with the text"
     assert {name: group["num_problems"] for name, group in figures["means"]["source"].items()} == {
         "books": 15,
         "web": 15,

@@ -128,9 +128,28 @@ def gather_value(reports: Path, data: Path) -> tuple[dict[str, Any], list[Row]]:
     figures = {
         "num_candidates": record["num_candidates"], "num_valued": record["num_valued"], "rejected": record["rejected"],
         "targets": {name: target["num_problems"] for name, target in record["targets"].items()}, "spearman": bias,
-        "means": {kind: _group_means(places, kind) for kind in ("source", "level")},
+        "means": {kind: _group_means(places, kind) for kind in ("source", "level")}, "reliability": reliability(values),
     }  # fmt: skip
     return figures, places
+
+
+def reliability(values: list[Row]) -> float:
+    """The share of the variance of texts' mean values that is the texts', not the luck of the problems made of them.
+
+    1 - (mean square within texts) / (mean square between them), of a one-way analysis of variance (Shrout and Fleiss
+    1979, ICC(1, k)); 0 when a text says nothing of its problems' values.
+    """
+    by_text: dict[str, list[float]] = {}
+    for row in values:
+        by_text.setdefault(row["text_id"], []).append(row["value"])
+    num_free = len(values) - len(by_text)
+    if len(by_text) < 2 or num_free < 1:
+        return 0.0
+    grand = sum(row["value"] for row in values) / len(values)
+    means = {text_id: sum(numbers) / len(numbers) for text_id, numbers in by_text.items()}
+    between = sum(len(numbers) * (means[name] - grand) ** 2 for name, numbers in by_text.items()) / (len(by_text) - 1)
+    within = sum((number - means[name]) ** 2 for name, numbers in by_text.items() for number in numbers) / num_free
+    return round(max(0.0, 1 - within / between), 4) if between else 0.0
 
 
 def _group_means(places: list[Row], kind: str) -> dict[str, dict[str, float]]:
