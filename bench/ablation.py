@@ -1,8 +1,8 @@
 """Does value estimation pay? Students of four pipelines that differ in the boost round alone, over several seeds.
 
-    python -m bench.ablation runs FOLDER                       # 4 arms x 5 seeds of the profile in params.yaml
-    python -m bench.ablation runs FOLDER --arm random --seed 1 --set pretrain.num_epochs=4
-    python -m bench.ablation --quick                           # the smoke profile up to the selection, two arms
+    python -m bench.ablation FOLDER                       # 4 arms x 5 seeds of the profile in params.yaml
+    python -m bench.ablation FOLDER --arm random --seed 1 --set pretrain.num_epochs=4
+    python -m bench.ablation --quick                      # only which stages' commands each arm changes
 
 Each run is `dvc repro` of the student's evaluation in a clone of this repository that shares its cache, so everything
 before the boost round is computed once, and a run that was killed goes on where it was. A run is one line of
@@ -25,6 +25,7 @@ from typing import Any
 
 import click
 import yaml
+from dvc.repo import Repo
 
 from bench.teacher_overhead import ROOT
 from stages.core.tables import read_table
@@ -84,20 +85,43 @@ def dvc(*arguments: str, cwd: Path) -> str:
     return done.stdout
 
 
-def run(work: Path, params: dict[str, Any], arm: str, seed: int, until: str) -> dict[str, Any]:
-    """One arm with one seed; its selected texts, and the student's figures when `until` is its evaluation."""
+def run(work: Path, params: dict[str, Any], arm: str, seed: int) -> dict[str, Any]:
+    """One arm with one seed: its selected texts and the student's figures."""
     started = time.monotonic()
+    write_params(work, params, arm, seed)
+    dvc("repro", evaluation_of(params), cwd=work)
+    student = params["students"][0]
+    return {
+        "arm": arm, "seed": seed, "seconds": round(time.monotonic() - started, 1),
+        "selected": [row["text_id"] for row in read_table("selected", work / "data/selection/texts.parquet")],
+        "selection": json.loads((work / "reports/selection.json").read_text()),
+        "evaluation": json.loads((work / f"reports/evaluation/pretrained/{student}.json").read_text()),
+        "filter": json.loads((work / "reports/filter.json").read_text()),
+    }  # fmt: skip
+
+
+def write_params(work: Path, params: dict[str, Any], arm: str, seed: int) -> None:
     changed = with_settings(params, arm_settings(params, arm, seed))
     (work / "params.yaml").write_text(yaml.safe_dump(changed, sort_keys=False))
-    dvc("repro", until, cwd=work)
-    record: dict[str, Any] = {"arm": arm, "seed": seed, "seconds": round(time.monotonic() - started, 1)}
-    record["selected"] = [row["text_id"] for row in read_table("selected", work / "data/selection/texts.parquet")]
-    record["selection"] = json.loads((work / "reports/selection.json").read_text())
-    if until.startswith("evaluate"):
-        student = params["students"][0]
-        record["evaluation"] = json.loads((work / f"reports/evaluation/pretrained/{student}.json").read_text())
-        record["filter"] = json.loads((work / "reports/filter.json").read_text())
-    return record
+
+
+def evaluation_of(params: dict[str, Any]) -> str:
+    return f"evaluate@pretrained-{params['students'][0]}"
+
+
+def commands(work: Path) -> dict[str, str]:
+    """Each stage's command, as DVC resolves it with the parameters that are there."""
+    return {stage.addressing.split(":")[-1]: stage.cmd for stage in Repo(str(work)).index.stages}
+
+
+def changed_stages(folder: Path, params: dict[str, Any], arm: str) -> list[str]:
+    """The stages whose command an arm changes; what depends on them runs too."""
+    work = clone(folder)
+    before = commands(work)
+    write_params(work, params, arm, 1)
+    changed = sorted(name for name, command in commands(work).items() if before[name] != command)
+    subprocess.run(["git", "checkout", "--quiet", "params.yaml"], cwd=work, check=True)
+    return changed
 
 
 def mean_accuracy(record: dict[str, Any]) -> float:
@@ -112,18 +136,17 @@ def read_runs(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def run_all(folder: Path, params: dict[str, Any], arms: tuple[str, ...], seeds: tuple[int, ...], until: str) -> None:
+def run_all(folder: Path, params: dict[str, Any], arms: tuple[str, ...], seeds: tuple[int, ...]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     work = clone(folder)
     for seed in seeds:
         for arm in arms:
             if any((record["arm"], record["seed"]) == (arm, seed) for record in read_runs(folder)):
                 continue
-            record = run(work, params, arm, seed, until)
+            record = run(work, params, arm, seed)
             with (folder / "runs.jsonl").open("a") as stream:
                 stream.write(json.dumps(record) + "\n")
-            accuracy = f", accuracy {mean_accuracy(record):.3f}" if "evaluation" in record else ""
-            click.echo(f"{arm}, seed {seed}: {record['seconds']:.0f} s{accuracy}", err=True)
+            click.echo(f"{arm}, seed {seed}: {record['seconds']:.0f} s, accuracy {mean_accuracy(record):.3f}", err=True)
 
 
 @click.command()
@@ -131,29 +154,26 @@ def run_all(folder: Path, params: dict[str, Any], arms: tuple[str, ...], seeds: 
 @click.option("--arm", "arms", multiple=True, type=click.Choice(sorted(ARMS)), default=tuple(ARMS), show_default=True)
 @click.option("--seed", "seeds", multiple=True, type=int, default=(1, 2, 3, 4, 5), show_default=True)
 @click.option("--set", "settings", multiple=True, help="A parameter for all runs, as pretrain.num_epochs=4.")
-@click.option("--quick", is_flag=True, help="Two arms of the smoke profile up to the selection, in a temporary folder.")
+@click.option("--quick", is_flag=True, help="Only tell which stages' commands each arm changes.")
 def main(
     folder: Path | None, arms: tuple[str, ...], seeds: tuple[int, ...], settings: tuple[str, ...], quick: bool
 ) -> None:
     """Run the arms with the seeds in FOLDER."""
     if not folder and not quick:
         raise click.UsageError("name a FOLDER for the runs, or say --quick.")
-    profile = ROOT / ("profiles/smoke.yaml" if quick else "params.yaml")
     pairs = [setting.split("=", 1) for setting in settings]
-    params = with_settings(yaml.safe_load(profile.read_text()), {key: yaml.safe_load(text) for key, text in pairs})
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = folder or Path(temporary)
-        if quick:
-            run_all(folder, params, ("value", "random"), (1,), "select_texts")
-        else:
-            run_all(folder, params, arms, seeds, f"evaluate@pretrained-{params['students'][0]}")
-        runs = read_runs(folder)
+    given = {key: yaml.safe_load(text) for key, text in pairs}
+    params = with_settings(yaml.safe_load((ROOT / "params.yaml").read_text()), given)
+    if quick:
+        with tempfile.TemporaryDirectory() as temporary:
+            print(json.dumps({"changed": {arm: changed_stages(Path(temporary), params, arm) for arm in arms}}))
+        return
+    assert folder
+    run_all(folder, params, arms, seeds)
     accuracies: dict[str, list[float]] = {}
-    for record in runs:
-        accuracies.setdefault(record["arm"], []).append(
-            round(mean_accuracy(record), 4) if "evaluation" in record else -1
-        )
-    print(json.dumps({"num_runs": len(runs), "accuracies": accuracies}))
+    for record in read_runs(folder):
+        accuracies.setdefault(record["arm"], []).append(round(mean_accuracy(record), 4))
+    print(json.dumps({"accuracies": accuracies}))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A value estimation that is killed again and again: are the bytes those of an unbroken run, and what was done twice?
 
-    python -m bench.value_kills            # 20 kills, 240 candidates in shards of 3, two checkpoints
+    python -m bench.value_kills            # 20 kills, 1,200 candidates in shards of 3, two checkpoints
     python -m bench.value_kills --quick    # 2 kills
 
 `kill -9` falls after a random number of new shards and a random wait; the stage is started again each time. A shard that is
@@ -83,9 +83,9 @@ def main(quick: bool) -> None:
         folder = Path(temporary)
         save_model(tiny_model("llama"), tiny_tokenizer(), folder / "base", {"kind": "bench"})
         write_reference(folder / "base", folder / "reference")
-        write_candidates(folder, 240)
+        write_candidates(folder, 1200)
         write_targets(folder / "targets")
-        print(json.dumps(kill_again_and_again(folder, 2 if quick else 20, 2 * 80)))
+        print(json.dumps(kill_again_and_again(folder, 2 if quick else 20, 2 * 400)))
 
 
 if __name__ == "__main__":
