@@ -28,7 +28,7 @@ import torch
 from scipy.stats import spearmanr
 
 from bench.value_material import RANK, SHAPES, random_examples, write_models
-from bench.value_rivals import RIVALS, Setting
+from bench.value_rivals import PROJECT_INTERVAL, RIVALS, Setting
 from stages.training.models import use_device
 from stages.training.packing import TokenizedExample
 from stages.value.gradients import batches_of, reduced_gradients, token_losses
@@ -79,9 +79,9 @@ def directions_of(reference: Reference, setting: Setting) -> dict[str, torch.Ten
     return {part: torch.stack([one[part] for one in found], dim=1) for part in found[0]}
 
 
-def measure(setting: Setting, num_rounds: int, num_slow: int) -> dict[str, Any]:
+def measure(setting: Setting, num_rounds: int, threads: int) -> dict[str, Any]:
     """Each method's examples a second over the floor's, and the agreement of exact values with float64."""
-    reference = load_reference(setting.base, setting.checkpoint, use_device())
+    reference = load_reference(setting.base, setting.checkpoint, use_device(threads))
     directions = directions_of(reference, setting)
     flat = as_brute_force(reference, {part: v_DK.T.contiguous() for part, v_DK in directions.items()}, RANK)
     methods: dict[str, Method] = {kind: own_method(reference, directions, kind) for kind in ("sgd", "adam", "sketch")}
@@ -109,7 +109,7 @@ def measure(setting: Setting, num_rounds: int, num_slow: int) -> dict[str, Any]:
             fractions[name].append((floor + after) / 2 / taken)
             floor = after
     for name, method in slow.items():
-        few = setting.examples[:num_slow]
+        few = setting.examples[:PROJECT_INTERVAL]
         floor = seconds_of(run_floor, setting.examples)
         tokens = [sum(len(e.input_ids) for e in some) for some in (setting.examples, few)]
         fractions[name].append(floor * tokens[1] / tokens[0] / seconds_of(method, few))
@@ -130,7 +130,7 @@ def seconds_of(method: Method, examples: list[TokenizedExample]) -> float:
 def agreement_with_float64(setting: Setting, count: int) -> dict[str, float]:
     """Spearman's correlation and the overlap of the top tenth, of exact SGD values with a float64 brute force."""
     examples = setting.examples[:count]
-    reference = load_reference(setting.base, setting.checkpoint, use_device())
+    reference = load_reference(setting.base, setting.checkpoint, torch.device("cpu"))
     values = own_method(reference, directions_of(reference, setting), "sgd")(examples)[:, 0]
     gradients = brute_force(setting.base, setting.checkpoint, examples)
     targets = brute_force(setting.base, setting.checkpoint, setting.targets[0])
@@ -149,7 +149,11 @@ def ratio(fractions: dict[str, float], rival: str, digits: int = 3) -> float | N
 @click.option("--quick", is_flag=True, help="The tiny model, few rounds.")
 @click.option("--model", "models", multiple=True, type=click.Choice(list(SHAPES)), default=tuple(SHAPES))
 @click.option("--rounds", type=int, default=9, show_default=True)
-def main(quick: bool, models: tuple[str, ...], rounds: int) -> None:
+@click.option(
+    "--threads", type=int, default=1, show_default=True, help="Torch's; more than one are noisy on shared machines."
+)
+@click.option("--examples", "count", type=click.IntRange(min=16), default=32, show_default=True)
+def main(quick: bool, models: tuple[str, ...], rounds: int, threads: int, count: int) -> None:
     """Measure, and print one JSON object on the last line."""
     logging.disable(logging.WARNING)
     figures: dict[str, Any] = {}
@@ -157,10 +161,10 @@ def main(quick: bool, models: tuple[str, ...], rounds: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
             shape = SHAPES[name]
             base, checkpoint = write_models(shape, Path(folder))
-            count = 24 if quick else 72 if name == "tiny" else 32
+            count = 16 if quick else count
             targets = [random_examples(shape, 4, seed) for seed in range(1, NUM_TARGETS + 1)]
             setting = Setting(base, checkpoint, random_examples(shape, count), targets, TOKEN_BUDGET)
-            figures[name] = measure(setting, 2 if quick else rounds, 16)
+            figures[name] = measure(setting, 1 if quick else rounds, threads)
             figures[name] |= agreement_with_float64(setting, count)
             click.echo(f"{name}: {figures[name]}", err=True)
     first = figures[models[0]]
