@@ -54,8 +54,7 @@ def random_reference(config: LlamaConfig, rank: int, device: torch.device) -> Re
         torch.set_default_dtype(torch.float32)
         moments = {}
         for tap in taps:
-            sizes = [tap.a_LRI.numel(), *(b.numel() for b in tap.b_RO)]
-            for part, size in zip(tap.part_names, sizes, strict=True):
+            for part, size in zip(tap.part_names, tap.part_sizes, strict=True):
                 moments[part] = (1e-4 * torch.randn(size), 1e-8 * torch.rand(size))
     return Reference(model, taps, moments, 100, (0.9, 0.98))
 

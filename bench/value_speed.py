@@ -44,7 +44,7 @@ Method = Callable[[list[TokenizedExample]], Any]
 
 def floor_method(reference: Reference, token_budget: int = TOKEN_BUDGET) -> Method:
     """Forward and backward alone, to the outputs of the lowest adapted layers."""
-    lowest = [reference.model.get_submodule(layer) for layer in reference.taps[0].layers]
+    lowest = [reference.model.get_submodule(tap.name) for tap in reference.taps if is_lowest(tap.name)]
 
     def end_here(_: torch.nn.Module, __: Any, output: torch.Tensor) -> None:
         output.requires_grad_()
@@ -58,6 +58,11 @@ def floor_method(reference: Reference, token_budget: int = TOKEN_BUDGET) -> Meth
             handle.remove()
 
     return run
+
+
+def is_lowest(layer: str) -> bool:
+    """Whether a layer reads the embeddings alone: the first block's q, k and v."""
+    return ".layers.0." in f".{layer}" and layer.endswith(("q_proj", "k_proj", "v_proj"))
 
 
 def own_method(reference: Reference, directions: dict[str, torch.Tensor], kind: str) -> Method:

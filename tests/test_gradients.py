@@ -4,15 +4,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from peft import PeftModel
 from safetensors.torch import load_file
 from scipy.stats import spearmanr
 
 from stages.core.command import StageError
+from stages.training.models import load_model
 from stages.training.packing import tokenize
 from stages.value.gradients import batches_of, reduced_gradients
 from stages.value.influence import Cosines, adam_steps, mean_direction, precondition_by, whole_gradients
 from stages.value.projection import CountSketch, decode, encode
-from stages.value.reference import checkpoint_weights, checkpoints_of, load_reference
+from stages.value.reference import Tap, checkpoint_weights, checkpoints_of, load_reference
 from tests.tiny import tiny_model, tiny_tokenizer
 from tests.valuing import BETAS, EXAMPLES, STEPS, as_brute_force, brute_force, write_reference
 
@@ -77,10 +79,29 @@ def test_gradients_equal_brute_force(compared, tiny_model_folder: Path, referenc
     assert sorted(seen) == list(range(len(tokenized)))
 
 
-def test_layers_that_share_an_input_share_a_tap(compared) -> None:
-    reference = compared[2]
-    names = [[layer.rsplit(".", 1)[1] for layer in tap.layers] for tap in reference.taps]
-    assert names == [["q_proj", "k_proj", "v_proj"], ["o_proj"], ["gate_proj", "up_proj"], ["down_proj"]] * 2
+def test_taps_leave_the_model_as_it_was(compared, tiny_model_folder: Path, reference_folder: Path) -> None:
+    tokenized, _, reference = compared
+    merged = PeftModel.from_pretrained(load_model(tiny_model_folder), reference_folder / "checkpoint-1").eval()
+    ids = torch.tensor([tokenized[0].input_ids])
+    with torch.no_grad():
+        torch.testing.assert_close(
+            reference.model(input_ids=ids).logits, merged(input_ids=ids).logits, rtol=1e-4, atol=1e-4
+        )
+    assert len(reference.taps) == 2 * 7
+
+
+def test_biases_are_kept(tiny_model_folder: Path) -> None:
+    layer = torch.nn.Linear(6, 4)
+    before, x = layer.weight.clone(), torch.randn(2, 3, 6)
+    with torch.no_grad():
+        tap = Tap("layer", layer, torch.randn(2, 6), torch.zeros(4, 2), 1.0)
+    expected = torch.nn.functional.linear(x, before, layer.bias)
+    torch.testing.assert_close(layer(x), expected)
+    seen = []
+    tap.receive = lambda part, piece: seen.append((part, piece.shape))
+    torch.testing.assert_close(layer(x), expected)
+    layer(x).sum().backward()
+    assert seen == [("layer.lora_A", (2, 12)), ("layer.lora_B", (2, 8))]
 
 
 @pytest.mark.parametrize("preconditioner", ["adam", "sgd"])

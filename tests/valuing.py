@@ -100,10 +100,8 @@ def as_brute_force(reference: Reference, pieces: dict[str, torch.Tensor], rank: 
     """The parts of a batch in the brute force's order: (examples, all LoRA parameters)."""
     by_name: dict[str, torch.Tensor] = {}
     for tap in reference.taps:
-        a_part, *b_parts = tap.part_names
-        for layer, piece in zip(tap.layers, pieces[a_part].chunk(len(tap.layers), dim=1), strict=True):
-            by_name[f"{PREFIX}{layer}.lora_A.default.weight"] = piece
-        for layer, part in zip(tap.layers, b_parts, strict=True):
-            transposed = pieces[part].unflatten(1, (rank, -1)).transpose(1, 2)
-            by_name[f"{PREFIX}{layer}.lora_B.default.weight"] = transposed.flatten(1)
+        a_part, b_part = tap.part_names
+        by_name[f"{PREFIX}{tap.name}.lora_A.default.weight"] = pieces[a_part]
+        transposed = pieces[b_part].unflatten(1, (rank, -1)).transpose(1, 2)
+        by_name[f"{PREFIX}{tap.name}.lora_B.default.weight"] = transposed.flatten(1)
     return torch.cat([by_name[name] for name in sorted(by_name)], dim=1)

@@ -8,6 +8,7 @@ eps stands outside the root, as in AdamW itself.
 Shapes: B examples, D numbers of a part, K targets.
 """
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -24,19 +25,22 @@ Directions = dict[str, torch.Tensor]  # part -> V_k of all targets, (D, K)
 
 
 def adam_steps(reference: Reference) -> Precondition:
-    """T of AdamW: the direction of its step on each gradient after the reference's training. May overwrite the gradient."""
+    """T of AdamW: the direction of its step on each gradient after the reference's training. May overwrite the gradient.
+
+    The step (m / c1) / (sqrt(v / c2) + eps) with m = b1 m0 + (1 - b1) g and v = b2 v0 + (1 - b2) g^2, divided by the constant
+    (1 - b1) / c1 * sqrt(c2 / (1 - b2)), which a direction does not have: one pass over the gradient less.
+    """
     beta1, beta2 = reference.betas
-    step = reference.num_steps + 1
-    correction1, correction2 = 1 - beta1**step, 1 - beta2**step
+    eps = ADAM_EPS * math.sqrt((1 - beta2 ** (reference.num_steps + 1)) / (1 - beta2))
     scaled = {
-        part: (first * (beta1 / correction1), second * (beta2 / correction2))
+        part: (first * (beta1 / (1 - beta1)), second * (beta2 / (1 - beta2)))
         for part, (first, second) in reference.moments.items()
     }
 
     def step_of(part: str, piece_BD: torch.Tensor) -> torch.Tensor:
         first_D, second_D = scaled[part]
-        root_BD = torch.addcmul(second_D, piece_BD, piece_BD, value=(1 - beta2) / correction2).sqrt_().add_(ADAM_EPS)
-        return piece_BD.mul_((1 - beta1) / correction1).add_(first_D).div_(root_BD)
+        root_BD = torch.addcmul(second_D, piece_BD, piece_BD).sqrt_().add_(eps)
+        return piece_BD.add_(first_D).div_(root_BD)
 
     return step_of
 

@@ -3,15 +3,19 @@
     models/reference/checkpoint-1/   adapter_config.json, adapter_model.safetensors, adam_moments.safetensors,
                                      provenance.json: num_steps, adam_betas, learning_rate (mean since the last one)
 
-Layers that read the same activations (q, k and v) share a tap, so that their A matrices are one matrix product. A tap
-has a part for all its A matrices and one for each B; a part's gradient is flat, and a B lies transposed, R x O.
+A tapped layer's weight lies in one matrix with its adapter's, so that the low-rank activations come out of the same matrix
+products as the layer's own, without reading the activations once more:
 
-Shapes: B examples, T tokens, I inputs, O outputs, R rank, L layers of a tap, D numbers of a part.
+    M = [[W, s B], [s A, 0]]     forward: x M[:, :I]^T = (y, s A x)     backward: g M[:O] = (dx, s B^T g)
+
+Each layer has two parts, lora_A and lora_B; a part's gradient is flat, and a B lies transposed, R x O.
+
+Shapes: B examples, T tokens, I inputs, O outputs, R rank, D numbers of a part.
 """
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,59 +30,64 @@ PREFIX = "base_model.model."
 Receive = Callable[[str, torch.Tensor], None]  # a part's name and its gradients, (B, D)
 
 
-@dataclass
 class Tap:
-    """The adapted layers that read one input, and what a batch shows of them. For y = W x + s B A x and g = dLoss/dy:
+    """Takes the place of an adapted layer's forward, and shows each example's gradients as the backward pass reaches it.
 
-    dLoss/dB = sum_t g_t (s A x_t)^T,  dLoss/dA = sum_t (s B^T g_t) x_t^T.
+    For y = W x + s B A x and g = dLoss/dy:  dLoss/dB = sum_t g_t (s A x_t)^T,  dLoss/dA = sum_t (s B^T g_t) x_t^T.
     """
 
-    layers: list[str]
-    a_LRI: torch.Tensor  # s A of all layers, stacked: (L * R, I)
-    b_RO: list[torch.Tensor]  # s B^T of each layer
-    receive: Receive | None = None
-    input_BTI: torch.Tensor | None = None
-    gradients: dict[int, torch.Tensor] = field(default_factory=dict)
+    def __init__(self, name: str, layer: torch.nn.Linear, a_RI: torch.Tensor, b_OR: torch.Tensor, scale: float) -> None:
+        self.name, self.bias = name, layer.bias
+        self.num_outputs, self.num_inputs = layer.weight.shape
+        corner_RR = a_RI.new_zeros(len(a_RI), len(a_RI))
+        merged_OI = layer.weight + scale * (b_OR @ a_RI)
+        self.matrix = torch.cat(
+            [torch.cat([merged_OI, scale * b_OR], dim=1), torch.cat([scale * a_RI, corner_RR], dim=1)]
+        )
+        layer.weight.data = self.matrix[: self.num_outputs, : self.num_inputs]
+        self.receive: Receive | None = None
+        # What makes the lowest layers' outputs part of the graph: nothing below them is trained.
+        self.root = torch.zeros((), device=self.matrix.device, requires_grad=True)
+        layer.forward = self.forward  # type: ignore[method-assign, assignment]
 
     @property
-    def part_names(self) -> list[str]:
-        """Of the A part and of each B part."""
-        return ["+".join(self.layers) + ".lora_A", *(f"{layer}.lora_B" for layer in self.layers)]
+    def part_names(self) -> tuple[str, str]:
+        return f"{self.name}.lora_A", f"{self.name}.lora_B"
 
-    def attach(self, model: torch.nn.Module) -> None:
-        for number, layer in enumerate(self.layers):
-            model.get_submodule(layer).register_forward_hook(self._forward_hook(number))
+    @property
+    def part_sizes(self) -> tuple[int, int]:
+        rank = len(self.matrix) - self.num_outputs
+        return rank * self.num_inputs, rank * self.num_outputs
 
-    def _forward_hook(self, number: int) -> Callable[..., None]:
-        def keep_input(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-            if self.receive is None:
-                return
-            self.input_BTI = inputs[0].detach()
-            # The lowest layers' weights are frozen and nothing below is trained: here the backward pass ends.
-            output.requires_grad_()
-            output.register_hook(lambda gradient_BTO: self._arrive(number, gradient_BTO))
+    def forward(self, x_BTI: torch.Tensor) -> torch.Tensor:
+        if self.receive is None or not torch.is_grad_enabled():
+            weight_OI = self.matrix[: self.num_outputs, : self.num_inputs]
+            return torch.nn.functional.linear(x_BTI, weight_OI, self.bias)
+        y_BTO = _TappedProduct.apply(x_BTI, self.root, self)
+        return y_BTO if self.bias is None else y_BTO + self.bias
 
-        return keep_input
 
-    def _arrive(self, number: int, gradient_BTO: torch.Tensor) -> None:
-        """Keep a layer's output gradient; with the last of the tap's layers, form the parts and forget all."""
-        self.gradients[number] = gradient_BTO
-        if len(self.gradients) < len(self.layers):
-            return
-        assert self.input_BTI is not None
-        assert self.receive is not None
-        x_BTI, gradients = self.input_BTI, [self.gradients[i] for i in range(len(self.layers))]
-        self.input_BTI, self.gradients = None, {}
-        num_examples, num_tokens = x_BTI.shape[:2]
-        # Low-rank activations as (R, B * T): the skinny products are three times faster so than as (B * T, R), and the
-        # outer products five times (measured, 2 CPU cores).
-        downs = [b @ g.flatten(0, 1).T for b, g in zip(self.b_RO, gradients, strict=True)]
-        down_RBT = (torch.cat(downs) if len(downs) > 1 else downs[0]).view(-1, num_examples, num_tokens)
-        up_RBT = (self.a_LRI @ x_BTI.flatten(0, 1).T).view(-1, num_examples, num_tokens)
-        name, *names = self.part_names
-        self.receive(name, torch.bmm(down_RBT.transpose(0, 1), x_BTI).flatten(1))
-        for name, up, gradient_BTO in zip(names, up_RBT.chunk(len(gradients)), gradients, strict=True):
-            self.receive(name, torch.bmm(up.transpose(0, 1), gradient_BTO).flatten(1))
+class _TappedProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x_BTI: torch.Tensor, root: torch.Tensor, tap: Tap) -> torch.Tensor:  # type: ignore[override]
+        both = torch.nn.functional.linear(x_BTI, tap.matrix[:, : tap.num_inputs])
+        ctx.tap, ctx.up_BTR = tap, both[..., tap.num_outputs :]
+        ctx.save_for_backward(x_BTI)
+        return both[..., : tap.num_outputs]
+
+    @staticmethod
+    def backward(ctx: Any, g_BTO: torch.Tensor) -> tuple[torch.Tensor | None, None, None]:  # type: ignore[override]
+        tap, (x_BTI,) = ctx.tap, ctx.saved_tensors
+        dx_BTI = None
+        if ctx.needs_input_grad[0]:
+            both = g_BTO @ tap.matrix[: tap.num_outputs]
+            dx_BTI, down_BTR = both[..., : tap.num_inputs], both[..., tap.num_inputs :]
+        else:
+            down_BTR = g_BTO @ tap.matrix[: tap.num_outputs, tap.num_inputs :]
+        a_part, b_part = tap.part_names
+        tap.receive(a_part, torch.bmm(down_BTR.transpose(1, 2), x_BTI).flatten(1))
+        tap.receive(b_part, torch.bmm(ctx.up_BTR.transpose(1, 2), g_BTO).flatten(1))
+        return dx_BTI, None, None
 
 
 @dataclass
@@ -93,7 +102,7 @@ class Reference:
 
     @property
     def device(self) -> torch.device:
-        return self.taps[0].a_LRI.device
+        return self.taps[0].matrix.device
 
     @property
     def num_parameters(self) -> int:
@@ -150,44 +159,33 @@ def load_reference(base: Path, checkpoint: Path, device: torch.device, dtype: to
 def merge_and_tap(
     model: torch.nn.Module, pairs: dict[str, tuple[torch.Tensor, torch.Tensor]], scale: float
 ) -> list[Tap]:
-    """Add scale * B A to each layer's frozen weight and tap the layers; `pairs`: layer -> A (R, I), B (O, R)."""
+    """Merge scale * B A into each layer and tap it; `pairs`: layer -> A (R, I), B (O, R).
+
+    Raises:
+        StageError: an adapted layer is not linear, or the model's logits are more than its head's product.
+    """
     model.eval().requires_grad_(False)
-    for layer, (a_RI, b_OR) in pairs.items():
-        weight_OI = model.get_submodule(layer).weight
-        assert isinstance(weight_OI, torch.Tensor)
-        weight_OI += scale * (b_OR @ a_RI)
     taps = []
-    for group in shared_inputs(model, list(pairs)):
-        a_LRI = scale * torch.cat([pairs[layer][0] for layer in group])
-        taps.append(Tap(group, a_LRI, [scale * pairs[layer][1].T.contiguous() for layer in group]))
-        taps[-1].attach(model)
+    with torch.no_grad():
+        for name, (a_RI, b_OR) in pairs.items():
+            layer = model.get_submodule(name)
+            if not isinstance(layer, torch.nn.Linear):
+                raise StageError(
+                    f"{name} is a {type(layer).__name__}; value estimation knows adapters of Linear layers."
+                )
+            taps.append(Tap(name, layer, a_RI, b_OR, scale))
+        check_logits(model)
     return taps
 
 
-def shared_inputs(model: torch.nn.Module, layers: list[str]) -> list[list[str]]:
-    """The layers in the order of a forward pass, those in one list that read the same tensor."""
-    groups: list[tuple[torch.Tensor, list[str]]] = []
-
-    def note(layer: str) -> Callable[..., None]:
-        def hook(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...], __: torch.Tensor) -> None:
-            if groups and groups[-1][0] is inputs[0]:
-                groups[-1][1].append(layer)
-            else:
-                groups.append((inputs[0], [layer]))
-
-        return hook
-
-    handles = [model.get_submodule(layer).register_forward_hook(note(layer)) for layer in layers]
+def check_logits(model: torch.nn.Module) -> None:
+    """Logits are computed at output tokens alone, from the last states: refuse a model that does more with them."""
     ids = torch.tensor([[1, 2, 3]], device=next(model.parameters()).device)
-    with torch.no_grad():
-        states = model.base_model(input_ids=ids, use_cache=False).last_hidden_state  # type: ignore[operator]
-        logits = model.get_output_embeddings()(states)  # type: ignore[operator]
-        for handle in handles:
-            handle.remove()
-        whole = model(input_ids=ids, use_cache=False).logits
-        if not torch.allclose(whole.float(), logits.float(), atol=1e-4, rtol=1e-2):
-            raise StageError(f"{type(model).__name__} scales its logits, which value estimation does not know.")
-    return [group for _, group in groups]
+    states = model.base_model(input_ids=ids, use_cache=False).last_hidden_state  # type: ignore[operator]
+    logits = model.get_output_embeddings()(states)  # type: ignore[operator]
+    whole = model(input_ids=ids, use_cache=False).logits
+    if not torch.allclose(whole.float(), logits.float(), atol=1e-4, rtol=1e-2):
+        raise StageError(f"{type(model).__name__} scales its logits, which value estimation does not know.")
 
 
 def load_moments(
@@ -201,11 +199,9 @@ def load_moments(
 
     moments = {}
     for tap in taps:
-        name, *names = tap.part_names
-        kinds = ("exp_avg", "exp_avg_sq")
-        stacked = [torch.cat([moment(layer, "A", kind) for layer in tap.layers]) for kind in kinds]
-        moments[name] = (stacked[0].flatten().to(device), stacked[1].flatten().to(device))
-        for name, layer in zip(names, tap.layers, strict=True):
-            pair = [moment(layer, "B", kind).T.flatten().to(device) for kind in kinds]
-            moments[name] = (pair[0], pair[1])
+        a_part, b_part = tap.part_names
+        first, second = (moment(tap.name, "A", kind).flatten().to(device) for kind in ("exp_avg", "exp_avg_sq"))
+        moments[a_part] = (first, second)
+        first, second = (moment(tap.name, "B", kind).T.flatten().to(device) for kind in ("exp_avg", "exp_avg_sq"))
+        moments[b_part] = (first, second)
     return moments
