@@ -1,7 +1,7 @@
 """Peak memory of value estimation: flat in the number of candidates, and beside a training step's.
 
     python -m bench.value_memory            # the small model; 64 and 512 candidates
-    python -m bench.value_memory --quick    # the tiny model; 12 and 48
+    python -m bench.value_memory --quick    # the tiny model; 24 and 192
 
 Each measure is a process of its own, its peak resident set less what it holds once the model is loaded. A training step
 is PEFT's unmerged LoRA with AdamW on the same batches. Prints one JSON object on the last line, in MB.
@@ -67,7 +67,7 @@ def main(quick: bool, measure: str | None, name: str, count: int, folder: Path) 
                           [random_examples(SHAPES[name], 4, 1)], TOKEN_BUDGET)  # fmt: skip
         print(train(setting) if measure == "train" else value(setting))
         return
-    name, few, many = ("tiny", 12, 48) if quick else ("small", 64, 512)
+    name, few, many = ("tiny", 24, 192) if quick else ("small", 64, 512)
     peaks: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as temporary:
         write_models(SHAPES[name], Path(temporary))
