@@ -92,7 +92,7 @@ class _TappedProduct(torch.autograd.Function):
 
 @dataclass
 class Reference:
-    """One checkpoint of the reference model, AdamW's state in it, and the mean rate of the steps that led to it."""
+    """One checkpoint of the reference model with AdamW's state in it."""
 
     model: torch.nn.Module
     taps: list[Tap]
