@@ -18,6 +18,7 @@ OUTPUT_NEUTRAL = {"stages/core/command.py", "stages/core/progress.py", "stages/c
 READ_FILES = {
     "stages/reporting/report.py": {"stages/reporting/page.html.j2"},
     "stages/execution/sandbox.py": {"stages/execution/zygote.py"},
+    "stages/evaluation/symbolic.py": {"stages/evaluation/symbolic_worker.py"},
 }
 
 

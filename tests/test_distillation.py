@@ -18,7 +18,7 @@ from stages.distillation.prompts import LEVELS as PROMPT_LEVELS
 from stages.distillation.prompts import fill_prompt, level_of_fit
 from stages.distillation.purchase import Request
 from stages.distillation.requests import RequestPlan, build_requests, request_key
-from stages.execution.sandbox import run_programs
+from stages.execution.executions import run_programs
 from stages.filtering.rules import check_claimed_answer, check_equations
 from tests.tiny import problem_row
 

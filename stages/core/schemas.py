@@ -42,9 +42,12 @@ _COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "target_values": pa.list_(pa.struct([("target", TEXT), ("value", FLOAT)])),
     },
     "selected": {**_TEXTS, "value": FLOAT},
+    # reason: the rules that extracted and decided; jiuzhang_*: as the release's grader says; executions: programs' statuses.
     "predictions": {
-        "benchmark": TEXT, "index": INT, "mode": TEXT, "response": TEXT, "extracted": TEXT, "answer": TEXT,
-        "correct": BOOL, "reason": TEXT, "turns": INT, "tokens": INT,
+        "benchmark": TEXT, "index": INT, "mode": TEXT, "sample": INT, "kind": TEXT, "response": TEXT, "extracted": TEXT,
+        "answer": TEXT, "correct": BOOL, "reason": TEXT, "flags": pa.list_(TEXT), "jiuzhang_extracted": TEXT,
+        "jiuzhang_correct": BOOL, "finish_reason": TEXT, "executions": pa.list_(TEXT), "turns": INT, "tokens": INT,
+        "is_flagged": BOOL,
     },
 }  # fmt: skip
 SCHEMAS = {name: pa.schema(list(columns.items())) for name, columns in _COLUMNS.items()}

@@ -1,11 +1,17 @@
 """Confidence intervals of an accuracy.
 
-wilson(60, 100) -> (0.502, 0.691)    # 95%, Wilson 1927
+wilson(60, 100)                -> (0.502, 0.691)    # 95%, Wilson 1927
+clustered([1.0, 0.5, 0.0])     -> (0.0, 1.0): of item means, when an item was answered several times
+bootstrap_macro([...])         -> of the mean over datasets, items drawn anew within each
 """
 
 import math
 
+import numpy as np
+
 Z_95 = 1.959964
+NUM_RESAMPLES = 10_000
+SEED = 1
 
 
 def wilson(num_correct: int, num_problems: int) -> tuple[float, float]:
@@ -20,13 +26,39 @@ def wilson(num_correct: int, num_problems: int) -> tuple[float, float]:
     return low, 1.0 if num_correct == num_problems else (center + half) / scale
 
 
-def accuracy_record(num_correct: int, num_problems: int) -> dict[str, float | int]:
-    """An accuracy as the metrics show it: with its interval and its count."""
-    low, high = wilson(num_correct, num_problems)
-    accuracy = num_correct / num_problems if num_problems else 0.0
+def clustered(item_means: list[float]) -> tuple[float, float]:
+    """The 95% interval of a mean over items, each the mean of its samples (Miller 2024, arXiv 2411.00640)."""
+    count = len(item_means)
+    if count < 2:
+        return 0.0, 1.0
+    mean = sum(item_means) / count
+    error = math.sqrt(sum((value - mean) ** 2 for value in item_means) / (count - 1) / count)
+    return max(0.0, mean - Z_95 * error), min(1.0, mean + Z_95 * error)
+
+
+def bootstrap_macro(datasets: list[list[float]], num_resamples: int = NUM_RESAMPLES) -> tuple[float, float]:
+    """The 95% percentile interval of the mean of datasets' means: items are drawn with putting back within each dataset.
+
+    `datasets`: item means, of one dataset each. Drawing n items is drawing how often each distinct mean comes.
+    """
+    rng = np.random.default_rng(SEED)
+    total = np.zeros(num_resamples)
+    for items in datasets:
+        values, counts = np.unique(items, return_counts=True)
+        draws = rng.multinomial(len(items), counts / len(items), size=num_resamples)
+        total += draws @ values / len(items)
+    low, high = np.percentile(total / len(datasets), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def accuracy_record(item_means: list[float]) -> dict[str, float | int]:
+    """An accuracy as the metrics show it: with its interval and its count. Items answered once have Wilson's interval."""
+    is_binary = all(value in (0.0, 1.0) for value in item_means)
+    low, high = wilson(round(sum(item_means)), len(item_means)) if is_binary else clustered(item_means)
+    accuracy = sum(item_means) / len(item_means) if item_means else 0.0
     return {
         "accuracy": round(accuracy, 4),
         "low_95": round(low, 4),
         "high_95": round(high, 4),
-        "num_problems": num_problems,
+        "num_problems": len(item_means),
     }

@@ -1,11 +1,13 @@
 """The sandbox that runs model-written Python: bubblewrap around a warm interpreter that forks once per program.
 
     with Sandbox() as sandbox:
-        sandbox.run("print(6 * 7)")  ->  Execution(status="ok", stdout="42\\n", stderr="")
+        sandbox.run("print(6 * 7)")  ->  Execution(status="ok", stdout="42\\n", stderr="", wall_seconds=0.004)
 
-Inside: no network, no other processes, no environment, a read-only system, a private /tmp of 16 MB; each program is
-a fork with limits on time, memory, processes, files and output. Statuses: ok, error, timeout, memory, output, killed.
-Where bubblewrap is missing nothing is run: `SandboxUnavailable` says how to install it.
+Inside: namespaces of its own, no network, no environment, a read-only interpreter, a private /tmp, no capabilities, a
+filter of system calls, limits on time, memory, processes, files and output; every program is a fork of its own that is
+killed with all it started, and what it wrote is removed. As root, the user is given up before the sandbox is made,
+because the limit on processes does not bind root. Where a platform cannot isolate, nothing is run: `SandboxUnavailable`
+says what to do; NINECHAPTERS_UNSAFE_EXECUTION=1 runs programs with limits alone, and every result says so.
 """
 
 import functools
@@ -15,65 +17,107 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from selectors import EVENT_READ, DefaultSelector
+from typing import Any
 
-from stages.core.command import StageError, worker_count
-from stages.core.progress import track
+import xxhash
 
-WALL_SECONDS = 5.0
-GRACE_SECONDS = 3.0
-START_SECONDS = 30.0
+from stages.core.command import StageError
+from stages.execution.seccomp import seccomp_filter
+
+WALL_SECONDS = 5.0  # as in the release
+GRACE_SECONDS = 5.0
+START_SECONDS = 60.0
+MEMORY_BYTES = 1 << 30
+OUTPUT_BYTES = 64 << 10
+MAX_PROGRAM_BYTES = 1 << 20
+TMP_BYTES, SHM_BYTES = 16 << 20, 1 << 20
+UNSAFE = "NINECHAPTERS_UNSAFE_EXECUTION"
+NOBODY = "65534"
 ZYGOTE = Path(__file__).with_name("zygote.py")
+STATUSES = ("ok", "error", "timeout", "memory", "output", "killed", "refused")
+ENVIRONMENT = {
+    "PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C.UTF-8", "HOME": "/tmp", "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Execution:
-    status: str  # ok, error, timeout, memory, output, killed
+    status: str  # one of STATUSES
     stdout: str
     stderr: str
+    wall_seconds: float = 0.0
+    isolation: str = "bubblewrap"  # or "none": limits alone
 
 
 class SandboxUnavailable(StageError):
     """This machine cannot isolate a program, so none is run."""
 
 
+def is_unsafe() -> bool:
+    return os.environ.get(UNSAFE) == "1"
+
+
 @functools.cache
-def bubblewrap() -> str:
-    found = shutil.which("bwrap")
+def tool(name: str, package: str) -> str:
+    found = shutil.which(name)
     if not found:
         raise SandboxUnavailable(
-            "bubblewrap (bwrap) is not installed, so no model-written program is run. "
-            "Install it (`sudo apt-get install bubblewrap`, `sudo dnf install bubblewrap`) and run the stage again."
+            f"{package} ({name}) is not installed, so no model-written program is run. "
+            f"Install it (`sudo apt-get install {package}`, `sudo dnf install {package}`) and run the stage again; "
+            f"{UNSAFE}=1 runs programs without isolation, on your own risk, and marks every result."
         )
     return found
 
 
-def sandbox_command() -> list[str]:
+def sandbox_command(filter_descriptor: int) -> list[str]:
     """The bubblewrap command around this interpreter; only system folders and the interpreter's own can be read."""
     roots = {"/usr", "/lib", "/lib64", "/bin", sys.prefix, sys.base_prefix, sysconfig.get_paths()["stdlib"]}
-    binds = [part for root in sorted(roots) if Path(root).exists() for part in ("--ro-bind", root, root)]
+    present = [root for root in sorted(roots) if Path(root).exists()]
+    binds = [part for root in present for part in ("--ro-bind", root, root)]
+    variables = [part for name, value in ENVIRONMENT.items() for part in ("--setenv", name, value)]
     return [
-        bubblewrap(), "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session",
-        "--cap-drop", "ALL", "--uid", "65534", "--gid", "65534", "--hostname", "sandbox",
-        "--proc", "/proc", "--dev", "/dev", "--size", str(16 << 20), "--tmpfs", "/tmp",
-        "--size", str(1 << 20), "--tmpfs", "/dev/shm", *binds, "--ro-bind", str(ZYGOTE), "/sandbox/zygote.py",
-        "--remount-ro", "/", "--chdir", "/tmp", "--clearenv",
-        "--setenv", "PYTHONHASHSEED", "0", "--setenv", "TZ", "UTC", "--setenv", "LC_ALL", "C.UTF-8",
-        "--setenv", "OMP_NUM_THREADS", "1", "--setenv", "OPENBLAS_NUM_THREADS", "1", "--setenv", "HOME", "/tmp",
-        "--", sys.executable, "-I", "-X", "utf8", "/sandbox/zygote.py", str(WALL_SECONDS),
+        *(_as_nobody(present, binds) if os.geteuid() == 0 else ()),
+        tool("bwrap", "bubblewrap"), "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session",
+        "--as-pid-1", "--cap-drop", "ALL", "--uid", NOBODY, "--gid", NOBODY, "--hostname", "sandbox",
+        "--proc", "/proc", "--dev", "/dev", "--size", str(TMP_BYTES), "--tmpfs", "/tmp",
+        "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", *binds, "--ro-bind", str(ZYGOTE), "/sandbox/zygote.py",
+        "--remount-ro", "/", "--remount-ro", "/dev", "--chdir", "/tmp", "--clearenv", *variables,
+        "--seccomp", str(filter_descriptor),
+        "--", sys.executable, "-I", "-X", "utf8", "/sandbox/zygote.py", json.dumps(limits(["/tmp", "/dev/shm"])),
     ]  # fmt: skip
 
 
+def _as_nobody(present: list[str], binds: list[str]) -> list[str]:
+    """Root's part: a view of the same folders that an ordinary user can reach (root's home is closed), as that user."""
+    parents = sorted({str(parent) for root in (*present, str(ZYGOTE)) for parent in Path(root).parents} - {"/"})
+    folders = [part for parent in parents if parent not in present for part in ("--perms", "0755", "--dir", parent)]
+    return [
+        tool("bwrap", "bubblewrap"), "--die-with-parent", *folders, *binds, "--ro-bind", str(ZYGOTE), str(ZYGOTE),
+        "--bind", "/proc", "/proc", "--dev-bind", "/dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/", "--",
+        tool("setpriv", "util-linux"), "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--no-new-privs",
+    ]  # fmt: skip
+
+
+def limits(writable: list[str]) -> dict[str, Any]:
+    """What bounds a program, as the zygote reads it; rlimits by their names."""
+    return {
+        "wall_seconds": WALL_SECONDS, "output_bytes": OUTPUT_BYTES, "writable": writable,
+        "AS": MEMORY_BYTES, "CPU": int(2 * WALL_SECONDS) + 1, "NPROC": 16, "FSIZE": 8 << 20, "NOFILE": 64, "CORE": 0,
+    }  # fmt: skip
+
+
 class Sandbox:
-    """One warm interpreter. Not safe for threads; a program that kills it costs a restart and gets `killed`."""
+    """One warm interpreter. Not safe for threads; when a program spoils it, it is replaced before the next one."""
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[bytes] | None = None
+        self.folder: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> "Sandbox":
         self._start()
@@ -82,33 +126,56 @@ class Sandbox:
     def __exit__(self, *exception: object) -> None:
         self._stop()
 
-    def run(self, program: str) -> Execution:
-        """Run one program; what it does to its interpreter ends with it."""
+    def run(self, program: str, salt: int = 0) -> Execution:
+        """Run one program; what it does to its interpreter ends with it.
+
+        `salt` changes the seed of the generators that a program leaves unseeded: two salts tell a program whose answer
+        is chance.
+        """
+        if len(program) > MAX_PROGRAM_BYTES:
+            return Execution("refused", "", f"the program is longer than {MAX_PROGRAM_BYTES:,} characters")
         if self.process is None:
             self._start()
         assert self.process is not None
         assert self.process.stdin is not None
+        seed = xxhash.xxh3_64_intdigest(program.encode("utf-8", "surrogatepass"), seed=salt) >> 1
+        started = time.monotonic()
         try:
-            self.process.stdin.write(json.dumps(program).encode() + b"\n")
+            self.process.stdin.write(json.dumps({"program": program, "seed": seed}).encode() + b"\n")
             self.process.stdin.flush()
-            reply = self._read_line(WALL_SECONDS + GRACE_SECONDS)
+            line = self._read_line(WALL_SECONDS + GRACE_SECONDS)
         except BrokenPipeError:
-            reply = None
-        if reply is None:
+            line = None
+        isolation = "none" if self.folder else "bubblewrap"
+        if line is None:
             self._stop()
-            return Execution("killed", "", "the sandbox was lost")
-        return Execution(**json.loads(reply))
+            return Execution("killed", "", "the sandbox was lost", round(time.monotonic() - started, 4), isolation)
+        reply = json.loads(line)
+        if not reply.pop("is_whole"):
+            self._stop()
+        return Execution(**reply, isolation=isolation)
 
     def _start(self) -> None:
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen(sandbox_command(), stdin=pipe, stdout=pipe, stderr=pipe, env={}, close_fds=True)
+        if is_unsafe():
+            self.folder = tempfile.TemporaryDirectory(prefix="ninechapters-")
+            command = [sys.executable, "-I", "-X", "utf8", str(ZYGOTE), json.dumps(limits([self.folder.name]))]
+            self.process = subprocess.Popen(
+                command, stdin=pipe, stdout=pipe, stderr=pipe, env=ENVIRONMENT, cwd=self.folder.name
+            )
+        else:
+            with _filter_file() as descriptor:
+                self.process = subprocess.Popen(
+                    sandbox_command(descriptor), stdin=pipe, stdout=pipe, stderr=pipe, env={}, pass_fds=(descriptor,)
+                )
         if self._read_line(START_SECONDS) != b"ready":
             self.process.kill()
             _, errors = self.process.communicate()
             self.process = None
             raise SandboxUnavailable(
                 f"the sandbox does not start: {errors.decode(errors='replace').strip()[:300]}. User namespaces may be "
-                "switched off here; without them no model-written program is run."
+                f"switched off here; without them no model-written program is run. {UNSAFE}=1 runs programs without "
+                "isolation, on your own risk, and marks every result."
             )
 
     def _stop(self) -> None:
@@ -116,6 +183,9 @@ class Sandbox:
             self.process.kill()
             self.process.communicate()
             self.process = None
+        if self.folder:
+            self.folder.cleanup()
+            self.folder = None
 
     def _read_line(self, seconds: float) -> bytes | None:
         """The next line of the sandbox, or None when it ends or stays silent."""
@@ -135,28 +205,20 @@ class Sandbox:
         return line[:-1]
 
 
-def run_programs(programs: Iterable[str], title: str = "run programs") -> dict[str, Execution]:
-    """Run each different program once, on every CPU; returns program -> Execution."""
-    different = list(dict.fromkeys(programs))
-    if not different:
-        return {}
-    idle: SimpleQueue[Sandbox] = SimpleQueue()
-    sandboxes = [Sandbox() for _ in range(min(worker_count(), len(different)))]
+class _filter_file:
+    """The system call filter as an open file for bubblewrap."""
 
-    def run(program: str) -> Execution:
-        sandbox = idle.get()
+    def __enter__(self) -> int:
         try:
-            return sandbox.run(program)
-        finally:
-            idle.put(sandbox)
+            content = seccomp_filter()
+        except KeyError as error:
+            raise SandboxUnavailable(
+                f"there is no filter of system calls for the architecture {error}; {UNSAFE}=1 runs programs without isolation."
+            ) from error
+        self.descriptor = os.memfd_create("seccomp")
+        os.write(self.descriptor, content)
+        os.lseek(self.descriptor, 0, os.SEEK_SET)
+        return self.descriptor
 
-    try:
-        for sandbox in sandboxes:
-            sandbox.__enter__()
-            idle.put(sandbox)
-        with ThreadPoolExecutor(len(sandboxes)) as pool:
-            results = list(track(pool.map(run, different), title, len(different), "programs"))
-    finally:
-        for sandbox in sandboxes:
-            sandbox.__exit__()
-    return dict(zip(different, results, strict=True))
+    def __exit__(self, *_: object) -> None:
+        os.close(self.descriptor)

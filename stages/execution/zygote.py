@@ -1,137 +1,260 @@
-"""Runs inside the sandbox: reads programs, forks for each, and writes one line of JSON per program.
+"""Runs inside the sandbox, as its first process: reads programs, forks for each, writes one line of JSON for each.
 
-Started by `sandbox.py` as `python -I zygote.py WALL_SECONDS`; imports nothing but the standard library, so that a
-program starts in milliseconds. Results cross as text and a status, never as objects.
+Started by sandbox.py as `python -I zygote.py LIMITS`. It imports sympy and numpy once, so that they cost a program
+nothing, and forks, so that no interpreter is used twice. Results cross as text and a status, never as objects. As first
+process of its namespace it receives no signal from inside that it does not handle, and orphans become its own children.
 """
 
+import atexit
 import ctypes
+import gc
+import importlib
 import json
 import os
+import random
 import resource
 import select
 import signal
 import sys
+import threading
 import time
+import types
+from typing import Any
 
-MEMORY_BYTES = 1 << 30
-OUTPUT_BYTES = 64 << 10
-NUM_PROCESSES = 16
-PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
+PRELOADED = ("sympy", "numpy", "numpy.random", "mpmath", "math", "fractions", "itertools", "collections", "datetime", "statistics")
+PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 4, 38, 36
+MEMORY_STATUS = 77
+WATCH_SECONDS = 0.1
+STDERR_CHARS = 2000
+PAGE = resource.getpagesize()
 
 
-def limit() -> None:
+def limit(limits: dict[str, Any]) -> None:
     """The limits of one program; hard ones, so that it cannot raise them."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
-    resource.setrlimit(resource.RLIMIT_NPROC, (NUM_PROCESSES, NUM_PROCESSES))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (8 << 20, 8 << 20))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for name in ("AS", "CPU", "NPROC", "FSIZE", "NOFILE", "CORE"):
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limits[name], limits[name]))
 
 
-def run_child(program: str, out: int, err: int) -> None:
+def run_child(request: dict[str, Any], limits: dict[str, Any], out: int, err: int) -> None:
     """In the fork: own session, own pipes, no other descriptors; never returns."""
     os.setsid()
     null = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((null, 0), (out, 1), (err, 2)):
         os.dup2(source, target)
-    os.closerange(3, 256)
-    limit()
+    os.closerange(3, 1024)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    limit(limits)
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")
+    sys.argv = ["program.py"]
+    seed(request["seed"])
     status = 0
+    module = types.ModuleType("__main__")
+    sys.modules["__main__"] = module
     try:
-        exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})
+        source = request["program"].encode("utf-8", "surrogateescape")
+        exec(compile(source, "program.py", "exec"), module.__dict__)
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except MemoryError:
-        status = 77
+        status = MEMORY_STATUS
     except BaseException as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}"[:2000])
+        sys.stderr.write(f"{type(error).__name__}: {error}"[:STDERR_CHARS])
         status = 1
+    finish(status)
+
+
+def finish(status: int) -> None:
+    """What an interpreter does at its end: wait for threads, run exit functions, flush."""
     try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
+    except BaseException:
+        status = status or 1
     finally:
         os._exit(status & 0xFF)
 
 
-def collect(child: int, pipes: dict[int, bytearray], wall_seconds: float) -> str:
-    """Read the child's pipes until it ends, or too long, or too much; returns "" or the status that stopped it."""
-    deadline = time.monotonic() + wall_seconds
-    open_pipes = list(pipes)
+def seed(number: int) -> None:
+    """The generators that a program may use without seeding them; the same program draws the same numbers."""
+    random.seed(number)
+    if numpy := sys.modules.get("numpy.random"):
+        numpy.seed(number % 2**32)
+
+
+def collect(pipes: dict[int, bytearray], limits: dict[str, Any]) -> str:
+    """Read the child's pipes until they end, or too long, or too much; returns "" or the status that stopped it.
+
+    Standard error beyond its limit is read and dropped, so that a program that warns much still answers.
+    """
+    deadline = time.monotonic() + limits["wall_seconds"]
+    out, err = list(pipes)
+    open_pipes = [out, err]
     while open_pipes:
         left = deadline - time.monotonic()
         if left <= 0:
             return "timeout"
-        for pipe in select.select(open_pipes, [], [], left)[0]:
-            block = os.read(pipe, 1 << 14)
-            pipes[pipe] += block
+        ready = select.select(open_pipes, [], [], min(left, WATCH_SECONDS))[0]
+        if not ready and memory_in_use() > limits["AS"] * 3 // 2:
+            return "memory"
+        for pipe in ready:
+            block = os.read(pipe, 1 << 16)
             if not block:
                 open_pipes.remove(pipe)
-            if len(pipes[pipe]) > OUTPUT_BYTES:
-                return "output"
+            if pipe == out or len(pipes[pipe]) < limits["output_bytes"]:
+                pipes[pipe] += block
+        if len(pipes[out]) > limits["output_bytes"]:
+            return "output"
     return ""
 
 
-def kill_all() -> None:
-    """Kill every process here but this one and the sandbox's first: nothing outlives its program."""
-    keep = {1, os.getpid()}
-    for _ in range(50):
-        others = [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) not in keep]
-        if not others:
-            return
-        for pid in others:
+def descendants() -> list[int]:
+    """All processes whose chain of parents leads here."""
+    parents: dict[int, int] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
             try:
-                os.kill(pid, signal.SIGKILL)
+                with open(f"/proc/{name}/stat", "rb") as stream:
+                    parents[int(name)] = int(stream.read().rpartition(b")")[2].split()[1])
+            except (OSError, ValueError, IndexError):
+                continue
+    found: set[int] = set()
+    grown = True
+    while grown:
+        new = {pid for pid, parent in parents.items() if parent == os.getpid() or parent in found} - found
+        grown = bool(new)
+        found |= new
+    return sorted(found)
+
+
+def memory_in_use() -> int:
+    """Resident bytes of everything that the program started; shared pages are not counted."""
+    total = 0
+    for pid in descendants():
+        try:
+            with open(f"/proc/{pid}/statm") as stream:
+                _, resident, shared, *_ = stream.read().split()
+                total += (int(resident) - int(shared)) * PAGE
+        except (OSError, ValueError):
+            continue
+    return total
+
+
+def kill_all() -> bool:
+    """End every process that the program started; False if one is still there."""
+    for _ in range(200):
+        if os.getpid() == 1:
+            try:
+                os.kill(-1, signal.SIGKILL)  # everything in the namespace but this process, at once
             except ProcessLookupError:
                 pass
+        else:
+            for pid in descendants():
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         except ChildProcessError:
-            pass
-        time.sleep(0.002)
+            return True
+        time.sleep(0.005)
+    return False
 
 
-def execute(program: str, wall_seconds: float) -> dict[str, str]:
+def clean(folders: list[str]) -> bool:
+    """Empty the folders that a program can write to; False if something stays."""
+    try:
+        for folder in folders:
+            for entry in os.listdir(folder):
+                remove(os.path.join(folder, entry))
+    except (OSError, RecursionError):
+        return False
+    return True
+
+
+def remove(path: str) -> None:
+    if os.path.islink(path) or not os.path.isdir(path):
+        os.unlink(path)
+        return
+    os.chmod(path, 0o700)
+    for entry in os.listdir(path):
+        remove(os.path.join(path, entry))
+    os.rmdir(path)
+
+
+def execute(request: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
+    started = time.monotonic()
     child = os.fork()
     if child == 0:
-        run_child(program, out_write, err_write)
+        run_child(request, limits, out_write, err_write)
     os.close(out_write)
     os.close(err_write)
     pipes = {out_read: bytearray(), err_read: bytearray()}
-    stopped = collect(child, pipes, wall_seconds)
+    stopped = collect(pipes, limits)
+    code = None
+    if not stopped:
+        code, stopped = wait_for(child, started + limits["wall_seconds"])
     if stopped:
-        os.kill(child, signal.SIGKILL)
-    _, code = os.waitpid(child, 0)
-    kill_all()
+        try:
+            os.kill(child, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    seconds = time.monotonic() - started
+    is_whole = kill_all() and clean(limits["writable"])
     for pipe in pipes:
         os.close(pipe)
-    stdout, stderr = (bytes(block[:OUTPUT_BYTES]).decode("utf-8", "replace") for block in pipes.values())
-    return {"status": stopped or status_of(code, stderr), "stdout": stdout, "stderr": stderr[:2000]}
+    limit_bytes = limits["output_bytes"]
+    stdout, stderr = (bytes(block[:limit_bytes]).decode("utf-8", "replace") for block in pipes.values())
+    return {
+        "status": stopped or status_of(code or 0, stderr), "stdout": stdout, "stderr": stderr[-STDERR_CHARS:],
+        "wall_seconds": round(seconds, 4), "is_whole": is_whole,
+    }  # fmt: skip
+
+
+def wait_for(child: int, deadline: float) -> tuple[int, str]:
+    """The child's wait status; it may have closed its pipes and go on."""
+    while True:
+        pid, code = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return code, ""
+        if time.monotonic() > deadline:
+            return 0, "timeout"
+        time.sleep(0.001)
 
 
 def status_of(code: int, stderr: str) -> str:
     if os.WIFSIGNALED(code):
         return "timeout" if os.WTERMSIG(code) == signal.SIGXCPU else "killed"
     exit_code = os.WEXITSTATUS(code)
-    if exit_code == 77 or "MemoryError" in stderr:
+    if exit_code == MEMORY_STATUS or (exit_code and "MemoryError" in stderr):
         return "memory"
     return "error" if exit_code else "ok"
 
 
 def main() -> None:
-    wall_seconds = float(sys.argv[1])
+    limits = json.loads(sys.argv[1])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in PRELOADED:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            continue
+    gc.collect()
+    gc.freeze()
     libc = ctypes.CDLL(None)
     # Not dumpable: a program of the same user cannot open this process's memory or pipes through /proc.
-    libc.prctl(PR_SET_DUMPABLE, 0)
-    libc.prctl(PR_SET_NO_NEW_PRIVS, 1)
-    print("ready", flush=True)
-    for line in sys.stdin:
-        sys.stdout.write(json.dumps(execute(json.loads(line), wall_seconds)) + "\n")
-        sys.stdout.flush()
+    for option, value in ((PR_SET_DUMPABLE, 0), (PR_SET_NO_NEW_PRIVS, 1), (PR_SET_CHILD_SUBREAPER, 1)):
+        libc.prctl(option, value, 0, 0, 0)
+    os.write(1, b"ready\n")
+    for line in sys.stdin.buffer:
+        reply = json.dumps(execute(json.loads(line), limits)).encode() + b"\n"
+        while reply:
+            reply = reply[os.write(1, reply) :]
 
 
 if __name__ == "__main__":

@@ -1,125 +1,124 @@
-"""The filter's rules: each takes a problem and returns why it is rejected, or None.
+r"""The filter's rules on a problem's text: each takes a problem and the settings, and returns why it is rejected, or None.
 
-    check_equations({"mode": "cot", "solution": "3 + 4 = 8\\n...", ...}) -> Rejection("equation", "3 + 4 = 8, not 7")
-
-Explicit numeric equalities of a natural-language solution are computed exactly; a tool solution's program has been
-run, and its real output takes the place of the claimed one.
+    check_equations({"mode": "cot", "solution": "3 + 4 = 8\n...", ...}, settings) -> Rejection("equation", "3 + 4 = 8, not 7")
 """
 
-import operator
 import re
-from fractions import Fraction
+from dataclasses import dataclass
 
 from stages.core.tables import Row
-from stages.distillation.parsing import OUTPUT, PROGRAM, Rejection
-from stages.evaluation.answers import is_equal
-from stages.execution.sandbox import Execution
+from stages.corpus.quality import language_fault
+from stages.distillation.parsing import Rejection, boxed_answers
+from stages.evaluation.equivalence import is_equal
+from stages.evaluation.extraction import FENCED, extract_answer, said_answer
+from stages.filtering.equations import wrong_equation
 
-MIN_WORDS, MAX_WORDS = 5, 400
-MAX_REPEATED_FRAC = 0.5
 NUMBER = r"\d+(?:\.\d+)?"
-TERM = rf"{NUMBER}(?:\s*(?:[-+*/×÷]|\\times|\\cdot|\\div)\s*{NUMBER})+"
-EQUATION = re.compile(rf"(?<![\w.^)}}/*+-])(?<![-+*/^] )({TERM})\s*=\s*(-?{NUMBER}(?:/\d+)?)(?![\d.]*[\d^/*(])")
+COMPUTES = re.compile(r"[-+*/×÷]\s*\d.*=|\\(?:times|cdot|frac|div)")
 NEEDS_MORE = re.compile(
-    r"\b(?:figure|diagram|picture|graph) (?:above|below|shown)|\bthe (?:text|passage) above\b", re.IGNORECASE
+    r"\b(?:(?:figure|diagram|picture|graph|image|chart|illustration)s? (?:above|below|shown|given|provided|to the (?:left|right))"
+    r"|(?:shown|depicted|illustrated|given|displayed|as) in (?:the|this|following)?\s*(?:following )?(?:figure|diagram|picture|image|chart|illustration|graph)"
+    r"|(?:in|see|refer to|from) (?:the )?(?:figure|diagram|fig\.)(?: \d+)?\b|(?:the|this) (?:text|passage|article|excerpt|snippet|paragraph|document|paper|chapter|section|seed)\b(?! message)"
+    r"|as (?:described|mentioned|stated|discussed|defined|shown) (?:above|earlier|previously|in the (?:text|passage|article))"
+    r"|(?:previous|preceding|above) (?:problem|question|exercise|example|section)|(?:table|code|graph) (?:above|below) (?:shows|is)\b"
+    r"|(?:theorem|lemma|equation|eq\.|proposition|section|chapter|exercise|algorithm) \(?\d+\.\d+)",
+    re.IGNORECASE,
 )
-OPERATIONS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
-SIGNS = {"×": "*", "÷": "/", "\\times": "*", "\\cdot": "*", "\\div": "/"}
+PLACEHOLDER = re.compile(r"\[(?:insert|your|problem|solution|answer|question|todo)[^\]]*\]|\b(?:TODO|lorem ipsum)\b|<(?:answer|solution|problem)>|\?\?\?|XXX", re.IGNORECASE)
+ASKS = re.compile(
+    r"\?|\b(?:find|calculate|compute|determine|evaluate|solve|prove|show that|simplify|express|factor|estimate|what|how|write|verify|"
+    r"approximate|derive|convert|expand|construct|create|design|implement|use|list|give|identify|describe|explain|state|sketch|plot|"
+    r"complete|add|subtract|multiply|divide|integrate|differentiate|round|order|compare|name|choose|consider|let|suppose|assume|minimize|maximize|check|count|predict)\b",
+    re.IGNORECASE,
+)
 
 
-def check_self_contained(row: Row) -> Rejection | None:
+@dataclass(frozen=True)
+class FilterSettings:
+    min_words: int
+    max_words: int
+    max_solution_words: int
+    max_repeated: float
+    max_foreign: float
+
+
+def check_answer(row: Row, _: FilterSettings) -> Rejection | None:
+    """A final answer that is marked, whole and no sentence; a solution that says another one disagrees with itself."""
+    answer = row["answer"].strip()
+    if not answer:
+        return Rejection("no_answer", "the solution marks no final answer")
+    if len(answer) > 200 or answer.count("{") != answer.count("}") or re.fullmatch(r"[\W_]*|\\?\w*\?+", answer) or PLACEHOLDER.search(answer):
+        return Rejection("malformed_answer", answer[:100])
+    if len(re.findall(r"(?<!\\)\b[a-zA-Z]{2,}\b", re.sub(r"\\\w+", " ", answer))) > 12:
+        return Rejection("malformed_answer", f"a sentence: {answer[:100]}")
+    words = FENCED.sub(" ", row["solution"])
+    said = said_answer(words)
+    if boxed_answers(words) and said and not said.startswith("\\boxed") and len(said) < 60:
+        numbers = re.findall(r"-?\d[\d,]*(?:\.\d+)?", said)
+        bare = re.fullmatch(r"\D{0,3}(-?\d[\d,]*(?:\.\d+)?)\D*", answer)
+        if bare and len(numbers) == 1 and not is_equal(numbers[0], bare[1]).correct:
+            return Rejection("answers_disagree", f"boxed {answer[:60]}, said {said}")
+    return None
+
+
+def check_self_contained(row: Row, _: FilterSettings) -> Rejection | None:
     if found := NEEDS_MORE.search(row["problem"]):
         return Rejection("not_self_contained", found.group(0))
+    if found := PLACEHOLDER.search(f"{row['problem']}\n{row['solution']}"):
+        return Rejection("placeholder", found.group(0))
+    if not ASKS.search(row["problem"]):
+        return Rejection("asks_nothing", row["problem"][-80:])
     return None
 
 
-def check_length(row: Row) -> Rejection | None:
-    count = len(row["problem"].split())
-    if not MIN_WORDS <= count <= MAX_WORDS:
-        return Rejection("length", f"the problem has {count} words, not {MIN_WORDS} to {MAX_WORDS}")
+def check_length(row: Row, settings: FilterSettings) -> Rejection | None:
+    for part, low, high in (("problem", settings.min_words, settings.max_words), ("solution", 1, settings.max_solution_words)):
+        count = len(row[part].split())
+        if not low <= count <= high:
+            return Rejection("length", f"the {part} has {count} words, not {low} to {high}")
     return None
 
 
-def check_repetition(row: Row) -> Rejection | None:
-    """More than half of a text's 4-grams occur twice (Gopher's rule of duplicate n-grams, arXiv 2112.11446, A.1)."""
-    tokens = row["problem"].split()
-    grams = [tuple(tokens[i : i + 4]) for i in range(len(tokens) - 3)]
-    repeated = len(grams) - len(set(grams))
-    if grams and repeated > MAX_REPEATED_FRAC * len(grams):
-        return Rejection("repetition", f"{repeated} of {len(grams)} 4-grams are repeated")
+def check_repetition(row: Row, settings: FilterSettings) -> Rejection | None:
+    """Too many of a text's 4-grams occur twice (Gopher's rule of duplicate n-grams, arXiv 2112.11446, A.1); or a line loops."""
+    for part in ("problem", "solution"):
+        tokens = row[part].split()
+        grams = [tuple(tokens[i : i + 4]) for i in range(len(tokens) - 3)]
+        repeated = len(grams) - len(set(grams))
+        if len(grams) >= (1 if part == "problem" else 40) and repeated > settings.max_repeated * len(grams):
+            return Rejection("repetition", f"{repeated} of {len(grams)} 4-grams of the {part} are repeated")
+        lines = [line.strip() for line in row[part].splitlines() if len(line.strip()) > 12]
+        if len(lines) > 5 and len(lines) - len(set(lines)) > len(lines) / 2:
+            return Rejection("repetition", f"{len(lines) - len(set(lines))} of {len(lines)} lines of the {part} are repeated")
     return None
 
 
-def check_equations(row: Row) -> Rejection | None:
-    """Every `a op b ... = c` of a natural-language solution must hold exactly, or as rounded to c's places."""
-    if row["mode"] != "cot":
-        return None
-    for left, right in EQUATION.findall(row["solution"]):
-        value = calculate(left)
-        if value is None or not equals_as_written(value, right):
-            return Rejection("equation", f"{left} = {right}, not {value}")
-    return None
+def check_language(row: Row, settings: FilterSettings) -> Rejection | None:
+    fault = language_fault(f"{row['problem']}\n{row['solution']}", settings.max_foreign) if settings.max_foreign else None
+    return Rejection("language", fault.detail) if fault else None
 
 
-def equals_as_written(value: Fraction, written: str) -> bool:
-    top, _, bottom = written.partition("/")
-    places = len(top.partition(".")[2])
-    number = Fraction(top) / Fraction(bottom or 1) if not bottom or int(bottom) else None
-    return number is not None and (
-        value == number or (places > 0 and abs(value - number) <= Fraction(1, 2 * 10**places))
-    )
+def check_equations(row: Row, _: FilterSettings) -> Rejection | None:
+    """Every numeric equality of a natural-language solution must hold exactly, or as rounded to its places."""
+    wrong = wrong_equation(row["solution"]) if row["mode"] == "cot" else ""
+    return Rejection("equation", wrong) if wrong else None
 
 
-def calculate(expression: str) -> Fraction | None:
-    """The exact value of numbers joined by + - * /, products first; None for a division by zero."""
-    for sign, plain in SIGNS.items():
-        expression = expression.replace(sign, plain)
-    tokens = re.findall(rf"{NUMBER}|[-+*/]", expression)
-    for signs in ("*/", "+-"):
-        result = [tokens[0]]
-        for sign, number in zip(tokens[1::2], tokens[2::2], strict=True):
-            if sign not in signs:
-                result += [sign, number]
-            elif sign == "/" and Fraction(number) == 0:
-                return None
-            else:
-                result[-1] = str(OPERATIONS[sign](Fraction(result[-1]), Fraction(number)))
-        tokens = result
-    return Fraction(tokens[0])
-
-
-def check_claimed_answer(row: Row) -> Rejection | None:
-    """A whole-number answer of a solution with equations must occur in the working before the closing line."""
+def check_derivation(row: Row, _: FilterSettings) -> Rejection | None:
+    """A whole-number answer of a solution that computes must occur in the working before the closing line."""
     if row["mode"] != "cot" or not re.fullmatch(r"-?\d+", row["answer"]):
         return None
-    working = "\n".join(row["solution"].splitlines()[:-1])
-    if EQUATION.search(working) and row["answer"].lstrip("-") not in re.findall(NUMBER, working):
+    lines = row["solution"].strip().splitlines()
+    working = "\n".join(lines[:-1])
+    if len(lines) > 1 and COMPUTES.search(working) and row["answer"].lstrip("-") not in re.findall(NUMBER, working.replace(",", "")):
         return Rejection("answer_not_derived", f"\\boxed{{{row['answer']}}} does not occur in the working")
     return None
 
 
-def program_of(row: Row) -> str | None:
-    """The program of a tool solution."""
-    found = PROGRAM.search(row["solution"]) if row["mode"] == "tool" else None
-    return found.group(1) if found else None
+def marked_answer(solution: str) -> str:
+    """The final answer of a solution that may have no box; "" where only a guess would be left."""
+    found = extract_answer(solution)
+    return "" if any(flag.startswith("fallback") for flag in found.flags) else found.answer
 
 
-def check_program(row: Row, execution: Execution) -> Rejection | None:
-    """The program must run, print something, and the boxed answer must be what it really prints."""
-    if execution.status != "ok":
-        return Rejection(f"program_{execution.status}", execution.stderr[:200])
-    printed = execution.stdout.strip()
-    if not printed:
-        return Rejection("program_silent", "the program prints nothing")
-    if not is_equal(row["answer"], printed.splitlines()[-1])[0]:
-        return Rejection("program_disagrees", f"boxed {row['answer']}, printed {printed[:100]}")
-    return None
-
-
-def with_real_output(row: Row, execution: Execution) -> Row:
-    """The problem with what its program really printed in the output block."""
-    block = f"```output\n{execution.stdout.strip()}\n```"
-    return {**row, "solution": OUTPUT.sub(lambda _: block, row["solution"])}
-
-
-RULES = (check_self_contained, check_length, check_repetition, check_equations, check_claimed_answer)
+RULES = (check_answer, check_self_contained, check_length, check_repetition, check_language, check_equations, check_derivation)

@@ -7,7 +7,8 @@ output block opens, the program runs in the sandbox, and what it prints is writt
 from dataclasses import replace
 from pathlib import Path
 
-from stages.execution.sandbox import Execution, run_programs
+from stages.execution.executions import run_programs
+from stages.execution.sandbox import Execution
 from stages.execution.transcript import OUTPUT_FENCE, last_program, output_block
 from stages.synthesis.engine import Generated, Prompt, Sampling, generate
 

@@ -1,0 +1,55 @@
+"""The results of an evaluation as one JSON file, in the shape of lm-eval's, and the hashes that say what is comparable.
+
+Two accuracies of a task compare when its prompts, its items and the grader are the same: `task_hashes` holds the first
+two, `versions` the third.
+"""
+
+import hashlib
+import json
+import math
+from typing import Any
+
+from stages.core.tables import Row
+from stages.evaluation.grading import VERSION
+
+
+def hash_of(parts: list[str]) -> str:
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
+
+
+def task_name(benchmark: str, mode: str) -> str:
+    return f"{benchmark}_{mode}"
+
+
+def task_hashes(rows: list[Row], prompts: list[str]) -> dict[str, str]:
+    """The hashes of a task's items (question, options, reference, kind) and of its prompts, in order."""
+    items = [json.dumps([row["index"], row["problem"], row["options"], row["answer"], row["kind"]], ensure_ascii=False) for row in rows]
+    return {"items": hash_of(items), "prompts": hash_of(prompts)}
+
+
+def results_record(figures: dict[str, dict[str, Any]], hashes: dict[str, dict[str, str]], config: dict[str, Any]) -> dict[str, Any]:
+    """`figures` and `hashes` by task; `config`: the model, its content hash, samples, temperature, shots."""
+    shots = config["num_fewshot"]
+    results = {
+        task: {
+            "alias": task,
+            "exact_match,ours": figure["accuracy"], "exact_match_stderr,ours": _error(figure),
+            "exact_match,jiuzhang": figure["jiuzhang"]["accuracy"], "exact_match_stderr,jiuzhang": _error(figure["jiuzhang"]),
+        }
+        for task, figure in figures.items()
+    }  # fmt: skip
+    return {
+        "results": results,
+        "configs": {task: {"task": task, "num_fewshot": shots.get(task, 0), "repeats": config["num_samples"], "generation_kwargs": config["generation_kwargs"]} for task in figures},
+        "versions": {task: VERSION for task in figures},
+        "n-shot": {task: shots.get(task, 0) for task in figures},
+        "higher_is_better": {task: {"exact_match": True} for task in figures},
+        "n-samples": {task: {"original": figure["num_problems"], "effective": figure["num_problems"]} for task, figure in figures.items()},
+        "config": {key: config[key] for key in ("model", "model_hash", "num_samples", "generation_kwargs", "sandbox")},
+        "task_hashes": hashes,
+    }  # fmt: skip
+
+
+def _error(figure: dict[str, Any]) -> float:
+    rate, count = figure["accuracy"], figure["num_problems"]
+    return round(math.sqrt(rate * (1 - rate) / max(count - 1, 1)), 6)

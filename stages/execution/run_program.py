@@ -1,0 +1,46 @@
+"""Run files of Python in the sandbox, and print one line of JSON for each.
+
+python -m stages.execution.run_program FILE ...
+"""
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from stages.core.command import stage_command
+from stages.execution.executions import may_draw
+from stages.execution.sandbox import UNSAFE, Execution, Sandbox, SandboxUnavailable
+
+
+@stage_command("run_program")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--allow-unsafe", is_flag=True, help="Run without isolation, with limits alone; every line then says so.")
+def main(files: tuple[Path, ...], allow_unsafe: bool) -> None:
+    """Run each FILE; print `file, status, stdout, stderr, wall_seconds, isolation, is_chance` as a line of JSON.
+
+    Statuses: ok, error, timeout, memory, output, killed, refused. `is_chance`: a second run, with other seeds, printed
+    something else.
+    """
+    if allow_unsafe:
+        os.environ[UNSAFE] = "1"
+    with Sandbox() as sandbox:
+        for path in files:
+            program = path.read_bytes().decode("utf-8", "surrogateescape")
+            execution = sandbox.run(program)
+            again = sandbox.run(program, salt=1) if execution.status == "ok" and may_draw(program) else execution
+            click.echo(line_of(path, execution, again.stdout != execution.stdout))
+
+
+def line_of(path: Path, execution: Execution, is_chance: bool) -> str:
+    return json.dumps({
+        "file": str(path), "status": execution.status, "stdout": execution.stdout, "stderr": execution.stderr,
+        "wall_seconds": execution.wall_seconds, "isolation": execution.isolation, "is_chance": is_chance,
+    })  # fmt: skip
+
+
+__all__ = ["SandboxUnavailable", "main"]
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Agreement: a problem is solved again k times, and its answer must be the majority's with a least share.
+
+The solver is asked for the solution alone, after the problem in the form that it learned. Answers are grouped by
+equivalence, not by their letters (Wang et al. 2022, arXiv 2203.11171, self-consistency; used as a filter by OpenMathInstruct).
+"""
+
+from pathlib import Path
+
+from stages.core.tables import Row, seed_of
+from stages.distillation.parsing import PROBLEM, SOLUTION, Rejection
+from stages.evaluation.voting import majority
+from stages.filtering.rules import marked_answer
+from stages.synthesis.engine import Prompt, Sampling
+from stages.synthesis.writing import write_with_programs
+from stages.training.formats import student_prompt, synthesizer_prompt
+
+FORMATS = ("synthesizer", "student")
+
+
+def disagreements(
+    rows: list[Row], texts: dict[str, str], solver: Path, form: str, num_solutions: int, min_agreement: float, sampling: Sampling
+) -> dict[int, Rejection]:  # fmt: skip
+    """By place: the problems whose answer is not the majority's among `num_solutions` new ones, or by too small a share."""
+    prompts = [
+        Prompt(solving_prompt(row, texts[row["text_id"]], form), seed_of("agreement", row["problem_id"], str(sample)))
+        for row in rows
+        for sample in range(num_solutions)
+    ]
+    outputs = write_with_programs(solver, prompts, sampling, "filter_problems: solve again")
+    answers = [marked_answer(output.text.partition("[End]")[0]) for output, _ in outputs]
+    found = {}
+    for place, row in enumerate(rows):
+        own = answers[place * num_solutions : (place + 1) * num_solutions]
+        vote = majority([row["answer"], *own])
+        share = (vote.count - 1) / num_solutions
+        if vote.first != 0 or share < min_agreement:
+            found[place] = Rejection("no_agreement", f"{row['answer']}; solved again: {', '.join(a or '?' for a in own)[:150]}")
+    return found
+
+
+def solving_prompt(row: Row, text: str, form: str) -> str:
+    if form == "student":
+        return student_prompt(row["problem"], row["mode"])
+    return f"{synthesizer_prompt(row['prompt'], row['mode'], text)}{PROBLEM}\n{row['problem']}\n{SOLUTION}\n"

@@ -1,0 +1,276 @@
+r"""Explicit numeric equalities in a solution, computed exactly.
+
+    wrong_equation(r"So $3 \times 4 = 12$ and 10/4 = 2.6")  -> "10/4 = 2.6, not 5/2"
+
+A text is read as tokens: numbers, signs, brackets, fractions, roots; anything else (a letter, a word, a base) is a border.
+An equality is checked only where both sides are whole expressions between borders and at least one is a computation, so
+that `f(2) = 4`, `2x + 1 = 7`, `7 = 2 \pmod 5` and `1 + 2 = 3x` say nothing. A decimal may be rounded to its places.
+"""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from math import isqrt
+
+MAX_EXPONENT = 64
+MAX_DIGITS = 40
+TOKEN = re.compile(
+    r"(?P<unit>\\(?:text|mathrm|mbox|textrm)\s*\{[^{}\d]*\}(?:\s*\^\s*(?:\{\s*-?\d\s*\}|\d))?)"
+    r"|(?P<size>\\(?:left|right|[bB]igg?[lr]?)(?![a-zA-Z])|&(?=\s*(?:=|\\approx))|(?<==)\s*&)"
+    r"|(?P<skip>\s+|\\[,!;: ]|\\(?:displaystyle|quad|qquad)(?![a-zA-Z])|\*\*|\\?[$£€]|\\[()\[\]])"
+    r"|(?P<number>\d+(?:(?:\{,\}|,\\!\s?|\\,|,)\d{3})+(?!\d)(?:\.\d+)?|\d+\.\d+|\d+|\.\d+)"
+    r"|(?P<fraction>\\[dtc]?frac(?![a-zA-Z]))|(?P<root>\\sqrt(?![a-zA-Z\[])|√)"
+    r"|(?P<times>\\times(?![a-zA-Z])|\\cdot(?![a-zA-Z])|[*×·⋅])|(?P<over>\\div(?![a-zA-Z])|[/÷])"
+    r"|(?P<sign>[-+−])|(?P<power>\^)|(?P<percent>\\?%)|(?P<open>[({])|(?P<close>[)}])"
+    r"|(?P<about>\\approx(?![a-zA-Z])|≈)|(?P<equal>=)|(?P<other>\\?[a-zA-Z]+|.)",
+    re.DOTALL,
+)
+BINDING_WORD = re.compile(
+    r"(?:mod|pmod|bmod|choose|of|to|log|ln|sin|cos|tan|arcsin|arccos|arctan|gcd|lcm|max|min|base|remainder|P|C|binom|over|by|times|plus|minus|"
+    r"divided|per)$"
+)
+
+
+class NotNumeric(Exception):
+    """An expression that is no plain computation."""
+
+
+@dataclass(frozen=True)
+class Token:
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+def wrong_equation(solution: str) -> str:
+    """The first equality that does not hold, as it is written and with the true value; "" if all that are read hold."""
+    text = re.sub(r"<<[^<>]*>>", "", solution)
+    for left, right, is_about, written in equalities(text):
+        if not holds(left, right, is_about):
+            return f"{written[:160]}, not {left.value}"
+    return ""
+
+
+@dataclass(frozen=True)
+class Side:
+    value: Fraction
+    decimals: int | None  # of a lone decimal number
+    is_computed: bool  # more than a number
+    has_unit: bool
+    is_percent: bool  # a number with its sign
+    has_decimals: bool
+
+
+def holds(left: Side, right: Side, is_about: bool) -> bool:
+    difference = abs(left.value - right.value)
+    if difference == 0 or (right.is_percent and left.value == 100 * right.value):
+        return True
+    if any(_rounds(*pair) for pair in ((left, right), (right, left))):
+        return True
+    relative = Fraction(1, 50) if is_about else Fraction(1, 200) if right.is_computed and right.has_decimals else 0
+    return difference <= abs(left.value) * relative
+
+
+def _rounds(written: Side, exact: Side) -> bool:
+    """Whether a decimal number is the other side, rounded or cut off at its last place."""
+    if written.decimals is None:
+        return False
+    difference, place = abs(exact.value) - abs(written.value), Fraction(1, 10**written.decimals)
+    return -place * Fraction(51, 100) <= difference < place
+
+
+def equalities(text: str) -> list[tuple[Side, Side, bool, str]]:
+    """(left, right, is_about, as written) of each sign between two numeric expressions of which one is computed."""
+    tokens = [Token(m.lastgroup or "", m[0], m.start(), m.end()) for m in TOKEN.finditer(text)]
+    found = []
+    signs = [i for i, token in enumerate(tokens) if token.kind in ("equal", "about")]
+    for i in signs:
+        start, end = _left_start(tokens, i), _right_end(tokens, i)
+        if start is None or end is None:
+            continue
+        try:
+            left, right = read_side(tokens[start:i]), read_side(tokens[i + 1 : end])
+        except (NotNumeric, ZeroDivisionError):
+            continue
+        is_conversion = left.has_unit and not left.is_computed  # 45 minutes = 45 * 60 seconds
+        if (left.is_computed or right.is_computed) and not is_conversion:
+            written = text[tokens[start].start : tokens[end - 1].end].strip()
+            found.append((left, right, tokens[i].kind == "about", written))
+    return found
+
+
+OPERATORS = ("sign", "times", "over", "power")
+NUMERIC = ("number", "fraction", "root", *OPERATORS, "percent", "open", "close", "skip", "size", "unit")
+GAPS = ("skip", "size", "unit")
+
+
+def _left_start(tokens: list[Token], sign: int) -> int | None:
+    """Where the expression left of a sign begins; None where a border binds to it."""
+    start = sign
+    while start > 0 and tokens[start - 1].kind in NUMERIC and not _is_line_end(tokens[start - 1]):
+        start -= 1
+    while start < sign and tokens[start].kind in ("skip", "unit"):
+        start += 1
+    gap = start
+    while gap > 0 and tokens[gap - 1].kind == "skip" and not _is_line_end(tokens[gap - 1]):
+        gap -= 1
+    is_at_line = gap == 0 or _is_line_end(tokens[gap - 1])
+    if is_at_line and start + 1 < sign and tokens[start].text in "-*•" and tokens[start + 1].kind == "skip":
+        start += 2  # a list's mark is no part of the computation
+        while start < sign and tokens[start].kind == "skip":
+            start += 1
+    if start == sign or tokens[start].kind in ("times", "over", "power", "close"):
+        return None
+    before = _meaning(tokens, range(start - 1, -1, -1))
+    if before is None or before.kind in ("equal", "about"):
+        return start
+    if is_at_line:
+        return None if before.kind in OPERATORS else start
+    is_apart = before.end < tokens[start].start and tokens[start - 1].kind != "size"
+    word = before.text.lstrip("\\")
+    is_binding = before.text.startswith("\\") or before.text in "_|!<>'?~(){}[]&" or (len(word) == 1 and word.isalpha()) or BINDING_WORD.match(word)
+    return None if not (is_apart or before.text in ":,;.") or is_binding or tokens[start].kind == "sign" else start
+
+
+def _right_end(tokens: list[Token], sign: int) -> int | None:
+    """Where the expression right of a sign ends; None where it goes on with what is no number."""
+    end = sign + 1
+    while end < len(tokens) and tokens[end].kind in NUMERIC and not _is_line_end(tokens[end]):
+        end += 1
+    stop = tokens[end] if end < len(tokens) else None
+    while end > sign + 1 and tokens[end - 1].kind in GAPS:
+        end -= 1
+    if end > sign + 1 and tokens[end - 1].kind == "open":  # "= 7 (apples)"; "= 2 (mod 5)" is another thing
+        end -= 1
+        while end > sign + 1 and tokens[end - 1].kind in GAPS:
+            end -= 1
+    if end == sign + 1 or tokens[end - 1].kind in (*OPERATORS, "fraction", "root"):
+        return None
+    if stop is None or _is_line_end(stop):
+        after = _meaning(tokens, range(end, len(tokens)))
+        return None if after and after.kind in ("times", "over", "power") else end
+    following = tokens[tokens.index(stop, end) + 1] if stop is not tokens[-1] else None
+    if stop.text.lstrip("\\") in NO_END or (stop.text == "." and following and (following.text.startswith("\\") and following.kind == "other")):
+        return None
+    is_attached = tokens[end - 1].end == stop.start
+    return None if is_attached and (stop.text[0].isalpha() or stop.text[0] in "\\_!|':") else end
+
+
+NO_END = "mod pmod bmod base pm sqrt pi R r remainder i j x y z n k m π bar overline ldots dots".split()
+
+
+def _meaning(tokens: list[Token], places: range) -> Token | None:
+    return next((tokens[i] for i in places if tokens[i].kind not in GAPS), None)
+
+
+def _is_line_end(token: Token) -> bool:
+    return token.kind == "skip" and "\n" in token.text
+
+
+def read_side(tokens: list[Token]) -> Side:
+    """The value of a whole expression; raises NotNumeric if it is none."""
+    meaning = [token for token in tokens if token.kind not in GAPS]
+    if not meaning:
+        raise NotNumeric
+    has_unit = any(token.kind == "unit" for token in tokens)
+    reader = _Reader(meaning)
+    value = reader.sum()
+    if reader.place != len(meaning):
+        raise NotNumeric
+    lone = meaning[0] if len(meaning) == 1 else meaning[1] if len(meaning) == 2 and meaning[0].kind == "sign" else None
+    is_percent = len(meaning) == 2 and meaning[1].kind == "percent"
+    number = meaning[0] if is_percent else lone
+    decimals = len(number.text.partition(".")[2]) + 2 * is_percent if number and ("." in number.text or is_percent) else None
+    return Side(value, decimals, lone is None and not is_percent, has_unit, is_percent, any("." in t.text for t in meaning if t.kind == "number"))
+
+
+class _Reader:
+    """Reads tokens as an exact computation, products before sums, powers first."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self.tokens, self.place = tokens, 0
+
+    def kind(self) -> str:
+        return self.tokens[self.place].kind if self.place < len(self.tokens) else ""
+
+    def take(self) -> Token:
+        token = self.tokens[self.place]
+        self.place += 1
+        return token
+
+    def sum(self) -> Fraction:
+        value = self.product()
+        while self.kind() == "sign":
+            is_minus = self.take().text != "+"
+            value = value - self.product() if is_minus else value + self.product()
+        return value
+
+    def product(self) -> Fraction:
+        value = self.factor()
+        while self.kind() in ("times", "over", "open", "fraction", "root"):
+            operation = self.take().kind if self.kind() in ("times", "over") else "times"
+            other = self.factor()
+            value = value / other if operation == "over" else value * other
+        return value
+
+    def factor(self) -> Fraction:
+        if self.kind() == "sign":
+            return -self.factor() if self.take().text != "+" else self.factor()
+        value = self.atom()
+        while self.kind() in ("power", "percent"):
+            value = value / 100 if self.take().kind == "percent" else _power(value, self.exponent())
+        return value
+
+    def exponent(self) -> Fraction:
+        if self.kind() == "sign":
+            return -self.exponent() if self.take().text != "+" else self.exponent()
+        return self.atom()
+
+    def atom(self) -> Fraction:
+        kind = self.kind()
+        if kind == "number":
+            digits = re.sub(r"[^\d.]", "", self.take().text)
+            if len(digits) > MAX_DIGITS or re.match(r"0\d", digits):
+                raise NotNumeric
+            if self.kind() == "fraction" and "." not in digits:  # a mixed number
+                return Fraction(digits) + self.atom()
+            return Fraction(digits)
+        if kind == "open":
+            self.take()
+            value = self.sum()
+            if self.kind() != "close":
+                raise NotNumeric
+            self.take()
+            return value
+        if kind == "fraction":
+            self.take()
+            top = self.part()
+            return top / self.part()
+        if kind == "root":
+            self.take()
+            return _root(self.part())
+        raise NotNumeric
+
+    def part(self) -> Fraction:
+        r"""An argument in braces; `\frac12` has one digit for each."""
+        if self.kind() == "open":
+            return self.atom()
+        if self.kind() == "number" and len(self.tokens[self.place].text) == 1:
+            return Fraction(self.take().text)
+        raise NotNumeric
+
+
+def _power(value: Fraction, exponent: Fraction) -> Fraction:
+    if exponent.denominator != 1 or abs(exponent) > MAX_EXPONENT or len(str(value.numerator)) > 12:
+        raise NotNumeric
+    return value ** int(exponent)
+
+
+def _root(value: Fraction) -> Fraction:
+    if value < 0:
+        raise NotNumeric
+    top, bottom = isqrt(value.numerator), isqrt(value.denominator)
+    if top * top != value.numerator or bottom * bottom != value.denominator:
+        raise NotNumeric
+    return Fraction(top, bottom)
