@@ -95,11 +95,11 @@ def sandbox_command(filter_descriptor: int) -> list[str]:
 
 def _as_nobody(present: list[str], binds: list[str]) -> list[str]:
     """Root's part: a view of the same folders that an ordinary user can reach (root's home is closed), as that user."""
-    parents = sorted({str(parent) for root in (*present, str(ZYGOTE)) for parent in Path(root).parents} - {"/"})
+    parents = sorted({str(parent) for root in (*present, str(ZYGOTE)) for parent in Path(root).parents} - {"/", "/tmp"})
     folders = [part for parent in parents if parent not in present for part in ("--perms", "0755", "--dir", parent)]
     return [
-        tool("bwrap", "bubblewrap"), "--die-with-parent", *folders, *binds, "--ro-bind", str(ZYGOTE), str(ZYGOTE),
-        "--bind", "/proc", "/proc", "--dev-bind", "/dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/", "--",
+        tool("bwrap", "bubblewrap"), "--die-with-parent", "--tmpfs", "/tmp", *folders, *binds, "--ro-bind", str(ZYGOTE), str(ZYGOTE),
+        "--bind", "/proc", "/proc", "--dev-bind", "/dev", "/dev", "--chdir", "/", "--",
         tool("setpriv", "util-linux"), "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--no-new-privs",
     ]  # fmt: skip
 

@@ -164,28 +164,42 @@ def kill_all() -> bool:
     return False
 
 
-def clean(folders: list[str]) -> bool:
+def clean(folders: list[str], kept: frozenset[str]) -> bool:
     """Empty the folders that a program can write to; False if something stays."""
     try:
         for folder in folders:
             for entry in os.listdir(folder):
-                remove(os.path.join(folder, entry))
+                remove(os.path.join(folder, entry), kept)
     except (OSError, RecursionError):
         return False
     return True
 
 
-def remove(path: str) -> None:
+def remove(path: str, kept: frozenset[str]) -> None:
     if os.path.islink(path) or not os.path.isdir(path):
         os.unlink(path)
-        return
-    os.chmod(path, 0o700)
-    for entry in os.listdir(path):
-        remove(os.path.join(path, entry))
-    os.rmdir(path)
+    elif path not in kept or not os.path.ismount(path):
+        os.chmod(path, 0o700)
+        for entry in os.listdir(path):
+            remove(os.path.join(path, entry), kept)
+        if path not in kept:
+            os.rmdir(path)
 
 
-def execute(request: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
+def mounted_below(folders: list[str]) -> frozenset[str]:
+    """Mounts in the folders that are emptied, an interpreter that lives in /tmp among them, and the folders above them."""
+    kept = set()
+    with open("/proc/self/mountinfo") as stream:
+        for line in stream:
+            place = line.split()[4].encode().decode("unicode_escape")
+            for folder in folders:
+                while place.startswith(f"{folder}/"):
+                    kept.add(place)
+                    place = os.path.dirname(place)
+    return frozenset(kept)
+
+
+def execute(request: dict[str, Any], limits: dict[str, Any], kept: frozenset[str]) -> dict[str, Any]:
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
     started = time.monotonic()
@@ -205,7 +219,7 @@ def execute(request: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
         except ProcessLookupError:
             pass
     seconds = time.monotonic() - started
-    is_whole = kill_all() and clean(limits["writable"])
+    is_whole = kill_all() and clean(limits["writable"], kept)
     for pipe in pipes:
         os.close(pipe)
     limit_bytes = limits["output_bytes"]
@@ -250,9 +264,10 @@ def main() -> None:
     # Not dumpable: a program of the same user cannot open this process's memory or pipes through /proc.
     for option, value in ((PR_SET_DUMPABLE, 0), (PR_SET_NO_NEW_PRIVS, 1), (PR_SET_CHILD_SUBREAPER, 1)):
         libc.prctl(option, value, 0, 0, 0)
+    kept = mounted_below(limits["writable"])
     os.write(1, b"ready\n")
     for line in sys.stdin.buffer:
-        reply = json.dumps(execute(json.loads(line), limits)).encode() + b"\n"
+        reply = json.dumps(execute(json.loads(line), limits, kept)).encode() + b"\n"
         while reply:
             reply = reply[os.write(1, reply) :]
 
