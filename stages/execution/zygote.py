@@ -83,29 +83,38 @@ def seed(number: int) -> None:
         numpy.seed(number % 2**32)
 
 
-def collect(pipes: dict[int, bytearray], limits: dict[str, Any]) -> str:
-    """Read the child's pipes until they end, or too long, or too much; returns "" or the status that stopped it.
+def collect(child: int, pipes: dict[int, bytearray], limits: dict[str, Any]) -> str:
+    """Read the child's pipes until it ends, or too long, or too much; returns "" or the status that stopped it.
 
-    Standard error beyond its limit is read and dropped, so that a program that warns much still answers.
+    Standard error beyond its limit is read and dropped, so that a program that warns much still answers. What the child
+    leaves running when it ends is killed at once, and holds no pipe open.
     """
     deadline = time.monotonic() + limits["wall_seconds"]
-    out, err = list(pipes)
-    open_pipes = [out, err]
-    while open_pipes:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return "timeout"
-        ready = select.select(open_pipes, [], [], min(left, WATCH_SECONDS))[0]
-        if not ready and memory_in_use() > limits["AS"] * 3 // 2:
-            return "memory"
-        for pipe in ready:
-            block = os.read(pipe, 1 << 16)
-            if not block:
-                open_pipes.remove(pipe)
-            if pipe == out or len(pipes[pipe]) < limits["output_bytes"]:
-                pipes[pipe] += block
-        if len(pipes[out]) > limits["output_bytes"]:
-            return "output"
+    out, _ = pipes
+    is_over = os.pidfd_open(child)
+    watched = [*pipes, is_over]
+    try:
+        while len(watched) > (is_over in watched):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return "timeout"
+            ready = select.select(watched, [], [], min(left, WATCH_SECONDS))[0]
+            if not ready and memory_in_use() > limits["AS"] * 3 // 2:
+                return "memory"
+            for pipe in ready:
+                if pipe == is_over:
+                    kill_all(spared=child)
+                    watched.remove(is_over)
+                    continue
+                block = os.read(pipe, 1 << 16)
+                if not block:
+                    watched.remove(pipe)
+                if pipe == out or len(pipes[pipe]) < limits["output_bytes"]:
+                    pipes[pipe] += block
+            if len(pipes[out]) > limits["output_bytes"]:
+                return "output"
+    finally:
+        os.close(is_over)
     return ""
 
 
@@ -141,8 +150,8 @@ def memory_in_use() -> int:
     return total
 
 
-def kill_all() -> bool:
-    """End every process that the program started; False if one is still there."""
+def kill_all(spared: int = 0) -> bool:
+    """End every process that the program started; False if one is still there. `spared`: ended, but not yet waited for."""
     for _ in range(200):
         if os.getpid() == 1:
             try:
@@ -155,11 +164,21 @@ def kill_all() -> bool:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     pass
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            return True
+        if spared:
+            others = [pid for pid in descendants() if pid != spared]
+            for pid in others:
+                try:
+                    os.waitpid(pid, os.WNOHANG)
+                except ChildProcessError:
+                    pass
+            if not others:
+                return True
+        else:
+            try:
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            except ChildProcessError:
+                return True
         time.sleep(0.005)
     return False
 
@@ -209,7 +228,7 @@ def execute(request: dict[str, Any], limits: dict[str, Any], kept: frozenset[str
     os.close(out_write)
     os.close(err_write)
     pipes = {out_read: bytearray(), err_read: bytearray()}
-    stopped = collect(pipes, limits)
+    stopped = collect(child, pipes, limits)
     code = None
     if not stopped:
         code, stopped = wait_for(child, started + limits["wall_seconds"])
