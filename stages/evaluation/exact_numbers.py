@@ -19,6 +19,7 @@ LATEX_FRACTION = re.compile(rf"([-+]*)(\d+)?\\frac\{{([-+]?(?:{DECIMAL}))\}}\{{(
 SCIENTIFIC = re.compile(
     rf"([-+]*)({DECIMAL})(?:(?:\\times|\\cdot|\*|x)10(?:\^|\*\*)\{{?\(?([-+]?\d+)\)?\}}?|[eE]([-+]?\d+))"
 )
+POWER = re.compile(r"([-+]?)(\d{1,6})\^\{?(-?\d{1,3})\}?")
 MIXED = re.compile(r"([-+]?)(\d+)\s+(\d+)/(\d+)")
 
 
@@ -106,7 +107,15 @@ def _parsed(text: str) -> Number | None:
         if abs(exponent) > MAX_EXPONENT:
             return None
         return Number(_signed(found[1], Fraction(found[2]) * Fraction(10) ** exponent), None, False, True)
-    return None
+    return _power(text)
+
+
+def _power(text: str) -> Number | None:
+    """`10^{-11}`, of a size that is worth writing out."""
+    found = POWER.fullmatch(text)
+    if not found or abs(int(found[3])) * len(found[2]) > MAX_EXPONENT or int(found[2]) == 0:
+        return None
+    return Number(_signed(found[1], Fraction(int(found[2])) ** int(found[3])))
 
 
 def _signed(signs: str, value: Fraction) -> Fraction:

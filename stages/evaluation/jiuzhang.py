@@ -27,6 +27,7 @@ REPLACED = (
 )  # fmt: skip
 MATRIX_START, MATRIX_END = ("\\begin{pmatrix}", "\\begin{bmatrix}"), ("\\end{pmatrix}", "\\end{bmatrix}")
 MAX_DEPTH = 4
+MAX_CHARS = 2000
 
 
 def grade_as_jiuzhang(
@@ -98,7 +99,9 @@ def choice(response: str) -> str:
 
 
 def strip_answer(answer: str, keeps_units: bool) -> str:
-    """The release's normalisation of an answer, in its order."""
+    """The release's normalisation of an answer, in its order; one longer than MAX_CHARS stays, and equals nothing else."""
+    if len(answer) > MAX_CHARS:
+        return answer
     text = str(answer).strip().replace("\n", "").rstrip(".")
     text = re.sub(r"\\begin\{array\}\{.*?\}", r"\\begin{pmatrix}", text)
     text = re.sub(r"\\end\{array\}", r"\\end{pmatrix}", text)
@@ -160,6 +163,8 @@ def equal(answer: str, reference: str, depth: int = 0) -> tuple[bool, str]:
     answer, reference = answer.strip(), reference.strip()
     if answer.lower() == reference.lower():
         return True, "string"
+    if max(len(answer), len(reference)) > MAX_CHARS:
+        return False, "too_long"
     numbers = _digits(answer), _digits(reference)
     if numbers[0] is not None and numbers[1] is not None:
         scales = (0.01, 1.0, 100.0)

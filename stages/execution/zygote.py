@@ -5,10 +5,12 @@ nothing, and forks, so that no interpreter is used twice. Results cross as text 
 process of its namespace it receives no signal from inside that it does not handle, and orphans become its own children.
 """
 
+import ast
 import atexit
 import ctypes
 import gc
 import importlib
+import io
 import json
 import os
 import random
@@ -44,7 +46,7 @@ def run_child(request: dict[str, Any], limits: dict[str, Any], out: int, err: in
     os.closerange(3, 1024)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     limit(limits)
-    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")
+    sys.stdin, sys.stdout, sys.stderr = open(0), Output(1), open(2, "w")
     sys.argv = ["program.py"]
     seed(request["seed"])
     status = 0
@@ -52,7 +54,7 @@ def run_child(request: dict[str, Any], limits: dict[str, Any], out: int, err: in
     sys.modules["__main__"] = module
     try:
         source = request["program"].encode("utf-8", "surrogateescape")
-        exec(compile(source, "program.py", "exec"), module.__dict__)
+        run_module(source, module.__dict__)
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except MemoryError:
@@ -61,6 +63,30 @@ def run_child(request: dict[str, Any], limits: dict[str, Any], out: int, err: in
         sys.stderr.write(f"{type(error).__name__}: {error}"[:STDERR_CHARS])
         status = 1
     finish(status)
+
+
+class Output(io.TextIOWrapper):
+    """Standard output that knows whether anything was printed."""
+
+    is_silent = True
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(open(descriptor, "wb"), encoding="utf-8")
+
+    def write(self, text: str) -> int:
+        self.is_silent = self.is_silent and not text
+        return super().write(text)
+
+
+def run_module(source: bytes, names: dict[str, Any]) -> None:
+    """Run a program; as in a notebook, the value of its last expression is shown if it printed nothing."""
+    tree = ast.parse(source, "program.py")
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, "program.py", "exec"), names)
+    if isinstance(last, ast.Expr):
+        value = eval(compile(ast.Expression(last.value), "program.py", "eval"), names)
+        if value is not None and getattr(sys.stdout, "is_silent", False):
+            print(value)
 
 
 def finish(status: int) -> None:

@@ -174,6 +174,8 @@ def read_side(tokens: list[Token]) -> Side:
     if not meaning:
         raise NotNumeric
     has_unit = any(token.kind == "unit" for token in tokens)
+    if any(one.kind == "open" and other.kind == "unit" for one, other in zip(tokens, tokens[1:], strict=False)):
+        raise NotNumeric  # a remark in brackets
     reader = _Reader(meaning)
     value = reader.sum()
     if reader.place != len(meaning):
@@ -233,8 +235,8 @@ class _Reader:
             digits = re.sub(r"[^\d.]", "", self.take().text)
             if len(digits) > MAX_DIGITS or re.match(r"0\d", digits):
                 raise NotNumeric
-            if self.kind() == "fraction" and "." not in digits:  # a mixed number
-                return Fraction(digits) + self.atom()
+            if self.kind() == "fraction" and "." not in digits and self.is_proper():
+                raise NotNumeric  # a mixed number or a product: who knows
             return Fraction(digits)
         if kind == "open":
             self.take()
@@ -251,6 +253,12 @@ class _Reader:
             self.take()
             return _root(self.part())
         raise NotNumeric
+
+    def is_proper(self) -> bool:
+        """Whether the fraction ahead is of two whole numbers, the smaller one above."""
+        ahead = [token.text for token in self.tokens[self.place + 1 : self.place + 7]]
+        is_plain = len(ahead) == 6 and ahead[0] + ahead[2] + ahead[3] + ahead[5] == "{}{}"
+        return is_plain and ahead[1].isdigit() and ahead[4].isdigit() and int(ahead[1]) < int(ahead[4])
 
     def part(self) -> Fraction:
         r"""An argument in braces; `\frac12` has one digit for each."""

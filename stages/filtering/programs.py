@@ -7,10 +7,10 @@ import re
 from fractions import Fraction
 
 from stages.core.tables import Row
-from stages.distillation.parsing import OUTPUT, PROGRAM, Rejection
+from stages.distillation.parsing import OUTPUT, PROGRAM, Rejection, boxed_answers
 from stages.evaluation.equivalence import is_equal
 from stages.evaluation.exact_numbers import as_number
-from stages.evaluation.normalization import normalize
+from stages.evaluation.normalization import normalize, words_of
 from stages.execution.executions import is_chance, may_draw
 from stages.execution.sandbox import Execution
 from stages.execution.transcript import tame_output
@@ -33,8 +33,9 @@ def check_program(row: Row, execution: Execution, again: dict[str, Execution]) -
         return Rejection("program_silent", "the program prints nothing")
     if is_chance(program_of(row) or "", execution, again):
         return Rejection("program_chance", f"two runs print {printed[:60]} and {again[program_of(row) or ''].stdout[:60]}")
-    if not agrees(row["answer"], printed):
-        return Rejection("program_disagrees", f"boxed {row['answer']}, printed {printed[-100:]}")
+    for answer in (row["answer"], *boxed_answers(row["solution"])):
+        if not agrees(answer, printed):
+            return Rejection("program_disagrees", f"boxed {answer}, printed {printed[-100:]}")
     return None
 
 
@@ -42,10 +43,18 @@ def agrees(answer: str, printed: str) -> bool:
     """Whether an answer is what was printed: the last line, a value in it, or that value rounded."""
     last = printed.splitlines()[-1].strip()
     value = last.rpartition(":")[2].strip() if ":" in last else last
+    number, shown = as_number(normalize(answer)), as_number(normalize(value))
+    if number and shown and abs(number.value - shown.value) <= abs(shown.value) / 10**9:
+        return True  # binary fractions: 0.30000000000000004
     if any(is_equal(answer, candidate).correct for candidate in dict.fromkeys((last, value, value.strip("[](){}'")))):
+        return True
+    word = words_of(answer)
+    if re.fullmatch(r"[a-z]{2,}", word) and re.search(rf"\b{word}\W*$", last.casefold()):
         return True
     wanted = _numbers(answer)
     found = _numbers(printed)
+    if len(wanted) > 1 and len(wanted) != len(_numbers(last)):
+        return False  # some of the values that were printed
     return bool(wanted) and len(wanted) <= len(found) and all(any(_is_rounded(a, b) for b in found) for a in wanted)
 
 

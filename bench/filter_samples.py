@@ -1,0 +1,67 @@
+"""The filter's verdicts on the released samples of JiuZhang3.0, and a random part of each to read by hand.
+
+    python -m bench.filter_samples ../shared/data/samples --read /tmp/read      # kept.jsonl and rejected.jsonl, 100 each
+    python -m bench.filter_samples ../shared/data/samples --quick
+
+The samples have no tags: the question stands after "## Question", the solution is the output, its answer is what it
+marks. Programs run in the sandbox. Decontamination is left out: bench/decontamination_speed and docs/corpus.md have it.
+"""
+
+import json
+import random
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stages.core.tables import Row, content_id
+from stages.distillation.parsing import PROGRAM
+from stages.filtering.filter_problems import find_faults
+from stages.filtering.rules import FilterSettings, marked_answer
+
+SETTINGS = FilterSettings(5, 400, 1000, 0.5, 0.65)
+MIN_JACCARD = 0.9
+FILES = ("cot_pretrain_data_sampled", "tool_pretrain_data_sampled", "finetune_data_sampled")
+QUESTION = re.compile(r"## Question\n(.*?)\n+## (?:Code |Step-by-Step )?Solution", re.DOTALL)
+
+
+def problem_of(record: dict[str, str], name: str, number: int) -> Row:
+    found = QUESTION.search(record["input"])
+    problem = found[1].strip() if found else record["input"].strip()
+    solution = record["output"].strip()
+    return {
+        "problem_id": content_id(name, str(number)), "text_id": "", "request_id": "", "prompt": name, "problem": problem,
+        "mode": "tool" if PROGRAM.search(solution) else "cot", "solution": solution, "answer": marked_answer(solution),
+        "synthesizer": "JiuZhang3.0",
+    }  # fmt: skip
+
+
+@click.command()
+@click.argument("samples", type=click.Path(path_type=Path, exists=True))
+@click.option("--read", "folder", type=click.Path(path_type=Path), help="Write 100 kept and 100 rejected rows here.")
+@click.option("--quick", is_flag=True, help="The first 150 of each file.")
+def main(samples: Path, folder: Path | None, quick: bool) -> None:
+    """Filter the samples in SAMPLES; print a table, and one JSON object on the last line."""
+    figures: dict[str, Any] = {}
+    verdicts: dict[bool, list[Row]] = {True: [], False: []}
+    for name in FILES:
+        lines = (samples / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()[: 150 if quick else None]
+        rows = [problem_of(json.loads(line), name, number) for number, line in enumerate(lines)]
+        counts: Counter[str] = Counter()
+        for row, fault in find_faults(rows, SETTINGS, MIN_JACCARD):
+            counts[fault.reason if fault else "kept"] += 1
+            verdicts[fault is None].append({**row, "reason": fault.reason if fault else "", "detail": fault.detail if fault else ""})
+        figures[name] = dict(counts.most_common())
+        print(name, figures[name])
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        for is_kept, rows in verdicts.items():
+            chosen = random.Random(1).sample(rows, min(100, len(rows)))
+            (folder / f"{'kept' if is_kept else 'rejected'}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in chosen))
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
