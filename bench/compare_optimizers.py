@@ -20,7 +20,7 @@ import torch
 from stages.distillation.families.family import WrittenProblem, write_problem
 from stages.distillation.families.registry import FAMILIES, GRADE_BENCHMARK
 from stages.distillation.families.words import words_in
-from stages.evaluation.answers import extract_answer
+from stages.evaluation.extraction import extract_answer
 from stages.synthesis.engine import Engine, Prompt, Sampling
 from stages.training.formats import COT, student_example, student_prompt
 from stages.training.models import has_bf16, save_model, use_device

@@ -14,7 +14,7 @@ from stages.benchmarks.questions import posed
 from stages.core.command import StageError
 from stages.core.tables import read_table, write_table
 from stages.core.words import words_of
-from stages.evaluation.answers import is_equal
+from stages.evaluation.equivalence import is_equal
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared/data"
 needs_real = pytest.mark.skipif(not SHARED.is_dir(), reason="the real benchmarks are not beside the project")
@@ -77,7 +77,7 @@ def test_real_benchmarks_load_whole_and_equal_themselves(name: str) -> None:
     assert [row["index"] for row in rows] == list(range(count))
     assert all(row["problem"] and row["answer"] for row in rows)
     assert all((row["kind"] == "choice") == bool(row["options"]) for row in rows)
-    assert all(is_equal(row["answer"], row["answer"])[0] for row in rows)
+    assert all(is_equal(row["answer"], row["answer"]).correct for row in rows)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from stages.execution.sandbox import Execution
 OUTPUT_FENCE = "```output"
 MAX_OUTPUT_CHARS = 400  # as in the release's tool loop
 PROGRAM_BLOCK = re.compile(r"```python\n.*?(?:\n```|\Z)", re.DOTALL)
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 LAST_PROGRAM = re.compile(r"```python\n(.*?)\n```\s*$", re.DOTALL)
 
 
@@ -32,7 +33,7 @@ def output_block(execution: Execution) -> str:
 
 
 def tame_output(output: str) -> str:
-    """A program's output without backquotes and boxes; at most about 400 characters, its middle left out."""
-    output = output.strip().replace("`", "'").replace("\\boxed", "boxed")
+    """A program's output without backquotes, boxes and control codes; at most about 400 characters, its middle left out."""
+    output = CONTROL.sub("", output).strip().replace("`", "'").replace("\\boxed", "boxed")
     half = MAX_OUTPUT_CHARS // 2
     return output if len(output) <= MAX_OUTPUT_CHARS else f"{output[:half]}...{output[-half:]}"
