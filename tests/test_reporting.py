@@ -1,54 +1,35 @@
-"""The report's gathering: gains, wrong predictions with their problems, and a page that escapes what models wrote."""
+"""The report's gathering: gains over the control, and the values with their places."""
 
 from pathlib import Path
 
-from jinja2 import Environment
-
 from stages.core.tables import TableWriter, write_json, write_table
+from stages.reporting.accuracy import nest_accuracy, write_accuracy
 from stages.reporting.figures import draw_overlap, draw_value_groups
-from stages.reporting.gather import gather_value, nest_accuracy, reliability, wrong_predictions
-from stages.reporting.report import TEMPLATE, write_accuracy
-from tests.tiny import benchmark_row
+from stages.reporting.gather import gather_value, reliability
 from tests.valuing import write_candidates
 
 
-def accuracy_row(start: str, accuracy: float) -> dict[str, object]:
-    figures = {"accuracy": accuracy, "low_95": 0.0, "high_95": 1.0, "num_problems": 4}
-    return {"student": "llama", "start": start, "benchmark": "grade", "mode": "cot", **figures}
+def accuracy_row() -> dict[str, object]:
+    figures = [
+        {"accuracy": accuracy, "low_95": 0.0, "high_95": 1.0, "num_problems": 4, "jiuzhang": {"accuracy": 0.5}, "tokens": 9}
+        for accuracy in (0.25, 0.625)
+    ]
+    return {"student": "llama", "benchmark": "grade", "mode": "cot", "a": figures[0], "b": figures[1], "difference": 0.375}
 
 
 def test_gain_is_in_points_over_the_control() -> None:
-    nested = nest_accuracy([accuracy_row("pretrained", 0.625), accuracy_row("base", 0.25)])
+    nested = nest_accuracy([accuracy_row()])
     assert nested["llama"]["gain_points"] == {"grade": {"cot": 37.5}}
-    assert nested["llama"]["base"]["grade"]["cot"]["accuracy"] == 0.25
+    assert nested["llama"]["base"]["grade"]["cot"] == {
+        "accuracy": 0.25, "low_95": 0.0, "high_95": 1.0, "num_problems": 4, "jiuzhang_accuracy": 0.5,
+    }  # fmt: skip
 
 
 def test_accuracy_csv_has_a_row_for_each_run(tmp_path: Path) -> None:
-    write_accuracy([accuracy_row("pretrained", 0.625), accuracy_row("base", 0.25)], tmp_path / "accuracy.csv")
+    write_accuracy([accuracy_row()], tmp_path / "accuracy.csv")
     lines = (tmp_path / "accuracy.csv").read_text().splitlines()
     assert lines[0] == "run,accuracy,low_95,high_95,num_problems"
     assert lines[1:] == ["llama pretrained grade cot,0.625,0.0,1.0,4", "llama base grade cot,0.25,0.0,1.0,4"]
-
-
-def test_wrong_predictions_come_with_their_problems(tmp_path: Path) -> None:
-    problems = [benchmark_row(benchmark="grade", index=i, problem=f"problem {i}") for i in range(4)]
-    write_table("benchmarks", problems, tmp_path / "benchmarks/grade.parquet")
-    prediction = {"benchmark": "grade", "mode": "cot", "response": "8", "extracted": "8", "answer": "7",
-                  "reason": "boxed/number", "turns": 0, "tokens": 3}  # fmt: skip
-    predictions = [{**prediction, "index": i, "correct": i == 0} for i in range(4)]
-    write_table("predictions", predictions, tmp_path / "predictions/pretrained/llama/predictions.parquet")
-    wrong = wrong_predictions(tmp_path, "llama", 2)
-    assert [(row["index"], row["problem"]) for row in wrong] == [(1, "problem 1"), (2, "problem 2")]
-
-
-def test_the_page_escapes_texts() -> None:
-    line = next(line for line in TEMPLATE.read_text().splitlines() if "expected" in line)
-    row = {"benchmark": "g", "index": 1, "mode": "cot", "reason": "r", "answer": "7", "extracted": "",
-           "problem": "<script>alert(1)</script>", "response": "</pre><b>"}  # fmt: skip
-    page = Environment(autoescape=True).from_string(line).render(wrong=[row])
-    assert "<script>" not in page
-    assert "</pre><b>" not in page
-    assert "extracted nothing" in page
 
 
 def test_reliability_is_the_texts_share_of_the_variance() -> None:
@@ -92,7 +73,6 @@ def test_values_are_gathered_by_source_level_and_length(tmp_path: Path) -> None:
         "web": 15,
     }
     assert len(places) == 30
-    draw_value_groups(places, tmp_path / "groups.png")
-    draw_overlap({"a": {"a": 1.0, "b": 0.5}, "b": {"a": 0.5, "b": 1.0}}, tmp_path / "overlap.png")
-    draw_overlap({}, tmp_path / "none.png")
-    assert all((tmp_path / name).stat().st_size > 1000 for name in ("groups.png", "overlap.png", "none.png"))
+    for picture in (draw_value_groups(places), draw_overlap({"a": {"a": 1.0, "b": 0.5}, "b": {"a": 0.5, "b": 1.0}}), draw_overlap({})):
+        assert picture.startswith("data:image/png;base64,")
+        assert len(picture) > 1000

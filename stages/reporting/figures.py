@@ -1,6 +1,11 @@
-"""The pictures of the report, as PNG files: training curves, values, the filter's funnel, accuracies."""
+"""The pictures of the report, as data URIs of PNG without a ground: training curves, values, the filter's funnel, accuracies.
 
+Labels are of a grey that reads on white and on black, for the page follows the reader's choice of light or dark.
+"""
+
+import base64
 import csv
+import io
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +15,11 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREY = "#2f6db3", "#d9822b", "#8a8f98"
+BLUE, GREY, INK = "#4a86cc", "#8a8f98", "#7d8794"
+plt.rcParams.update({f"{part}.color": INK for part in ("text", "xtick", "ytick")} | {"axes.labelcolor": INK, "axes.edgecolor": INK})
+for part in ("boxprops", "whiskerprops", "capprops", "flierprops"):
+    plt.rcParams[f"boxplot.{part}.color"] = INK
+plt.rcParams["boxplot.flierprops.markeredgecolor"] = INK
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
@@ -18,7 +27,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def draw_curves(folder: Path, out: Path) -> None:
+def draw_curves(folder: Path) -> str:
     """The training losses of every run in a folder of curves."""
     figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
     for path in sorted(folder.glob("*.csv")):
@@ -27,20 +36,20 @@ def draw_curves(folder: Path, out: Path) -> None:
         axes.plot([float(row["step"]) / last for row in rows], [float(row["loss"]) for row in rows], label=path.stem)
     axes.set(xlabel="share of the run", ylabel="loss on output tokens", yscale="log")
     axes.legend(fontsize=7, frameon=False)
-    _save(figure, out)
+    return _picture(figure)
 
 
-def draw_values(path: Path, out: Path) -> None:
+def draw_values(path: Path) -> str:
     rows = read_csv(path)
     edges = [float(row["value"]) for row in rows]
     width = edges[1] - edges[0] if len(edges) > 1 else 1.0
     figure, axes = plt.subplots(figsize=(7, 2.8), layout="constrained")
     axes.bar(edges, [int(row["num_problems"]) for row in rows], width=width, align="edge", color=BLUE)
     axes.set(xlabel="value (cosine with the targets)", ylabel="candidate problems")
-    _save(figure, out)
+    return _picture(figure)
 
 
-def draw_value_groups(places: list[dict[str, Any]], out: Path) -> None:
+def draw_value_groups(places: list[dict[str, Any]]) -> str:
     """Boxes of the values by source, by level, and by length of the output in fifths."""
     lengths = sorted(place["num_tokens"] for place in places)
     borders = [lengths[len(lengths) * i // 5] for i in range(1, 5)] if lengths else []
@@ -62,10 +71,10 @@ def draw_value_groups(places: list[dict[str, Any]], out: Path) -> None:
         axes.set(title=title, xlabel="value")
         axes.title.set_fontsize(9)
         axes.tick_params(labelsize=8)
-    _save(figure, out)
+    return _picture(figure)
 
 
-def draw_overlap(overlap: dict[str, dict[str, float]], out: Path) -> None:
+def draw_overlap(overlap: dict[str, dict[str, float]]) -> str:
     """The share of selected texts that two strategies have in common, as a matrix."""
     names = list(overlap)
     figure, axes = plt.subplots(figsize=(6.4, 1.2 + 0.42 * len(names)), layout="constrained")
@@ -78,41 +87,42 @@ def draw_overlap(overlap: dict[str, dict[str, float]], out: Path) -> None:
         axes.set_xticks(range(len(names)), names, rotation=40, ha="right", fontsize=8)
         axes.set_yticks(range(len(names)), names, fontsize=8)
         figure.colorbar(image, label="share in common")
-    _save(figure, out)
+    return _picture(figure)
 
 
-def draw_funnel(path: Path, out: Path) -> None:
+def draw_funnel(path: Path) -> str:
     rows = read_csv(path)[::-1]
     figure, axes = plt.subplots(figsize=(7, 0.7 + 0.34 * len(rows)), layout="constrained")
     bars = axes.barh([row["step"] for row in rows], [int(row["num_problems"]) for row in rows], color=BLUE)
     axes.bar_label(bars, fmt="{:,.0f}", padding=3, fontsize=8)
     axes.margins(x=0.12)
     axes.set(xlabel="problems left")
-    _save(figure, out)
+    return _picture(figure)
 
 
-def draw_accuracy(rows: list[dict[str, Any]], out: Path) -> None:
+def draw_accuracy(tasks: list[dict[str, Any]]) -> str:
     """Accuracies with their intervals: with synthetic pre-training and without it, side by side."""
-    groups = list(dict.fromkeys((row["student"], row["benchmark"], row["mode"]) for row in rows))
-    figure, axes = plt.subplots(figsize=(7, 0.9 + 0.5 * len(groups)), layout="constrained")
-    for offset, start, color in ((0.18, "pretrained", BLUE), (-0.18, "base", GREY)):
-        chosen = {(row["student"], row["benchmark"], row["mode"]): row for row in rows if row["start"] == start}
-        picked = [chosen[group] for group in groups]
-        positions = [len(groups) - i + offset for i in range(len(groups))]
-        accuracies = [row["accuracy"] for row in picked]
+    names = [f"{task['student']} {task['benchmark']} {task['mode']}" for task in tasks]
+    figure, axes = plt.subplots(figsize=(7, 0.9 + 0.5 * len(names)), layout="constrained")
+    for offset, key, color, label in (
+        (0.18, "b", BLUE, "with synthetic pre-training"),
+        (-0.18, "a", GREY, "without (control)"),
+    ):
+        accuracies = [task[key]["accuracy"] for task in tasks]
         errors = [
-            [a - row["low_95"] for a, row in zip(accuracies, picked, strict=True)],
-            [row["high_95"] - a for a, row in zip(accuracies, picked, strict=True)],
+            [task[key]["accuracy"] - task[key]["low_95"] for task in tasks],
+            [task[key]["high_95"] - task[key]["accuracy"] for task in tasks],
         ]
-        label = "with synthetic pre-training" if start == "pretrained" else "without (control)"
-        axes.barh(positions, accuracies, 0.34, xerr=errors, color=color, label=label, error_kw={"linewidth": 0.8})
-    axes.set_yticks([len(groups) - i for i in range(len(groups))], [" ".join(group) for group in groups])
-    axes.set(xlabel="accuracy, with Wilson's 95% interval", xlim=(0, 1))
+        positions = [len(names) - i + offset for i in range(len(names))]
+        axes.barh(positions, accuracies, 0.34, xerr=errors, color=color, label=label, error_kw={"linewidth": 0.8, "ecolor": INK})
+    axes.set_yticks([len(names) - i for i in range(len(names))], names)
+    axes.set(xlabel="accuracy, with its 95% interval", xlim=(0, 1))
     axes.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=2)
-    _save(figure, out)
+    return _picture(figure)
 
 
-def _save(figure: Figure, out: Path) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, dpi=130, metadata={"Software": None})
+def _picture(figure: Figure) -> str:
+    content = io.BytesIO()
+    figure.savefig(content, dpi=130, transparent=True, metadata={"Software": None})
     plt.close(figure)
+    return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"

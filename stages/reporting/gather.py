@@ -10,7 +10,6 @@ from scipy.stats import spearmanr
 from stages.core.tables import Row, read_table
 
 ROUNDS = ("initial", "boost")
-STARTS = ("pretrained", "base")
 
 
 def gather_corpus(data: Path, sources: tuple[str, ...]) -> dict[str, Any]:
@@ -66,44 +65,6 @@ def gather_synthesis(data: Path) -> dict[str, Any]:
         rejected = read_table("rejected", data / "synthesis" / name / "rejected.parquet")
         figures[name] = {"num_problems": len(problems), "rejected": _counts(rejected)}
     return figures
-
-
-def gather_accuracy(reports: Path, students: tuple[str, ...], benchmarks: tuple[str, ...]) -> list[dict[str, Any]]:
-    """One row for each student, start, benchmark and mode."""
-    rows = []
-    for student in students:
-        for start in STARTS:
-            figures = json.loads((reports / "evaluation" / start / f"{student}.json").read_text())
-            for benchmark in benchmarks:
-                for mode, figure in figures[benchmark].items():
-                    rows.append({"student": student, "start": start, "benchmark": benchmark, "mode": mode, **figure})
-    return rows
-
-
-def nest_accuracy(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """student -> start -> benchmark -> mode -> figures, and `gain_points` of pre-training beside them."""
-    nested: dict[str, Any] = {}
-    for row in rows:
-        figures = {key: value for key, value in row.items() if key not in ("student", "start", "benchmark", "mode")}
-        by_start = nested.setdefault(row["student"], {}).setdefault(row["start"], {})
-        by_start.setdefault(row["benchmark"], {})[row["mode"]] = figures
-    for by_start in nested.values():
-        by_start["gain_points"] = {
-            benchmark: {
-                mode: round(100 * (figure["accuracy"] - by_start["base"][benchmark][mode]["accuracy"]), 2)
-                for mode, figure in modes.items()
-            }
-            for benchmark, modes in by_start["pretrained"].items()
-        }
-    return nested
-
-
-def lineages(data: Path, count: int) -> list[Row]:
-    """Problems of the final corpus, spread evenly, each with the text, source, license and prompt it came from."""
-    problems = read_table("problems", data / "synthetic" / "problems.parquet")
-    text_of = {row["text_id"]: row for row in read_table("texts", data / "texts" / "synthesis.parquet")}
-    chosen = problems[:: max(1, len(problems) // count)][:count]
-    return [{**row, "text": text_of[row["text_id"]]} for row in chosen]
 
 
 def gather_value(reports: Path, data: Path) -> tuple[dict[str, Any], list[Row]]:
@@ -171,34 +132,6 @@ def valued_problems(data: Path, count: int) -> tuple[list[Row], list[Row]]:
     text_of = {row["text_id"]: row for row in read_table("texts", data / "texts" / "candidate.parquet")}
     rows = [{**row, "problem": problem_of[row["problem_id"]], "text": text_of[row["text_id"]]} for row in values]
     return rows[:count], rows[-count:][::-1]
-
-
-def rejected_samples(path: Path, count: int) -> list[Row]:
-    """A few rows of a `rejected` table for each reason."""
-    seen: Counter[str] = Counter()
-    samples = []
-    for row in read_table("rejected", path):
-        seen[row["reason"]] += 1
-        if seen[row["reason"]] <= count:
-            samples.append(row)
-    return sorted(samples, key=lambda row: row["reason"])
-
-
-def wrong_predictions(data: Path, student: str, count: int) -> list[Row]:
-    """The first wrong predictions of the final student for each benchmark and mode, with their problems."""
-    seen: Counter[tuple[str, str]] = Counter()
-    samples = []
-    for row in read_table("predictions", data / "predictions" / "pretrained" / student / "predictions.parquet"):
-        key = (row["benchmark"], row["mode"])
-        if not row["correct"] and seen[key] < count:
-            seen[key] += 1
-            samples.append(row)
-    problem_of = {
-        (row["benchmark"], row["index"]): row["problem"]
-        for name in {row["benchmark"] for row in samples}
-        for row in read_table("benchmarks", data / "benchmarks" / f"{name}.parquet")
-    }
-    return [{**row, "problem": problem_of[row["benchmark"], row["index"]]} for row in samples]
 
 
 def _counts(rejected: list[Row]) -> dict[str, int]:

@@ -1,0 +1,204 @@
+"use strict";
+// The page's two needs: tables that sort, and lists of many rows that filter, search, sort and show one row whole.
+// Only the rows in view are drawn; the rows come compressed in the page and are unpacked after it is shown.
+
+const ROW_HEIGHT = 52;
+
+function makeSortable(table) {
+  table.querySelectorAll("th").forEach((head, column) => {
+    head.tabIndex = 0;
+    const sort = () => {
+      const down = head.getAttribute("aria-sort") !== "descending";
+      table.querySelectorAll("th").forEach(other => other.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const key = row => { const cell = row.cells[column]; return cell.dataset.key ?? cell.textContent; };
+      const rows = [...table.tBodies[0].rows];
+      rows.sort((a, b) => compare(key(a), key(b)) * (down ? -1 : 1));
+      table.tBodies[0].append(...rows);
+    };
+    head.addEventListener("click", sort);
+    head.addEventListener("keydown", event => { if (event.key === "Enter") sort(); });
+  });
+}
+
+function compare(a, b) {
+  const x = Number(a), y = Number(b);
+  if (a !== "" && b !== "" && !Number.isNaN(x) && !Number.isNaN(y)) return x - y;
+  return String(a).localeCompare(String(b), undefined, {numeric: true});
+}
+
+async function unpack(id) {
+  const packed = Uint8Array.from(atob(document.getElementById(id).textContent.trim()), c => c.charCodeAt(0));
+  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+}
+
+function element(name, text, attributes = {}) {
+  const made = document.createElement(name);
+  if (text !== undefined && text !== null) made.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+}
+
+class Browser {
+  constructor(place, table, {filters, sorts, search, title, tags, detail}) {
+    Object.assign(this, {table, title, tags, detail, search});
+    this.at = Object.fromEntries(table.columns.map((name, i) => [name, i]));
+    this.chosen = {};
+    this.order = table.rows.map((_, i) => i);
+    const bar = place.appendChild(element("div", null, {class: "filters"}));
+    for (const name of filters) bar.append(this.filter(name));
+    bar.append(this.sorting(sorts));
+    this.words = bar.appendChild(element("input", null, {type: "search", placeholder: "Search", "aria-label": "Search"}));
+    this.words.addEventListener("input", () => { clearTimeout(this.timer); this.timer = setTimeout(() => this.apply(), 150); });
+    this.count = place.appendChild(element("p", "", {class: "note", "aria-live": "polite"}));
+    this.view = place.appendChild(element("div", null, {class: "view", tabindex: "0"}));
+    this.inner = this.view.appendChild(element("div"));
+    this.view.addEventListener("scroll", () => requestAnimationFrame(() => this.draw()));
+    new ResizeObserver(() => this.draw()).observe(this.view);
+    this.apply();
+  }
+
+  filter(name) {
+    const counts = new Map();
+    for (const row of this.table.rows) counts.set(row[this.at[name]], (counts.get(row[this.at[name]]) || 0) + 1);
+    const select = element("select", null, {"aria-label": name});
+    select.append(element("option", `any ${name}`, {value: ""}));
+    [...counts].sort((a, b) => b[1] - a[1]).forEach(([value, count], i) => {
+      const option = element("option", `${value === "" ? "none" : value} (${count.toLocaleString("en")})`, {value: String(i + 1)});
+      option.of = value;
+      select.append(option);
+    });
+    select.addEventListener("change", () => {
+      const option = select.selectedOptions[0];
+      if (select.value === "") delete this.chosen[name]; else this.chosen[name] = option.of;
+      this.apply();
+    });
+    return select;
+  }
+
+  sorting(sorts) {
+    const select = element("select", null, {"aria-label": "sort"});
+    select.append(element("option", "as written", {value: ""}));
+    for (const name of sorts) for (const way of ["ascending", "descending"]) select.append(element("option", `${name}, ${way}`, {value: `${name} ${way}`}));
+    select.addEventListener("change", () => { this.sorted = select.value; this.apply(); });
+    return select;
+  }
+
+  apply() {
+    const wanted = Object.entries(this.chosen).map(([name, value]) => [this.at[name], value]);
+    const words = this.words.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const places = this.search.map(name => this.at[name]);
+    this.order = [];
+    this.table.rows.forEach((row, i) => {
+      if (!wanted.every(([place, value]) => row[place] === value)) return;
+      if (words.length) {
+        const text = places.map(place => row[place]).join(" ").toLowerCase();
+        if (!words.every(word => text.includes(word))) return;
+      }
+      this.order.push(i);
+    });
+    if (this.sorted) {
+      const [name, way] = this.sorted.split(" "), place = this.at[name], sign = way === "ascending" ? 1 : -1;
+      this.order.sort((a, b) => compare(this.table.rows[a][place] ?? "", this.table.rows[b][place] ?? "") * sign || a - b);
+    }
+    this.count.textContent = `${this.order.length.toLocaleString("en")} of ${this.table.rows.length.toLocaleString("en")}`;
+    this.inner.style.height = `${this.order.length * ROW_HEIGHT}px`;
+    this.view.style.height = this.order.length < 8 ? `${Math.max(1, this.order.length) * ROW_HEIGHT + 2}px` : "";
+    this.view.scrollTop = 0;
+    this.draw();
+  }
+
+  draw() {
+    const first = Math.max(0, Math.floor(this.view.scrollTop / ROW_HEIGHT) - 3);
+    const last = Math.min(this.order.length, first + Math.ceil(this.view.clientHeight / ROW_HEIGHT) + 7);
+    const drawn = [];
+    for (let i = first; i < last; i++) {
+      const row = this.table.rows[this.order[i]];
+      const line = element("button", null, {class: "row", type: "button", style: `top:${i * ROW_HEIGHT}px`});
+      line.append(element("span", this.title(row, this.at)), element("span", this.tags(row, this.at), {class: "tags"}));
+      line.addEventListener("click", () => show(this.detail(row, this.at)));
+      drawn.push(line);
+    }
+    this.inner.replaceChildren(...drawn);
+  }
+}
+
+function show(parts) {
+  const dialog = document.getElementById("whole");
+  const close = element("button", "Close", {class: "close", type: "button"});
+  close.addEventListener("click", () => dialog.close());
+  dialog.replaceChildren(close, ...parts);
+  dialog.showModal();
+}
+
+function facts(pairs) {
+  const table = element("table");
+  for (const [name, value] of pairs) if (value !== "" && value !== null && value !== undefined) {
+    const row = table.insertRow();
+    row.append(element("th", name), element("td", String(value)));
+  }
+  return table;
+}
+
+function problemBrowser(place, table) {
+  new Browser(place, table, {
+    filters: ["round", "verdict", "source", "level", "mode"], sorts: ["source", "level", "verdict", "value"], search: ["problem", "solution", "detail", "id"],
+    title: (row, at) => row[at.problem] || row[at.solution] || "(empty)",
+    tags: (row, at) => [row[at.round], row[at.verdict], row[at.source], row[at.level], row[at.mode], row[at.detail]].filter(Boolean).join(" · "),
+    detail: (row, at) => {
+      const text = table.texts[row[at.text]] || [];
+      return [
+        element("h3", "Problem"), element("pre", row[at.problem] || "(none was read)"), element("h3", "Solution"), element("pre", row[at.solution]),
+        element("h3", "Lineage"),
+        facts([["verdict", row[at.verdict]], ["detail", row[at.detail]], ["answer", row[at.answer]], ["round", row[at.round]], ["model", row[at.synthesizer]],
+               ["level", row[at.level]], ["mode", row[at.mode]], ["value", row[at.value] === null ? "" : Number(row[at.value]).toFixed(4)], ["problem id", row[at.id]],
+               ["source", text[1]], ["title", text[2]], ["address", text[3]], ["license", text[4]], ["text id", text[0]]]),
+        element("h3", "Text that it was made of"), element("pre", text[5] || ""),
+      ];
+    },
+  });
+}
+
+function markDifference(one, other) {
+  let start = 0;
+  while (start < one.length && start < other.length && one[start] === other[start]) start++;
+  let end = 0;
+  while (end < one.length - start && end < other.length - start && one[one.length - 1 - end] === other[other.length - 1 - end]) end++;
+  const block = element("pre");
+  block.append(one.slice(0, start), element("mark", one.slice(start, one.length - end)), one.slice(one.length - end));
+  return block;
+}
+
+function flipBrowser(place, table) {
+  new Browser(place, table, {
+    filters: ["student", "benchmark", "mode", "change", "cause"], sorts: ["benchmark", "index", "rule_b"], search: ["question", "response_a", "response_b"],
+    title: (row, at) => row[at.question] || "(question)",
+    tags: (row, at) => [row[at.benchmark], row[at.index], row[at.mode], row[at.change], row[at.cause], `expected ${row[at.answer]}, ${row[at.extracted_a] || "nothing"} became ${row[at.extracted_b] || "nothing"}`].join(" · "),
+    detail: (row, at) => {
+      const sides = element("div", null, {class: "two"});
+      for (const [side, other, name] of [["a", "b", "without pre-training"], ["b", "a", "with pre-training"]]) {
+        const column = sides.appendChild(element("div"));
+        column.append(element("h3", name), facts([["extracted", row[at[`extracted_${side}`]] || "nothing"], ["rule", row[at[`rule_${side}`]]]]), markDifference(row[at[`response_${side}`]], row[at[`response_${other}`]]));
+      }
+      return [element("h3", `${row[at.benchmark]} ${row[at.index]}, ${row[at.mode]}: ${row[at.change]} (${row[at.cause]})`), element("pre", row[at.question]), facts([["expected", row[at.answer]]]), sides];
+    },
+  });
+}
+
+async function start() {
+  document.querySelectorAll("table.sortable").forEach(makeSortable);
+  for (const [id, build] of [["flips", flipBrowser], ["problems", problemBrowser]]) {
+    const place = document.getElementById(`${id}-browser`);
+    await new Promise(resolve => setTimeout(resolve));
+    try {
+      const table = await unpack(`${id}-data`);
+      place.replaceChildren();
+      build(place, table);
+      place.dataset.ready = "yes";
+    } catch (error) {
+      place.textContent = `These rows cannot be unpacked by this browser: ${error}`;
+    }
+  }
+}
+
+document.addEventListener("DOMContentLoaded", start);

@@ -1,0 +1,146 @@
+"""The page: whole without a network, harmless whatever models wrote, and usable in a real browser on any screen."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.evaluation.comparison import Run, compare_tasks
+from stages.reporting.browsing import FLIP_COLUMNS, PROBLEM_COLUMNS, flips_table, pack
+from stages.reporting.figures import draw_curves, draw_overlap
+from stages.reporting.report import render_page
+from tests.chromium import Chromium, chromium_path
+from tests.test_evaluation import prediction
+
+needs_chromium = pytest.mark.skipif(not chromium_path(), reason="there is no Chromium to open the page with")
+HOSTILE = "</script><script>document.title = 'taken'</script><img src=x onerror=\"document.title='taken'\">"
+ACCURACY = {"accuracy": 0.5, "low_95": 0.4, "high_95": 0.6, "num_problems": 10}
+FIGURES = ACCURACY | {"jiuzhang": ACCURACY, "num_answered": 9, "num_responses": 10, "num_truncated": 1, "num_fallback": 2, "num_timeouts": 0}
+
+
+def problem_cells(number: int) -> list[Any]:
+    row = {
+        "round": "corpus", "verdict": "kept" if number % 3 else "equation", "detail": "", "source": ["web", "wiki"][number % 2], "level": "grade",
+        "mode": "cot", "problem": f"Problem {number}: {HOSTILE if number == 4 else 'how many apples?'}", "solution": "3 + 4 = 7", "answer": "7",
+        "synthesizer": "boosted", "id": f"p{number}", "text": number % 5, "value": number / 7,
+    }  # fmt: skip
+    return [row[column] for column in PROBLEM_COLUMNS]
+
+
+def page_of(num_problems: int = 300) -> str:
+    texts = [[f"t{i}", "web", f"Title {i}", "https://example.org", "CC0-1.0", f"Text {i}"] for i in range(5)]
+    a = Run("a", {}, [prediction(i, i % 2 == 0, benchmark="gsm8k") for i in range(10)])
+    b = Run("b", {}, [prediction(i, i % 3 == 0, benchmark="gsm8k", response=f"It is {i} {HOSTILE}") for i in range(10)])
+    flips = flips_table("llama", compare_tasks(a, b), {("gsm8k", i): f"Question {i}" for i in range(10)})
+    tasks = [
+        {"student": "llama", "benchmark": name, "mode": "cot", "a": FIGURES, "b": FIGURES | {"accuracy": accuracy}, "difference": accuracy - 0.5, "holm_p": 0.03,
+         "low": -0.1, "high": 0.2, "published": 0.886}
+        for name, accuracy in (("gsm8k", 0.45), ("math-oai", 0.55), ("svamp", 0.5))
+    ]  # fmt: skip
+    group = {"num_made": 6, "num_kept": 4, "kept_frac": 0.6667, "rejected": {"equation": 2}}
+    share = {"on_topic_frac": 0.5, "low_95": 0.4, "high_95": 0.6, "num_texts": 10}
+    taught = {"model": HOSTILE, "num_requests": 10, "prompt_tokens": 1, "cached_tokens": 0, "completion_tokens": 5, "usd": 0.25, "num_problems": 5, "rejected": {}, "repaired": {}}
+    metrics = {
+        "corpus": {"web": {"num_documents": 1, "num_texts": 2, "num_curated": 2, "rejected_documents": {}, "rejected_texts": {}, "rejected_in_curation": {}}},
+        "leaks": {"gsm8k": {"num_leaked": 0, "by_benchmark": {}}}, "distillation": {"initial": taught, "boost": taught},
+        "filter": group | {"by_source": {"web": group}, "by_prompt": {"grade": group}, "by_mode": {"cot": group}},
+        "selection": {"selected": share, "not_selected": share, "all": share, "chance_by_random": 0.5, "strategies": {}, "overlap": {}},
+        "value": {"num_valued": 1, "num_candidates": 1, "rejected": {}, "targets": {"gsm8k": 3}, "reliability": 0.1, "spearman": {"gradient_norm_to_length": 0.1, "value_to_length": 0.1}},
+    }  # fmt: skip
+    picture = draw_overlap({"a": {"a": 1.0}})
+    rows = {"columns": PROBLEM_COLUMNS, "rows": [problem_cells(i) for i in range(num_problems)], "texts": texts, "total": num_problems}
+    return render_page(
+        m=metrics, tasks=tasks, pictures={name: picture for name in ("curves", "values", "value_groups", "overlap", "funnel", "accuracy")},
+        top=[], bottom=[], leaked=[], students=("llama",), suites=[{"student": "llama", "mode": "cot", "a": ACCURACY, "b": ACCURACY | {"jiuzhang_average": 50.0}}],
+        comparability=[{"student": "llama", "obstacles": {"gsm8k_cot": "prompts"}, "facts": [("model", "x", HOSTILE)]}],
+        problems_shown=num_problems, problems_total=num_problems, problems_data=pack(rows), flips_data=pack({"columns": FLIP_COLUMNS, "rows": flips}),
+    )  # fmt: skip
+
+
+def test_the_page_needs_nothing_else() -> None:
+    """No address is fetched: every picture, style and script is inside, and the tags are closed."""
+    page = page_of()
+    assert not re.findall(r"(?:src|href)=\"(?!data:|#)[^\"]*\"", page)
+    assert "@import" not in page
+    assert "url(" not in page
+    open_tags: list[str] = []
+
+    class Tags(HTMLParser):
+        def handle_starttag(self, tag: str, _: object) -> None:
+            if tag not in ("meta", "img", "br", "input"):
+                open_tags.append(tag)
+
+        def handle_endtag(self, tag: str) -> None:
+            assert open_tags.pop() == tag
+
+    Tags().feed(page)
+    assert open_tags == []
+
+
+def test_texts_are_escaped_and_equal_content_is_equal_bytes() -> None:
+    page = page_of()
+    assert HOSTILE not in page
+    assert page == page_of()
+    assert "alarm" in page.partition("</style>")[2]
+    assert draw_curves(Path("/nowhere")).startswith("data:image/png;base64,")
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory):
+    path = tmp_path_factory.mktemp("page") / "index.html"
+    path.write_text(page_of(), encoding="utf-8")
+    with Chromium() as browser:
+        yield browser, path
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [360, 1280, 1920])
+@pytest.mark.parametrize("dark", [False, True])
+def test_no_screen_scrolls_sideways_and_dark_is_dark(opened: tuple[Chromium, Path], width: int, dark: bool) -> None:
+    browser, path = opened
+    browser.open(path, width=width, dark=dark)
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    ground, ink = (json.loads(browser.run(f"JSON.stringify(getComputedStyle(document.body).{name}.match(/\\d+/g).map(Number))")) for name in ("backgroundColor", "color"))
+    assert (sum(ground) < sum(ink)) == dark
+    assert browser.run("document.title") == "Nine Chapters: report"
+
+
+@needs_chromium
+def test_lists_filter_search_sort_and_show_a_row(opened: tuple[Chromium, Path]) -> None:
+    browser, path = opened
+    browser.open(path)
+    count = "document.querySelector('#problems-browser .note').textContent"
+    first = "document.querySelector('#problems-browser .row').textContent"
+    assert browser.run(count) == "300 of 300"
+    assert browser.run("document.querySelectorAll('#problems-browser .row').length") < 40
+    browser.run("(() => { const s = document.querySelector('#problems-browser select[aria-label=verdict]'); s.selectedIndex = 2; s.dispatchEvent(new Event('change')); })()")
+    assert browser.run(count) == "100 of 300"
+    assert "equation" in browser.run(first)
+    browser.run("(() => { const s = document.querySelector('#problems-browser select[aria-label=sort]'); s.value = 'value descending'; s.dispatchEvent(new Event('change')); })()")
+    assert "Problem 297" in browser.run(first)
+    browser.run("(async () => { const i = document.querySelector('#problems-browser input'); i.value = 'problem 30'; i.dispatchEvent(new Event('input')); await new Promise(r => setTimeout(r, 400)); })()")
+    assert browser.run(count) == "1 of 300"
+    browser.run("document.querySelector('#problems-browser .row').click()")
+    whole = browser.run("document.getElementById('whole').textContent")
+    assert "Text 0" in whole
+    assert "CC0-1.0" in whole
+    assert "boosted" in whole
+    browser.run("document.getElementById('whole').close(); document.querySelector('#flips-browser .row').click()")
+    assert "generation" in browser.run("document.getElementById('whole').textContent")
+    assert browser.run("document.querySelectorAll('#whole mark').length") == 2
+    assert browser.run("document.title") == "Nine Chapters: report"  # nothing that a model wrote was run
+
+
+@needs_chromium
+def test_tables_sort_by_what_stands_in_them(opened: tuple[Chromium, Path]) -> None:
+    browser, path = opened
+    browser.open(path)
+    column = "[...document.querySelectorAll('#accuracy table.sortable tbody tr')].map(row => row.cells[0].textContent).join()"
+    assert browser.run(column) == "gsm8k,math-oai,svamp"
+    browser.run("document.querySelectorAll('#accuracy table.sortable th')[3].click()")
+    assert browser.run(column) == "math-oai,svamp,gsm8k"
+    browser.run("document.querySelectorAll('#accuracy table.sortable th')[3].click()")
+    assert browser.run(column) == "gsm8k,svamp,math-oai"
