@@ -37,7 +37,7 @@ class Chromium:
         self.process = subprocess.Popen(
             [path, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-pipe",
              f"--user-data-dir={self.profile.name}", "about:blank"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=place_pipes, pass_fds=(3, 4),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=place_pipes, close_fds=False,
         )  # fmt: skip
         os.close(to_browser)
         os.close(from_browser)
@@ -75,15 +75,19 @@ class Chromium:
         return json.loads(line)
 
     def open(self, path: Path, width: int = 1280, height: int = 900, dark: bool = False) -> float:
-        """Open a file; returns the seconds until both of its lists are there, or fails after a minute."""
+        """Open a file; returns the seconds until both of its lists can be used, and waits until they are whole."""
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
         self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
         started = time.perf_counter()
         self.send("Page.navigate", url=path.resolve().as_uri())
-        while not self.run("document.querySelectorAll('[data-ready=yes]').length === 2"):
-            assert time.perf_counter() - started < 60, "the page's lists do not come"
-            time.sleep(0.02)
-        return time.perf_counter() - started
+        for state in ("usable", "ready"):
+            while not self.run(f"document.querySelectorAll('[data-{state}=yes]').length === 2"):
+                assert time.perf_counter() - started < 60, "the page's lists do not come"
+                time.sleep(0.02)
+            if state == "usable":
+                usable = time.perf_counter() - started
+        self.seconds_until_whole = time.perf_counter() - started
+        return usable
 
     def run(self, script: str) -> Any:
         result = self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)

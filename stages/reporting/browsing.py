@@ -1,8 +1,9 @@
-"""The rows that the page's browsers show, packed: JSON, compressed, in base64, so that 100,000 problems are a few megabytes.
+"""The rows that the page's browsers show, packed: JSON, compressed, in base64, so that 100,000 problems are some megabytes.
 
-    pack({"rows": [...]})  -> "H4sIAAAA..."
+    pack({"columns": [...], "rows": [...]})  -> "H4sIAAAA...\\nH4sIAAAA..."
 
-A browser decompresses them after the page is there (DecompressionStream), and draws only the rows in view.
+The first line holds all but the rows, each further line a block of rows. A browser decompresses them one after the other
+once the page is there (DecompressionStream), and draws only the rows in view.
 """
 
 import base64
@@ -25,10 +26,17 @@ FLIP_COLUMNS = (
     "extracted_b", "rule_b", "response_a", "response_b",
 )  # fmt: skip
 MAX_FLIPS = 2000
+BLOCK_ROWS = 4000
 
 
-def pack(content: Any) -> str:
-    """Content as base64 of gzip of JSON; equal content is equal text."""
+def pack(table: dict[str, Any]) -> str:
+    """A table as lines of base64 of gzip of JSON; equal tables are equal text."""
+    rows = table["rows"]
+    blocks = [rows[start : start + BLOCK_ROWS] for start in range(0, len(rows), BLOCK_ROWS)]
+    return "\n".join(map(_packed, [{key: value for key, value in table.items() if key != "rows"}, *blocks]))
+
+
+def _packed(content: Any) -> str:
     data = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     return base64.b64encode(gzip.compress(data, compresslevel=6, mtime=0)).decode()
 

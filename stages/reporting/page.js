@@ -27,9 +27,9 @@ function compare(a, b) {
   return String(a).localeCompare(String(b), undefined, {numeric: true});
 }
 
-async function unpack(id) {
-  const packed = Uint8Array.from(atob(document.getElementById(id).textContent.trim()), c => c.charCodeAt(0));
-  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+async function unpack(line) {
+  const packed = await fetch(`data:application/octet-stream;base64,${line}`);
+  return new Response(packed.body.pipeThrough(new DecompressionStream("gzip"))).json();
 }
 
 function element(name, text, attributes = {}) {
@@ -46,7 +46,7 @@ class Browser {
     this.chosen = {};
     this.order = table.rows.map((_, i) => i);
     const bar = place.appendChild(element("div", null, {class: "filters"}));
-    for (const name of filters) bar.append(this.filter(name));
+    this.selects = filters.map(name => [name, bar.appendChild(this.filter(name))]);
     bar.append(this.sorting(sorts));
     this.words = bar.appendChild(element("input", null, {type: "search", placeholder: "Search", "aria-label": "Search"}));
     this.words.addEventListener("input", () => { clearTimeout(this.timer); this.timer = setTimeout(() => this.apply(), 150); });
@@ -59,21 +59,36 @@ class Browser {
   }
 
   filter(name) {
-    const counts = new Map();
-    for (const row of this.table.rows) counts.set(row[this.at[name]], (counts.get(row[this.at[name]]) || 0) + 1);
     const select = element("select", null, {"aria-label": name});
-    select.append(element("option", `any ${name}`, {value: ""}));
-    [...counts].sort((a, b) => b[1] - a[1]).forEach(([value, count], i) => {
-      const option = element("option", `${value === "" ? "none" : value} (${count.toLocaleString("en")})`, {value: String(i + 1)});
-      option.of = value;
-      select.append(option);
-    });
+    this.fill(select, name);
     select.addEventListener("change", () => {
       const option = select.selectedOptions[0];
       if (select.value === "") delete this.chosen[name]; else this.chosen[name] = option.of;
       this.apply();
     });
     return select;
+  }
+
+  fill(select, name) {
+    const counts = new Map(), had = this.chosen[name];
+    for (const row of this.table.rows) counts.set(row[this.at[name]], (counts.get(row[this.at[name]]) || 0) + 1);
+    select.replaceChildren(element("option", `any ${name}`, {value: ""}));
+    [...counts].sort((a, b) => b[1] - a[1]).forEach(([value, count], i) => {
+      const option = element("option", `${value === "" ? "none" : value} (${count.toLocaleString("en")})`, {value: String(i + 1)});
+      option.of = value;
+      option.selected = had === value;
+      select.append(option);
+    });
+  }
+
+  // More rows, while the first are read: the place stays.
+  add(rows, isLast) {
+    this.table.rows.push(...rows);
+    if (isLast) this.selects.forEach(([name, select]) => this.fill(select, name));
+    const place = this.view.scrollTop;
+    this.apply();
+    this.view.scrollTop = place;
+    this.draw();
   }
 
   sorting(sorts) {
@@ -141,7 +156,7 @@ function facts(pairs) {
 }
 
 function problemBrowser(place, table) {
-  new Browser(place, table, {
+  return new Browser(place, table, {
     filters: ["round", "verdict", "source", "level", "mode"], sorts: ["source", "level", "verdict", "value"], search: ["problem", "solution", "detail", "id"],
     title: (row, at) => row[at.problem] || row[at.solution] || "(empty)",
     tags: (row, at) => [row[at.round], row[at.verdict], row[at.source], row[at.level], row[at.mode], row[at.detail]].filter(Boolean).join(" · "),
@@ -170,7 +185,7 @@ function markDifference(one, other) {
 }
 
 function flipBrowser(place, table) {
-  new Browser(place, table, {
+  return new Browser(place, table, {
     filters: ["student", "benchmark", "mode", "change", "cause"], sorts: ["benchmark", "index", "rule_b"], search: ["question", "response_a", "response_b"],
     title: (row, at) => row[at.question] || "(question)",
     tags: (row, at) => [row[at.benchmark], row[at.index], row[at.mode], row[at.change], row[at.cause], `expected ${row[at.answer]}, ${row[at.extracted_a] || "nothing"} became ${row[at.extracted_b] || "nothing"}`].join(" · "),
@@ -191,9 +206,15 @@ async function start() {
     const place = document.getElementById(`${id}-browser`);
     await new Promise(resolve => setTimeout(resolve));
     try {
-      const table = await unpack(`${id}-data`);
+      const [head, first, ...others] = document.getElementById(`${id}-data`).textContent.trim().split("\n");
+      const table = {...await unpack(head), rows: first ? await unpack(first) : []};
       place.replaceChildren();
-      build(place, table);
+      const browser = build(place, table);
+      place.dataset.usable = "yes";
+      for (const [i, line] of others.entries()) {
+        browser.add(await unpack(line), i === others.length - 1);
+        await new Promise(resolve => setTimeout(resolve));
+      }
       place.dataset.ready = "yes";
     } catch (error) {
       place.textContent = `These rows cannot be unpacked by this browser: ${error}`;
