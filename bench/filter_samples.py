@@ -52,14 +52,18 @@ def main(samples: Path, folder: Path | None, quick: bool) -> None:
         counts: Counter[str] = Counter()
         for row, fault in find_faults(rows, SETTINGS, MIN_JACCARD):
             counts[fault.reason if fault else "kept"] += 1
-            verdicts[fault is None].append({**row, "reason": fault.reason if fault else "", "detail": fault.detail if fault else ""})
+            verdicts[fault is None].append(
+                {**row, "reason": fault.reason if fault else "", "detail": fault.detail if fault else ""}
+            )
         figures[name] = dict(counts.most_common())
         print(name, figures[name])
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
         for is_kept, rows in verdicts.items():
             chosen = random.Random(1).sample(rows, min(100, len(rows)))
-            (folder / f"{'kept' if is_kept else 'rejected'}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in chosen))
+            (folder / f"{'kept' if is_kept else 'rejected'}.jsonl").write_text(
+                "".join(json.dumps(row) + "\n" for row in chosen)
+            )
     print(json.dumps(figures))
 
 

@@ -27,7 +27,7 @@ class Shape:
 SHAPES = {"tiny": Shape(256, 704, 4, 2048, 178), "small": Shape(512, 1408, 8, 4096, 271)}
 
 
-def write_models(shape: Shape, folder: Path) -> tuple[Path, Path]:
+def write_models(shape: Shape, folder: Path, rank: int = RANK) -> tuple[Path, Path]:
     """The base model's folder and a reference checkpoint of it, with random moments."""
     torch.manual_seed(0)
     config = LlamaConfig(
@@ -36,7 +36,7 @@ def write_models(shape: Shape, folder: Path) -> tuple[Path, Path]:
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder / "base")
     return folder / "base", write_reference(
-        folder / "base", folder / "reference", ("checkpoint-1",), RANK
+        folder / "base", folder / "reference", ("checkpoint-1",), rank
     ) / "checkpoint-1"
 
 

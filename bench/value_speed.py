@@ -84,11 +84,11 @@ def directions_of(reference: Reference, setting: Setting) -> dict[str, torch.Ten
     return {part: torch.stack([one[part] for one in found], dim=1) for part in found[0]}
 
 
-def measure(setting: Setting, num_rounds: int, threads: int) -> dict[str, Any]:
+def measure(setting: Setting, num_rounds: int, threads: int, rank: int = RANK) -> dict[str, Any]:
     """Each method's examples a second over the floor's, and the agreement of exact values with float64."""
     reference = load_reference(setting.base, setting.checkpoint, use_device(threads))
     directions = directions_of(reference, setting)
-    flat = as_brute_force(reference, {part: v_DK.T.contiguous() for part, v_DK in directions.items()}, RANK)
+    flat = as_brute_force(reference, {part: v_DK.T.contiguous() for part, v_DK in directions.items()}, rank)
     methods: dict[str, Method] = {kind: own_method(reference, directions, kind) for kind in ("sgd", "adam", "sketch")}
     slow: dict[str, Method] = {}
     missing = []
@@ -157,19 +157,20 @@ def ratio(fractions: dict[str, float], rival: str, digits: int = 3) -> float | N
 @click.option(
     "--threads", type=int, default=1, show_default=True, help="Torch's; more than one are noisy on shared machines."
 )
+@click.option("--rank", type=click.IntRange(min=1), default=RANK, show_default=True, help="Of LoRA.")
 @click.option("--examples", "count", type=click.IntRange(min=16), default=32, show_default=True)
-def main(quick: bool, models: tuple[str, ...], rounds: int, threads: int, count: int) -> None:
+def main(quick: bool, models: tuple[str, ...], rounds: int, threads: int, rank: int, count: int) -> None:
     """Measure, and print one JSON object on the last line."""
     logging.disable(logging.WARNING)
     figures: dict[str, Any] = {}
     for name in models[:1] if quick else models:
         with tempfile.TemporaryDirectory() as folder:
             shape = SHAPES[name]
-            base, checkpoint = write_models(shape, Path(folder))
+            base, checkpoint = write_models(shape, Path(folder), rank)
             count = 16 if quick else count
             targets = [random_examples(shape, 4, seed) for seed in range(1, NUM_TARGETS + 1)]
             setting = Setting(base, checkpoint, random_examples(shape, count), targets, TOKEN_BUDGET)
-            figures[name] = measure(setting, 1 if quick else rounds, threads)
+            figures[name] = measure(setting, 1 if quick else rounds, threads, rank)
             figures[name] |= agreement_with_float64(setting, count)
             click.echo(f"{name}: {figures[name]}", err=True)
     first = figures[models[0]]

@@ -17,7 +17,9 @@ from typing import Any
 
 
 def chromium_path() -> str | None:
-    return next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+    return next(
+        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+    )
 
 
 class Chromium:
@@ -76,8 +78,13 @@ class Chromium:
 
     def open(self, path: Path, width: int = 1280, height: int = 900, dark: bool = False) -> float:
         """Open a file; returns the seconds until both of its lists can be used, and waits until they are whole."""
-        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
-        self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self.send(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
+        self.send(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}],
+        )
         started = time.perf_counter()
         self.send("Page.navigate", url=path.resolve().as_uri())
         for state in ("usable", "ready"):

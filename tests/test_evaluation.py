@@ -155,14 +155,21 @@ def test_figures_count_what_makes_an_accuracy_worth_less() -> None:
     rows = [prediction(0, True), prediction(1, False, finish_reason="length", extracted=""), prediction(2, True, is_flagged=True),
             prediction(3, True, executions=["timeout"], flags=["fallback_last_number"])]  # fmt: skip
     figures = task_figures(rows)
-    assert (figures["accuracy"], figures["num_truncated"], figures["num_unanswered"], figures["num_timeouts"]) == (0.75, 1, 1, 1)
+    assert (figures["accuracy"], figures["num_truncated"], figures["num_unanswered"], figures["num_timeouts"]) == (
+        0.75,
+        1,
+        1,
+        1,
+    )
     assert (figures["clean"]["num_problems"], figures["flagged"]["num_problems"], figures["num_fallback"]) == (3, 1, 1)
     suite = suite_figures({"b": rows, "c": [prediction(0, True)] * 1})
     assert (suite["accuracy"], suite["num_benchmarks"], suite["jiuzhang_average"]) == (0.875, 2, 87.5)
 
 
 def test_several_samples_have_pass_and_majority() -> None:
-    rows = [prediction(i, correct, sample=s) for i in range(2) for s, correct in enumerate([True, i == 0, i == 0, False])]
+    rows = [
+        prediction(i, correct, sample=s) for i in range(2) for s, correct in enumerate([True, i == 0, i == 0, False])
+    ]
     figures = task_figures(rows)
     assert figures["accuracy"] == 0.5
     assert figures["num_problems"] == 2
@@ -171,7 +178,9 @@ def test_several_samples_have_pass_and_majority() -> None:
 
 
 def place_inputs(folder: Path) -> list[str]:
-    rows = [benchmark_row(index=i, problem=f"What is {i} + {i}?", solution="We add.", answer=str(2 * i)) for i in range(6)]
+    rows = [
+        benchmark_row(index=i, problem=f"What is {i} + {i}?", solution="We add.", answer=str(2 * i)) for i in range(6)
+    ]
     write_table("benchmarks", rows, folder / "benchmarks/b.parquet")
     write_table("benchmarks", rows, folder / "targets/t.parquet")
     leak = {**benchmark_row(), "reason": "ngram", "detail": "b[3]: thirteen words"}

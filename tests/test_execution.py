@@ -20,7 +20,9 @@ from stages.execution.seccomp import seccomp_filter
 
 pytestmark = pytest.mark.sandbox
 HOSTILE = Path(__file__).resolve().parents[2] / "shared" / "hostile"
-needs_hostile = pytest.mark.skipif(not HOSTILE.is_dir(), reason="the folder of hostile programs is not beside the project")
+needs_hostile = pytest.mark.skipif(
+    not HOSTILE.is_dir(), reason="the folder of hostile programs is not beside the project"
+)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +161,7 @@ def test_what_does_not_end_is_ended(short: Sandbox, program: str, statuses: set[
 
 def test_outputs_cross_as_text(sandbox: Sandbox) -> None:
     """Objects are never unpickled, half a character and control codes do no harm, and what was printed is not JSON of ours."""
-    execution = sandbox.run("import sys; sys.stdout.buffer.write(b'a\\x00\\x1b[2J\\xe2\\x82\\n{\"status\": \"ok\"}\\n')")
+    execution = sandbox.run('import sys; sys.stdout.buffer.write(b\'a\\x00\\x1b[2J\\xe2\\x82\\n{"status": "ok"}\\n\')')
     assert execution.stdout == 'a\x00\x1b[2J\ufffd\n{"status": "ok"}\n'
     assert "\x1b" not in json.dumps(execution.stdout)
 
@@ -176,7 +178,10 @@ def test_a_program_draws_the_same_numbers_until_the_salt_changes(sandbox: Sandbo
     program = "import random, numpy; print(random.random(), numpy.random.rand())"
     assert sandbox.run(program).stdout == sandbox.run(program).stdout
     assert sandbox.run(program).stdout != sandbox.run(program, salt=1).stdout
-    assert sandbox.run("print({'apple', 'pear', 'fig'})").stdout == sandbox.run("print({'apple', 'pear', 'fig'})", 1).stdout
+    assert (
+        sandbox.run("print({'apple', 'pear', 'fig'})").stdout
+        == sandbox.run("print({'apple', 'pear', 'fig'})", 1).stdout
+    )
     assert may_draw(program)
     assert not may_draw("print(1)")
 
@@ -196,7 +201,9 @@ def test_a_timeout_is_run_again_alone_and_not_kept(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(sandbox_module, "WALL_SECONDS", 0.5)
     runs = []
     original = Sandbox.run
-    monkeypatch.setattr(Sandbox, "run", lambda self, program, salt=0: runs.append(program) or original(self, program, salt))
+    monkeypatch.setattr(
+        Sandbox, "run", lambda self, program, salt=0: runs.append(program) or original(self, program, salt)
+    )
     for _ in range(2):
         assert run_programs(["while True: pass"])["while True: pass"].status == "timeout"
     assert len(runs) == 4
@@ -233,7 +240,10 @@ def test_the_filter_is_whole(machine: str, monkeypatch: pytest.MonkeyPatch) -> N
     """Every jump of the filter lands inside it, and it ends with returns."""
     monkeypatch.setattr("platform.machine", lambda: machine)
     content = seccomp_filter()
-    steps = [(int.from_bytes(content[i : i + 2], "little"), content[i + 2], content[i + 3]) for i in range(0, len(content), 8)]
+    steps = [
+        (int.from_bytes(content[i : i + 2], "little"), content[i + 2], content[i + 3])
+        for i in range(0, len(content), 8)
+    ]
     for place, (code, if_true, if_false) in enumerate(steps):
         if code & 7 == 5:
             assert place + 1 + max(if_true, if_false) < len(steps)
@@ -307,7 +317,14 @@ def test_an_ordinary_user_is_isolated_as_well(tmp_path: Path) -> None:
 
 def test_nothing_is_left_after_many_programs_in_random_order() -> None:
     """A part of what bench/sandbox_speed runs 2,000 times: good, wrong, leaving and killing programs, mixed."""
-    kinds = ["print(1)", "1/0", "open('x', 'w')", "import os; os.fork()", "import os; os.kill(os.getppid(), 9)", "import os; os.abort()"]
+    kinds = [
+        "print(1)",
+        "1/0",
+        "open('x', 'w')",
+        "import os; os.fork()",
+        "import os; os.kill(os.getppid(), 9)",
+        "import os; os.abort()",
+    ]
     programs = random.Random(1).choices(kinds, k=200)
     before = processes_of_sandboxes()
     with Sandbox() as running:
@@ -325,7 +342,9 @@ def test_run_program_prints_a_line_for_each_file(tmp_path: Path) -> None:
     first, second = (json.loads(line) for line in result.stdout.splitlines())
     assert (first["status"], first["stdout"], first["isolation"]) == ("ok", "é\n", "bubblewrap")
     assert second["status"] == "error"
-    assert "no such file" in CliRunner().invoke(run_program, ["missing.py"]).output.lower().replace("does not exist", "no such file")
+    assert "no such file" in CliRunner().invoke(run_program, ["missing.py"]).output.lower().replace(
+        "does not exist", "no such file"
+    )
 
 
 def test_the_command_gives_up_root(monkeypatch: pytest.MonkeyPatch) -> None:

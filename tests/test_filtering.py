@@ -85,7 +85,9 @@ def test_an_answer_must_occur_in_the_working() -> None:
     fault = check_derivation(problem_row(solution="3+4=7\nThe answer is \\boxed{9}.", answer="9"), SETTINGS)
     assert fault
     assert fault.reason == "answer_not_derived"
-    assert check_derivation(problem_row(solution="We add 20+8 = 28. The answer is: $28$", answer="28"), SETTINGS) is None
+    assert (
+        check_derivation(problem_row(solution="We add 20+8 = 28. The answer is: $28$", answer="28"), SETTINGS) is None
+    )
 
 
 def test_programs_must_run_and_agree() -> None:
@@ -163,7 +165,10 @@ def test_the_other_rules() -> None:
     assert check_repetition(problem_row(problem="the cat and the dog " * 20), SETTINGS)
     assert check_repetition(problem_row(solution="We add three and four to get seven.\n" * 30), SETTINGS)
     german = "Anna kauft drei Äpfel und vier Birnen auf dem Markt, danach verschenkt sie zwei davon. Wie viele Früchte bleiben ihr am Ende?"
-    assert check_language(problem_row(problem=german, solution="Es bleiben ihr noch fünf Früchte, denn drei und vier sind sieben."), SETTINGS)
+    assert check_language(
+        problem_row(problem=german, solution="Es bleiben ihr noch fünf Früchte, denn drei und vier sind sieben."),
+        SETTINGS,
+    )
     for rule in (check_self_contained, check_length, check_repetition, check_language):
         assert rule(problem_row(), SETTINGS) is None
 
@@ -177,7 +182,10 @@ def test_copies_are_found() -> None:
 
 def test_agreement_asks_for_the_majority(monkeypatch: pytest.MonkeyPatch) -> None:
     """The problem's answer must be the majority's among the new ones, and theirs must be of one class by equivalence."""
-    written = {"a": ["\\boxed{7}", "\\boxed{7.0}", "no idea", "\\boxed{8}"], "b": ["\\boxed{8}", "\\boxed{8}", "\\boxed{8.0}", "\\boxed{7}"]}
+    written = {
+        "a": ["\\boxed{7}", "\\boxed{7.0}", "no idea", "\\boxed{8}"],
+        "b": ["\\boxed{8}", "\\boxed{8}", "\\boxed{8.0}", "\\boxed{7}"],
+    }
     asked: list[str] = []
 
     def fake(model, prompts, sampling, title):  # type: ignore[no-untyped-def]
@@ -190,7 +198,10 @@ def test_agreement_asks_for_the_majority(monkeypatch: pytest.MonkeyPatch) -> Non
     assert set(found) == {1}
     assert found[1].reason == "no_agreement"
     assert asked[0].endswith("How many apples has Tom now?\n[Solution]\n")
-    assert set(agreement.disagreements(rows, {"t": "Apples."}, Path("m"), "student", 4, 0.6, Sampling(20, 0.7))) == {0, 1}
+    assert set(agreement.disagreements(rows, {"t": "Apples."}, Path("m"), "student", 4, 0.6, Sampling(20, 0.7))) == {
+        0,
+        1,
+    }
 
 
 @pytest.mark.sandbox
@@ -208,13 +219,17 @@ def test_the_stage_keeps_good_problems_and_counts_the_others(tmp_path: Path) -> 
     write_table("texts", [text], tmp_path / "texts.parquet")
     write_table("problems", rows, tmp_path / "s/problems.parquet")
     write_table("rejected", [{**problem_row(), "reason": "tags", "detail": ""}], tmp_path / "s/rejected.parquet")
-    places = [str(tmp_path / name) for name in ("s", "texts.parquet", "model", "benchmarks", "out", "m.json", "funnel.csv")]
+    places = [
+        str(tmp_path / name) for name in ("s", "texts.parquet", "model", "benchmarks", "out", "m.json", "funnel.csv")
+    ]
     result = CliRunner().invoke(filter_problems, [*places, *FILTER, "--num-solutions", "0", "--benchmark", "b", *RULES])
     assert result.exit_code == 0, result.output
     assert [row["problem_id"] for row in read_table("problems", tmp_path / "out/problems.parquet")] == ["good", "tool"]
     figures = json.loads((tmp_path / "m.json").read_text())
     assert figures["rejected"] == {"contaminated": 1, "duplicate": 1, "equation": 1, "tags": 1}
     assert (figures["num_made"], figures["num_kept"]) == (6, 2)
-    assert figures["by_source"] == {"web": {key: figures[key] for key in ("num_made", "num_kept", "kept_frac", "rejected")}}
+    assert figures["by_source"] == {
+        "web": {key: figures[key] for key in ("num_made", "num_kept", "kept_frac", "rejected")}
+    }
     assert figures["by_mode"]["tool"]["num_kept"] == 1
     assert (tmp_path / "funnel.csv").read_text().splitlines()[1] == "made,6"

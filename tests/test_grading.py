@@ -38,7 +38,12 @@ def rows_of(name: str) -> list[dict]:
         ("So the answer is: 42.", "number", "42", "answer_is"),
         ("it costs 5.\n#### 1,250", "number", "1,250", "mark"),
         ("Final Answer: The final answer is $4$ inches. I hope it is correct.", "expression", "4", "answer_is"),
-        ("\\boxed{2} at first. Final Answer: The final answer is $3$. I hope it is correct.", "expression", "3", "answer_is"),
+        (
+            "\\boxed{2} at first. Final Answer: The final answer is $3$. I hope it is correct.",
+            "expression",
+            "3",
+            "answer_is",
+        ),
         ("it makes 12 and then 1,250", "number", "1,250", "last_number"),
         ("<think>maybe \\boxed{3}</think>\nIt is \\boxed{4}", "number", "4", "boxed"),
         ("so \\boxed{4}\n\n## Question\nAnother? \\boxed{9}", "number", "4", "boxed"),
@@ -97,14 +102,21 @@ def test_gsm_hard_has_a_tolerance_of_its_own() -> None:
     graded = {name: grade(gold="100000", kind="number", pred="100009", dataset=name) for name in ("gsm-hard", "gsm8k")}
     assert not graded["gsm-hard"]["ours"].correct
     assert graded["gsm-hard"]["jiuzhang"].correct  # the release's 1e-4
-    decimal = {name: grade(gold="3431580.25", kind="number", pred="3431580.5", dataset=name) for name in ("gsm-hard", "gsm8k")}
+    decimal = {
+        name: grade(gold="3431580.25", kind="number", pred="3431580.5", dataset=name) for name in ("gsm-hard", "gsm8k")
+    }
     assert (decimal["gsm-hard"]["ours"].correct, decimal["gsm8k"]["ours"].correct) == (False, True)
 
 
 def test_the_kind_follows_from_the_benchmark() -> None:
     assert kind_of("MATH-500", "", []) == kind_of("math-oai(MATH-500)", "cot", []) == "expression"
     assert kind_of("MAWPS/multiarith", "pot", []) == "number"
-    assert kind_of("tabmwp", "", ["yes", "no"]) == kind_of("", "choice", []) == kind_of("", "", [], "(D) Alina") == "choice"
+    assert (
+        kind_of("tabmwp", "", ["yes", "no"])
+        == kind_of("", "choice", [])
+        == kind_of("", "", [], "(D) Alina")
+        == "choice"
+    )
     assert kind_of("asdiv", "", [], "A") == "text"
 
 
@@ -217,7 +229,11 @@ def test_grade_answers_writes_each_row(tmp_path: Path) -> None:
 
 @needs_data
 def test_agreement_with_the_grader_cases() -> None:
-    cases = [row for row in rows_of("grader_cases") if not row.get("contested") and not row.get("scope") and not row["kind"].startswith("parse_")]
+    cases = [
+        row
+        for row in rows_of("grader_cases")
+        if not row.get("contested") and not row.get("scope") and not row["kind"].startswith("parse_")
+    ]
     wrong = {True: [], False: []}
     for case in cases:
         field = "response" if case["form"] == "response" else "pred"
@@ -247,7 +263,9 @@ def test_agreement_with_real_responses() -> None:
         if row["their_grade"] is None or row["mode"] == "pot":
             continue
         options = [choice.split(")", 1)[-1] for choice in row.get("choices") or []]
-        graded = grade_row({"dataset": row["dataset"], "options": options, "response": row["response"], "gold": row["gold_raw"]})
+        graded = grade_row(
+            {"dataset": row["dataset"], "options": options, "response": row["response"], "gold": row["gold_raw"]}
+        )
         if graded["ours"].correct != row["their_grade"]:
             ours_differs.add(row["id"])
         if row["grader"].startswith(("math-evaluation-harness", "Qwen2.5-Math")):
@@ -261,5 +279,9 @@ def test_agreement_with_real_responses() -> None:
 @needs_data
 def test_human_solutions_hold_their_answers() -> None:
     rows = [row for row in rows_of("extraction_cases") if row["kind"].startswith("human")]
-    missed = [row["id"] for row in rows if not grade_row({key: row[key] for key in ("response", "gold", "mode")})["ours"].correct]
+    missed = [
+        row["id"]
+        for row in rows
+        if not grade_row({key: row[key] for key in ("response", "gold", "mode")})["ours"].correct
+    ]
     assert len(missed) <= 0.01 * len(rows), missed

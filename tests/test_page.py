@@ -18,7 +18,14 @@ from tests.test_evaluation import prediction
 needs_chromium = pytest.mark.skipif(not chromium_path(), reason="there is no Chromium to open the page with")
 HOSTILE = "</script><script>document.title = 'taken'</script><img src=x onerror=\"document.title='taken'\">"
 ACCURACY = {"accuracy": 0.5, "low_95": 0.4, "high_95": 0.6, "num_problems": 10}
-FIGURES = ACCURACY | {"jiuzhang": ACCURACY, "num_answered": 9, "num_responses": 10, "num_truncated": 1, "num_fallback": 2, "num_timeouts": 0}
+FIGURES = ACCURACY | {
+    "jiuzhang": ACCURACY,
+    "num_answered": 9,
+    "num_responses": 10,
+    "num_truncated": 1,
+    "num_fallback": 2,
+    "num_timeouts": 0,
+}
 
 
 def problem_cells(number: int) -> list[Any]:
@@ -42,7 +49,17 @@ def page_of(num_problems: int = 300) -> str:
     ]  # fmt: skip
     group = {"num_made": 6, "num_kept": 4, "kept_frac": 0.6667, "rejected": {"equation": 2}}
     share = {"on_topic_frac": 0.5, "low_95": 0.4, "high_95": 0.6, "num_texts": 10}
-    taught = {"model": HOSTILE, "num_requests": 10, "prompt_tokens": 1, "cached_tokens": 0, "completion_tokens": 5, "usd": 0.25, "num_problems": 5, "rejected": {}, "repaired": {}}
+    taught = {
+        "model": HOSTILE,
+        "num_requests": 10,
+        "prompt_tokens": 1,
+        "cached_tokens": 0,
+        "completion_tokens": 5,
+        "usd": 0.25,
+        "num_problems": 5,
+        "rejected": {},
+        "repaired": {},
+    }
     metrics = {
         "corpus": {"web": {"num_documents": 1, "num_texts": 2, "num_curated": 2, "rejected_documents": {}, "rejected_texts": {}, "rejected_in_curation": {}}},
         "leaks": {"gsm8k": {"num_leaked": 0, "by_benchmark": {}}}, "distillation": {"initial": taught, "boost": taught},
@@ -51,9 +68,14 @@ def page_of(num_problems: int = 300) -> str:
         "value": {"num_valued": 1, "num_candidates": 1, "rejected": {}, "targets": {"gsm8k": 3}, "reliability": 0.1, "spearman": {"gradient_norm_to_length": 0.1, "value_to_length": 0.1}},
     }  # fmt: skip
     picture = draw_overlap({"a": {"a": 1.0}})
-    rows = {"columns": PROBLEM_COLUMNS, "rows": [problem_cells(i) for i in range(num_problems)], "texts": texts, "total": num_problems}
+    rows = {
+        "columns": PROBLEM_COLUMNS,
+        "rows": [problem_cells(i) for i in range(num_problems)],
+        "texts": texts,
+        "total": num_problems,
+    }
     return render_page(
-        m=metrics, tasks=tasks, pictures={name: picture for name in ("curves", "values", "value_groups", "overlap", "funnel", "accuracy")},
+        m=metrics, tasks=tasks, pictures=dict.fromkeys(("curves", "values", "value_groups", "overlap", "funnel", "accuracy"), picture),
         top=[], bottom=[], leaked=[], students=("llama",), suites=[{"student": "llama", "mode": "cot", "a": ACCURACY, "b": ACCURACY | {"jiuzhang_average": 50.0}}],
         comparability=[{"student": "llama", "obstacles": {"gsm8k_cot": "prompts"}, "facts": [("model", "x", HOSTILE)]}],
         problems_shown=num_problems, problems_total=num_problems, problems_data=pack(rows), flips_data=pack({"columns": FLIP_COLUMNS, "rows": flips}),
@@ -103,7 +125,10 @@ def test_no_screen_scrolls_sideways_and_dark_is_dark(opened: tuple[Chromium, Pat
     browser, path = opened
     browser.open(path, width=width, dark=dark)
     assert browser.run("document.documentElement.scrollWidth") <= width
-    ground, ink = (json.loads(browser.run(f"JSON.stringify(getComputedStyle(document.body).{name}.match(/\\d+/g).map(Number))")) for name in ("backgroundColor", "color"))
+    ground, ink = (
+        json.loads(browser.run(f"JSON.stringify(getComputedStyle(document.body).{name}.match(/\\d+/g).map(Number))"))
+        for name in ("backgroundColor", "color")
+    )
     assert (sum(ground) < sum(ink)) == dark
     assert browser.run("document.title") == "Nine Chapters: report"
 
@@ -116,12 +141,18 @@ def test_lists_filter_search_sort_and_show_a_row(opened: tuple[Chromium, Path]) 
     first = "document.querySelector('#problems-browser .row').textContent"
     assert browser.run(count) == "300 of 300"
     assert browser.run("document.querySelectorAll('#problems-browser .row').length") < 40
-    browser.run("(() => { const s = document.querySelector('#problems-browser select[aria-label=verdict]'); s.selectedIndex = 2; s.dispatchEvent(new Event('change')); })()")
+    browser.run(
+        "(() => { const s = document.querySelector('#problems-browser select[aria-label=verdict]'); s.selectedIndex = 2; s.dispatchEvent(new Event('change')); })()"
+    )
     assert browser.run(count) == "100 of 300"
     assert "equation" in browser.run(first)
-    browser.run("(() => { const s = document.querySelector('#problems-browser select[aria-label=sort]'); s.value = 'value descending'; s.dispatchEvent(new Event('change')); })()")
+    browser.run(
+        "(() => { const s = document.querySelector('#problems-browser select[aria-label=sort]'); s.value = 'value descending'; s.dispatchEvent(new Event('change')); })()"
+    )
     assert "Problem 297" in browser.run(first)
-    browser.run("(async () => { const i = document.querySelector('#problems-browser input'); i.value = 'problem 30'; i.dispatchEvent(new Event('input')); await new Promise(r => setTimeout(r, 400)); })()")
+    browser.run(
+        "(async () => { const i = document.querySelector('#problems-browser input'); i.value = 'problem 30'; i.dispatchEvent(new Event('input')); await new Promise(r => setTimeout(r, 400)); })()"
+    )
     assert browser.run(count) == "1 of 300"
     browser.run("document.querySelector('#problems-browser .row').click()")
     whole = browser.run("document.getElementById('whole').textContent")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stages.core.tables import TableWriter, write_json, write_table
+from stages.core.tables import TableWriter, write_json
 from stages.reporting.accuracy import nest_accuracy, write_accuracy
 from stages.reporting.figures import draw_overlap, draw_value_groups
 from stages.reporting.gather import gather_value, reliability
@@ -11,10 +11,24 @@ from tests.valuing import write_candidates
 
 def accuracy_row() -> dict[str, object]:
     figures = [
-        {"accuracy": accuracy, "low_95": 0.0, "high_95": 1.0, "num_problems": 4, "jiuzhang": {"accuracy": 0.5}, "tokens": 9}
+        {
+            "accuracy": accuracy,
+            "low_95": 0.0,
+            "high_95": 1.0,
+            "num_problems": 4,
+            "jiuzhang": {"accuracy": 0.5},
+            "tokens": 9,
+        }
         for accuracy in (0.25, 0.625)
     ]
-    return {"student": "llama", "benchmark": "grade", "mode": "cot", "a": figures[0], "b": figures[1], "difference": 0.375}
+    return {
+        "student": "llama",
+        "benchmark": "grade",
+        "mode": "cot",
+        "a": figures[0],
+        "b": figures[1],
+        "difference": 0.375,
+    }
 
 
 def test_gain_is_in_points_over_the_control() -> None:
@@ -73,6 +87,10 @@ def test_values_are_gathered_by_source_level_and_length(tmp_path: Path) -> None:
         "web": 15,
     }
     assert len(places) == 30
-    for picture in (draw_value_groups(places), draw_overlap({"a": {"a": 1.0, "b": 0.5}, "b": {"a": 0.5, "b": 1.0}}), draw_overlap({})):
+    for picture in (
+        draw_value_groups(places),
+        draw_overlap({"a": {"a": 1.0, "b": 0.5}, "b": {"a": 0.5, "b": 1.0}}),
+        draw_overlap({}),
+    ):
         assert picture.startswith("data:image/png;base64,")
         assert len(picture) > 1000

@@ -39,7 +39,9 @@ def main(a: str, b: str, student: str, start: str, policy: str, as_json: bool, n
     common = runs[0].results["results"].keys() & runs[1].results["results"].keys()
     if not common - refused.keys():
         reasons = "; ".join(f"{task}: {why}" for task, why in refused.items()) or "they have no task in common"
-        raise StageError(f"{a} and {b} do not compare: {reasons}. Evaluate both with the same prompts, items and grader.")
+        raise StageError(
+            f"{a} and {b} do not compare: {reasons}. Evaluate both with the same prompts, items and grader."
+        )
     tasks = [task for task in compare_tasks(*runs, policy) if task_name(task.benchmark, task.mode) not in refused]
     if as_json:
         click.echo(json.dumps(comparison_record(a, b, policy, tasks, refused)))
@@ -65,13 +67,27 @@ def load_run(revision: str, folder: str) -> Run:
     return Run(revision, results, table.to_pylist())
 
 
-def comparison_record(a: str, b: str, policy: str, tasks: list[TaskComparison], refused: dict[str, str]) -> dict[str, Any]:
+def comparison_record(
+    a: str, b: str, policy: str, tasks: list[TaskComparison], refused: dict[str, str]
+) -> dict[str, Any]:
     return {"a": a, "b": b, "policy": policy, "tasks": [task.record() for task in tasks], "refused": refused}
 
 
 def print_table(a: str, b: str, tasks: list[TaskComparison], num_flips: int) -> None:
     table = Table(title=f"{b} against {a}: items right in both, in {a} alone, in {b} alone, in none")
-    for column in ("benchmark", "mode", "difference, points", "95%", "both", "only A", "only B", "none", "p (McNemar)", "p (Holm)", *CAUSES):
+    for column in (
+        "benchmark",
+        "mode",
+        "difference, points",
+        "95%",
+        "both",
+        "only A",
+        "only B",
+        "none",
+        "p (McNemar)",
+        "p (Holm)",
+        *CAUSES,
+    ):
         table.add_column(column, justify="left" if column in ("benchmark", "mode") else "right")
     for task in tasks:
         n, causes = task.numbers, task.record()["causes"]

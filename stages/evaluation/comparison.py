@@ -65,7 +65,11 @@ def obstacles(a: Run, b: Run) -> dict[str, str]:
     """By task of both runs: why its two accuracies do not compare; empty where they do."""
     found = {}
     for task in a.results["results"].keys() & b.results["results"].keys():
-        differing = [part for part in ("prompts", "items") if a.results["task_hashes"][task][part] != b.results["task_hashes"][task][part]]
+        differing = [
+            part
+            for part in ("prompts", "items")
+            if a.results["task_hashes"][task][part] != b.results["task_hashes"][task][part]
+        ]
         if a.results["versions"][task] != b.results["versions"][task]:
             differing.append(f"grader ({a.results['versions'][task]} and {b.results['versions'][task]})")
         if a.results["config"]["num_samples"] != b.results["config"]["num_samples"]:
@@ -110,7 +114,9 @@ def _first_difference_follows_output(a: str, b: str) -> bool:
     """Whether the transcripts first part inside what a program printed."""
     place = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
     return any(
-        block[1].strip() == "output" and block.start() <= place < block.end() for text in (a, b) for block in FENCED.finditer(text)
+        block[1].strip() == "output" and block.start() <= place < block.end()
+        for text in (a, b)
+        for block in FENCED.finditer(text)
     )
 
 

@@ -11,6 +11,7 @@ import functools
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 
 from stages.benchmarks.loaders.answers import EXPRESSION, TEXT
 from stages.evaluation.exact_numbers import Number, as_number, mixed_number, same_number
@@ -24,7 +25,7 @@ from stages.evaluation.structures import (
     values_of,
     without_assignment,
 )
-from stages.evaluation.symbolic import compare_latex, refusal
+from stages.evaluation.symbolic import compare_latex, is_wordy, refusal
 
 MAX_CHARS = 2000
 MAX_VALUES = 64
@@ -107,7 +108,7 @@ def _matrices(left: str, right: str, depth: int) -> Decision | None:
         return None
     if [len(row) for row in rows[0]] != [len(row) for row in rows[1]]:
         return None
-    return _all_equal(sum(rows[0], []), sum(rows[1], []), "matrix", depth)
+    return _all_equal(list(chain(*rows[0])), list(chain(*rows[1])), "matrix", depth)
 
 
 def _relations(left: str, right: str, depth: int) -> Decision | None:
@@ -123,7 +124,10 @@ def _relations(left: str, right: str, depth: int) -> Decision | None:
     interval, relation = (right, left) if is_relation[0] else (left, right)
     bounds = bounds_as_interval(relation)
     if bounds:
-        return _compare(*((bounds, without_assignment(interval)) if is_relation[0] else (without_assignment(interval), bounds)), depth + 1)
+        return _compare(
+            *((bounds, without_assignment(interval)) if is_relation[0] else (without_assignment(interval), bounds)),
+            depth + 1,
+        )
     return _symbolically(left, right)
 
 
@@ -139,7 +143,12 @@ def _assignments(left: str, right: str, depth: int) -> Decision | None:
             if sides[0][0] == sides[1][0]:
                 return _compare(sides[0][1], sides[1][1], depth + 1)
             names = without_assignment(left), without_assignment(right)
-            if names[0] != left and names[1] != right and re.fullmatch(r"[a-zA-Z]", sides[0][0]) and re.fullmatch(r"[a-zA-Z]", sides[1][0]):
+            if (
+                names[0] != left
+                and names[1] != right
+                and re.fullmatch(r"[a-zA-Z]", sides[0][0])
+                and re.fullmatch(r"[a-zA-Z]", sides[1][0])
+            ):
                 return _compare(*names, depth + 1) if as_number(names[1]) is None else Decision(False, "assignment")
             return _symbolically(left, right)
         bare = without_assignment(left), without_assignment(right)
@@ -155,12 +164,11 @@ def _assignments(left: str, right: str, depth: int) -> Decision | None:
 
 def _brackets(left: str, right: str, depth: int) -> Decision | None:
     """Tuples, intervals and sets: the same marks and the same parts; a set's in any order."""
-    pair = parts_of(left), parts_of(right)
-    if pair[0] is None and pair[1] is None:
+    one, other = parts_of(left), parts_of(right)
+    if one is None and other is None:
         return None
-    if pair[0] is None or pair[1] is None:
-        return _one_bracketed(left, right, pair, depth)
-    one, other = pair
+    if one is None or other is None:
+        return _one_bracketed(left, right, (one, other), depth)
     if len(one.items) == 1 == len(other.items) and (one.opening, other.opening) != ("{", "{"):
         if one.opening == other.opening or "{" in (one.opening, other.opening):
             return _compare(one.items[0], other.items[0], depth + 1)
@@ -169,8 +177,6 @@ def _brackets(left: str, right: str, depth: int) -> Decision | None:
         if one.opening != other.opening:
             return Decision(False, "brackets")
         return _as_multiset(one.items, other.items, "set", depth)
-    if (one.opening, one.closing) != (other.opening, other.closing) and "\\infty" not in right:
-        return Decision(False, "brackets")
     if (one.opening, one.closing) != (other.opening, other.closing):
         return Decision(False, "brackets")
     if len(one.items) != len(other.items):
@@ -187,7 +193,11 @@ def _one_bracketed(left: str, right: str, pair: tuple[Parts | None, Parts | None
         return _compare(inner, bare, depth + 1) if is_left else _compare(bare, inner, depth + 1)
     listed = split_top(bare)
     if len(listed) == len(held.items) and "\\cup" not in bare:
-        return _as_multiset(listed, held.items, "list", depth) if held.opening == "{" else _all_equal(listed, held.items, "list", depth)
+        return (
+            _as_multiset(listed, held.items, "list", depth)
+            if held.opening == "{"
+            else _all_equal(listed, held.items, "list", depth)
+        )
     if held.opening == "{" and "\\pm" in bare:
         return _as_multiset(values_of(bare), values_of(",".join(held.items)), "list", depth)
     return None
@@ -236,4 +246,6 @@ def _as_multiset(answers: list[str], references: list[str], rule: str, depth: in
 def _symbolically(left: str, right: str) -> Decision:
     if reason := refusal(left) or refusal(right):
         return Decision(False, reason)
+    if is_wordy(left) or is_wordy(right):
+        return Decision(False, "words")
     return Decision(*compare_latex(left, right))

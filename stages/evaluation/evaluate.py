@@ -60,7 +60,9 @@ def main(
     suite: dict[str, dict[str, list[Row]]] = {mode: {} for mode in MODES}
     for name in benchmark_names:
         rows = read_table("benchmarks", benchmarks / f"{name}.parquet")[: max_problems or None]
-        say(f"evaluate: {model} on {name}, {len(rows):,} problems, modes {', '.join(MODES)}, {num_samples} samples each")
+        say(
+            f"evaluate: {model} on {name}, {len(rows):,} problems, modes {', '.join(MODES)}, {num_samples} samples each"
+        )
         for mode in MODES:
             prompts = [prompt_of(row, mode, examples.get(name, [])) for row in rows]
             hashes[task_name(name, mode)] = task_hashes(rows, prompts)
@@ -89,7 +91,9 @@ def _solve(
     """The graded predictions of a task: all samples of a problem one after the other."""
     asked = [(row, prompt, sample) for row, prompt in zip(rows, prompts, strict=True) for sample in range(num_samples)]
     seeds = [seed_of("evaluate", row["benchmark"], str(row["index"]), mode, str(sample)) for row, _, sample in asked]
-    responses = solve(model, [Prompt(prompt, seed) for (_, prompt, _), seed in zip(asked, seeds, strict=True)], mode, sampling)
+    responses = solve(
+        model, [Prompt(prompt, seed) for (_, prompt, _), seed in zip(asked, seeds, strict=True)], mode, sampling
+    )
     jobs = [
         (row, mode, sample, response, (row["benchmark"], row["index"]) in flagged)
         for (row, _, sample), response in zip(asked, responses, strict=True)

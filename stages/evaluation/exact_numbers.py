@@ -1,7 +1,7 @@
 r"""Numbers as people write them, as exact rationals, and when one equals another.
 
-    as_number(r"2\frac{1}{2}") -> Number(Fraction(5, 2), decimals=None, is_percent=False)
-    same_number(as_number("3.142"), as_number("3.1416"))  -> True
+as_number(r"2\frac{1}{2}") -> Number(Fraction(5, 2), decimals=None, is_percent=False)
+same_number(as_number("3.142"), as_number("3.1416"))  -> True
 """
 
 import re
@@ -73,7 +73,9 @@ def _close(answer: Number, reference: Number, tolerance: Fraction) -> bool:
     if difference == 0:
         return True
     if reference.decimals is None and not reference.is_rounded:
-        return answer.decimals is not None and not is_whole(reference) and difference <= abs(reference.value) * tolerance
+        return (
+            answer.decimals is not None and not is_whole(reference) and difference <= abs(reference.value) * tolerance
+        )
     if is_whole(reference) and not reference.is_rounded:
         return False  # 43.0
     if difference <= abs(reference.value) * tolerance:

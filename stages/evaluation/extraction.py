@@ -13,7 +13,9 @@ from stages.evaluation.kinds import CHOICE, EXPRESSION, NUMBER, TEXT
 from stages.evaluation.normalization import words_of
 
 MAX_RESPONSE_CHARS = 100_000  # what follows is cut: its end is kept, where the answer stands
-STOPS = re.compile(r"</s>|<\|im_(?:end|start)\|>|<\|endoftext\|>|<\|eot_id\|>|\n\s*## Question\b|\n\n\s*(?:Question|Problem|Q)\s*:")
+STOPS = re.compile(
+    r"</s>|<\|im_(?:end|start)\|>|<\|endoftext\|>|<\|eot_id\|>|\n\s*## Question\b|\n\n\s*(?:Question|Problem|Q)\s*:"
+)
 THOUGHT = re.compile(r"^.*</think(?:ing)?>", re.DOTALL)
 FENCED = re.compile(r"```([^\n`]*)\n(.*?)(?:```|\Z)", re.DOTALL)  # in turn: a closing fence opens nothing
 BOX = re.compile(r"[\\/](?:boxed|fbox)\s*\{")
@@ -28,7 +30,9 @@ SAID = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 TAIL = re.compile(r"\.\s*I hope it is correct.*", re.DOTALL | re.IGNORECASE)
-SENTENCE_END = re.compile(r"(?<![\dA-Z])\.(?=\s|$)|(?<=\d)\.(?=\s|$)|(?<=[A-Z]{2})\.(?=\s|$)|\n|(?<=[A-Z])\.(?=\s[A-Z]|\s*$)")
+SENTENCE_END = re.compile(
+    r"(?<![\dA-Z])\.(?=\s|$)|(?<=\d)\.(?=\s|$)|(?<=[A-Z]{2})\.(?=\s|$)|\n|(?<=[A-Z])\.(?=\s[A-Z]|\s*$)"
+)
 LETTERED = re.compile(r"^\([A-J]\)\s+(?=\S)")
 IS_VALUE = re.compile(r"^[A-Za-z][^=]*?\s(?:is|are|equals|was)\s+(?=[^\s]+(?:\s+[^\s]+){0,3}$)")
 NUMBER_IN_TEXT = re.compile(r"-?(?<![\w.])-?\$?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?|-?\.\d+")
@@ -91,7 +95,9 @@ def last_boxes(text: str) -> str:
         end = _closing(text, inside)
         if contents and start < contents[-1][1]:
             continue  # a box in a box
-        contents.append((start, end, text[inside : end - 1] if end else text[inside : inside + 200].split("\n")[0].rstrip("$ .")))
+        contents.append(
+            (start, end, text[inside : end - 1] if end else text[inside : inside + 200].split("\n")[0].rstrip("$ ."))
+        )
         if not end:
             contents[-1] = (start, len(text), contents[-1][2])
     if not contents:
@@ -125,7 +131,9 @@ def said_answer(text: str) -> str:
         formula = FORMULA.match(rest)
         if formula:
             unit = re.match(r"\s*(%|percent\b)", rest[formula.end() :])
-            return _without_equations(next(g for g in formula.groups() if g is not None).strip()) + ("%" if unit else "")
+            return _without_equations(next(g for g in formula.groups() if g is not None).strip()) + (
+                "%" if unit else ""
+            )
         end = SENTENCE_END.search(rest)
         said = rest[: end.start() if end else len(rest)].strip().strip("*").strip(" ,;:\"'")
         said = IS_VALUE.sub("", said) if IS_VALUE.match(said) else said
@@ -168,16 +176,23 @@ ANCHORED = (
     re.compile(rf"(?:answer|choice|option|correct one)\s*(?:is|:|would be|=)?\s*(?:therefore|thus|definitely|for sure|clearly|probably|option|choice|the|letter|[,:\s*\"'$(\[{{-]|\\(?:text|mathrm|textbf|boxed|mathbf)\{{)*([{LETTERS}])(?![a-zA-Z'])(?!\s+(?:is|was|has|because|cannot|can't)\s)", re.IGNORECASE),
     re.compile(rf"\b(?:option|choice)\s*\(?\s*([{LETTERS}])\b", re.IGNORECASE),
 )  # fmt: skip
-AT_START = re.compile(rf"^\s*[\"'*(\[]*([{LETTERS}])[\"')\].*:]+(?=\s|$)|^\s*\(?([{LETTERS}])\)?\s*$|^\s*([{LETTERS}])\s+(?=[A-Z\d$\\])", re.MULTILINE)
+AT_START = re.compile(
+    rf"^\s*[\"'*(\[]*([{LETTERS}])[\"')\].*:]+(?=\s|$)|^\s*\(?([{LETTERS}])\)?\s*$|^\s*([{LETTERS}])\s+(?=[A-Z\d$\\])",
+    re.MULTILINE,
+)
 STANDING = re.compile(r"(?<![\w'’$\\])\(?([A-J])\)?(?![\w'’])")
-NOT_OPTION = re.compile(r"\b(?:not|isn't|can't be|cannot be|rather than|except)\s+(?:it'?s\s+)?\(?[A-J]\b", re.IGNORECASE)
+NOT_OPTION = re.compile(
+    r"\b(?:not|isn't|can't be|cannot be|rather than|except)\s+(?:it'?s\s+)?\(?[A-J]\b", re.IGNORECASE
+)
 
 
 def extract_choice(text: str, options: list[str]) -> Extraction:
     """The letter of an option: boxed, named by "the answer is", at a line's start or alone; else an option's own text."""
     letters = [chr(ord("A") + i) for i in range(len(options))] or list("ABCDEFGHIJ")
     if box := last_boxes(text):
-        inner = re.fullmatch(r"\W*(?:\\(?:text|mathrm|textbf|mathbf)\s*\{)?\W*(?:option\s*)?([A-Ja-j])\b\W*.*", box, re.DOTALL)
+        inner = re.fullmatch(
+            r"\W*(?:\\(?:text|mathrm|textbf|mathbf)\s*\{)?\W*(?:option\s*)?([A-Ja-j])\b\W*.*", box, re.DOTALL
+        )
         bare = re.fullmatch(r"\W*(?:\\(?:text|mathrm|textbf|mathbf)\s*\{)?\W*([A-Ja-j])\W*", box)
         chosen = bare or (inner if inner and re.match(r"\W*(?:\\\w+\s*\{)?\W*[A-J]\s*[).:]", box) else None)
         if chosen and chosen[1].upper() in letters:
@@ -189,9 +204,8 @@ def extract_choice(text: str, options: list[str]) -> Extraction:
         found = [m for m in found if m[1].upper() in letters]
         if found:
             return Extraction(found[-1][1].upper(), "option_said")
-    if said := said_answer(text):
-        if letter := option_of(said, options):
-            return Extraction(letter, "option_text")
+    if (said := said_answer(text)) and (letter := option_of(said, options)):
+        return Extraction(letter, "option_text")
     without = NOT_OPTION.sub(" ", text)
     starts = [next(g for g in m.groups() if g) for m in AT_START.finditer(without)]
     if starts and (chosen_letters := [s for s in starts if s in letters]):
@@ -199,7 +213,9 @@ def extract_choice(text: str, options: list[str]) -> Extraction:
         is_listing = len(set(chosen_letters)) > 2
         if not is_listing:
             return Extraction(first[1] if first and first[1] in letters else chosen_letters[-1], "option_line")
-    standing = [m[1] for m in STANDING.finditer(without) if m[1] in letters and not (m[1] in "AI" and _is_article(m, without))]
+    standing = [
+        m[1] for m in STANDING.finditer(without) if m[1] in letters and not (m[1] in "AI" and _is_article(m, without))
+    ]
     if len(set(standing)) == 1:
         return Extraction(standing[0], "option_alone", ("fallback_option",))
     if options and (letter := _value_at_end(text, options)):
@@ -212,7 +228,11 @@ def _names_option(match: re.Match[str], text: str) -> bool:
     letter = match[1]
     after = text[match.end(1) : match.end(1) + 12]
     if letter.isupper():
-        return not (letter in "AI" and re.match(r"\s+[a-z]", after) and not re.match(r"\s+(?:because|since|as|and|but|so|or)\b", after))
+        return not (
+            letter in "AI"
+            and re.match(r"\s+[a-z]", after)
+            and not re.match(r"\s+(?:because|since|as|and|but|so|or)\b", after)
+        )
     if re.match(r"\s*\)?\s*is (?:the )?(?:correct|right|answer)", text[match.end(1) :]):
         return True
     return not re.match(r"\s*[a-z]", after.lstrip(" )].*\"'") if letter in "ai" else after)
@@ -230,7 +250,11 @@ def option_of(answer: str, options: list[str]) -> str:
         return chr(ord("A") + exact[0])
     numbers = NUMBER_IN_TEXT.findall(answer)
     if not exact and len(numbers) == 1 and not re.search(r"[a-zA-Z\\]{4,}.*[a-zA-Z\\]{4,}.*[a-zA-Z\\]{4,}", answer):
-        close = [i for i, option in enumerate(options) if [_bare(n) for n in NUMBER_IN_TEXT.findall(option)] == [_bare(numbers[0])]]
+        close = [
+            i
+            for i, option in enumerate(options)
+            if [_bare(n) for n in NUMBER_IN_TEXT.findall(option)] == [_bare(numbers[0])]
+        ]
         if len(close) == 1:
             return chr(ord("A") + close[0])
     return ""
@@ -240,9 +264,17 @@ def _value_at_end(text: str, options: list[str]) -> str:
     numbers = NUMBER_IN_TEXT.findall(text)
     if not numbers:
         words = words_of(text)
-        named = [i for i, option in enumerate(options) if words_of(option) and re.search(rf"\b{re.escape(words_of(option))}\b", words)]
+        named = [
+            i
+            for i, option in enumerate(options)
+            if words_of(option) and re.search(rf"\b{re.escape(words_of(option))}\b", words)
+        ]
         return chr(ord("A") + named[0]) if len(named) == 1 else ""
-    close = [i for i, option in enumerate(options) if [_bare(n) for n in NUMBER_IN_TEXT.findall(option)] == [_bare(numbers[-1])]]
+    close = [
+        i
+        for i, option in enumerate(options)
+        if [_bare(n) for n in NUMBER_IN_TEXT.findall(option)] == [_bare(numbers[-1])]
+    ]
     return chr(ord("A") + close[0]) if len(close) == 1 else ""
 
 
@@ -255,4 +287,15 @@ def _comparable(answer: str) -> str:
     return re.sub(r"[\s,$\\]", "", words_of(answer))
 
 
-__all__ = ["CHOICE", "EXPRESSION", "NUMBER", "TEXT", "Extraction", "boxed_answers", "extract_answer", "extract_choice", "option_of", "spoken"]
+__all__ = [
+    "CHOICE",
+    "EXPRESSION",
+    "NUMBER",
+    "TEXT",
+    "Extraction",
+    "boxed_answers",
+    "extract_answer",
+    "extract_choice",
+    "option_of",
+    "spoken",
+]

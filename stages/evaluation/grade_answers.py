@@ -33,7 +33,10 @@ def main(source: Path, out: Path) -> None:
     graded = [row for batch in ordered_map(grade_rows, batches) for row in batch]
     write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in graded), out)
     counts = {policy: sum(row[policy]["correct"] for row in graded) for policy in POLICIES}
-    say(f"grade_answers: {len(graded):,} rows, grader {VERSION}; correct: " + ", ".join(f"{k} {v:,}" for k, v in counts.items()))
+    say(
+        f"grade_answers: {len(graded):,} rows, grader {VERSION}; correct: "
+        + ", ".join(f"{k} {v:,}" for k, v in counts.items())
+    )
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -41,8 +41,13 @@ def grade(
     """Grade a whole `response`, or an answer `pred` that was taken from one, under each policy. Never raises."""
     options = list(options or [])
     ours = grade_as_ours(gold, kind, response, pred, options, dataset, is_truncated)
-    if kind == CHOICE and dataset.lower().startswith("tabmwp"):  # the release asks for the option's text, not its letter
-        kind, gold = TEXT, options[ord(gold) - ord("A")] if gold in LETTERS[: len(options)] and gold not in options else gold
+    if kind == CHOICE and dataset.lower().startswith(
+        "tabmwp"
+    ):  # the release asks for the option's text, not its letter
+        kind, gold = (
+            TEXT,
+            options[ord(gold) - ord("A")] if gold in LETTERS[: len(options)] and gold not in options else gold,
+        )
     return {"ours": ours, "jiuzhang": Verdict(*grade_as_jiuzhang(gold, kind, response, pred, dataset))}
 
 

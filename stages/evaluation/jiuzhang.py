@@ -14,7 +14,7 @@ from math import isclose
 from stages.benchmarks.loaders.answers import CHOICE
 from stages.evaluation.exact_numbers import as_number
 from stages.evaluation.jiuzhang_units import UNITS, number_of_words
-from stages.evaluation.symbolic import compare_latex, refusal
+from stages.evaluation.symbolic import compare_latex, is_wordy, refusal
 
 RELATIVE_TOLERANCE = 1e-4
 LAST_NUMBER = re.compile(r"-?\d*\.?\d+")
@@ -40,8 +40,9 @@ def grade_as_jiuzhang(
         answer = extract(response, kind, keeps_units)
     else:
         answer = choice(pred or "") if kind == CHOICE else strip_answer(pred or "", keeps_units)
-    reference = gold if kind == CHOICE else _reference(gold, keeps_units)
-    correct, rule = equal(answer, reference)
+    if kind == CHOICE:
+        return answer.strip().lower() == gold.strip().lower(), answer, "option", ()
+    correct, rule = equal(answer, _reference(gold, keeps_units))
     return correct, answer, rule, ()
 
 
@@ -246,6 +247,8 @@ def _symbolic(answer: str, reference: str) -> tuple[bool, str]:
     numbers = as_number(answer), as_number(reference)
     if numbers[0] and numbers[1] and not re.search(r"\d\\frac", answer + reference):  # the algebra would say the same
         return isclose(float(numbers[1].value), float(numbers[0].value), rel_tol=RELATIVE_TOLERANCE), "symbolic"
+    if is_wordy(answer) != is_wordy(reference):
+        return False, "words"
     if reason := refusal(answer) or refusal(reference):
         return False, reason
     return compare_latex(answer, reference, "jiuzhang")

@@ -55,7 +55,9 @@ def sampling_figures(predictions: list[Row], num_samples: int) -> dict[str, Any]
     items = [rows for rows in by_item(predictions).values() if len(rows) == num_samples]
     ks = [k for k in (2**i for i in range(12)) if k <= num_samples]
     passes = {
-        str(k): round(sum(pass_at_k(num_samples, sum(row["correct"] for row in rows), k) for rows in items) / len(items), 4)
+        str(k): round(
+            sum(pass_at_k(num_samples, sum(row["correct"] for row in rows), k) for rows in items) / len(items), 4
+        )
         for k in sorted({*ks, num_samples})
     }
     first = by_lot = 0.0
@@ -74,7 +76,10 @@ def suite_figures(predictions: dict[str, list[Row]]) -> dict[str, Any]:
     if not means:
         return {}
     low, high = bootstrap_macro(means)
-    official = [round(100 * sum(m) / len(m), 1) for m in (item_means(rows, "jiuzhang_correct") for rows in predictions.values() if rows)]
+    official = [
+        round(100 * sum(m) / len(m), 1)
+        for m in (item_means(rows, "jiuzhang_correct") for rows in predictions.values() if rows)
+    ]
     return {
         "accuracy": round(sum(sum(m) / len(m) for m in means) / len(means), 4), "low_95": round(low, 4), "high_95": round(high, 4),
         "num_benchmarks": len(means), "num_problems": sum(map(len, means)),

@@ -36,9 +36,15 @@ PERCENT_WORDS = re.compile(r"(?<=[\d\s}])\s*(?:percent(?:age)?|pct)\b(?: points?
 THOUSANDS = re.compile(r"(?<![\d.,(\[])(\d{1,3})((?:,\d{3})+)(?![\d,)\]])")
 THIN_THOUSANDS = re.compile(r"(?<=\d)(?:,\s*\\!\s*|\\[,!]\s*,?\s*)(?=\d{3})")
 SPACED_THOUSANDS = re.compile(r"(?<![\d.,] )(?<![\d.,])(-?\d{1,3})((?: \d{3})+)(?![\d,])(?! \d)")
-TEXT_BLOCK = re.compile(r"\\(?:text|mbox|mathrm|textrm|textbf|textit|mathbf|mathsf|mathit|operatorname|rm|emph|textnormal)\s*\{([^{}]*)\}")
-UNIT_BLOCK = re.compile(r"\\(?:text|mbox|mathrm|textrm|textbf|textit|rm|textnormal)\s*\{[^{}]*\}(?:\s*\^\s*(?:\{\s*-?\d\s*\}|\d))?\s*$")
-JOINING = re.compile(r"\\(?:text|mbox|mathrm|textrm)\s*\{\s*,?\s*(?:and|or)\s*,?\s*\}|(?<=[\s\d)}]),?\s+(?:and|or)\s+(?=[\s\d(\\-])|,\s*and\b")
+TEXT_BLOCK = re.compile(
+    r"\\(?:text|mbox|mathrm|textrm|textbf|textit|mathbf|mathsf|mathit|operatorname|rm|emph|textnormal)\s*\{([^{}]*)\}"
+)
+UNIT_BLOCK = re.compile(
+    r"\\(?:text|mbox|mathrm|textrm|textbf|textit|rm|textnormal)\s*\{[^{}]*\}(?:\s*\^\s*(?:\{\s*-?\d\s*\}|\d))?\s*$"
+)
+JOINING = re.compile(
+    r"\\(?:text|mbox|mathrm|textrm)\s*\{\s*,?\s*(?:and|or)\s*,?\s*\}|(?<=[\s\d)}]),?\s+(?:and|or)\s+(?=[\s\d(\\-])|,\s*and\b"
+)
 SHORT_FRACTION = re.compile(r"\\frac\s*(?:\{([^{}]*)\}|(\d|[a-zA-Z]))\s*(?:\{([^{}]*)\}|(\d|[a-zA-Z]))")
 SHORT_ROOT = re.compile(r"\\sqrt\s*(\d|[a-zA-Z])(?![{\[])")
 NUMERAL = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)"
@@ -91,7 +97,9 @@ def _without_units(text: str) -> str:
 
 def _whole_fractions(text: str) -> str:
     for _ in range(8):  # nested ones from the inside
-        changed = SHORT_FRACTION.sub(lambda m: f"\\frac {{{m[1] or m[2] or ''}}}{{{m[3] or m[4] or ''}}}".replace("\\frac ", "\\fra\0"), text)
+        changed = SHORT_FRACTION.sub(
+            lambda m: f"\\frac {{{m[1] or m[2] or ''}}}{{{m[3] or m[4] or ''}}}".replace("\\frac ", "\\fra\0"), text
+        )
         if changed == text:
             break
         text = changed

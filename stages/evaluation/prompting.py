@@ -36,7 +36,9 @@ def parse_shots(_: click.Context, option: click.Option, values: tuple[str, ...])
         benchmark, is_sign, rest = value.partition("=")
         target, is_colon, count = rest.rpartition(":")
         if not (benchmark and is_sign and target and is_colon and count.isdigit()):
-            raise click.BadParameter(f"{value!r} is not of the form benchmark=target:count, such as aqua=mathqa:5", param=option)
+            raise click.BadParameter(
+                f"{value!r} is not of the form benchmark=target:count, such as aqua=mathqa:5", param=option
+            )
         found[benchmark] = Shots(target, int(count))
     return found
 
@@ -51,13 +53,17 @@ def load_shots(targets: Path, shots: dict[str, Shots]) -> dict[str, list[Row]]:
                 f"{targets / wanted.target}.parquet has {len(rows)} solved problems, not the {wanted.count} that `shots` "
                 f"asks for {benchmark}. Lower the count, or name another target in params.yaml (evaluate: shots)."
             )
-        examples[benchmark] = sorted(rows, key=lambda row: hashlib.sha256(row["problem"].encode()).hexdigest())[: wanted.count]
+        examples[benchmark] = sorted(rows, key=lambda row: hashlib.sha256(row["problem"].encode()).hexdigest())[
+            : wanted.count
+        ]
     return examples
 
 
 def prompt_of(row: Row, mode: str, examples: list[Row]) -> str:
     """The prompt of one problem; examples are in natural language, so the tool mode has none."""
-    solved = "".join(f"{student_prompt(posed(one), COT)}{_solution_of(one)}\n\n" for one in examples) if mode == COT else ""
+    solved = (
+        "".join(f"{student_prompt(posed(one), COT)}{_solution_of(one)}\n\n" for one in examples) if mode == COT else ""
+    )
     return f"{solved}{student_prompt(posed(row), mode)}"
 
 

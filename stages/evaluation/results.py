@@ -23,11 +23,16 @@ def task_name(benchmark: str, mode: str) -> str:
 
 def task_hashes(rows: list[Row], prompts: list[str]) -> dict[str, str]:
     """The hashes of a task's items (question, options, reference, kind) and of its prompts, in order."""
-    items = [json.dumps([row["index"], row["problem"], row["options"], row["answer"], row["kind"]], ensure_ascii=False) for row in rows]
+    items = [
+        json.dumps([row["index"], row["problem"], row["options"], row["answer"], row["kind"]], ensure_ascii=False)
+        for row in rows
+    ]
     return {"items": hash_of(items), "prompts": hash_of(prompts)}
 
 
-def results_record(figures: dict[str, dict[str, Any]], hashes: dict[str, dict[str, str]], config: dict[str, Any]) -> dict[str, Any]:
+def results_record(
+    figures: dict[str, dict[str, Any]], hashes: dict[str, dict[str, str]], config: dict[str, Any]
+) -> dict[str, Any]:
     """`figures` and `hashes` by task; `config`: the model, its content hash, samples, temperature, shots."""
     shots = config["num_fewshot"]
     results = {
@@ -41,7 +46,7 @@ def results_record(figures: dict[str, dict[str, Any]], hashes: dict[str, dict[st
     return {
         "results": results,
         "configs": {task: {"task": task, "num_fewshot": shots.get(task, 0), "repeats": config["num_samples"], "generation_kwargs": config["generation_kwargs"]} for task in figures},
-        "versions": {task: VERSION for task in figures},
+        "versions": dict.fromkeys(figures, VERSION),
         "n-shot": {task: shots.get(task, 0) for task in figures},
         "higher_is_better": {task: {"exact_match": True} for task in figures},
         "n-samples": {task: {"original": figure["num_problems"], "effective": figure["num_problems"]} for task, figure in figures.items()},

@@ -8,10 +8,10 @@ transcript, and the answer is looked for only in what the student wrote.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stages.evaluation.prompting import STOP
 from stages.execution.executions import run_programs
 from stages.execution.sandbox import Execution
 from stages.execution.transcript import OUTPUT_FENCE, last_program, output_block, prose
-from stages.evaluation.prompting import STOP
 from stages.synthesis.engine import Prompt, Sampling, generate
 from stages.training.formats import COT
 

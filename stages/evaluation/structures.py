@@ -96,4 +96,6 @@ def bounds_as_interval(text: str) -> str | None:
     found = BOUNDS.fullmatch(text)
     if not found or re.search(r"[a-zA-Z]", found[1].replace("\\frac", "").replace("\\infty", "").replace("\\sqrt", "")):
         return None
-    return f"{'[' if found[2] == chr(92) + 'le' else '('}{found[1]},{found[5]}{']' if found[4] == chr(92) + 'le' else ')'}"
+    return (
+        f"{'[' if found[2] == chr(92) + 'le' else '('}{found[1]},{found[5]}{']' if found[4] == chr(92) + 'le' else ')'}"
+    )

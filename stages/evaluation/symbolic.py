@@ -29,8 +29,19 @@ CODE = re.compile(r"__|\b(?:lambda|import|exec|eval|open|getattr)\b")
 LARGE_EXPONENT = re.compile(r"\^\s*(?:\{\s*)?[-+(]*\d{5,}")
 TOWER = re.compile(r"\^\s*\{?\s*\(?-?(\d+)\s*\^\s*\{?\(?(\d+)")
 LARGE_FACTORIAL = re.compile(r"\d{5,}\s*\)?\s*!|!\s*\)?\s*!|\^\s*\{?\s*\d+\s*\}?\s*\)?\s*!")
-LARGE_BINOMIAL = re.compile(r"\\(?:d|t)?binom\s*(?:\{[^{}]*(?:\d{5,}|\^)|\{[^{}]*\}\s*\{[^{}]*(?:\d{5,}|\^))|\\choose[^}]*\d{5,}|\d{5,}\s*\\choose")
+LARGE_BINOMIAL = re.compile(
+    r"\\(?:d|t)?binom\s*(?:\{[^{}]*(?:\d{5,}|\^)|\{[^{}]*\}\s*\{[^{}]*(?:\d{5,}|\^))|\\choose[^}]*\d{5,}|\d{5,}\s*\\choose"
+)
 LONG_NUMBER = re.compile(r"\d{400,}")
+
+
+COMMAND = re.compile(r"\\[a-zA-Z]+|\b(?:sqrt|infinity|arc(?:sin|cos|tan)|sinh|cosh|tanh|frac|binom|alpha|theta|lambda)")
+WORD = re.compile(r"[a-zA-Z]{5,}")
+
+
+def is_wordy(text: str) -> bool:
+    """Whether letters stand together as in a word: no formula, though a grammar would read it as a product."""
+    return bool(WORD.search(COMMAND.sub(" ", text)))
 
 
 def refusal(text: str) -> str:

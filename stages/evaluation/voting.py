@@ -22,7 +22,9 @@ def answer_classes(answers: list[str], kind: str = EXPRESSION) -> list[list[int]
     classes: list[list[int]] = []
     for place, answer in enumerate(answers):
         if answer:
-            own = next((c for c in classes if answers[c[0]] == answer or is_equal(answer, answers[c[0]], kind).correct), None)
+            own = next(
+                (c for c in classes if answers[c[0]] == answer or is_equal(answer, answers[c[0]], kind).correct), None
+            )
             if own is None:
                 classes.append([place])
             else:

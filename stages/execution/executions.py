@@ -38,7 +38,10 @@ def run_programs(programs: Iterable[str], title: str = "run programs", salt: int
         late = [program for program, execution in fresh.items() if execution.status == "timeout"]
         if late:
             with Sandbox() as alone:
-                fresh |= {program: alone.run(program, salt) for program in track(late, f"{title}: timeouts again", len(late), "programs")}
+                fresh |= {
+                    program: alone.run(program, salt)
+                    for program in track(late, f"{title}: timeouts again", len(late), "programs")
+                }
         cache.put(fresh)
         results |= fresh
     cache.close()
@@ -80,7 +83,13 @@ def _run_all(programs: list[str], title: str, salt: int) -> list[Execution]:
 def image_of() -> str:
     """What a result depends on besides the program: interpreter, libraries, zygote, limits, isolation."""
     versions = [f"{name}={metadata.version(name)}" for name in ("sympy", "numpy", "mpmath")]
-    parts = [platform.python_version(), *versions, ZYGOTE.read_text(encoding="utf-8"), json.dumps(limits([])), str(is_unsafe())]
+    parts = [
+        platform.python_version(),
+        *versions,
+        ZYGOTE.read_text(encoding="utf-8"),
+        json.dumps(limits([])),
+        str(is_unsafe()),
+    ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -92,14 +101,18 @@ class ExecutionCache:
         self.salt = salt
         self.connection = sqlite3.connect(path, timeout=60)
         self.connection.execute("PRAGMA journal_mode=WAL")
-        self.connection.execute("CREATE TABLE IF NOT EXISTS executions (key TEXT PRIMARY KEY, result TEXT) WITHOUT ROWID")
+        self.connection.execute(
+            "CREATE TABLE IF NOT EXISTS executions (key TEXT PRIMARY KEY, result TEXT) WITHOUT ROWID"
+        )
 
     def get(self, program: str) -> Execution | None:
         row = self.connection.execute("SELECT result FROM executions WHERE key = ?", (self._key(program),)).fetchone()
         return Execution(**json.loads(row[0])) if row else None
 
     def put(self, results: dict[str, Execution]) -> None:
-        rows = [(self._key(p), json.dumps(asdict(e))) for p, e in results.items() if e.status not in ("timeout", "killed")]
+        rows = [
+            (self._key(p), json.dumps(asdict(e))) for p, e in results.items() if e.status not in ("timeout", "killed")
+        ]
         with self.connection:
             self.connection.executemany("INSERT OR REPLACE INTO executions VALUES (?, ?)", rows)
 

@@ -15,7 +15,9 @@ from stages.execution.sandbox import UNSAFE, Execution, Sandbox, SandboxUnavaila
 
 
 @stage_command("run_program")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument(
+    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
 @click.option("--allow-unsafe", is_flag=True, help="Run without isolation, with limits alone; every line then says so.")
 def main(files: tuple[Path, ...], allow_unsafe: bool) -> None:
     """Run each FILE; print `file, status, stdout, stderr, wall_seconds, isolation, is_chance` as a line of JSON.

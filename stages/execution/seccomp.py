@@ -67,4 +67,6 @@ def seccomp_filter() -> bytes:
     def jump(target: int | str, here: int) -> int:
         return target if isinstance(target, int) else places[target] - here - 1
 
-    return b"".join(struct.pack("=HBBI", code, jump(a, i), jump(b, i), value) for i, (code, a, b, value) in enumerate(steps))
+    return b"".join(
+        struct.pack("=HBBI", code, jump(a, i), jump(b, i), value) for i, (code, a, b, value) in enumerate(steps)
+    )

@@ -34,7 +34,9 @@ def disagreements(
         vote = majority([row["answer"], *own])
         share = (vote.count - 1) / num_solutions
         if vote.first != 0 or share < min_agreement:
-            found[place] = Rejection("no_agreement", f"{row['answer']}; solved again: {', '.join(a or '?' for a in own)[:150]}")
+            found[place] = Rejection(
+                "no_agreement", f"{row['answer']}; solved again: {', '.join(a or '?' for a in own)[:150]}"
+            )
     return found
 
 

@@ -26,7 +26,10 @@ def find_copies(problems: list[str], min_jaccard: float) -> dict[int, Rejection]
         finder.find()
         finder.close()
         return {
-            row: Rejection("duplicate" if state == EXACT else "near_duplicate", f"like: {problems[int(finder.original[row])][:100]}")
+            row: Rejection(
+                "duplicate" if state == EXACT else "near_duplicate",
+                f"like: {problems[int(finder.original[row])][:100]}",
+            )
             for row, state in enumerate(finder.state.tolist())
             if state != KEPT
         }

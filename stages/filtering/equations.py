@@ -10,6 +10,7 @@ that `f(2) = 4`, `2x + 1 = 7`, `7 = 2 \pmod 5` and `1 + 2 = 3x` say nothing. A d
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from math import isqrt
 
 MAX_EXPONENT = 64
@@ -129,7 +130,12 @@ def _left_start(tokens: list[Token], sign: int) -> int | None:
         return None if before.kind in OPERATORS else start
     is_apart = before.end < tokens[start].start and tokens[start - 1].kind != "size"
     word = before.text.lstrip("\\")
-    is_binding = before.text.startswith("\\") or before.text in "_|!<>'?~(){}[]&" or (len(word) == 1 and word.isalpha()) or BINDING_WORD.match(word)
+    is_binding = (
+        before.text.startswith("\\")
+        or before.text in "_|!<>'?~(){}[]&"
+        or (len(word) == 1 and word.isalpha())
+        or BINDING_WORD.match(word)
+    )
     return None if not (is_apart or before.text in ":,;.") or is_binding or tokens[start].kind == "sign" else start
 
 
@@ -151,7 +157,9 @@ def _right_end(tokens: list[Token], sign: int) -> int | None:
         after = _meaning(tokens, range(end, len(tokens)))
         return None if after and after.kind in ("times", "over", "power") else end
     following = tokens[tokens.index(stop, end) + 1] if stop is not tokens[-1] else None
-    if stop.text.lstrip("\\") in NO_END or (stop.text == "." and following and (following.text.startswith("\\") and following.kind == "other")):
+    if stop.text.lstrip("\\") in NO_END or (
+        stop.text == "." and following and (following.text.startswith("\\") and following.kind == "other")
+    ):
         return None
     is_attached = tokens[end - 1].end == stop.start
     return None if is_attached and (stop.text[0].isalpha() or stop.text[0] in "\\_!|':") else end
@@ -174,7 +182,7 @@ def read_side(tokens: list[Token]) -> Side:
     if not meaning:
         raise NotNumeric
     has_unit = any(token.kind == "unit" for token in tokens)
-    if any(one.kind == "open" and other.kind == "unit" for one, other in zip(tokens, tokens[1:], strict=False)):
+    if any(one.kind == "open" and other.kind == "unit" for one, other in pairwise(tokens)):
         raise NotNumeric  # a remark in brackets
     reader = _Reader(meaning)
     value = reader.sum()
@@ -183,8 +191,17 @@ def read_side(tokens: list[Token]) -> Side:
     lone = meaning[0] if len(meaning) == 1 else meaning[1] if len(meaning) == 2 and meaning[0].kind == "sign" else None
     is_percent = len(meaning) == 2 and meaning[1].kind == "percent"
     number = meaning[0] if is_percent else lone
-    decimals = len(number.text.partition(".")[2]) + 2 * is_percent if number and ("." in number.text or is_percent) else None
-    return Side(value, decimals, lone is None and not is_percent, has_unit, is_percent, any("." in t.text for t in meaning if t.kind == "number"))
+    decimals = (
+        len(number.text.partition(".")[2]) + 2 * is_percent if number and ("." in number.text or is_percent) else None
+    )
+    return Side(
+        value,
+        decimals,
+        lone is None and not is_percent,
+        has_unit,
+        is_percent,
+        any("." in t.text for t in meaning if t.kind == "number"),
+    )
 
 
 class _Reader:

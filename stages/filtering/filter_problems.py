@@ -97,12 +97,16 @@ def main(
     say(f"filter_problems: kept {len(kept):,}, rejected {reasons}; next: pretrain")
 
 
-def find_faults(problems: list[Row], settings: FilterSettings, min_jaccard: float) -> Iterator[tuple[Row, Rejection | None]]:
+def find_faults(
+    problems: list[Row], settings: FilterSettings, min_jaccard: float
+) -> Iterator[tuple[Row, Rejection | None]]:
     """Each problem with the first fault found, its program's real output in place; copies are told among the sound ones."""
     batches = [problems[start : start + BATCH] for start in range(0, len(problems), BATCH)]
     texts = ordered_map(lambda batch: [find_text_fault(row, settings) for row in batch], batches)
     faults = [fault for batch in track(texts, "filter_problems: rules", len(batches), "batches") for fault in batch]
-    programs = [p for row, fault in zip(problems, faults, strict=True) if not fault and (p := program_of(row)) is not None]
+    programs = [
+        p for row, fault in zip(problems, faults, strict=True) if not fault and (p := program_of(row)) is not None
+    ]
     executions = run_programs(programs, "filter_problems: programs")
     again = run_programs(worth_a_second_run(programs), "filter_problems: programs again", salt=1)
     sound: list[int] = []

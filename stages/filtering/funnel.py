@@ -27,7 +27,12 @@ def filter_figures(kept: list[Row], rejected: list[Row], sources: dict[str, str]
 def _group(kept: list[Row], rejected: list[Row]) -> dict[str, Any]:
     made = len(kept) + len(rejected)
     counts = dict(sorted(Counter(row["reason"] for row in rejected).items()))
-    return {"num_made": made, "num_kept": len(kept), "kept_frac": round(len(kept) / max(made, 1), 4), "rejected": counts}
+    return {
+        "num_made": made,
+        "num_kept": len(kept),
+        "kept_frac": round(len(kept) / max(made, 1), 4),
+        "rejected": counts,
+    }
 
 
 def write_funnel(figures: dict[str, Any], path: Path) -> None:

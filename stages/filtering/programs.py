@@ -32,7 +32,9 @@ def check_program(row: Row, execution: Execution, again: dict[str, Execution]) -
     if not printed:
         return Rejection("program_silent", "the program prints nothing")
     if is_chance(program_of(row) or "", execution, again):
-        return Rejection("program_chance", f"two runs print {printed[:60]} and {again[program_of(row) or ''].stdout[:60]}")
+        return Rejection(
+            "program_chance", f"two runs print {printed[:60]} and {again[program_of(row) or ''].stdout[:60]}"
+        )
     for answer in (row["answer"], *boxed_answers(row["solution"])):
         if not agrees(answer, printed):
             return Rejection("program_disagrees", f"boxed {answer}, printed {printed[-100:]}")
@@ -58,7 +60,7 @@ def agrees(answer: str, printed: str) -> bool:
     return bool(wanted) and len(wanted) <= len(found) and all(any(_is_rounded(a, b) for b in found) for a in wanted)
 
 
-def _numbers(text: str) -> list[Fraction | tuple[Fraction, int]]:
+def _numbers(text: str) -> list[tuple[Fraction, int]]:
     numbers = []
     for written in NUMBER.findall(normalize(text) if "\\" in text else text):
         if number := as_number(written.replace(",", "")):
@@ -68,7 +70,11 @@ def _numbers(text: str) -> list[Fraction | tuple[Fraction, int]]:
 
 def _is_rounded(answer: tuple[Fraction, int], printed: tuple[Fraction, int]) -> bool:
     difference = abs(answer[0] - printed[0])
-    return difference == 0 or (answer[1] > 0 and difference <= Fraction(51, 100) / 10 ** answer[1]) or difference <= abs(printed[0]) / 10**6
+    return (
+        difference == 0
+        or (answer[1] > 0 and difference <= Fraction(51, 100) / 10 ** answer[1])
+        or difference <= abs(printed[0]) / 10**6
+    )
 
 
 def with_real_output(row: Row, execution: Execution) -> Row:

@@ -1,6 +1,6 @@
 r"""The filter's rules on a problem's text: each takes a problem and the settings, and returns why it is rejected, or None.
 
-    check_equations({"mode": "cot", "solution": "3 + 4 = 8\n...", ...}, settings) -> Rejection("equation", "3 + 4 = 8, not 7")
+check_equations({"mode": "cot", "solution": "3 + 4 = 8\n...", ...}, settings) -> Rejection("equation", "3 + 4 = 8, not 7")
 """
 
 import re
@@ -25,11 +25,18 @@ NEEDS_MORE = re.compile(
     r"|(?:theorem|lemma|equation|eq\.|proposition|section|chapter|exercise|algorithm) \(?\d+\.\d+)",
     re.IGNORECASE,
 )
-PLACEHOLDER = re.compile(r"\[(?:insert|your|problem|solution|answer|question|todo)[^\]]*\]|\b(?:TODO|lorem ipsum)\b|<(?:answer|solution|problem)>|\?\?\?|XXX", re.IGNORECASE)
+PLACEHOLDER = re.compile(
+    r"\[(?:insert|your|problem|solution|answer|question|todo)[^\]]*\]|\b(?:TODO|lorem ipsum)\b|<(?:answer|solution|problem)>|\?\?\?|XXX",
+    re.IGNORECASE,
+)
 HEADING = re.compile(r"^\W*(?:(?:[Pp]art|[Ss]tep|[Cc]ase|[Qq]uestion|[Aa]nswer|[Cc]onclusion)\b|\d+\.\s+[A-Z])|\*\*")
-CONCLUDES = re.compile(r"(?:therefore|thus|hence|so|consequently|in conclusion|finally|as a result|it follows)\b", re.IGNORECASE)
+CONCLUDES = re.compile(
+    r"(?:therefore|thus|hence|so|consequently|in conclusion|finally|as a result|it follows)\b", re.IGNORECASE
+)
 IS_BEFORE = re.compile(r"\b(?:is|are|be|equals|to|in)\b[^$\\]*$")
-ENDS_IN_VALUE = re.compile(r"\b(?:is|are|equals|=|was)\s+(-?(?:\\?\$)?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?)(?:\s+[a-zA-Z]+){0,3}\W*$")
+ENDS_IN_VALUE = re.compile(
+    r"\b(?:is|are|equals|=|was)\s+(-?(?:\\?\$)?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?)(?:\s+[a-zA-Z]+){0,3}\W*$"
+)
 ASKS = re.compile(
     r"\?|\b(?:find|calculate|compute|determine|evaluate|solve|prove|show that|simplify|express|factor|estimate|what|how|write|verify|"
     r"approximate|derive|convert|expand|construct|create|design|implement|use|list|give|identify|describe|explain|state|sketch|plot|"
@@ -52,7 +59,13 @@ def check_answer(row: Row, _: FilterSettings) -> Rejection | None:
     answer = row["answer"].strip()
     if not answer:
         return Rejection("no_answer", "the solution marks no final answer")
-    if HEADING.search(answer) or len(answer) > 200 or answer.count("{") != answer.count("}") or re.fullmatch(r"[\W_]*|\\?\w*\?+", answer) or PLACEHOLDER.search(answer):
+    if (
+        HEADING.search(answer)
+        or len(answer) > 200
+        or answer.count("{") != answer.count("}")
+        or re.fullmatch(r"[\W_]*|\\?\w*\?+", answer)
+        or PLACEHOLDER.search(answer)
+    ):
         return Rejection("malformed_answer", answer[:100])
     if len(re.findall(r"(?<!\\)\b[a-zA-Z]{2,}\b", re.sub(r"\\\w+", " ", answer))) > 7:
         return Rejection("malformed_answer", f"a sentence: {answer[:100]}")
@@ -77,7 +90,10 @@ def check_self_contained(row: Row, _: FilterSettings) -> Rejection | None:
 
 
 def check_length(row: Row, settings: FilterSettings) -> Rejection | None:
-    for part, low, high in (("problem", settings.min_words, settings.max_words), ("solution", 1, settings.max_solution_words)):
+    for part, low, high in (
+        ("problem", settings.min_words, settings.max_words),
+        ("solution", 1, settings.max_solution_words),
+    ):
         fewest, most = len(words_of(row[part])), len(row[part].split())  # a formula is many words, or one
         if fewest < low or most > high:
             return Rejection("length", f"the {part} has {most} words, not {low} to {high}")
@@ -94,12 +110,16 @@ def check_repetition(row: Row, settings: FilterSettings) -> Rejection | None:
             return Rejection("repetition", f"{repeated} of {len(grams)} 4-grams of the {part} are repeated")
         lines = [line.strip() for line in row[part].splitlines() if len(line.strip()) > 12]
         if len(lines) > 5 and len(lines) - len(set(lines)) > len(lines) / 2:
-            return Rejection("repetition", f"{len(lines) - len(set(lines))} of {len(lines)} lines of the {part} are repeated")
+            return Rejection(
+                "repetition", f"{len(lines) - len(set(lines))} of {len(lines)} lines of the {part} are repeated"
+            )
     return None
 
 
 def check_language(row: Row, settings: FilterSettings) -> Rejection | None:
-    fault = language_fault(f"{row['problem']}\n{row['solution']}", settings.max_foreign) if settings.max_foreign else None
+    fault = (
+        language_fault(f"{row['problem']}\n{row['solution']}", settings.max_foreign) if settings.max_foreign else None
+    )
     return Rejection("language", fault.detail) if fault else None
 
 
@@ -144,4 +164,12 @@ def closing_answer(solution: str) -> str:
     return values[0] if len(values) == 1 else ""
 
 
-RULES = (check_answer, check_self_contained, check_length, check_repetition, check_language, check_equations, check_derivation)
+RULES = (
+    check_answer,
+    check_self_contained,
+    check_length,
+    check_repetition,
+    check_language,
+    check_equations,
+    check_derivation,
+)

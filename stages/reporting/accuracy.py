@@ -31,7 +31,13 @@ class Standing:
     def facts(self) -> list[tuple[str, Any, Any]]:
         """What each evaluation was made with: (name, of the control, of the pre-trained)."""
         configs = self.a.results["config"], self.b.results["config"]
-        names = {"model": "model", "model_hash": "model's hash", "num_samples": "samples", "generation_kwargs": "generation", "sandbox": "sandbox"}
+        names = {
+            "model": "model",
+            "model_hash": "model's hash",
+            "num_samples": "samples",
+            "generation_kwargs": "generation",
+            "sandbox": "sandbox",
+        }
         rows = [(name, *(config[key] for config in configs)) for key, name in names.items()]
         rows.append(("grader", *(", ".join(sorted(set(run.results["versions"].values()))) for run in (self.a, self.b))))
         for task, hashes in self.b.results["task_hashes"].items():
@@ -44,7 +50,11 @@ def load_standing(reports: Path, data: Path, student: str) -> Standing:
     runs = {}
     for start in STARTS:
         folder = data / "predictions" / start / student
-        runs[start] = Run(start, json.loads((folder / "results.json").read_text()), read_table("predictions", folder / "predictions.parquet"))
+        runs[start] = Run(
+            start,
+            json.loads((folder / "results.json").read_text()),
+            read_table("predictions", folder / "predictions.parquet"),
+        )
     figures = {start: json.loads((reports / "evaluation" / start / f"{student}.json").read_text()) for start in STARTS}
     return Standing(student, runs["base"], runs["pretrained"], figures, compare_tasks(runs["base"], runs["pretrained"]))
 
@@ -68,7 +78,9 @@ def accuracy_rows(standing: Standing, benchmarks: tuple[str, ...]) -> list[dict[
 
 def suite_rows(standing: Standing) -> list[dict[str, Any]]:
     suites = standing.figures["base"]["suite"], standing.figures["pretrained"]["suite"]
-    return [{"student": standing.student, "mode": mode, "a": suites[0][mode], "b": suites[1][mode]} for mode in suites[1]]
+    return [
+        {"student": standing.student, "mode": mode, "a": suites[0][mode], "b": suites[1][mode]} for mode in suites[1]
+    ]
 
 
 def nest_accuracy(rows: list[dict[str, Any]]) -> dict[str, Any]:

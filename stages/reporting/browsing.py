@@ -48,7 +48,11 @@ def problems_table(data: Path, max_problems: int) -> dict[str, Any]:
     """
     texts: dict[str, int] = {}
     text_rows: list[list[str]] = []
-    known = {row["text_id"]: row for name in ("initial", "candidate", "synthesis") for row in read_table("texts", data / "texts" / f"{name}.parquet")}
+    known = {
+        row["text_id"]: row
+        for name in ("initial", "candidate", "synthesis")
+        for row in read_table("texts", data / "texts" / f"{name}.parquet")
+    }
     values = {row["problem_id"]: row["value"] for row in read_table("values", data / "value" / "values")}
     rows: list[tuple[int, list[Any]]] = []
     total = 0
@@ -67,7 +71,9 @@ def problems_table(data: Path, max_problems: int) -> dict[str, Any]:
         if text_id not in texts:
             texts[text_id] = len(text_rows)
             text = known.get(text_id, {})
-            text_rows.append([text.get(column, "") for column in ("text_id", "source", "title", "url", "license", "text")])
+            text_rows.append(
+                [text.get(column, "") for column in ("text_id", "source", "title", "url", "license", "text")]
+            )
         cells[11] = texts[text_id]
     return {"columns": PROBLEM_COLUMNS, "rows": [cells for _, cells in rows], "texts": text_rows, "total": total}
 
@@ -102,5 +108,7 @@ def flips_table(student: str, tasks: list[TaskComparison], questions: dict[tuple
 
 
 def questions_of(data: Path, benchmarks: tuple[str, ...]) -> dict[tuple[str, int], str]:
-    rows: list[Row] = [row for name in benchmarks for row in read_table("benchmarks", data / "benchmarks" / f"{name}.parquet")]
+    rows: list[Row] = [
+        row for name in benchmarks for row in read_table("benchmarks", data / "benchmarks" / f"{name}.parquet")
+    ]
     return {(row["benchmark"], row["index"]): row["problem"] for row in rows}

@@ -16,10 +16,9 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 BLUE, GREY, INK = "#4a86cc", "#8a8f98", "#7d8794"
-plt.rcParams.update({f"{part}.color": INK for part in ("text", "xtick", "ytick")} | {"axes.labelcolor": INK, "axes.edgecolor": INK})
-for part in ("boxprops", "whiskerprops", "capprops", "flierprops"):
-    plt.rcParams[f"boxplot.{part}.color"] = INK
-plt.rcParams["boxplot.flierprops.markeredgecolor"] = INK
+STYLE: dict[Any, Any] = {f"{part}.color": INK for part in ("text", "xtick", "ytick")}
+STYLE |= {f"boxplot.{part}.color": INK for part in ("boxprops", "whiskerprops", "capprops", "flierprops")}
+plt.rcParams.update(STYLE | {"axes.labelcolor": INK, "axes.edgecolor": INK, "boxplot.flierprops.markeredgecolor": INK})
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
@@ -114,7 +113,15 @@ def draw_accuracy(tasks: list[dict[str, Any]]) -> str:
             [task[key]["high_95"] - task[key]["accuracy"] for task in tasks],
         ]
         positions = [len(names) - i + offset for i in range(len(names))]
-        axes.barh(positions, accuracies, 0.34, xerr=errors, color=color, label=label, error_kw={"linewidth": 0.8, "ecolor": INK})
+        axes.barh(
+            positions,
+            accuracies,
+            0.34,
+            xerr=errors,
+            color=color,
+            label=label,
+            error_kw={"linewidth": 0.8, "ecolor": INK},
+        )
     axes.set_yticks([len(names) - i for i in range(len(names))], names)
     axes.set(xlabel="accuracy, with its 95% interval", xlim=(0, 1))
     axes.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=2)

@@ -1,0 +1,76 @@
+"""Programs a second in the sandbox, on every CPU, and that nothing is left over after thousands in random order.
+
+    python -m bench.sandbox_speed             # 2,000 programs of each kind, 2,000 of all kinds mixed
+    python -m bench.sandbox_speed --quick     # 300
+
+Trivial programs print a number; sympy programs import sympy and solve an equation; the mixed ones also fail, leave files and
+processes, kill their parent, print too much, and hang (with a short limit). Prints one JSON object on the last line.
+"""
+
+import json
+import os
+import random
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from stages.execution import executions, sandbox
+from stages.execution.executions import run_programs
+
+SYMPY = "from sympy import symbols, solve, Eq\nx = symbols('x')\nprint(solve(Eq(x**2 - {n}*x + 1, 0), x))"
+MIXED = {
+    "print({n})": "ok", "1/0 # {n}": "error", "from sympy import sqrt; print(sqrt({n}))": "ok", "open('f{n}', 'w').write('x'); print(1)": "ok",
+    "import os # {n}\nif os.fork() == 0:\n    os.setsid()\n    import time; time.sleep(99)": "ok", "import os; os.kill(os.getppid(), 9) # {n}": "ok",
+    "import os; os.abort() # {n}": "killed", "while True: print('x' * 999) # {n}": "output", "x = bytearray(3 << 30) # {n}": "memory",
+    "import os; os.makedirs('/tmp/a/b'); os.chmod('/tmp/a', 0) # {n}": "ok", "while {n} >= 0: pass": "timeout",
+}  # fmt: skip
+
+
+def rate_of(programs: list[str]) -> float:
+    started = time.perf_counter()
+    results = run_programs(programs, "bench")
+    seconds = time.perf_counter() - started
+    wrong = Counter(result.status for result in results.values() if result.status != "ok")
+    assert not wrong, wrong
+    return len(programs) / seconds
+
+
+def left_over() -> list[str]:
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if b"zygote.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+        except OSError:
+            continue
+    return found
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="300 of each.")
+def main(quick: bool) -> None:
+    """Run the programs; print one JSON object on the last line."""
+    count = 300 if quick else 2000
+    with tempfile.TemporaryDirectory() as folder:
+        executions.CACHE = Path(folder) / "cache.sqlite"
+        figures = {
+            "trivial_per_second": round(rate_of([f"print({n})" for n in range(count)]), 1),
+            "sympy_per_second": round(rate_of([SYMPY.format(n=n) for n in range(3, count + 3)]), 1),
+        }
+        sandbox.WALL_SECONDS = 0.4
+        rng = random.Random(1)
+        kinds = rng.choices(list(MIXED), weights=[6, 3, 3, 3, 3, 3, 2, 1, 1, 2, 0.3], k=count)
+        mixed = {program.format(n=number): MIXED[program] for number, program in enumerate(kinds)}
+        results = run_programs(mixed, "bench: mixed")
+        wrong = Counter(
+            (status, results[program].status) for program, status in mixed.items() if results[program].status != status
+        )
+        figures |= {"num_mixed": len(mixed), "num_unexpected": sum(wrong.values()), "num_left_over": len(left_over())}
+    print(json.dumps(figures | ({"unexpected": [f"{a} was {b}: {n}" for (a, b), n in wrong.items()]} if wrong else {})))
+
+
+if __name__ == "__main__":
+    main()
