@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stages.core.tables import Row
-from stages.evaluation.extraction import FENCED
 from stages.evaluation.paired import Paired, holm, paired
+from stages.evaluation.responses import FENCED
 
 CAUSES = ("generation", "execution", "extraction", "grading")
 OUTPUT = re.compile(r"```output\n.*?\n```", re.DOTALL)

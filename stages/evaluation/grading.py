@@ -13,8 +13,9 @@ from fractions import Fraction
 from typing import Any
 
 from stages.benchmarks.loaders.answers import CHOICE, LETTERS, NUMBER, TEXT
+from stages.evaluation.choices import Extraction, extract_choice, option_of
 from stages.evaluation.equivalence import Decision, is_equal
-from stages.evaluation.extraction import Extraction, extract_answer, extract_choice, option_of
+from stages.evaluation.extraction import extract_answer
 from stages.evaluation.jiuzhang import grade_as_jiuzhang
 
 VERSION = "1"

@@ -11,7 +11,8 @@ from stages.core.words import words_of
 from stages.corpus.quality import language_fault
 from stages.distillation.parsing import Rejection, boxed_answers
 from stages.evaluation.equivalence import is_equal
-from stages.evaluation.extraction import FENCED, SAID, extract_answer, said_answer
+from stages.evaluation.extraction import extract_answer
+from stages.evaluation.responses import FENCED, SAID, said_answer
 from stages.filtering.equations import wrong_equation
 
 NUMBER = r"\d+(?:\.\d+)?"
