@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OUTPUT_NEUTRAL = {"stages/core/command.py", "stages/core/progress.py", "stages/core/usage.py", "stages/core/work.py"}
 READ_FILES = {
     "stages/reporting/report.py": {f"stages/reporting/page.{kind}" for kind in ("html.j2", "css", "js")},
-    "stages/execution/sandbox.py": {"stages/execution/zygote.py"},
+    "stages/execution/sandbox.py": {"stages/execution/zygote.py", "stages/execution/cleanup.py"},
     "stages/evaluation/symbolic.py": {"stages/evaluation/symbolic_worker.py"},
 }
 

@@ -89,7 +89,7 @@ def said_answer(text: str) -> str:
             value = next(g for g in formula.groups() if g is not None).strip().rstrip(" .,")
             return f"{value}%" if unit else value
         end = SENTENCE_END.search(rest)
-        said = rest[: end.start() if end else len(rest)].strip().strip("*").strip(" ,;:\"'")
+        said = rest[: end.start() if end else len(rest)].replace('\\"', '"').strip(" *").strip(" ,;:\"'")
         said = IS_VALUE.sub("", said) if IS_VALUE.match(said) else said
         inner = FORMULA.findall(said)
         if len(inner) == 1 and re.search(r"[a-zA-Z]{2,}", FORMULA.sub("", said)):

@@ -35,7 +35,9 @@ LARGE_BINOMIAL = re.compile(
 LONG_NUMBER = re.compile(r"\d{400,}")
 
 
-COMMAND = re.compile(r"\\[a-zA-Z]+|\b(?:sqrt|infinity|arc(?:sin|cos|tan)|sinh|cosh|tanh|frac|binom|alpha|theta|lambda)")
+COMMAND = re.compile(
+    r"\\(?:begin|end)\{[a-z*]+\}|\\[a-zA-Z]+|\b(?:sqrt|infinity|arc(?:sin|cos|tan)|sinh|cosh|tanh|frac|binom|alpha|theta|lambda)"
+)
 WORD = re.compile(r"[a-zA-Z]{5,}")
 
 

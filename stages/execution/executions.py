@@ -21,7 +21,7 @@ from queue import SimpleQueue
 
 from stages.core.command import worker_count
 from stages.core.progress import track
-from stages.execution.sandbox import ZYGOTE, Execution, Sandbox, is_unsafe, limits
+from stages.execution.sandbox import CLEANUP, ZYGOTE, Execution, Sandbox, is_unsafe, limits
 
 CACHE = Path(".work/executions.sqlite")
 DRAWS = re.compile(r"\b(?:random|shuffle|uuid|secrets|urandom|time|datetime|perf_counter|id\()")
@@ -86,7 +86,7 @@ def image_of() -> str:
     parts = [
         platform.python_version(),
         *versions,
-        ZYGOTE.read_text(encoding="utf-8"),
+        *(file.read_text(encoding="utf-8") for file in (ZYGOTE, CLEANUP)),
         json.dumps(limits([])),
         str(is_unsafe()),
     ]

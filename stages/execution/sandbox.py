@@ -39,6 +39,8 @@ TMP_BYTES, SHM_BYTES = 16 << 20, 1 << 20
 UNSAFE = "NINECHAPTERS_UNSAFE_EXECUTION"
 NOBODY = "65534"
 ZYGOTE = Path(__file__).with_name("zygote.py")
+CLEANUP = ZYGOTE.with_name("cleanup.py")
+INSIDE_BINDS = tuple(part for file in (ZYGOTE, CLEANUP) for part in ("--ro-bind", str(file), str(file)))
 STATUSES = ("ok", "error", "timeout", "memory", "output", "killed", "refused")
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C.UTF-8", "HOME": "/tmp", "OMP_NUM_THREADS": "1",
@@ -86,7 +88,7 @@ def sandbox_command(filter_descriptor: int) -> list[str]:
         tool("bwrap", "bubblewrap"), "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session",
         "--as-pid-1", "--cap-drop", "ALL", "--uid", NOBODY, "--gid", NOBODY, "--hostname", "sandbox",
         "--proc", "/proc", "--dev", "/dev", "--size", str(TMP_BYTES), "--tmpfs", "/tmp",
-        "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", *binds, "--ro-bind", str(ZYGOTE), "/sandbox/zygote.py",
+        "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", *binds, "--ro-bind", str(ZYGOTE), "/sandbox/zygote.py", "--ro-bind", str(CLEANUP), "/sandbox/cleanup.py",
         "--remount-ro", "/", "--remount-ro", "/dev", "--chdir", "/tmp", "--clearenv", *variables,
         "--seccomp", str(filter_descriptor),
         "--", sys.executable, "-I", "-X", "utf8", "/sandbox/zygote.py", json.dumps(limits(["/tmp", "/dev/shm"])),
@@ -98,7 +100,7 @@ def _as_nobody(present: list[str], binds: list[str]) -> list[str]:
     parents = sorted({str(parent) for root in (*present, str(ZYGOTE)) for parent in Path(root).parents} - {"/", "/tmp"})
     folders = [part for parent in parents if parent not in present for part in ("--perms", "0755", "--dir", parent)]
     return [
-        tool("bwrap", "bubblewrap"), "--die-with-parent", "--tmpfs", "/tmp", *folders, *binds, "--ro-bind", str(ZYGOTE), str(ZYGOTE),
+        tool("bwrap", "bubblewrap"), "--die-with-parent", "--tmpfs", "/tmp", *folders, *binds, *INSIDE_BINDS,
         "--bind", "/proc", "/proc", "--dev-bind", "/dev", "/dev", "--chdir", "/", "--",
         tool("setpriv", "util-linux"), "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--no-new-privs",
     ]  # fmt: skip
