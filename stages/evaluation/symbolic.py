@@ -11,13 +11,12 @@ import atexit
 import json
 import os
 import re
-import selectors
-import subprocess
 import sys
 import threading
 from pathlib import Path
 
 from stages.core.command import StageError
+from stages.core.line_process import LineProcess
 
 WORKER = Path(__file__).with_name("symbolic_worker.py")
 WALL_SECONDS = 15.0  # the worker's own limit is 3 s of CPU time; a busy machine may take longer for them
@@ -65,25 +64,18 @@ class SymbolicWorker:
     """One process that compares pairs, one at a time; started at the first pair, replaced when it is lost."""
 
     def __init__(self) -> None:
-        self.process: subprocess.Popen[bytes] | None = None
+        self.worker: LineProcess | None = None
         self.num_compared = 0
         self.lock = threading.Lock()
 
     def compare(self, answer: str, reference: str, policy: str) -> tuple[bool, str]:
         """(equal, rule): "symbolic", or with False "unparsed", "timeout" or "refused" (memory)."""
         with self.lock:
-            if self.process is None or self.num_compared >= MAX_COMPARISONS:
+            if self.worker is None or self.num_compared >= MAX_COMPARISONS:
                 self.stop()
-                self._start()
-            assert self.process is not None
-            assert self.process.stdin is not None
+                self.worker = self._started()
             self.num_compared += 1
-            try:
-                self.process.stdin.write(json.dumps([policy, answer, reference]).encode() + b"\n")
-                self.process.stdin.flush()
-                reply = self._read_line(WALL_SECONDS)
-            except BrokenPipeError:
-                reply = b""
+            reply = self.worker.ask(json.dumps([policy, answer, reference]).encode(), WALL_SECONDS)
             if not reply:
                 self.stop()
                 return False, "timeout" if reply is None else "refused"
@@ -91,36 +83,15 @@ class SymbolicWorker:
             return bool(correct), str(rule)
 
     def stop(self) -> None:
-        if self.process:
-            self.process.kill()
-            self.process.communicate()
-            self.process, self.num_compared = None, 0
+        if self.worker:
+            self.worker.stop()
+            self.worker, self.num_compared = None, 0
 
-    def _start(self) -> None:
-        command = [sys.executable, "-P", str(WORKER)]
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
-        if self._read_line(START_SECONDS) != b"ready":
-            self.process.kill()
-            errors = self.process.communicate()[1].decode(errors="replace")
-            self.process = None
-            raise StageError(f"the process that compares formulas does not start: {errors.strip()[-300:]}")
-
-    def _read_line(self, seconds: float) -> bytes | None:
-        """A line; b"" when the worker ended, None when it stays silent."""
-        assert self.process is not None
-        assert self.process.stdout is not None
-        descriptor, line = self.process.stdout.fileno(), b""
-        with selectors.DefaultSelector() as selector:
-            selector.register(descriptor, selectors.EVENT_READ)
-            while not line.endswith(b"\n"):
-                if not selector.select(seconds):
-                    return None
-                block = os.read(descriptor, 1 << 16)
-                if not block:
-                    return b""
-                line += block
-        return line[:-1]
+    def _started(self) -> LineProcess:
+        worker = LineProcess([sys.executable, "-P", str(WORKER)])
+        if worker.read_line(START_SECONDS) != b"ready":
+            raise StageError(f"the process that compares formulas does not start: {worker.stop()[-300:]}")
+        return worker
 
 
 _workers: dict[int, SymbolicWorker] = {}

@@ -14,19 +14,18 @@ import functools
 import json
 import os
 import shutil
-import subprocess
 import sys
 import sysconfig
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
 import xxhash
 
 from stages.core.command import StageError
+from stages.core.line_process import LineProcess
 from stages.execution.seccomp import seccomp_filter
 
 WALL_SECONDS = 5.0  # as in the release
@@ -118,7 +117,7 @@ class Sandbox:
     """One warm interpreter. Not safe for threads; when a program spoils it, it is replaced before the next one."""
 
     def __init__(self) -> None:
-        self.process: subprocess.Popen[bytes] | None = None
+        self.worker: LineProcess | None = None
         self.folder: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> "Sandbox":
@@ -136,20 +135,15 @@ class Sandbox:
         """
         if len(program) > MAX_PROGRAM_BYTES:
             return Execution("refused", "", f"the program is longer than {MAX_PROGRAM_BYTES:,} characters")
-        if self.process is None:
+        if self.worker is None:
             self._start()
-        assert self.process is not None
-        assert self.process.stdin is not None
+        assert self.worker is not None
         seed = xxhash.xxh3_64_intdigest(program.encode("utf-8", "surrogatepass"), seed=salt) >> 1
+        request = json.dumps({"program": program, "seed": seed}).encode()
         started = time.monotonic()
-        try:
-            self.process.stdin.write(json.dumps({"program": program, "seed": seed}).encode() + b"\n")
-            self.process.stdin.flush()
-            line = self._read_line(WALL_SECONDS + GRACE_SECONDS)
-        except BrokenPipeError:
-            line = None
+        line = self.worker.ask(request, WALL_SECONDS + GRACE_SECONDS)
         isolation = "none" if self.folder else "bubblewrap"
-        if line is None:
+        if not line:
             self._stop()
             return Execution("killed", "", "the sandbox was lost", round(time.monotonic() - started, 4), isolation)
         reply = json.loads(line)
@@ -158,53 +152,28 @@ class Sandbox:
         return Execution(**reply, isolation=isolation)
 
     def _start(self) -> None:
-        pipe = subprocess.PIPE
         if is_unsafe():
             self.folder = tempfile.TemporaryDirectory(prefix="ninechapters-")
             command = [sys.executable, "-I", "-X", "utf8", str(ZYGOTE), json.dumps(limits([self.folder.name]))]
-            self.process = subprocess.Popen(
-                command, stdin=pipe, stdout=pipe, stderr=pipe, env=ENVIRONMENT, cwd=self.folder.name
-            )
+            worker = LineProcess(command, env=ENVIRONMENT, cwd=self.folder.name)
         else:
             with _filter_file() as descriptor:
-                self.process = subprocess.Popen(
-                    sandbox_command(descriptor), stdin=pipe, stdout=pipe, stderr=pipe, env={}, pass_fds=(descriptor,)
-                )
-        if self._read_line(START_SECONDS) != b"ready":
-            self.process.kill()
-            _, errors = self.process.communicate()
-            self.process = None
+                worker = LineProcess(sandbox_command(descriptor), env={}, pass_fds=(descriptor,))
+        if worker.read_line(START_SECONDS) != b"ready":
             raise SandboxUnavailable(
-                f"the sandbox does not start: {errors.decode(errors='replace').strip()[:300]}. User namespaces may be "
-                f"switched off here; without them no model-written program is run. {UNSAFE}=1 runs programs without "
-                "isolation, on your own risk, and marks every result."
+                f"the sandbox does not start: {worker.stop()[:300]}. User namespaces may be switched off here; without "
+                f"them no model-written program is run. {UNSAFE}=1 runs programs without isolation, on your own risk, and "
+                "marks every result."
             )
+        self.worker = worker
 
     def _stop(self) -> None:
-        if self.process:
-            self.process.kill()
-            self.process.communicate()
-            self.process = None
+        if self.worker:
+            self.worker.stop()
+            self.worker = None
         if self.folder:
             self.folder.cleanup()
             self.folder = None
-
-    def _read_line(self, seconds: float) -> bytes | None:
-        """The next line of the sandbox, or None when it ends or stays silent."""
-        assert self.process is not None
-        assert self.process.stdout is not None
-        descriptor = self.process.stdout.fileno()
-        line = b""
-        with DefaultSelector() as selector:
-            selector.register(descriptor, EVENT_READ)
-            while not line.endswith(b"\n"):
-                if not selector.select(seconds):
-                    return None
-                block = os.read(descriptor, 1 << 16)
-                if not block:
-                    return None
-                line += block
-        return line[:-1]
 
 
 class _filter_file:

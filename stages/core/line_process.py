@@ -1,0 +1,51 @@
+"""A child process that answers each line with one line, and is killed when it does not.
+
+    worker = LineProcess([sys.executable, "worker.py"])
+    worker.read_line(30)            -> b"ready"
+    worker.ask(b'{"a": 1}', 5)      -> b'{"b": 2}'; None when it stays silent, b"" when it ended
+
+The reader never trusts the child: not to answer, not to end, not to keep its lines short.
+"""
+
+import os
+import subprocess
+from collections.abc import Sequence
+from selectors import EVENT_READ, DefaultSelector
+from typing import Any
+
+
+class LineProcess:
+    """Not safe for threads. Keyword arguments go to `subprocess.Popen`."""
+
+    def __init__(self, command: Sequence[str], **settings: Any) -> None:
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, **settings)
+
+    def ask(self, line: bytes, seconds: float) -> bytes | None:
+        """The child's line for this line: None when none comes within so many seconds of silence, b"" when it ended."""
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(line + b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            return b""
+        return self.read_line(seconds)
+
+    def read_line(self, seconds: float) -> bytes | None:
+        assert self.process.stdout is not None
+        descriptor, line = self.process.stdout.fileno(), b""
+        with DefaultSelector() as selector:
+            selector.register(descriptor, EVENT_READ)
+            while not line.endswith(b"\n"):
+                if not selector.select(seconds):
+                    return None
+                block = os.read(descriptor, 1 << 16)
+                if not block:
+                    return b""
+                line += block
+        return line[:-1]
+
+    def stop(self) -> str:
+        """Kill the child and wait for it; returns what stands on its standard error."""
+        self.process.kill()
+        return self.process.communicate()[1].decode(errors="replace").strip()
