@@ -48,7 +48,7 @@ def _marked(text: str, kind: str) -> Extraction | None:
     if said and kind == NUMBER and (numbers := NUMBER_IN_TEXT.findall(said.rpartition("=")[2])):
         return Extraction(numbers[0].strip(".,"), "answer_is")
     numbers = NUMBER_IN_TEXT.findall(said)
-    if len(numbers) == 1 and len(re.findall(r"\b[a-zA-Z]{2,}\b", said)) >= 3 and "$" not in said:
+    if len(numbers) == 1 and len(re.findall(r"(?<!\\)\b[a-zA-Z]{2,}\b", said)) >= 3 and "$" not in said:
         said = numbers[0]  # "7 hours ago, at noon"
     return Extraction(said, "answer_is") if said else None
 

@@ -83,6 +83,8 @@ def is_prose(answer: str) -> bool:
 def _reference(gold: str, kind: str, options: list[str]) -> str:
     """The reference answer; a published one may be a whole solution."""
     gold = gold.strip()
+    if kind == CHOICE and gold in LETTERS[: len(options) or None] and len(gold) == 1:
+        return gold
     if kind == CHOICE:
         return option_of(gold, options) or extract_choice(gold, options).answer or gold
     return extract_answer(gold, kind).answer or gold if REPLY.search(gold) else gold

@@ -25,11 +25,11 @@ SAID = re.compile(
 )
 TAIL = re.compile(r"\.\s*I hope it is correct.*", re.DOTALL | re.IGNORECASE)
 SENTENCE_END = re.compile(
-    r"(?<![\dA-Z])\.(?=\s|$)|(?<=\d)\.(?=\s|$)|(?<=[A-Z]{2})\.(?=\s|$)|\n|(?<=[A-Z])\.(?=\s[A-Z]|\s*$)"
+    r"(?<![\dA-Z])(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)\.(?=\s|$)|(?<=\d)\.(?=\s|$)|(?<=[A-Z]{2})\.(?=\s|$)|\n|(?<=[A-Z])\.(?=\s[A-Z]|\s*$)"
 )
 LETTERED = re.compile(r"^\([A-J]\)\s+(?=\S)")
-IS_VALUE = re.compile(r"^[A-Za-z][^=]*?\s(?:is|are|equals|was)\s+(?=[^\s]+(?:\s+[^\s]+){0,3}$)")
-NUMBER_IN_TEXT = re.compile(r"-?(?<![\w.])-?\$?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?|-?\.\d+")
+IS_VALUE = re.compile(r"^[A-Za-z][^=]*?\s(?:is|are|equals|was)\s+(?=[^\s]*[\d$\\][^\s]*(?:\s+[^\s]+){0,3}$)")
+NUMBER_IN_TEXT = re.compile(r"-?(?<![\w.])-?\$?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?(?:/\d+)?%?|-?\.\d+")
 
 
 def spoken(response: str) -> str:
