@@ -6,6 +6,7 @@ with Chromium() as browser:
 """
 
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -22,6 +23,15 @@ def chromium_path() -> str | None:
     )
 
 
+def high_pipe() -> tuple[int, int]:
+    """A pipe whose ends are not 3 and 4, which the browser's ends become."""
+    low = os.pipe()
+    ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in low]
+    for end in low:
+        os.close(end)
+    return ends[0], ends[1]
+
+
 class Chromium:
     """One page in one browser; `run` evaluates JavaScript, awaits a promise, and returns its value."""
 
@@ -29,8 +39,8 @@ class Chromium:
         path = chromium_path()
         assert path
         self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        to_browser, self.write_end = os.pipe()
-        self.read_end, from_browser = os.pipe()
+        to_browser, self.write_end = high_pipe()
+        self.read_end, from_browser = high_pipe()
 
         def place_pipes() -> None:
             os.dup2(to_browser, 3)
