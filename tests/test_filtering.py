@@ -227,7 +227,7 @@ def test_the_stage_keeps_good_problems_and_counts_the_others(tmp_path: Path) -> 
     assert [row["problem_id"] for row in read_table("problems", tmp_path / "out/problems.parquet")] == ["good", "tool"]
     figures = json.loads((tmp_path / "m.json").read_text())
     assert figures["rejected"] == {"contaminated": 1, "duplicate": 1, "equation": 1, "tags": 1}
-    assert (figures["num_made"], figures["num_kept"]) == (6, 2)
+    assert (figures["num_made"], figures["num_kept"], figures["isolation"]) == (6, 2, "bubblewrap")
     assert figures["by_source"] == {
         "web": {key: figures[key] for key in ("num_made", "num_kept", "kept_frac", "rejected")}
     }

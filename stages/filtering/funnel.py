@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.core.tables import Row
+from stages.execution.sandbox import is_unsafe
 
 
 def filter_figures(kept: list[Row], rejected: list[Row], sources: dict[str, str]) -> dict[str, Any]:
@@ -14,7 +15,7 @@ def filter_figures(kept: list[Row], rejected: list[Row], sources: dict[str, str]
         "by_mode": lambda row: row["mode"], "by_prompt": lambda row: row["prompt"],
         "by_source": lambda row: sources.get(row["text_id"], "unknown"),
     }  # fmt: skip
-    figures = _group(kept, rejected)
+    figures = {**_group(kept, rejected), "isolation": "none" if is_unsafe() else "bubblewrap"}
     for name, key in groupings.items():
         groups = sorted({key(row) for row in (*kept, *rejected)})
         figures[name] = {
