@@ -14,7 +14,8 @@ from stages.evaluation.extraction import extract_answer
 from stages.evaluation.grade_answers import grade_row
 from stages.evaluation.grade_answers import main as grade_answers
 from stages.evaluation.grading import grade
-from stages.evaluation.jiuzhang import equal, extract, strip_answer
+from stages.evaluation.jiuzhang import equal
+from stages.evaluation.jiuzhang_answers import extract, strip_answer
 from stages.evaluation.jiuzhang_units import number_of_words
 from stages.evaluation.kinds import kind_of
 from stages.evaluation.normalization import normalize
