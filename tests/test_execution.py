@@ -214,6 +214,9 @@ def test_without_bubblewrap_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(SandboxUnavailable, match="Install it"), Sandbox() as running:
         running.run("print(1)")
+    result = CliRunner().invoke(run_program, [__file__])
+    assert result.exit_code == 1
+    assert json.loads(result.stdout.splitlines()[0])["status"] == "refused"
     sandbox_module.tool.cache_clear()
 
 

@@ -22,12 +22,18 @@ from stages.execution.sandbox import UNSAFE, Execution, Sandbox, SandboxUnavaila
 def main(files: tuple[Path, ...], allow_unsafe: bool) -> None:
     """Run each FILE; print `file, status, stdout, stderr, wall_seconds, isolation, is_chance` as a line of JSON.
 
-    Statuses: ok, error, timeout, memory, output, killed, refused. `is_chance`: a second run, with other seeds, printed
+    Statuses: ok, error, timeout, memory, output, killed, refused (too long, or nothing here can isolate it). `is_chance`: a second run, with other seeds, printed
     something else.
     """
     if allow_unsafe:
         os.environ[UNSAFE] = "1"
-    with Sandbox() as sandbox:
+    try:
+        sandbox = Sandbox().__enter__()
+    except SandboxUnavailable as error:
+        for path in files:
+            click.echo(line_of(path, Execution("refused", "", error.message, isolation="none"), False))
+        raise
+    with sandbox:
         for path in files:
             program = path.read_bytes().decode("utf-8", "surrogateescape")
             execution = sandbox.run(program)
@@ -41,8 +47,6 @@ def line_of(path: Path, execution: Execution, is_chance: bool) -> str:
         "wall_seconds": execution.wall_seconds, "isolation": execution.isolation, "is_chance": is_chance,
     })  # fmt: skip
 
-
-__all__ = ["SandboxUnavailable", "main"]
 
 if __name__ == "__main__":
     main()

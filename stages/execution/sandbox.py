@@ -121,7 +121,8 @@ class Sandbox:
         self.folder: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> "Sandbox":
-        self._start()
+        if self.worker is None:
+            self._start()
         return self
 
     def __exit__(self, *exception: object) -> None:
