@@ -13,8 +13,10 @@ import torch
 from click.testing import CliRunner
 
 from stages.synthesis import engine as engine_module
-from stages.synthesis.engine import Engine, Generated, Prompt, Sampling, generate
+from stages.synthesis import shards
+from stages.synthesis.engine import Engine, Prompt, Sampling, generate
 from stages.synthesis.sampling import sample_tokens, uniform_numbers
+from stages.synthesis.shards import Written, cut, write_in_shards
 from stages.synthesis.synthesize import main as synthesize
 from stages.synthesis.synthesize import read_output
 from stages.training.models import load_model, load_tokenizer
@@ -93,10 +95,10 @@ def test_random_numbers_belong_to_the_seed() -> None:
 
 def test_outputs_become_problems_or_reasons() -> None:
     good = "[Problem]\nWhat is 3+4?\n[Solution]\n3+4=7\nThe answer is \\boxed{7}.\n[End]"
-    row, rejection = read_output("t", 0, ("grade", "cot"), Generated(good, "stop", 20), "boosted")
+    row, rejection = read_output("t", 0, ("grade", "cot"), Written(good, "stop", 20), "boosted")
     assert rejection is None
     assert (row["problem"], row["answer"], row["synthesizer"]) == ("What is 3+4?", "7", "boosted")
-    row, rejection = read_output("t", 0, ("grade", "cot"), Generated(good[:30], "length", 20), "boosted")
+    row, rejection = read_output("t", 0, ("grade", "cot"), Written(good[:30], "length", 20), "boosted")
     assert rejection
     assert rejection.reason == "truncated"
     assert row["solution"] == good[:30], "what was written is kept with the reason"
@@ -127,3 +129,45 @@ def test_a_synthesizer_that_writes_nothing_whole_is_an_error(tiny_model_folder: 
     assert result.exit_code == 1
     assert "none of 2 outputs" in result.output
     assert not (tmp_path / "out").exists()
+
+
+def test_a_prompt_keeps_its_shard_when_others_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "SHARD_PROMPTS", 10)
+    keys = [f"text{i}-{i % 3}" for i in range(100)]
+    few, many = cut(keys[:90]), cut(reversed(keys))
+    assert sum(map(len, many.values())) == 100
+    assert len(many) == 16
+    shard_of = {key: number for number, members in many.items() for key in members}
+    assert all(shard_of[key] == number for number, members in few.items() for key in members)
+
+
+def test_a_killed_writing_goes_on_with_the_missing_shards(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same outputs as unbroken and unsharded ones, and no finished shard is made again."""
+    prompts = {f"k{i}": Prompt(f"What is {i}+{i}?", seed=i) for i in range(12)}
+    sampling = Sampling(max_tokens=6, temperature=1.0)
+    whole = write_in_shards(tiny_model_folder, prompts, sampling, tmp_path / "whole", "t")
+    monkeypatch.setattr(shards, "SHARD_PROMPTS", 3)
+    write, made = shards.write_with_programs, []
+
+    def fail_at_the_third(model, asked, *rest):  # type: ignore[no-untyped-def]
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        made.append(len(asked))
+        return write(model, asked, *rest)
+
+    monkeypatch.setattr(shards, "write_with_programs", fail_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        write_in_shards(tiny_model_folder, prompts, sampling, tmp_path / "cut", "t")
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "cut").iterdir()}
+    assert len(kept) == 2
+    again: list[int] = []
+    monkeypatch.setattr(
+        shards,
+        "write_with_programs",
+        lambda model, asked, *rest: again.append(len(asked)) or write(model, asked, *rest),
+    )
+    assert write_in_shards(tiny_model_folder, prompts, sampling, tmp_path / "cut", "t") == whole
+    assert sum(made) + sum(again) == 12
+    assert all((tmp_path / "cut" / name).read_bytes() == content for name, content in kept.items())

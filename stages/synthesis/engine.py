@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -168,16 +169,24 @@ def _has_vllm() -> bool:
     return True
 
 
-def _generate_with_vllm(model_folder: Path, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
-    """The same contract on GPUs: vLLM in process, a seed for each request, prefix caching for shared heads."""
-    from vllm import LLM, SamplingParams
+@functools.lru_cache(maxsize=1)
+def _vllm_engine(model_folder: Path) -> Any:
+    """The engine with the model loaded, kept for the next call."""
+    from vllm import LLM
 
-    engine = LLM(
+    return LLM(
         model=str(model_folder),
         tensor_parallel_size=int(os.environ.get("NINECHAPTERS_TENSOR_PARALLEL", 1)),
         enable_prefix_caching=True,
         trust_remote_code=False,
     )
+
+
+def _generate_with_vllm(model_folder: Path, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
+    """The same contract on GPUs: vLLM in process, a seed for each request, prefix caching for shared heads."""
+    from vllm import SamplingParams
+
+    engine = _vllm_engine(model_folder)
     settings = [
         SamplingParams(
             max_tokens=sampling.max_tokens, temperature=sampling.temperature, top_p=sampling.top_p,

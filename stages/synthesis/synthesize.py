@@ -11,11 +11,15 @@ import click
 from stages.core.command import StageError, say, stage_command
 from stages.core.tables import Row, content_id, read_table, seed_of, write_table
 from stages.core.usage import write_usage
+from stages.core.work import finish_work, work_folder
 from stages.distillation.parsing import Rejection, parse_completion
 from stages.distillation.requests import level_and_mode
-from stages.synthesis.engine import Generated, Prompt, Sampling
-from stages.synthesis.writing import write_with_programs
-from stages.training.formats import synthesizer_prompt
+from stages.synthesis.engine import Prompt, Sampling
+from stages.synthesis.shards import Written, write_in_shards
+from stages.training.formats import SYNTHESIZER_PROMPT_PATH, synthesizer_prompt
+
+ROOMS = Path(__file__).parent.parent
+CODE = [ROOMS / "synthesis", ROOMS / "execution", ROOMS / "training" / "formats.py", ROOMS / "training" / "models.py"]
 
 
 @stage_command("synthesize")
@@ -41,19 +45,26 @@ def main(
     asked = [(row, sample) for row in rows for sample in range(num_samples)]
     say(f"synthesize: {len(asked):,} prompts from {len(rows):,} texts, with {synthesizer}")
     plans = [level_and_mode(row["text_id"], row["text"], sample, level_choice, tool_frac) for row, sample in asked]
-    prompts = [
-        Prompt(synthesizer_prompt(level, mode, row["text"]), seed_of("synthesize", row["text_id"], str(sample)))
-        for (row, sample), (level, mode) in zip(asked, plans, strict=True)
-    ]
-    outputs = write_with_programs(
-        synthesizer, prompts, Sampling(max_tokens, temperature, top_p), f"synthesize {out.name}"
+    keys = [f"{row['text_id']}-{sample}" for row, sample in asked]
+    prompts = {
+        key: Prompt(synthesizer_prompt(level, mode, row["text"]), seed_of("synthesize", row["text_id"], str(sample)))
+        for key, (row, sample), (level, mode) in zip(keys, asked, plans, strict=True)
+    }
+    options: dict[str, object] = {
+        "num_samples": num_samples, "tool_frac": tool_frac, "level_choice": level_choice, "temperature": temperature,
+        "top_p": top_p, "max_tokens": max_tokens,
+    }  # fmt: skip
+    work = work_folder(f"synthesize-{out.name}", [synthesizer, texts, SYNTHESIZER_PROMPT_PATH], options, CODE)
+    written = write_in_shards(
+        synthesizer, prompts, Sampling(max_tokens, temperature, top_p), work, f"synthesize {out.name}"
     )
+    outputs = [written[key] for key in keys]
     problems: list[Row] = []
     rejected: list[Row] = []
-    for (text, sample), plan, (output, execution) in zip(asked, plans, outputs, strict=True):
+    for (text, sample), plan, output in zip(asked, plans, outputs, strict=True):
         row, rejection = read_output(text["text_id"], sample, plan, output, synthesizer.name)
-        if execution and execution.status != "ok":
-            rejection = Rejection(f"program_{execution.status}", execution.stderr[:200])
+        if output.program_status not in ("", "ok"):
+            rejection = Rejection(f"program_{output.program_status}", output.program_error)
         if rejection:
             rejected.append({**row, "reason": rejection.reason, "detail": rejection.detail})
         else:
@@ -63,14 +74,15 @@ def main(
         raise StageError(f"none of {len(outputs)} outputs of {synthesizer} is a problem: {reasons}. Train it longer.")
     write_table("rejected", rejected, out / "rejected.parquet")
     write_table("problems", problems, out / "problems.parquet")
-    num_tokens = sum(output.num_tokens for output, _ in outputs)
+    finish_work(work)
+    num_tokens = sum(output.num_tokens for output in outputs)
     write_usage("synthesize", out, {"prompts": len(prompts), "tokens": num_tokens})
     reasons = dict(Counter(row["reason"] for row in rejected).most_common())
     say(f"synthesize: kept {len(problems):,}, rejected {reasons}, {num_tokens:,} tokens")
 
 
 def read_output(
-    text_id: str, sample: int, plan: tuple[str, str], output: Generated, synthesizer: str
+    text_id: str, sample: int, plan: tuple[str, str], output: Written, synthesizer: str
 ) -> tuple[Row, Rejection | None]:
     """The problem of one output, or an empty one with the reason of its rejection."""
     level, mode = plan
