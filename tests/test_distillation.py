@@ -19,7 +19,7 @@ from stages.distillation.prompts import fill_prompt, level_of_fit
 from stages.distillation.purchase import Request
 from stages.distillation.requests import RequestPlan, build_requests, request_key
 from stages.execution.executions import run_programs
-from stages.filtering.rules import check_claimed_answer, check_equations
+from stages.filtering.rules import FilterSettings, find_text_fault
 from tests.tiny import problem_row
 
 PLAN = RequestPlan(MODEL, num_samples=4, tool_frac=0.5, level_choice="fit", temperature=0.6, max_tokens=100)
@@ -51,8 +51,7 @@ def test_every_step_is_a_true_equation_and_the_answer_follows(name: str) -> None
     for seed in range(40):
         problem = written(name, seed, False)
         row = problem_row(problem=problem.problem, solution=problem.solution("cot"), answer=problem.answer)
-        assert check_equations(row) is None
-        assert check_claimed_answer(row) is None
+        assert find_text_fault(row, FilterSettings(5, 400, 1000, 0.5, 0.65)) is None
         assert "{" not in problem.problem.replace("^{", "")
 
 

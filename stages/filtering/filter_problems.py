@@ -20,7 +20,7 @@ from stages.execution.executions import run_programs
 from stages.filtering.duplicates import find_copies
 from stages.filtering.funnel import filter_figures, write_funnel
 from stages.filtering.programs import check_program, program_of, with_real_output, worth_a_second_run
-from stages.filtering.rules import RULES, FilterSettings
+from stages.filtering.rules import FilterSettings, find_text_fault
 
 BATCH = 200
 _RULE_OPTIONS = (
@@ -121,11 +121,6 @@ def find_faults(
     for number, place in enumerate(sound):
         faults[place] = copies.get(number)
     yield from zip(problems, faults, strict=True)
-
-
-def find_text_fault(row: Row, settings: FilterSettings) -> Rejection | None:
-    """The first rule on its text that the problem breaks."""
-    return next((fault for rule in RULES if (fault := rule(row, settings))), None)
 
 
 def _sort(row: Row, fault: Rejection | None, kept: list[Row], rejected: list[Row]) -> None:

@@ -41,7 +41,7 @@ ENDS_IN_VALUE = re.compile(
 ASKS = re.compile(
     r"\?|\b(?:find|calculate|compute|determine|evaluate|solve|prove|show that|simplify|express|factor|estimate|what|how|write|verify|"
     r"approximate|derive|convert|expand|construct|create|design|implement|use|list|give|identify|describe|explain|state|sketch|plot|"
-    r"complete|add|subtract|multiply|divide|integrate|differentiate|round|order|compare|name|choose|consider|let|suppose|assume|minimize|maximize|check|count|predict|wants? to|needs? to|would like to)\b",
+    r"complete|add|subtract|multiply|divide|integrate|differentiate|reduce|work out|obtain|tell|decide|classify|draw|measure|sum|round|order|compare|name|choose|consider|let|suppose|assume|minimize|maximize|check|count|predict|wants? to|needs? to|would like to)\b",
     re.IGNORECASE,
 )
 
@@ -174,3 +174,8 @@ RULES = (
     check_equations,
     check_derivation,
 )
+
+
+def find_text_fault(row: Row, settings: FilterSettings) -> Rejection | None:
+    """The first rule on its text that the problem breaks."""
+    return next((fault for rule in RULES if (fault := rule(row, settings))), None)
