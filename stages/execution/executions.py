@@ -6,9 +6,11 @@ The cache knows a result by the program, the interpreter with its libraries, the
 never kept: it depends on the load.
 """
 
+import atexit
 import functools
 import hashlib
 import json
+import os
 import platform
 import re
 import sqlite3
@@ -58,9 +60,27 @@ def may_draw(program: str) -> bool:
     return bool(DRAWS.search(program))
 
 
+_kept: dict[str, list[Sandbox]] = {}  # warm ones between two calls: a tool loop has many; by process and limits
+
+
+def close_sandboxes() -> None:
+    """End the sandboxes that this process keeps warm."""
+    for key, sandboxes in _kept.items():
+        if key.startswith(f"{os.getpid()} "):
+            for sandbox in sandboxes:
+                sandbox.__exit__()
+
+
+atexit.register(close_sandboxes)
+
+
 def _run_all(programs: list[str], title: str, salt: int) -> list[Execution]:
     idle: SimpleQueue[Sandbox] = SimpleQueue()
-    sandboxes = [Sandbox() for _ in range(min(worker_count(), len(programs)))]
+    kept = _kept.setdefault(f"{os.getpid()} {json.dumps(limits([]))} {is_unsafe()}", [])
+    count = min(worker_count(), len(programs))
+    while len(kept) < count:
+        kept.append(Sandbox())
+    sandboxes = kept[:count]
 
     def run(program: str) -> Execution:
         sandbox = idle.get()
@@ -69,14 +89,10 @@ def _run_all(programs: list[str], title: str, salt: int) -> list[Execution]:
         finally:
             idle.put(sandbox)
 
-    try:
-        with ThreadPoolExecutor(len(sandboxes)) as pool:
-            for sandbox in pool.map(Sandbox.__enter__, sandboxes):
-                idle.put(sandbox)
-            return list(track(pool.map(run, programs), title, len(programs), "programs"))
-    finally:
-        for sandbox in sandboxes:
-            sandbox.__exit__()
+    with ThreadPoolExecutor(count) as pool:
+        for sandbox in pool.map(Sandbox.__enter__, sandboxes):
+            idle.put(sandbox)
+        return list(track(pool.map(run, programs), title, len(programs), "programs"))
 
 
 @functools.cache
