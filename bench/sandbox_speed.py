@@ -72,6 +72,7 @@ def main(quick: bool) -> None:
         kinds = rng.choices(list(MIXED), weights=[6, 3, 3, 3, 3, 3, 2, 1, 1, 2, 0.3], k=count)
         mixed = {program.format(n=number): MIXED[program] for number, program in enumerate(kinds)}
         results = run_programs(mixed, "bench: mixed")
+        executions.close_sandboxes()
         wrong = Counter(
             (status, results[program].status) for program, status in mixed.items() if results[program].status != status
         )
