@@ -53,14 +53,14 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_everything_is_made(clone: Path) -> None:
     for name in (
-        "reports/html/index.html",
+        "reports/index.html",
         "reports/metrics.json",
         "data/exported/problems.jsonl",
         "data/exported/README.md",
     ):
         assert (clone / name).stat().st_size > 100, name
     assert "gain_points" in run("dvc", "metrics", "show", "--md", folder=clone)
-    page = (clone / "reports/html/index.html").read_text()
+    page = (clone / "reports/index.html").read_text()
     assert "no language model" in page
     run("dvc", "plots", "show", folder=clone)
 
