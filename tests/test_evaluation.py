@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from stages.core.tables import read_table, write_json, write_table
+from stages.core.tables import read_table, write_table
 from stages.evaluation import compare as compare_module
 from stages.evaluation import evaluate as evaluate_module
 from stages.evaluation import solving
@@ -274,4 +274,3 @@ def test_a_revision_without_an_evaluation_is_named(tmp_path: Path, monkeypatch: 
     result = CliRunner().invoke(compare, ["no-such-branch", "HEAD"])
     assert result.exit_code == 1
     assert "no-such-branch" in result.output
-    write_json({}, tmp_path / "x.json")

@@ -213,6 +213,7 @@ def test_the_stage_keeps_good_problems_and_counts_the_others(tmp_path: Path) -> 
         problem_row(problem_id="twin"),
         problem_row(problem_id="wrong", problem="Other words. How many apples are there?", solution="3+4=8\n\\boxed{8}"),
         problem_row(problem_id="tool", problem="What is six times seven, please?", mode="tool", solution=TOOL, answer="42"),
+        problem_row(problem_id="lie", problem="What is six times seven, really?", mode="tool", solution=TOOL.replace("{42}", "{41}"), answer="41"),
         problem_row(problem_id="leak", problem=benchmark["problem"], solution="9-2=7\n\\boxed{7}"),
     ]  # fmt: skip
     text = {"text_id": "t", "source": "web", "title": "", "url": "", "license": "", "text": "Apples."}
@@ -226,10 +227,12 @@ def test_the_stage_keeps_good_problems_and_counts_the_others(tmp_path: Path) -> 
     assert result.exit_code == 0, result.output
     assert [row["problem_id"] for row in read_table("problems", tmp_path / "out/problems.parquet")] == ["good", "tool"]
     figures = json.loads((tmp_path / "m.json").read_text())
-    assert figures["rejected"] == {"contaminated": 1, "duplicate": 1, "equation": 1, "tags": 1}
-    assert (figures["num_made"], figures["num_kept"], figures["isolation"]) == (6, 2, "bubblewrap")
+    rejected = {row["problem_id"]: row for row in read_table("rejected", tmp_path / "out/rejected.parquet")}
+    assert "```output\n41\n```" in rejected["lie"]["solution"], "a rejected problem keeps what it claimed"
+    assert figures["rejected"] == {"contaminated": 1, "duplicate": 1, "equation": 1, "program_disagrees": 1, "tags": 1}
+    assert (figures["num_made"], figures["num_kept"], figures["isolation"]) == (7, 2, "bubblewrap")
     assert figures["by_source"] == {
         "web": {key: figures[key] for key in ("num_made", "num_kept", "kept_frac", "rejected")}
     }
     assert figures["by_mode"]["tool"]["num_kept"] == 1
-    assert (tmp_path / "funnel.csv").read_text().splitlines()[1] == "made,6"
+    assert (tmp_path / "funnel.csv").read_text().splitlines()[1] == "made,7"

@@ -8,7 +8,7 @@ The article "a" names no option, nor does the last letter anywhere.
 import re
 from dataclasses import dataclass, field
 
-from stages.evaluation.normalization import words_of
+from stages.evaluation.normalization import plain_words
 from stages.evaluation.responses import NUMBER_IN_TEXT, last_boxes, said_answer
 
 LETTERS = "A-J"
@@ -89,11 +89,11 @@ def _alone(text: str, letters: list[str], _: list[str]) -> Extraction | None:
 def _by_value(text: str, _: list[str], options: list[str]) -> Extraction | None:
     """The only option whose number is the text's last, or whose words the text says."""
     numbers = NUMBER_IN_TEXT.findall(text)
-    words = words_of(text)
+    words = plain_words(text)
     if numbers:
         places = [i for i, option in enumerate(options) if _numbers_of(option) == [_bare(numbers[-1])]]
     else:
-        said = [words_of(option) for option in options]
+        said = [plain_words(option) for option in options]
         places = [i for i, option in enumerate(said) if option and re.search(rf"\b{re.escape(option)}\b", words)]
     return Extraction(chr(ord("A") + places[0]), "option_value", ("fallback_option",)) if len(places) == 1 else None
 
@@ -137,4 +137,4 @@ def _bare(number: str) -> str:
 
 
 def _comparable(answer: str) -> str:
-    return re.sub(r"[\s,$\\]", "", words_of(answer))
+    return re.sub(r"[\s,$\\]", "", plain_words(answer))

@@ -14,8 +14,8 @@ from fractions import Fraction
 from itertools import chain
 
 from stages.benchmarks.loaders.answers import EXPRESSION, TEXT
-from stages.evaluation.exact_numbers import Number, as_number, mixed_number, same_number
-from stages.evaluation.normalization import normalize, words_of
+from stages.evaluation.exact_numbers import RELATIVE_TOLERANCE, Number, as_number, mixed_number, same_number
+from stages.evaluation.normalization import normalize, plain_words
 from stages.evaluation.structures import (
     Parts,
     bounds_as_interval,
@@ -53,18 +53,15 @@ def is_equal(answer: str, reference: str, kind: str = EXPRESSION, tolerance: Fra
         return Decision(True, "string")
     numbers = _numbers(answer, left), _numbers(reference, right)
     if numbers[0] and numbers[1]:
-        exact = RELATIVE if tolerance is None else tolerance
+        exact = RELATIVE_TOLERANCE if tolerance is None else tolerance
         return Decision(same_number(numbers[0], numbers[1], exact), "number")
     if kind == TEXT or not FORMULA_MARKS.search(right):
-        words = words_of(answer), words_of(reference)
+        words = plain_words(answer), plain_words(reference)
         if words[0] == words[1] and words[0]:
             return Decision(True, "words")
         if kind == TEXT or not FORMULA_MARKS.search(left):
             return Decision(_squeezed(words[0]) == _squeezed(words[1]) != "", "words")
     return _compare(left, right, 0)
-
-
-RELATIVE = Fraction(1, 10_000)
 
 
 def _squeezed(words: str) -> str:

@@ -52,7 +52,6 @@ TRAILING_UNIT = re.compile(
     rf"^({NUMERAL}(?:\s*/\s*\d+)?|[-+]?\\frac\{{[-\d]+\}}\{{\d+\}}|.*\\pi)\s*(?:\b(?![eE]\d)[a-zA-Z][a-zA-Z]+\.?|(?<=\s)[a-zA-Z]\b)"
     r"(?:[\s/.-]*(?:[a-zA-Z]+|per|\^\s*\{?-?\d\}?))*\s*(?:\^\s*\{?-?\d\}?)?\s*$"
 )
-SET_BRACES = re.compile(r"\\([{}])")
 
 
 def normalize(answer: str) -> str:
@@ -76,7 +75,7 @@ def normalize(answer: str) -> str:
     return _tight(text.rstrip(" .,;:").strip())
 
 
-def words_of(answer: str) -> str:
+def plain_words(answer: str) -> str:
     """An answer that is words: lower case, single spaces, without marks and dots ("4:30 P.M." is "4:30 pm")."""
     text = MATH_MARKS.sub(" ", answer.translate(CHARACTERS))
     text = TEXT_BLOCK.sub(lambda found: f" {found[1]} ", text).casefold()

@@ -112,7 +112,8 @@ def finish(status: int) -> None:
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
-    except BaseException:
+    except BaseException as error:  # of an exit function, or a pipe that is gone
+        os.write(2, f"{type(error).__name__}: {error}"[:STDERR_CHARS].encode("utf-8", "replace"))
         status = status or 1
     finally:
         os._exit(status & 0xFF)

@@ -14,8 +14,6 @@ from stages.synthesis.engine import Prompt, Sampling
 from stages.synthesis.writing import write_with_programs
 from stages.training.formats import student_prompt, synthesizer_prompt
 
-FORMATS = ("synthesizer", "student")
-
 
 def disagreements(
     rows: list[Row], texts: dict[str, str], solver: Path, form: str, num_solutions: int, min_agreement: float, sampling: Sampling

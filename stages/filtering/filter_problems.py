@@ -69,10 +69,9 @@ def main(
     text_rows = {row["text_id"]: row for row in read_table("texts", texts)}
     say(f"filter_problems: {len(problems):,} problems, {len(rejected):,} outputs that were none")
     kept: list[Row] = []
-    hits = iter(load_index(benchmarks, benchmark_names, rules).find_all([row["problem"] for row in problems]))
-    touched = {row["problem_id"]: Rejection("contaminated", str(hit)) for row in problems if (hit := next(hits))}
-    for row, fault in find_faults(problems, settings, min_jaccard):
-        _sort(row, fault or touched.get(row["problem_id"]), kept, rejected)
+    hits = load_index(benchmarks, benchmark_names, rules).find_all([row["problem"] for row in problems])
+    for (row, fault), hit in zip(find_faults(problems, settings, min_jaccard), hits, strict=True):
+        _sort(row, fault or (Rejection("contaminated", str(hit)) if hit else None), kept, rejected)
     if num_solutions and kept:
         from stages.filtering.agreement import disagreements
         from stages.synthesis.engine import Sampling
@@ -114,7 +113,8 @@ def find_faults(
         execution = executions.get(program_of(row) or "") if not faults[place] else None
         if execution:
             faults[place] = check_program(row, execution, again)
-            problems[place] = with_real_output(row, execution)
+            if not faults[place]:  # a rejected one keeps what it claimed
+                problems[place] = with_real_output(row, execution)
         if not faults[place]:
             sound.append(place)
     copies = find_copies([problems[place]["problem"] for place in sound], min_jaccard)

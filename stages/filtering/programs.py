@@ -10,7 +10,7 @@ from stages.core.tables import Row
 from stages.distillation.parsing import OUTPUT, PROGRAM, Rejection, boxed_answers
 from stages.evaluation.equivalence import is_equal
 from stages.evaluation.exact_numbers import as_number
-from stages.evaluation.normalization import normalize, words_of
+from stages.evaluation.normalization import normalize, plain_words
 from stages.execution.executions import is_chance, may_draw
 from stages.execution.sandbox import Execution
 from stages.execution.transcript import tame_output
@@ -50,7 +50,7 @@ def agrees(answer: str, printed: str) -> bool:
         return True  # binary fractions: 0.30000000000000004
     if any(is_equal(answer, candidate).correct for candidate in dict.fromkeys((last, value, value.strip("[](){}'")))):
         return True
-    word = words_of(answer)
+    word = plain_words(answer)
     if re.fullmatch(r"[a-z]{2,}", word) and re.search(rf"\b{word}\W*$", last.casefold()):
         return True
     wanted = _numbers(answer)
