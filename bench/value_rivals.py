@@ -14,7 +14,7 @@ import torch
 from peft import PeftModel
 
 from stages.training.models import load_model
-from stages.training.packing import IGNORED, TokenizedExample
+from stages.training.tokenization import IGNORED, TokenizedExample
 from stages.value.gradients import batches_of, padded
 from tests.valuing import trained_names
 

@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 
 from stages.training.formats import Example, student_example
 from stages.training.models import load_model
-from stages.training.packing import tokenize
+from stages.training.tokenization import tokenize
 from stages.value.gradients import reduced_gradients, token_losses
 from stages.value.influence import Cosines, mean_direction
 from stages.value.reference import load_reference

@@ -1,5 +1,7 @@
 """Tables: schemas, atomic writes, clear errors."""
 
+import os
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -83,6 +85,30 @@ def test_work_of_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
         work_folder("train", [data], {"seed": 1}, [code])
     monkeypatch.setenv("RESUME", "1")
     assert work_folder("train", [data], {"seed": 1}, [code]) == folder
+
+
+def test_unfinished_work_with_other_options_is_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RESUME", raising=False)
+    data, code = tmp_path / "data.txt", tmp_path / "code.py"
+    data.write_text("x")
+    code.write_text("y")
+    first = work_folder("train-a", [data], {"rate": 1, "seed": 3}, [code])
+    (first / "checkpoint").write_text("steps")
+    second = work_folder("train-a", [data], {"rate": 2, "seed": 3}, [code])
+    assert second != first, "a few seconds of work are not worth a question"
+    os.utime(first / "checkpoint", (time.time() + 600, time.time() + 600))
+    with pytest.raises(StageError, match=r"rate was 1, is 2.*RESUME=0"):
+        work_folder("train-a", [data], {"rate": 2, "seed": 3}, [code])
+    data.write_text("other inputs")
+    work_folder("train-a", [data], {"rate": 2, "seed": 3}, [code])
+    data.write_text("x")
+    assert work_folder("train-a", [data], {"rate": 1, "seed": 3}, [code]) == first
+    monkeypatch.setenv("RESUME", "0")
+    assert work_folder("train-a", [data], {"rate": 2, "seed": 3}, [code]) == second
+    assert (first / "checkpoint").exists(), "it is left there"
+    assert work_folder("train-a", [data], {"rate": 1, "seed": 3}, [code]) == first
+    assert not (first / "checkpoint").exists(), "started anew"
 
 
 def test_compiled_files_are_no_other_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,29 +1,36 @@
 """Packing, schedule, optimizer, tokenizer, and training that resumes."""
 
-import itertools
 import json
+import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from click.testing import CliRunner
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch.optim import Muon
 
 from stages.core.command import StageError
 from stages.core.tables import write_table
+from stages.training import checkpoints
 from stages.training import models as models_module
+from stages.training import trainer as trainer_module
+from stages.training.batches import Rows
+from stages.training.curve import Curve
+from stages.training.divergence import has_jumped
 from stages.training.formats import Example, student_prompt, synthesizer_prompt
+from stages.training.lora import checkpoint_steps
 from stages.training.models import load_model, load_tokenizer
 from stages.training.optimizer import Float32Muon, MuonWithAdamW
-from stages.training.packing import IGNORED, pack, tokenize
-from stages.training.plan import TrainingPlan
+from stages.training.plan import TrainingJob, TrainingPlan
 from stages.training.prepare_models import model_from_folder
-from stages.training.run import train_and_save
+from stages.training.run import train
+from stages.training.schedule import wsd_factor
 from stages.training.targets import target_example
-from stages.training.train_reference import checkpoint_steps
+from stages.training.token_store import write_store
 from stages.training.train_reference import main as train_reference
-from stages.training.trainer import train, wsd_factor
+from stages.training.trainer import train_model
 from tests.tiny import benchmark_row, problem_row, tiny_model, tiny_tokenizer
 
 PLAN = TrainingPlan(
@@ -36,49 +43,6 @@ EXAMPLES = [Example(student_prompt(f"What is {i}+{i + 1}?", "cot"), f"{i}+{i + 1
 @pytest.fixture(autouse=True)
 def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models_module, "CPU_THREADS", 1)
-
-
-def packed():
-    tokenized, num_too_long = tokenize(EXAMPLES, tiny_tokenizer(), 64)
-    assert num_too_long == 0
-    return tokenized, pack(tokenized, 64, pad_id=0, seed=3)
-
-
-def test_rows_have_one_length_and_lose_nothing() -> None:
-    tokenized, rows = packed()
-    assert {len(values) for row in rows for values in row.values()} == {64}
-    assert sum(sum(label != IGNORED for label in row["labels"]) for row in rows) == sum(
-        sum(label != IGNORED for label in example.labels) for example in tokenized
-    )
-    assert len(rows) < len(tokenized)
-
-
-def test_loss_falls_on_outputs_only() -> None:
-    tokenizer = tiny_tokenizer()
-    (example,), _ = tokenize(EXAMPLES[:1], tokenizer, 64)
-    learnt = [label for label in example.labels if label != IGNORED]
-    assert tokenizer.decode(learnt) == f"{EXAMPLES[0].output}</s>"
-    assert example.input_ids[0] == tokenizer.bos_token_id
-
-
-def test_too_long_examples_are_left_out_and_counted() -> None:
-    kept, num_too_long = tokenize([*EXAMPLES[:2], Example("a " * 100, "b")], tiny_tokenizer(), 64)
-    assert (len(kept), num_too_long) == (2, 1)
-
-
-@pytest.mark.parametrize("architecture", ["llama", "mistral", "mixtral"])
-def test_a_packed_row_has_the_logits_of_its_examples_alone(architecture: str) -> None:
-    model = tiny_model(architecture).eval()
-    _, rows = packed()
-    row = max(rows, key=lambda row: row["position_ids"].count(0))
-    ids, positions = torch.tensor([row["input_ids"]]), torch.tensor([row["position_ids"]])
-    starts = [i for i, position in enumerate(row["position_ids"]) if position == 0] + [64]
-    assert len(starts) > 3
-    with torch.inference_mode():
-        together = model(input_ids=ids, position_ids=positions, use_cache=False).logits
-        for start, end in itertools.pairwise(starts):
-            alone = model(input_ids=ids[:, start:end], use_cache=False).logits
-            torch.testing.assert_close(together[:, start:end], alone, atol=1e-5, rtol=1e-4)
 
 
 def test_the_schedule_warms_up_stays_and_decays() -> None:
@@ -109,11 +73,18 @@ def weights(folder: Path) -> bytes:
     return (folder / "model.safetensors").read_bytes()
 
 
-def run(base: Path, tmp_path: Path, name: str) -> Path:
-    work = tmp_path / f"work-{name}"
-    work.mkdir(exist_ok=True)
-    train_and_save(base, EXAMPLES, PLAN, tmp_path / name, tmp_path / f"{name}.csv", "test", work)
+def run(base: Path, tmp_path: Path, name: str, plan: TrainingPlan = PLAN, **options: bool) -> Path:
+    train("test", [base], EXAMPLES, plan, tmp_path / name, tmp_path / f"{name}-curve", {"name": name}, **options)
     return tmp_path / name
+
+
+def points(folder: Path, column: str = "loss") -> list[list[str]]:
+    lines = (folder / f"plots/metrics/{column}.tsv").read_text().splitlines()
+    return [line.split("\t") for line in lines]
+
+
+def work_of(tmp_path: Path) -> list[Path]:
+    return [path for path in (tmp_path / ".work").glob("test-*") if path.is_dir()]
 
 
 def test_training_lowers_the_loss_and_repeats_bit_for_bit(
@@ -122,39 +93,98 @@ def test_training_lowers_the_loss_and_repeats_bit_for_bit(
     monkeypatch.chdir(tmp_path)
     first, second = run(tiny_model_folder, tmp_path, "a"), run(tiny_model_folder, tmp_path, "b")
     assert weights(first) == weights(second) != weights(tiny_model_folder)
-    curve = (first.parent / "a.csv").read_text().splitlines()
-    assert float(curve[-1].split(",")[1]) < float(curve[1].split(",")[1])
+    head, *curve = points(tmp_path / "a-curve")
+    assert head == ["step", "loss"]
+    assert float(curve[-1][1]) < float(curve[0][1])
     provenance = json.loads((first / "provenance.json").read_text())
     assert provenance["num_examples"] == 40
     assert {path.suffix for path in first.iterdir()} <= {".json", ".safetensors", ".jinja"}
-    assert not (tmp_path / "work-a").exists()
+    assert not work_of(tmp_path)
 
 
 def test_a_killed_run_goes_on_and_ends_the_same(
     tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    from stages.training import trainer as trainer_module
-
-    monkeypatch.setattr(trainer_module, "CURVE_POINTS", 5)  # a point is a mean over several steps
+    monkeypatch.setattr(trainer_module, "POINTS", 5)  # a point is a mean over several steps
     whole = run(tiny_model_folder, tmp_path, "whole")
-    monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0.0)
-    real = trainer_module.Curve.on_step_end
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 0.0)
+    real = Curve.on_step_end
 
     def dies(self, args, state, control, **rest):  # type: ignore[no-untyped-def]
         real(self, args, state, control, **rest)
         assert args.logging_steps > 1
-        if state.global_step == args.logging_steps + 1:
+        if state.global_step == 2 * args.logging_steps + 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(trainer_module.Curve, "on_step_end", dies)
+    monkeypatch.setattr(Curve, "on_step_end", dies)
     with pytest.raises(KeyboardInterrupt):
         run(tiny_model_folder, tmp_path, "killed")
     assert not (tmp_path / "killed").exists()
-    assert list((tmp_path / "work-killed").glob("checkpoint-*"))
-    monkeypatch.setattr(trainer_module.Curve, "on_step_end", real)
+    (work,) = work_of(tmp_path)
+    (checkpoint,) = checkpoints.checkpoints_in(work)
+    torn = work / "checkpoint-99"  # killed while it was being saved
+    torn.mkdir()
+    (torn / "model.safetensors").write_bytes(b"half")
+    monkeypatch.setattr(Curve, "on_step_end", real)
+    starts = []
+    begin = Curve.on_train_begin
+    monkeypatch.setattr(
+        Curve, "on_train_begin", lambda self, args, state, *rest, **more: starts.append(state.global_step) or begin(self, args, state, *rest, **more)
+    )  # fmt: skip
     assert weights(run(tiny_model_folder, tmp_path, "killed")) == weights(whole)
-    assert (tmp_path / "killed.csv").read_text() == (tmp_path / "whole.csv").read_text()
+    assert starts == [int(checkpoint.name.partition("-")[2])]
+    assert starts[0] > 0
+    assert points(tmp_path / "killed-curve") == points(tmp_path / "whole-curve")
+
+
+def test_pretraining_and_finetuning_can_be_one_schedule(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without decay and then going on from the optimizer's state: the weights of a single run, bit for bit."""
+    monkeypatch.chdir(tmp_path)
+    for optimizer in ("adamw", "muon"):
+        plan = replace(PLAN, optimizer=optimizer, num_epochs=2, warmup_ratio=0.0, decay_ratio=0.0)
+        single = run(tiny_model_folder, tmp_path, f"single-{optimizer}", plan)
+        steps = json.loads((single / "provenance.json").read_text())["num_steps"]
+        half = replace(plan, num_epochs=1)
+        first = run(tiny_model_folder, tmp_path, f"first-{optimizer}", half, keep_optimizer=True)
+        # The second epoch is packed with another seed: seed * 1000 + 1.
+        monkeypatch.setattr(Rows, "__init__", rows_of_the_second_epoch)
+        second = run(first, tmp_path, f"second-{optimizer}", half, continue_optimizer=True)
+        fresh = run(first, tmp_path, f"fresh-{optimizer}", half)
+        monkeypatch.undo()
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(models_module, "CPU_THREADS", 1)
+        assert steps % 2 == 0
+        assert weights(second) == weights(single) != weights(fresh)
+
+
+ROWS_INIT = Rows.__init__
+
+
+def rows_of_the_second_epoch(self, store, plan, layout):  # type: ignore[no-untyped-def]
+    ROWS_INIT(self, store, replace(plan, num_epochs=2), layout)
+    self.packings, self.epoch_ends = self.packings[1:], self.epoch_ends[:1]
+    self.num_rows = len(self.packings[0])
+    self.epoch_ends = [self.num_rows]
+    self.num_steps = -(-self.num_rows // self.batch_rows)
+
+
+def test_an_optimizer_of_another_kind_is_not_continued(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = run(tiny_model_folder, tmp_path, "first", replace(PLAN, optimizer="adamw"), keep_optimizer=True)
+    state = load_file(first / "optimizer.safetensors")
+    save_file({k: v for k, v in state.items() if "layers.0" not in k}, first / "optimizer.safetensors")
+    with pytest.raises(StageError, match="has no state of model"):
+        run(first, tmp_path, "second", replace(PLAN, optimizer="adamw"), continue_optimizer=True)
+
+
+def job_of(tmp_path: Path, plan: TrainingPlan = PLAN) -> TrainingJob:
+    (tmp_path / "work").mkdir(exist_ok=True)
+    return TrainingJob("test", tmp_path, tmp_path / "out", tmp_path / "curve", tmp_path / "work", plan)
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
@@ -162,13 +192,27 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
     with torch.no_grad():
         model.model.norm.weight.fill_(float("nan"))
     torch.set_num_threads(1)
-    with pytest.raises(StageError, match="Lower learning_rate"):
-        train(model, tiny_tokenizer(), EXAMPLES, PLAN, "test", tmp_path)
+    store = write_store(EXAMPLES, tiny_tokenizer(), 64, tmp_path / "tokens", "test")
+    with pytest.raises(StageError, match=r"the loss is nan at step 1 of .*Lower learning_rate"):
+        train_model(model, store, job_of(tmp_path))
+    assert (tmp_path / "work/divergence.csv").read_text().splitlines() == ["step,loss", "1,nan"]
 
 
-def test_nothing_that_fits_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(StageError, match="fits max_length = 64"):
-        train(tiny_model("llama"), tiny_tokenizer(), [Example("a " * 200, "b")], PLAN, "test", tmp_path)
+def test_a_jump_of_the_loss_is_told_from_noise() -> None:
+    rng = random.Random(1)
+    noisy = [2.0 - 0.005 * i + rng.gauss(0, 0.2) for i in range(110)]
+    assert not has_jumped(noisy)
+    assert not has_jumped([*noisy[:-1], 9.0]), "a single bad batch"
+    assert has_jumped(noisy[:-10] + [4.0] * 10)
+    assert not has_jumped([4.0] * 20), "too few steps to know what is usual"
+
+
+def test_nothing_that_fits_is_an_error(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StageError, match="no example fits max_length = 64"):
+        train("t", [tiny_model_folder], [Example("a " * 200, "b")], PLAN, tmp_path / "out", tmp_path / "curve")
 
 
 def test_local_and_hub_models_load_from_hub_format(tiny_model_folder: Path) -> None:
@@ -211,7 +255,7 @@ def test_the_reference_model_has_checkpoints_with_their_mean_rates(tiny_model_fo
         "lora-rank": 2, "lora-alpha": 4, "num-checkpoints": 3, "num-epochs": 2, "learning-rate": 1e-3, "optimizer": "adamw",
         "warmup-ratio": 0.2, "decay-ratio": 0.4, "weight-decay": 0, "batch-rows": 1, "max-length": 128, "seed": 1,
     }  # fmt: skip
-    places = [tiny_model_folder, tmp_path / "candidates", tmp_path / "reference", tmp_path / "curve.csv"]
+    places = [tiny_model_folder, tmp_path / "candidates", tmp_path / "reference", tmp_path / "curve"]
     arguments = [*map(str, places), *(word for key, value in options.items() for word in (f"--{key}", str(value)))]
     done = CliRunner().invoke(train_reference, arguments)
     assert done.exit_code == 0, done.output

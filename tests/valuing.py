@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from stages.core.tables import write_json, write_table
 from stages.training.formats import Example
 from stages.training.models import PROVENANCE, load_model
-from stages.training.packing import IGNORED, TokenizedExample
+from stages.training.tokenization import IGNORED, TokenizedExample
 from stages.value.reference import PREFIX, Reference
 from stages.value.settings import GradientSettings
 from tests.tiny import benchmark_row, problem_row

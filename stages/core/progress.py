@@ -41,10 +41,14 @@ class Tracker:
     def go_on_from(self, done: int) -> None:
         self.done = self.done_before = done
 
+    @property
+    def rate(self) -> float:
+        """Units a second, of this run."""
+        return (self.done - self.done_before) / max(time.monotonic() - self.started, 1e-9)
+
     def advance(self, count: int = 1) -> None:
         self.done += count
-        now = time.monotonic()
-        rate = (self.done - self.done_before) / max(now - self.started, 1e-9)
+        now, rate = time.monotonic(), self.rate
         if self.bar:
             self.bar.update(self.task, completed=self.done, rate=f"{rate:,.1f} {self.unit}/s {self.note}")
         elif now - self.last_line >= LINE_SECONDS:

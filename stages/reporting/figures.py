@@ -21,18 +21,22 @@ STYLE |= {f"boxplot.{part}.color": INK for part in ("boxprops", "whiskerprops", 
 plt.rcParams.update(STYLE | {"axes.labelcolor": INK, "axes.edgecolor": INK, "boxplot.flierprops.markeredgecolor": INK})
 
 
-def read_csv(path: Path) -> list[dict[str, str]]:
+def read_csv(path: Path, delimiter: str = ",") -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+        return list(csv.DictReader(stream, delimiter=delimiter))
 
 
 def draw_curves(folder: Path) -> str:
-    """The training losses of every run in a folder of curves."""
+    """The training losses of every run in a folder of DVCLive's folders."""
     figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
-    for path in sorted(folder.glob("*.csv")):
-        rows = read_csv(path)
+    for path in sorted(folder.glob("*/plots/metrics/loss.tsv")):
+        rows = read_csv(path, "\t")
         last = max(1.0, float(rows[-1]["step"])) if rows else 1.0
-        axes.plot([float(row["step"]) / last for row in rows], [float(row["loss"]) for row in rows], label=path.stem)
+        axes.plot(
+            [float(row["step"]) / last for row in rows],
+            [float(row["loss"]) for row in rows],
+            label=path.relative_to(folder).parts[0],
+        )
     axes.set(xlabel="share of the run", ylabel="loss on output tokens", yscale="log")
     axes.legend(fontsize=7, frameon=False)
     return _picture(figure)

@@ -10,12 +10,11 @@ from pathlib import Path
 import click
 
 from stages.core.command import say, stage_command
-from stages.core.tables import read_table, seed_of
-from stages.core.work import work_folder
-from stages.training.formats import student_example
-from stages.training.options import training_options
+from stages.core.tables import read_batches
+from stages.training.mixing import Pool, mixed, parse_mix, problem_pools
+from stages.training.options import mix_option, training_options
 from stages.training.plan import TrainingPlan
-from stages.training.run import train_and_save
+from stages.training.run import train
 from stages.training.targets import target_example
 
 
@@ -26,30 +25,33 @@ from stages.training.targets import target_example
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("curve", type=click.Path(path_type=Path))
 @click.option("--target", "target_names", multiple=True, required=True, help="A target whose problems are learnt too.")
-@click.option("--max-taught", type=click.IntRange(min=0), required=True,
-              help="Learn at most so many of the teacher's problems, by content hash; 0: all.")  # fmt: skip
+@mix_option
+@click.option("--continue-optimizer/--no-continue-optimizer", required=True,
+              help="Go on with the optimizer's state that BASE has, without warm-up (the release: one run); else a fresh one.")  # fmt: skip
 @training_options
 def main(
     base: Path, distillation: Path, targets: Path, out: Path, curve: Path,
-    target_names: tuple[str, ...], max_taught: int, plan: TrainingPlan,
+    target_names: tuple[str, ...], mix: tuple[str, ...], continue_optimizer: bool, plan: TrainingPlan,
 ) -> None:  # fmt: skip
     """Train BASE on the problems under DISTILLATION and the named TARGETS; save it to OUT, its loss curve to CURVE."""
-    taught = [row for path in sorted(distillation.rglob("problems.parquet")) for row in read_table("problems", path)]
-    taught = sorted(taught, key=lambda row: seed_of(row["problem_id"]))[: max_taught or None]
-    solved = [row for name in target_names for row in read_table("benchmarks", targets / f"{name}.parquet")]
-    say(
-        f"finetune: {len(taught):,} problems of the teacher, {len(solved):,} of {len(target_names)} targets, from {base}"
+    tables = sorted(distillation.rglob("problems.parquet"))
+    say(f"finetune: the teacher's problems and {len(target_names)} targets, from {base}")
+    pools = problem_pools(tables) | {"target": target_pool([targets / f"{name}.parquet" for name in target_names])}
+    examples = mixed(pools, parse_mix(mix, pools))
+    options: dict[str, object] = {"mix": mix, "target": target_names}
+    train(
+        f"finetune {base.parent.name}-{out.name}", [base, distillation, targets], examples, plan, out, curve, options,
+        continue_optimizer=continue_optimizer,
+    )  # fmt: skip
+
+
+def target_pool(tables: list[Path]) -> Pool:
+    """The problems of the targets with their own solutions."""
+    return Pool(
+        lambda: (row for table in tables for batch in read_batches("benchmarks", table) for row in batch.to_pylist()),
+        target_example,
+        lambda row: f"{row['benchmark']}-{row['index']}",
     )
-    examples = [student_example(row["problem"], row["solution"], row["mode"]) for row in taught]
-    examples += [target_example(row) for row in solved]
-    name = f"{base.parent.name}-{out.name}"
-    work = work_folder(
-        f"finetune-{name}",
-        [base, distillation, targets],
-        {**vars(plan), "max_taught": max_taught},
-        [Path(__file__).parent],
-    )
-    train_and_save(base, examples, plan, out, curve, f"finetune {name}", work)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Whatever runs here runs on the CPU or on the GPU that is there; nothing in param
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,15 +63,25 @@ def to_device(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:
 
 
 def save_model(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path, provenance: dict[str, Any]
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    folder: Path,
+    provenance: dict[str, Any],
+    weights: dict[str, torch.Tensor] | None = None,
+    beside: Sequence[Path] = (),
 ) -> None:
-    """Write a whole model folder under a temporary name, then rename it."""
+    """Write a whole model folder under a temporary name, then rename it.
+
+    `weights` stand in for the model's own where those are spread over devices; the files `beside` are moved into it.
+    """
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        model.save_pretrained(temporary, safe_serialization=True)
+        model.save_pretrained(temporary, state_dict=weights)
         tokenizer.save_pretrained(temporary)
         write_json({**provenance, "versions": library_versions()}, temporary / PROVENANCE)
+        for file in beside:
+            shutil.move(file, temporary / file.name)
         shutil.rmtree(folder, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary.rename(folder)

@@ -18,7 +18,7 @@ _OPTIONS = (
                  help="muon: Muon for hidden matrices, AdamW for the rest."),
     click.option("--warmup-ratio", type=click.FloatRange(0, 1), required=True, help="Share of steps (release: 0.03)."),
     click.option("--decay-ratio", type=click.FloatRange(0, 1), required=True,
-                 help="Share of steps of the final decay to a tenth (release: 0.15)."),
+                 help="Share of steps of the final decay to a tenth; 0: none (release: 0.15 of pre-training and fine-tuning)."),
     click.option("--weight-decay", type=click.FloatRange(min=0), required=True,
                  help="Decoupled decay (release: synthesizer 0.1, student 0)."),
     click.option("--batch-rows", type=click.IntRange(min=1), required=True,
@@ -28,3 +28,8 @@ _OPTIONS = (
 )  # fmt: skip
 
 training_options = options_as("plan", TrainingPlan, _OPTIONS)
+
+mix_option = click.option(
+    "--mix", multiple=True, metavar="NAME=SHARE",
+    help="Share of a kind in what is learnt: cot, tool (synthetic problems by mode), target (fine-tuning). None: all of each.",
+)  # fmt: skip

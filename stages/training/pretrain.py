@@ -1,6 +1,6 @@
 """Pre-train a student on the synthetic problems.
 
-python -m stages.training.pretrain models/base/llama data/synthetic/kept.parquet models/pretrained/llama CURVE ...
+python -m stages.training.pretrain models/base/llama data/synthetic models/pretrained/llama CURVE ...
 """
 
 from pathlib import Path
@@ -8,12 +8,11 @@ from pathlib import Path
 import click
 
 from stages.core.command import say, stage_command
-from stages.core.tables import read_table
-from stages.core.work import work_folder
-from stages.training.formats import student_example
-from stages.training.options import training_options
+from stages.core.tables import count_rows
+from stages.training.mixing import mixed, parse_mix, problem_pools
+from stages.training.options import mix_option, training_options
 from stages.training.plan import TrainingPlan
-from stages.training.run import train_and_save
+from stages.training.run import train
 
 
 @stage_command("pretrain")
@@ -21,14 +20,21 @@ from stages.training.run import train_and_save
 @click.argument("problems", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("curve", type=click.Path(path_type=Path))
+@mix_option
+@click.option("--keep-optimizer/--no-keep-optimizer", required=True,
+              help="Save the optimizer's state too, so that fine-tuning can go on as one schedule (the release: one run).")  # fmt: skip
 @training_options
-def main(base: Path, problems: Path, out: Path, curve: Path, plan: TrainingPlan) -> None:
+def main(
+    base: Path, problems: Path, out: Path, curve: Path, mix: tuple[str, ...], keep_optimizer: bool, plan: TrainingPlan
+) -> None:
     """Train BASE on PROBLEMS and save it to OUT, its loss curve to CURVE."""
-    rows = read_table("problems", problems / "problems.parquet")
-    say(f"pretrain: {len(rows):,} synthetic problems, from {base}")
-    examples = [student_example(row["problem"], row["solution"], row["mode"]) for row in rows]
-    work = work_folder(f"pretrain-{out.name}", [base, problems], vars(plan), [Path(__file__).parent])
-    train_and_save(base, examples, plan, out, curve, f"pretrain {out.name}", work)
+    table = problems / "problems.parquet"
+    say(f"pretrain: {count_rows(table):,} synthetic problems, from {base}")
+    pools = problem_pools([table])
+    examples = mixed(pools, parse_mix(mix, pools))
+    train(
+        f"pretrain {out.name}", [base, problems], examples, plan, out, curve, {"mix": mix}, keep_optimizer=keep_optimizer
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

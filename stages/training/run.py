@@ -1,33 +1,32 @@
-"""One training run from model folder to model folder, for the scripts that train all weights."""
+"""A stage's training: examples to a token store, a job, and its run where this machine or cluster has room for it."""
 
-from dataclasses import asdict
+from collections.abc import Iterable
 from pathlib import Path
 
-import torch
-
-from stages.core.usage import write_usage
-from stages.core.work import finish_work
+from stages.core.command import StageError
+from stages.core.work import finish_work, work_folder
 from stages.training.formats import Example
-from stages.training.models import load_model, load_tokenizer, parameter_count, save_model, use_device
-from stages.training.plan import TrainingPlan
-from stages.training.trainer import train, write_curve
+from stages.training.launch import launch
+from stages.training.models import load_tokenizer
+from stages.training.plan import LoraPlan, TrainingJob, TrainingPlan
+from stages.training.token_store import write_store
+
+CODE = Path(__file__).parent
 
 
-def train_and_save(
-    base: Path, examples: list[Example], plan: TrainingPlan, out: Path, curve: Path, title: str, work: Path
-) -> None:
-    """Train the model in `base` on the examples; save it to `out` and its loss curve to `curve`."""
-    device = use_device()
-    torch.manual_seed(plan.seed)
-    tokenizer = load_tokenizer(base)
-    model = load_model(base)
-    record, _ = train(model, tokenizer, examples, plan, title, work)
-    write_curve(record, curve)
-    provenance = {
-        "base": base.as_posix(), "plan": asdict(plan), "num_parameters": parameter_count(model),
-        **{key: record[key] for key in ("num_examples", "num_too_long", "num_tokens", "num_steps", "loss")},
-    }  # fmt: skip
-    save_model(model, tokenizer, out, provenance)
-    figures = {key: record[key] for key in ("num_tokens", "num_steps", "seconds")}
-    write_usage("train", out, {**figures, "device": device.type})
+def train(
+    title: str, inputs: list[Path], examples: Iterable[Example], plan: TrainingPlan, out: Path, curve: Path,
+    options: dict[str, object] | None = None, lora: LoraPlan | None = None, **optimizer: bool,
+) -> None:  # fmt: skip
+    """Train the model in `inputs[0]` on the examples, which are read once, in batches; save it to `out`.
+
+    `inputs` and `options` (beside the plan) are all that the weights depend on: a run that was killed goes on only with the
+    same ones.
+    """
+    settings = {**vars(plan), **(vars(lora) if lora else {}), **(options or {}), **optimizer}
+    work = work_folder(title.replace(" ", "-"), inputs, settings, [CODE])
+    job = TrainingJob(title, inputs[0], out, curve, work, plan, lora, **optimizer)
+    if not len(write_store(examples, load_tokenizer(inputs[0]), plan.max_length, job.tokens, title)):
+        raise StageError(f"{title}: no example fits max_length = {plan.max_length} tokens. Raise it in params.yaml.")
+    launch(job)
     finish_work(work)

@@ -8,12 +8,11 @@ from pathlib import Path
 import click
 
 from stages.core.command import StageError, say, stage_command
-from stages.core.tables import Row, read_table
-from stages.core.work import work_folder
+from stages.core.tables import Row, count_rows, read_batches, read_table
 from stages.training.formats import Example, synthesizer_output, synthesizer_prompt
 from stages.training.options import training_options
 from stages.training.plan import TrainingPlan
-from stages.training.run import train_and_save
+from stages.training.run import train
 
 
 @stage_command("train_synthesizer")
@@ -28,16 +27,19 @@ def main(base: Path, distillation: Path, texts: Path, out: Path, curve: Path, pl
 
     TEXTS is a table of texts, or a folder of such tables, in which the problems' texts are found.
     """
-    problems = [row for path in sorted(distillation.rglob("problems.parquet")) for row in read_table("problems", path)]
-    if not problems:
+    tables = sorted(distillation.rglob("problems.parquet"))
+    num_problems = sum(map(count_rows, tables))
+    if not num_problems:
         raise StageError(f"no problems under {distillation}. See its rejected.parquet for the reasons.")
     text_of = {row["text_id"]: row["text"] for path in _tables(texts) for row in read_table("texts", path)}
-    say(
-        f"train_synthesizer: {len(problems):,} problems of {len({p['text_id'] for p in problems}):,} texts, from {base}"
+    say(f"train_synthesizer: {num_problems:,} problems, from {base}")
+    examples = (
+        synthesizer_example(row, text_of)
+        for table in tables
+        for batch in read_batches("problems", table)
+        for row in batch.to_pylist()
     )
-    examples = [synthesizer_example(row, text_of) for row in problems]
-    work = work_folder(f"train_synthesizer-{out.name}", [base, distillation], vars(plan), [Path(__file__).parent])
-    train_and_save(base, examples, plan, out, curve, f"train_synthesizer {out.name}", work)
+    train(f"train_synthesizer {out.name}", [base, distillation], examples, plan, out, curve)
 
 
 def synthesizer_example(problem: Row, text_of: dict[str, str]) -> Example:

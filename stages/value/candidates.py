@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from stages.core.tables import Row, read_batches, table_files
 from stages.training.formats import student_example
-from stages.training.packing import TokenizedExample, tokenize
+from stages.training.tokenization import TokenizedExample, tokenize
 
 
 class Candidates:

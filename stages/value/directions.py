@@ -14,8 +14,8 @@ from safetensors.torch import save
 from stages.core.command import StageError
 from stages.core.tables import read_table, write_bytes
 from stages.training.models import compute_dtype, load_tokenizer
-from stages.training.packing import TokenizedExample, tokenize
 from stages.training.targets import target_example
+from stages.training.tokenization import TokenizedExample, tokenize
 from stages.value.gradients import reduced_gradients
 from stages.value.influence import mean_direction
 from stages.value.projection import CountSketch

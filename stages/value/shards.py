@@ -21,11 +21,12 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save
 
+from stages.core.cluster import connect
 from stages.core.parallel import end_with_parent
 from stages.core.progress import Tracker
 from stages.core.tables import write_bytes
 from stages.training.models import compute_dtype, load_tokenizer, use_device
-from stages.training.packing import IGNORED, TokenizedExample
+from stages.training.tokenization import IGNORED, TokenizedExample
 from stages.value.candidates import Candidates
 from stages.value.gradients import Reduction, reduced_gradients
 from stages.value.influence import Cosines, precondition_by
@@ -159,10 +160,7 @@ class RayWorker:
 
 
 def _made_by_ray(job: ShardJob, numbers: list[int]) -> Iterator[tuple[int, bytes]]:
-    import ray
-
-    ray.init(address=os.environ["RAY_ADDRESS"], ignore_reinit_error=True, log_to_driver=False,
-             runtime_env={"env_vars": {"PYTHONPATH": str(Path.cwd())}})  # fmt: skip
+    ray = connect()
     resources = ray.cluster_resources()
     num_gpus = int(resources.get("GPU", 0))
     actors = min(len(numbers), num_gpus or max(1, int(resources["CPU"]) // CPUS_OF_AN_ACTOR))

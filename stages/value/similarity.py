@@ -11,8 +11,8 @@ from transformers import PreTrainedTokenizerBase
 from stages.core.schemas import Row
 from stages.training.formats import student_example
 from stages.training.models import load_model, load_tokenizer, to_device, use_device
-from stages.training.packing import TokenizedExample, tokenize
 from stages.training.targets import target_example
+from stages.training.tokenization import TokenizedExample, tokenize
 from stages.value.gradients import batches_of, padded, token_losses
 from stages.value.pool import Pool
 from stages.value.reference import checkpoints_of, load_reference

@@ -1,0 +1,57 @@
+"""When a run saves a checkpoint, and from which one it goes on: only whole ones count.
+
+A checkpoint is whole when its marker is there, which is written last; older ones are deleted only then. So a run that is
+killed at any moment, in the middle of saving too, has one whole checkpoint or starts anew.
+"""
+
+import shutil
+import time
+from pathlib import Path
+
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+CHECKPOINT_SECONDS = 120.0
+MARKER = "whole"
+
+
+class Checkpoints(TrainerCallback):
+    """Saves every two minutes, at steps whose mean loss is logged, so that a resumed run draws the same curve."""
+
+    def __init__(self) -> None:
+        self.last = time.monotonic()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        if state.global_step % args.logging_steps or state.global_step >= state.max_steps:
+            return
+        if _first_process_says(time.monotonic() - self.last > CHECKPOINT_SECONDS, args.device):
+            control.should_save = True
+            self.last = time.monotonic()
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        if torch.distributed.is_initialized():
+            torch.distributed.barrier()
+        if state.is_world_process_zero:
+            saved = Path(args.output_dir or "") / f"checkpoint-{state.global_step}"
+            (saved / MARKER).touch()
+            for other in set(checkpoints_in(saved.parent)) - {saved}:
+                shutil.rmtree(other)
+
+
+def checkpoints_in(work: Path) -> list[Path]:
+    return sorted(work.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+
+
+def last_checkpoint(work: Path) -> Path | None:
+    """The last whole checkpoint in a work folder."""
+    whole = [path for path in checkpoints_in(work) if (path / MARKER).exists()]
+    return whole[-1] if whole else None
+
+
+def _first_process_says(answer: bool, device: torch.device) -> bool:
+    """The first process's answer, in all of them: their clocks differ, and a checkpoint is saved by all."""
+    if not torch.distributed.is_initialized():
+        return answer
+    told = torch.tensor([answer], dtype=torch.uint8, device=device)
+    torch.distributed.broadcast(told, 0)
+    return bool(told.item())

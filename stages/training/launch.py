@@ -1,0 +1,76 @@
+"""Where a training job runs: in this process, in one process for each GPU here (torchrun), or on a Ray cluster.
+
+`RAY_ADDRESS` set: Ray Train, one worker for each GPU of the cluster, the job's folders on a file system that all nodes share; a
+worker or node that is lost is replaced, and the run goes on from its last checkpoint. `NINECHAPTERS_PROCESSES` sets the
+number of processes, on CPUs too. The weights do not depend on it but in the last bits: sums are added in another order.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stages.core.command import StageError
+from stages.training.plan import TrainingJob, read_job
+from stages.training.worker import run_job
+
+MAX_FAILURES = 3  # lost workers or nodes of a Ray cluster
+
+
+def launch(job: TrainingJob) -> None:
+    """Run the job to its end; its outputs are whole or absent."""
+    job_file = job.work / "job.json"
+    job.write(job_file)
+    processes = int(os.environ.get("NINECHAPTERS_PROCESSES", 0))
+    if os.environ.get("RAY_ADDRESS"):
+        _run_on_ray(job, processes)
+    elif (processes or torch.cuda.device_count()) > 1:
+        _run_with_torchrun(job, job_file, processes or torch.cuda.device_count())
+    else:
+        run_job(job)
+
+
+def _run_with_torchrun(job: TrainingJob, job_file: Path, processes: int) -> None:
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}",
+        "-m", "stages.training.worker", str(job_file),
+    ]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    if subprocess.run(command, env=environment, check=False).returncode:
+        raise StageError(f"{job.title}: a process of {processes} failed; its message stands above.")
+
+
+def _run_on_ray(job: TrainingJob, processes: int) -> None:
+    from stages.core.cluster import connect
+
+    ray = connect()
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    gpus = int(ray.cluster_resources().get("GPU", 0))
+    workers = processes or gpus or 1
+    trainer = TorchTrainer(
+        _ray_worker,
+        train_loop_config={"folder": str(Path.cwd()), "job": str((job.work / "job.json").resolve())},
+        torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),
+        scaling_config=ScalingConfig(num_workers=workers, use_gpu=gpus > 0),
+        run_config=RunConfig(
+            name="run", storage_path=str((job.work / "ray").resolve()),
+            failure_config=FailureConfig(max_failures=MAX_FAILURES),
+        ),
+    )  # fmt: skip
+    try:
+        trainer.fit()
+    except Exception as error:
+        raise StageError(f"{job.title}: the training failed on the Ray cluster: {error}") from error
+
+
+def _ray_worker(config: dict[str, Any]) -> None:
+    os.chdir(config["folder"])
+    run_job(read_job(Path(config["job"])))
+
+
+ROOT = Path(__file__).resolve().parent.parent.parent

@@ -1,0 +1,101 @@
+"""LoRA weights on a base model, and the checkpoints that value estimation reads.
+
+OUT/checkpoint-1/   the adapter (PEFT's format), adam_moments.safetensors: AdamW's moments of each LoRA parameter, and
+                    provenance.json: the steps and the mean learning rate since the checkpoint before
+"""
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import save_file
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from stages.core.tables import write_json
+from stages.training.models import PROVENANCE, compute_dtype, library_versions, load_model
+from stages.training.plan import TrainingJob
+from stages.training.schedule import wsd_factor
+from stages.training.trainer import ADAM_BETAS
+
+TARGET_MODULES = ["q_proj", "k_proj", "v_proj", "o_proj"]
+
+
+def lora_model(job: TrainingJob, device: torch.device) -> PeftModel:
+    """The job's base with LoRA weights to train, in float32; the base's own are frozen, in bfloat16 on a GPU."""
+    assert job.lora
+    config = LoraConfig(
+        r=job.lora.rank, lora_alpha=job.lora.alpha, target_modules=TARGET_MODULES, lora_dropout=0.0, task_type="CAUSAL_LM"
+    )  # fmt: skip
+    return get_peft_model(load_model(job.base, compute_dtype(device)), config)
+
+
+class ReferenceCheckpoints(TrainerCallback):
+    """Saves the adapter and AdamW's moments at evenly spaced steps, the last one at the end."""
+
+    def __init__(self, job: TrainingJob) -> None:
+        self.job = job
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl,
+        model: Any = None, optimizer: Any = None, **_: Any,
+    ) -> None:  # fmt: skip
+        assert self.job.lora
+        ends = checkpoint_steps(state.max_steps, self.job.lora.num_checkpoints)
+        if state.global_step not in ends or not state.is_world_process_zero:
+            return
+        number, plan = ends.index(state.global_step), self.job.plan
+        steps = range(ends[number - 1] if number else 0, ends[number])
+        factors = [wsd_factor(step, state.max_steps, plan.warmup_ratio, plan.decay_ratio) for step in steps]
+        out = _folder(self.job) / f"checkpoint-{number + 1}"
+        inner = getattr(model, "module", model)
+        inner.save_pretrained(str(out), safe_serialization=True)
+        (out / "README.md").unlink(missing_ok=True)
+        sort_target_modules(out / "adapter_config.json")
+        save_file(adam_moments(inner, optimizer), out / "adam_moments.safetensors")
+        facts = {
+            "base": self.job.base.as_posix(), "plan": asdict(plan), "lora": asdict(self.job.lora),
+            "adam_betas": ADAM_BETAS, "versions": library_versions(), "num_steps": state.global_step,
+            "learning_rate": plan.learning_rate * sum(factors) / len(factors),
+        }  # fmt: skip
+        write_json(facts, out / PROVENANCE)
+
+
+def move_checkpoints(job: TrainingJob) -> None:
+    """Give the finished checkpoints their place."""
+    shutil.rmtree(job.out, ignore_errors=True)
+    job.out.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(_folder(job), job.out)
+
+
+def _folder(job: TrainingJob) -> Path:
+    return job.work / "reference"
+
+
+def checkpoint_steps(num_steps: int, count: int) -> list[int]:
+    """The steps after which a checkpoint is taken.
+
+    >>> checkpoint_steps(10, 4)
+    [2, 5, 7, 10]
+    """
+    return sorted({num_steps * number // count for number in range(1, count + 1)} - {0})
+
+
+def sort_target_modules(path: Path) -> None:
+    """PEFT writes the target modules as a set, in an order that differs from process to process."""
+    config = json.loads(path.read_text())
+    write_json({**config, "target_modules": sorted(config["target_modules"])}, path)
+
+
+def adam_moments(model: torch.nn.Module, optimizer: Any) -> dict[str, torch.Tensor]:
+    """AdamW's first and second moment of each LoRA parameter: `<parameter>.exp_avg` and `.exp_avg_sq`."""
+    state = getattr(optimizer, "optimizer", optimizer).state  # accelerate wraps the optimizer
+    return {
+        f"{name}.{moment}": state[parameter][moment].detach().contiguous().cpu()
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+        for moment in ("exp_avg", "exp_avg_sq")
+    }

@@ -1,0 +1,96 @@
+"""What a training learns, in which shares: natural-language and tool problems, synthetic and human ones.
+
+    pools = {"cot": Pool(...), "tool": Pool(...), "target": Pool(...)}
+    examples = mixed(pools, parse_mix(["cot=0.5", "tool=0.25", "target=0.25"]))
+
+Without a mix everything is learnt. With one, as many examples as the shares allow: the pool that is scarcest for its share
+is learnt whole, of the others each example with the same chance, decided by its own hash, so that counts are near the
+shares and a pool that grows keeps its members. Tables are read in batches, twice; memory does not grow with them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.core.command import StageError, say
+from stages.core.schemas import Row
+from stages.core.tables import read_batches, seed_of
+from stages.training.formats import MODES, Example, student_example
+
+HASH_RANGE = 1 << 63
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A part of what is learnt: rows, each with what makes an example of it and the key that it is chosen by."""
+
+    rows: Callable[[], Iterator[Row]]
+    example: Callable[[Row], Example]
+    key: Callable[[Row], str]
+
+
+def problem_example(row: Row) -> Example:
+    return student_example(row["problem"], row["solution"], row["mode"])
+
+
+def problem_pools(tables: list[Path]) -> dict[str, Pool]:
+    """The problems of some tables by mode."""
+
+    def rows_of(mode: str) -> Callable[[], Iterator[Row]]:
+        return lambda: (
+            row
+            for table in tables
+            for batch in read_batches("problems", table)
+            for row in batch.to_pylist()
+            if row["mode"] == mode
+        )
+
+    return {mode: Pool(rows_of(mode), problem_example, lambda row: row["problem_id"]) for mode in MODES}
+
+
+def parse_mix(texts: Iterable[str], pools: Iterable[str]) -> dict[str, float]:
+    """Shares by pool, from NAME=SHARE.
+
+    Raises:
+        StageError: not a share of a pool that is there, or shares whose sum is not 1.
+    """
+    mix, known = {}, list(pools)
+    for text in texts:
+        name, _, share = text.partition("=")
+        try:
+            mix[name] = float(share)
+        except ValueError:
+            mix[name] = -1.0
+        if name not in known or not 0 <= mix[name] <= 1:
+            raise StageError(f"mix: {text!r} is no NAME=SHARE with a share in [0, 1] and a name of {', '.join(known)}.")
+    if mix and abs(sum(mix.values()) - 1) > 1e-6:
+        raise StageError(f"mix: the shares of {', '.join(mix)} sum to {sum(mix.values()):g}, not to 1.")
+    return mix
+
+
+def kept_fracs(counts: dict[str, int], mix: dict[str, float]) -> dict[str, float]:
+    """Which fraction of each pool is learnt.
+
+    >>> kept_fracs({"cot": 100, "tool": 100, "target": 20}, {"cot": 0.5, "tool": 0.25, "target": 0.25})
+    {'cot': 0.4, 'tool': 0.2, 'target': 1.0}
+    """
+    if not mix:
+        return dict.fromkeys(counts, 1.0)
+    empty = [name for name, share in mix.items() if share and not counts[name]]
+    if empty:
+        raise StageError(f"mix: nothing is there of {', '.join(empty)}; leave it out of the mix.")
+    total = min(counts[name] / share for name, share in mix.items() if share)
+    return {name: min(1.0, total * mix.get(name, 0.0) / count) if count else 0.0 for name, count in counts.items()}
+
+
+def mixed(pools: dict[str, Pool], mix: dict[str, float]) -> Iterator[Example]:
+    """The examples to learn, pool after pool; says how many of each there are."""
+    counts = {name: sum(1 for _ in pool.rows()) for name, pool in pools.items()}
+    fracs = kept_fracs(counts, mix)
+    for name, pool in pools.items():
+        bound, num_kept = int(fracs[name] * HASH_RANGE), 0
+        for row in pool.rows():
+            if seed_of("mix", pool.key(row)) < bound:
+                num_kept += 1
+                yield pool.example(row)
+        say(f"mix: {num_kept:,} of {counts[name]:,} {name}")
