@@ -21,7 +21,8 @@ from stages.distillation.families.family import WrittenProblem, write_problem
 from stages.distillation.families.registry import FAMILIES, GRADE_BENCHMARK
 from stages.distillation.families.words import words_in
 from stages.evaluation.extraction import extract_answer
-from stages.synthesis.engine import Engine, Prompt, Sampling
+from stages.synthesis.generation import Prompt, Sampling
+from stages.synthesis.transformers_engine import TransformersEngine
 from stages.training.formats import COT, student_example, student_prompt
 from stages.training.models import has_bf16, save_model, use_device
 from stages.training.packing import pack, tokenize
@@ -78,7 +79,7 @@ def accuracy(model: torch.nn.Module, tokenizer: object) -> float:
     tests = [problem(10**7 + i, True) for i in range(NUM_TEST)]
     with tempfile.TemporaryDirectory() as folder:
         save_model(model, tokenizer, Path(folder) / "model", {})  # type: ignore[arg-type]
-        outputs = Engine(Path(folder) / "model").run(
+        outputs = TransformersEngine(Path(folder) / "model").run(
             [Prompt(student_prompt(p.problem, COT)) for p in tests], Sampling(80)
         )
     return sum(extract_answer(o.text).answer == p.answer for o, p in zip(outputs, tests, strict=True)) / NUM_TEST

@@ -22,7 +22,7 @@ from stages.evaluation.prompting import Shots, load_shots, prompt_of
 from stages.evaluation.solving import Response, solve
 from stages.evaluation.voting import answer_classes, expected_majority, majority, pass_at_k
 from stages.execution.transcript import last_program, tame_output
-from stages.synthesis.engine import Generated, Prompt, Sampling
+from stages.synthesis.generation import Generated, Prompt, Sampling
 from tests.tiny import benchmark_row
 
 GREEDY = Sampling(50)

@@ -25,7 +25,7 @@ from stages.filtering.rules import (
     check_self_contained,
     marked_answer,
 )
-from stages.synthesis.engine import Generated, Sampling
+from stages.synthesis.generation import Generated, Sampling
 from tests.tiny import benchmark_row, problem_row
 
 SETTINGS = FilterSettings(5, 400, 1000, 0.5, 0.65)

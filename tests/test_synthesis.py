@@ -12,13 +12,18 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from stages.core.command import StageError
 from stages.synthesis import engine as engine_module
-from stages.synthesis import shards
-from stages.synthesis.engine import Engine, Prompt, Sampling, generate
-from stages.synthesis.sampling import sample_tokens, uniform_numbers
-from stages.synthesis.shards import Written, cut, write_in_shards
+from stages.synthesis import shards as shards_module
+from stages.synthesis.engine import generate
+from stages.synthesis.generation import Generated, Prompt, Sampling
+from stages.synthesis.meter import Meter
+from stages.synthesis.problems import WritingPlan, read_output
+from stages.synthesis.sampling import TRIES, Uniforms, sample_tokens
+from stages.synthesis.shards import Shards
 from stages.synthesis.synthesize import main as synthesize
-from stages.synthesis.synthesize import read_output
+from stages.synthesis.transformers_engine import TransformersEngine
+from stages.synthesis.workers import run_jobs
 from stages.training.models import load_model, load_tokenizer
 
 PROMPTS = [Prompt(f"Tom has {i} apples " * (i % 4 + 1), seed=i) for i in range(12)]
@@ -26,7 +31,7 @@ PROMPTS = [Prompt(f"Tom has {i} apples " * (i % 4 + 1), seed=i) for i in range(1
 
 def test_greedy_equals_transformers_generate(tiny_model_folder: Path) -> None:
     tokenizer, model = load_tokenizer(tiny_model_folder), load_model(tiny_model_folder).eval()
-    outputs = Engine(tiny_model_folder).run(PROMPTS, Sampling(max_tokens=12))
+    outputs = TransformersEngine(tiny_model_folder).run(PROMPTS, Sampling(max_tokens=12))
     for prompt, output in zip(PROMPTS, outputs, strict=True):
         ids = torch.tensor([[1, *tokenizer(prompt.text, add_special_tokens=False)["input_ids"]]])
         expected = model.generate(input_ids=ids, max_new_tokens=12, do_sample=False)[0, ids.shape[1] :]
@@ -35,7 +40,7 @@ def test_greedy_equals_transformers_generate(tiny_model_folder: Path) -> None:
 
 def test_an_output_does_not_depend_on_its_batch(tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sampling = Sampling(max_tokens=10, temperature=1.0, top_p=0.9)
-    engine = Engine(tiny_model_folder)
+    engine = TransformersEngine(tiny_model_folder)
     alone = [engine.run([prompt], sampling)[0] for prompt in PROMPTS]
     assert engine.run(PROMPTS, sampling) == alone
     monkeypatch.setattr(engine_module, "CPU_BATCH", 5)
@@ -49,7 +54,8 @@ def test_an_output_does_not_depend_on_its_batch(tiny_model_folder: Path, monkeyp
 WRITE_LONG = """
 import sys
 from pathlib import Path
-from stages.synthesis.engine import Prompt, Sampling, generate
+from stages.synthesis.engine import generate
+from stages.synthesis.generation import Prompt, Sampling
 prompts = [Prompt(f"Tom has {i} apples", i) for i in range(20_000)]
 generate(Path(sys.argv[1]), prompts, Sampling(200, 1.0))
 """
@@ -70,35 +76,66 @@ def test_workers_end_when_their_parent_is_killed(tiny_model_folder: Path) -> Non
 
 
 def test_stop_strings_and_lengths(tiny_model_folder: Path) -> None:
-    (output,) = Engine(tiny_model_folder).run([Prompt("Tom", 1)], Sampling(max_tokens=5))
+    (output,) = TransformersEngine(tiny_model_folder).run([Prompt("Tom", 1)], Sampling(max_tokens=5))
     assert output.num_tokens <= 5
     first = output.text[:1]
-    (stopped,) = Engine(tiny_model_folder).run([Prompt("Tom", 1)], Sampling(max_tokens=5, stop=(first,)))
-    assert (stopped.text, stopped.finish_reason) == ("", "stop")
+    (stopped,) = TransformersEngine(tiny_model_folder).run(
+        [Prompt("Tom", 1)], Sampling(max_tokens=5, stop=("§", first))
+    )
+    assert (stopped.text, stopped.finish_reason, stopped.stopped_by) == ("", "stop", first)
 
 
-def test_sampling_follows_the_distribution() -> None:
-    logits = torch.tensor([[2.0, 1.0, 0.0, -1.0]]).repeat(20_000, 1)
-    uniforms = uniform_numbers([5], 20_000)[0]
-    drawn = sample_tokens(logits, uniforms, temperature=1.0, top_p=1.0)
-    frequencies = torch.bincount(drawn, minlength=4) / 20_000
-    torch.testing.assert_close(frequencies, torch.softmax(logits[0], 0), atol=0.01, rtol=0)
-    assert set(sample_tokens(logits, uniforms, 1.0, top_p=0.7).tolist()) == {0, 1}
-    assert set(sample_tokens(logits, uniforms, 0.0, 1.0).tolist()) == {0}
+def test_a_prompt_that_leaves_no_room_is_an_error_of_its_own(tiny_model_folder: Path) -> None:
+    engine = TransformersEngine(tiny_model_folder)
+    long, short, nearly = Prompt("Tom has 12 apples. " * 60), Prompt("Tom"), Prompt("1" * 250)
+    outputs = engine.run([long, short, nearly], Sampling(max_tokens=20))
+    assert [output.finish_reason == "error" for output in outputs] == [True, False, False]
+    assert "leaves no room in a context of 256" in outputs[0].stopped_by
+    assert outputs[1] == engine.run([short], Sampling(max_tokens=20))[0]
+    assert outputs[2].num_tokens <= 5
+
+
+def draw(logits: torch.Tensor, count: int, temperature: float, top_p: float) -> torch.Tensor:
+    uniforms = Uniforms([5], count).numbers[0]
+    return sample_tokens(logits.repeat(count, 1), uniforms, temperature, top_p)
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.95, 0.7, 0.3])
+def test_sampling_follows_the_distribution(top_p: float) -> None:
+    """Of the nucleus: the likeliest tokens whose weight before each is less than top_p, in their proportions."""
+    logits = torch.tensor([[1.0, 2.0, -1.0, 0.0, 0.5]])
+    probabilities = torch.softmax(logits[0] / 0.8, 0)
+    order = probabilities.argsort(descending=True)
+    before = torch.cat([torch.zeros(1), probabilities[order].cumsum(0)[:-1]])
+    expected = torch.zeros(5)
+    expected[order] = probabilities[order] * (before < top_p)
+    drawn = draw(logits, 40_000, 0.8, top_p)
+    torch.testing.assert_close(
+        torch.bincount(drawn, minlength=5) / 40_000, expected / expected.sum(), atol=0.01, rtol=0
+    )
+
+
+def test_a_small_nucleus_is_sampled_after_all_tries() -> None:
+    logits = torch.full((1, 500), 0.0)
+    logits[0, 7] = 0.5
+    assert TRIES == 3
+    assert set(draw(logits, 300, 1.0, 0.001).tolist()) == {7}, "one token in 300 is drawn by rejection"
+    assert set(draw(logits, 10, 0.0, 1.0).tolist()) == {7}
 
 
 def test_random_numbers_belong_to_the_seed() -> None:
-    both = uniform_numbers([3, 4], 6)
-    assert torch.equal(both[1], uniform_numbers([4], 6)[0])
-    assert ((both >= 0) & (both < 1)).all()
+    both = Uniforms([3, 4], 6)
+    assert torch.equal(both.of([1], 5), Uniforms([4], 6).of([0], 5))
+    assert ((both.numbers >= 0) & (both.numbers < 1)).all()
+    assert both.numbers.unique().numel() == 2 * 6 * (TRIES + 1)
 
 
 def test_outputs_become_problems_or_reasons() -> None:
     good = "[Problem]\nWhat is 3+4?\n[Solution]\n3+4=7\nThe answer is \\boxed{7}.\n[End]"
-    row, rejection = read_output("t", 0, ("grade", "cot"), Written(good, "stop", 20), "boosted")
+    row, rejection = read_output("t", 0, ("grade", "cot"), Generated(good, "stop", 20), None, "boosted")
     assert rejection is None
     assert (row["problem"], row["answer"], row["synthesizer"]) == ("What is 3+4?", "7", "boosted")
-    row, rejection = read_output("t", 0, ("grade", "cot"), Written(good[:30], "length", 20), "boosted")
+    row, rejection = read_output("t", 0, ("grade", "cot"), Generated(good[:30], "length", 20), None, "boosted")
     assert rejection
     assert rejection.reason == "truncated"
     assert row["solution"] == good[:30], "what was written is kept with the reason"
@@ -131,43 +168,119 @@ def test_a_synthesizer_that_writes_nothing_whole_is_an_error(tiny_model_folder: 
     assert not (tmp_path / "out").exists()
 
 
-def test_a_prompt_keeps_its_shard_when_others_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "SHARD_PROMPTS", 10)
-    keys = [f"text{i}-{i % 3}" for i in range(100)]
-    few, many = cut(keys[:90]), cut(reversed(keys))
-    assert sum(map(len, many.values())) == 100
-    assert len(many) == 16
-    shard_of = {key: number for number, members in many.items() for key in members}
-    assert all(shard_of[key] == number for number, members in few.items() for key in members)
+def text_row(number: int) -> dict[str, str]:
+    return {"text_id": f"text{number}", "source": "web", "title": "", "url": "", "license": "", "text": f"Tom has {number} apples."}  # fmt: skip
+
+
+WRITING = WritingPlan(num_samples=2, tool_frac=0.0, level_choice="fit", temperature=1.0, top_p=1.0, max_tokens=6)
+
+
+def test_a_text_keeps_its_shard_when_others_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards_module, "SHARD_PROMPTS", 10)
+    monkeypatch.setattr(shards_module, "SPILL_TEXTS", 7)
+    texts = [text_row(number) for number in range(50)]
+    few, many = (Shards(tmp_path / name, WRITING, 50) for name in ("few", "many"))
+    for shards, rows in ((few, texts[:40]), (many, texts[::-1])):
+        shards.folder.mkdir()
+        shards.spill(rows)
+    assert 10 < len(many.counts()) <= 16
+    assert sum(many.counts().values()) == 50
+    for number in few.counts():
+        assert {row["text_id"] for row in few.texts(number)} <= {row["text_id"] for row in many.texts(number)}
+    order = [row["text_id"] for number in many.counts() for row in many.texts(number)]
+    monkeypatch.setattr(shards_module, "SHARD_PROMPTS", 1000)
+    one = Shards(tmp_path / "one", WRITING, 50)
+    one.folder.mkdir()
+    one.spill(texts)
+    assert [row["text_id"] for row in one.texts(0)] == order, "the order does not depend on the number of shards"
 
 
 def test_a_killed_writing_goes_on_with_the_missing_shards(
     tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same outputs as unbroken and unsharded ones, and no finished shard is made again."""
-    prompts = {f"k{i}": Prompt(f"What is {i}+{i}?", seed=i) for i in range(12)}
-    sampling = Sampling(max_tokens=6, temperature=1.0)
-    whole = write_in_shards(tiny_model_folder, prompts, sampling, tmp_path / "whole", "t")
-    monkeypatch.setattr(shards, "SHARD_PROMPTS", 3)
-    write, made = shards.write_with_programs, []
+    """The same outputs as unbroken ones, and no finished shard is made again."""
+    monkeypatch.setattr(shards_module, "SHARD_PROMPTS", 4)
+    whole, cut = (Shards(tmp_path / name, WRITING, 12) for name in ("whole", "cut"))
+    for shards in (whole, cut):
+        shards.folder.mkdir()
+        shards.spill(text_row(number) for number in range(12))
+    whole.write(tiny_model_folder, "t")
+    write, made = shards_module.write_problems, []
 
-    def fail_at_the_third(model, asked, *rest):  # type: ignore[no-untyped-def]
+    def fail_at_the_third(model, texts, *rest):  # type: ignore[no-untyped-def]
         if len(made) == 2:
             raise KeyboardInterrupt
-        made.append(len(asked))
-        return write(model, asked, *rest)
+        made.append(len(texts))
+        return write(model, texts, *rest)
 
-    monkeypatch.setattr(shards, "write_with_programs", fail_at_the_third)
+    monkeypatch.setattr(shards_module, "write_problems", fail_at_the_third)
     with pytest.raises(KeyboardInterrupt):
-        write_in_shards(tiny_model_folder, prompts, sampling, tmp_path / "cut", "t")
-    kept = {path.name: path.read_bytes() for path in (tmp_path / "cut").iterdir()}
+        cut.write(tiny_model_folder, "t")
+    kept = {path: path.read_bytes() for path in cut.folder.glob("shard-*.json")}
     assert len(kept) == 2
-    again: list[int] = []
     monkeypatch.setattr(
-        shards,
-        "write_with_programs",
-        lambda model, asked, *rest: again.append(len(asked)) or write(model, asked, *rest),
+        shards_module,
+        "write_problems",
+        lambda model, texts, *rest: made.append(len(texts)) or write(model, texts, *rest),
     )
-    assert write_in_shards(tiny_model_folder, prompts, sampling, tmp_path / "cut", "t") == whole
-    assert sum(made) + sum(again) == 12
-    assert all((tmp_path / "cut" / name).read_bytes() == content for name, content in kept.items())
+    cut.write(tiny_model_folder, "t")
+    assert sum(made) == 12
+    assert all(path.read_bytes() == content for path, content in kept.items())
+    assert list(cut.read()) == list(whole.read())
+
+
+class Brittle:
+    """An engine that some prompts break, or kill."""
+
+    def __init__(self, folder: Path) -> None:
+        pass
+
+    def run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
+        if any(prompt.text == "break" for prompt in prompts):
+            raise RuntimeError("out of something")
+        if any(prompt.text == "die" for prompt in prompts):
+            os._exit(9)
+        return [Generated(prompt.text.upper(), "stop", 1) for prompt in prompts]
+
+
+@pytest.mark.parametrize(("bad", "places"), [("break", [""]), ("break", ["", ""]), ("die", ["", ""])])
+def test_a_bad_prompt_loses_itself_only(bad: str, places: list[str], tmp_path: Path) -> None:
+    jobs = [[Prompt(f"p{i}") for i in range(start, start + 5)] for start in (0, 5, 10)]
+    jobs[1][2] = Prompt(bad)
+    found = dict(run_jobs(Brittle, tmp_path, jobs, Sampling(5), places))
+    texts = [output.text for number in range(3) for output in found[number]]
+    assert texts == [f"P{i}" if i != 7 else "" for i in range(15)]
+    assert found[1][2].finish_reason == "error"
+    assert ("out of something" if bad == "break" else "BrokenProcessPool") in found[1][2].stopped_by
+
+
+@pytest.mark.parametrize("places", [[""], ["", ""]])
+def test_an_engine_that_fails_on_everything_ends_the_stage(places: list[str], tmp_path: Path) -> None:
+    jobs = [[Prompt("break")] * 6, [Prompt("break")] * 6]
+    with pytest.raises(
+        StageError, match="more than 8 prompts, each alone; the last time: RuntimeError: out of something"
+    ):
+        dict(run_jobs(Brittle, tmp_path, jobs, Sampling(5), places))
+
+
+def test_the_engine_is_chosen_from_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NINECHAPTERS_ENGINE", "NINECHAPTERS_SERVER"):
+        monkeypatch.delenv(name, raising=False)
+    assert engine_module.engine_name() == "transformers"
+    monkeypatch.setenv("NINECHAPTERS_SERVER", "http://127.0.0.1:9/v1")
+    assert engine_module.engine_name() == "server"
+    monkeypatch.setenv("NINECHAPTERS_ENGINE", "vllm")
+    assert engine_module.engine_name() == "vllm"
+    monkeypatch.setenv("NINECHAPTERS_ENGINE", "vlm")
+    with pytest.raises(StageError, match="'vlm'; it may be server, transformers, vllm"):
+        engine_module.engine_name()
+
+
+def test_progress_tells_rate_yield_and_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NINECHAPTERS_USD_PER_GPU_HOUR", "2.5")
+    with Meter("t", 1000) as meter:
+        meter.num_gpus = 4
+        meter.started -= 1800
+        meter.add(100, 90_000)
+        meter.judge(100, 80)
+        assert meter.note() == "50 tokens/s, keeps 80%, about 800 in all, 2.00 GPU-hours, 5.00 USD"

@@ -108,7 +108,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(trainer_module, "POINTS", 5)  # a point is a mean over several steps
     whole = run(tiny_model_folder, tmp_path, "whole")
-    monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setenv("NINECHAPTERS_CHECKPOINT_SECONDS", "0")
     real = Curve.on_step_end
 
     def dies(self, args, state, control, **rest):  # type: ignore[no-untyped-def]

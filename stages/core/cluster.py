@@ -25,3 +25,19 @@ def connect() -> Any:
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise StageError(f"no Ray cluster answers at RAY_ADDRESS = {address}: {error}") from error
     return ray
+
+
+def actors_for(ray: Any, num_jobs: int, num_cpus: int) -> tuple[int, dict[str, float]]:
+    """How many actors the cluster has room for, and what each takes: a GPU, or on CPUs `num_cpus` of a node that has so many.
+
+    A node with fewer lowers what each takes.
+    """
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    num_gpus = int(sum(node.get("GPU", 0) for node in nodes))
+    if num_gpus:
+        return min(num_jobs, num_gpus), {"num_gpus": 1}
+    cpus = [int(node["CPU"]) for node in nodes if node.get("CPU", 0) >= 1]
+    if not cpus:
+        raise StageError("the Ray cluster has neither GPUs nor CPUs to work on.")
+    each = min(num_cpus, *cpus)
+    return min(num_jobs, sum(count // each for count in cpus)), {"num_cpus": each}

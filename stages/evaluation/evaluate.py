@@ -19,7 +19,7 @@ from stages.evaluation.prompting import Shots, load_shots, parse_shots, prompt_o
 from stages.evaluation.results import results_record, task_hashes, task_name
 from stages.evaluation.solving import Response, solve
 from stages.execution.executions import image_of
-from stages.synthesis.engine import Prompt, Sampling
+from stages.synthesis.generation import Prompt, Sampling
 from stages.training.formats import MODES
 
 BATCH = 64

@@ -12,7 +12,8 @@ from stages.evaluation.prompting import STOP
 from stages.execution.executions import run_programs
 from stages.execution.sandbox import Execution
 from stages.execution.transcript import OUTPUT_FENCE, last_program, output_block, prose
-from stages.synthesis.engine import Prompt, Sampling, generate
+from stages.synthesis.engine import generate
+from stages.synthesis.generation import Prompt, Sampling
 from stages.training.formats import COT
 
 MAX_TURNS = 4

@@ -10,7 +10,7 @@ from stages.core.tables import Row, seed_of
 from stages.distillation.parsing import PROBLEM, SOLUTION, Rejection
 from stages.evaluation.voting import majority
 from stages.filtering.rules import marked_answer
-from stages.synthesis.engine import Prompt, Sampling
+from stages.synthesis.generation import Prompt, Sampling
 from stages.synthesis.writing import write_with_programs
 from stages.training.formats import student_prompt, synthesizer_prompt
 

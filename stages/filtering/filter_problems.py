@@ -74,7 +74,7 @@ def main(
         _sort(row, fault or (Rejection("contaminated", str(hit)) if hit else None), kept, rejected)
     if num_solutions and kept:
         from stages.filtering.agreement import disagreements
-        from stages.synthesis.engine import Sampling
+        from stages.synthesis.generation import Sampling
 
         again = disagreements(
             kept, {key: row["text"] for key, row in text_rows.items()}, solver, solver_form, num_solutions,

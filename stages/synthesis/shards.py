@@ -1,75 +1,147 @@
 """Writing in shards: what a shard wrote is on the disk when it is done, and a killed stage goes on with the missing ones.
 
-    written = write_in_shards(model, {"3f2a...": prompt, ...}, sampling, Path(".work/synthesize-1a2b3c4d"), "synthesize corpus")
+    shards = Shards(folder, num_prompts, options)
+    shards.spill(texts)                                  # texts to the shards they belong to
+    shards.write(model, "synthesize corpus")             # each missing shard, here or on the Ray cluster
+    for written in shards.read(): ...                    # Written(problems, rejected, num_tokens), in order
 
-A prompt's shard follows from its key's hash, so texts that come or go move no other; its random numbers come from its own
-seed. What is written does not depend on the number of shards, their order, or who made them.
+A text's shard follows from the high bits of its id's hash, so texts that come or go move no other, and the order of what
+is read is that of the hashes, whatever the number of shards. A prompt's random numbers come from its own seed. Memory holds
+one shard at a time.
 """
 
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+import orjson
 import xxhash
 
+from stages.core.cluster import actors_for, connect
 from stages.core.command import say
-from stages.core.tables import write_json
-from stages.synthesis.engine import Prompt, Sampling
-from stages.synthesis.writing import write_with_programs
+from stages.core.schemas import Row
+from stages.core.tables import write_bytes, write_json
+from stages.synthesis.meter import Meter
+from stages.synthesis.problems import WritingPlan, Written, write_problems
 
 SHARD_PROMPTS = 2048  # about; a kill costs at most one shard's work
+SPILL_TEXTS = 20_000  # in memory before they go to their shards' files
+SPILLED = "spilled.json"
 
 
 @dataclass(frozen=True)
-class Written:
-    """What one prompt gave, and of its program, if it had one, the status and what stood on standard error."""
+class Shards:
+    """A stage's shards in its work folder."""
 
-    text: str
-    finish_reason: str
-    num_tokens: int
-    program_status: str = ""
-    program_error: str = ""
+    folder: Path
+    plan: WritingPlan
+    num_texts: int
+
+    @property
+    def bits(self) -> int:
+        num_shards = self.num_texts * self.plan.num_samples / SHARD_PROMPTS
+        return max(0, (int(num_shards + 0.999) - 1).bit_length()) if num_shards > 1 else 0
+
+    def number_of(self, text_id: str) -> int:
+        return hash_of(text_id) >> (64 - self.bits)
+
+    def texts_path(self, number: int) -> Path:
+        return self.folder / f"texts-{number:05d}.jsonl"
+
+    def path(self, number: int) -> Path:
+        return self.folder / f"shard-{number:05d}.json"
+
+    def spill(self, texts: Iterable[Row]) -> None:
+        """Write the texts to the files of their shards, once."""
+        if (self.folder / SPILLED).exists():
+            return
+        for old in self.folder.glob("texts-*.jsonl"):
+            old.unlink()
+        waiting: dict[int, list[bytes]] = {}
+        counts: dict[int, int] = {}
+        for place, text in enumerate(texts, 1):
+            number = self.number_of(text["text_id"])
+            waiting.setdefault(number, []).append(orjson.dumps(text, option=orjson.OPT_APPEND_NEWLINE))
+            counts[number] = counts.get(number, 0) + 1
+            if place % SPILL_TEXTS == 0:
+                self._append(waiting)
+        self._append(waiting)
+        write_json({str(number): count for number, count in counts.items()}, self.folder / SPILLED)
+
+    def _append(self, waiting: dict[int, list[bytes]]) -> None:
+        for number, lines in waiting.items():
+            with self.texts_path(number).open("ab") as stream:
+                stream.writelines(lines)
+        waiting.clear()
+
+    def counts(self) -> dict[int, int]:
+        """The texts of each shard that has any, in order."""
+        found = json.loads((self.folder / SPILLED).read_text(encoding="utf-8"))
+        return {int(number): count for number, count in sorted(found.items(), key=lambda entry: int(entry[0]))}
+
+    def texts(self, number: int) -> list[Row]:
+        """A shard's texts in the order of their hashes."""
+        rows = [orjson.loads(line) for line in self.texts_path(number).read_bytes().splitlines()]
+        return sorted(rows, key=lambda row: (hash_of(row["text_id"]), row["text_id"]))
+
+    def write(self, model: Path, title: str) -> Meter:
+        """Make the shards that are missing; returns what it took."""
+        counts = self.counts()
+        missing = [number for number in counts if not self.path(number).exists()]
+        if len(missing) < len(counts):
+            say(f"{title}: goes on with {len(missing)} of {len(counts)} shards")
+        todo = sum(counts[number] for number in missing) * self.plan.num_samples
+        with Meter(title, todo) as meter:
+            made = self._made_by_ray(model, missing, meter) if os.environ.get("RAY_ADDRESS") else self._made(model, missing, title, meter)  # fmt: skip
+            for number, written in made:
+                write_bytes(orjson.dumps(asdict(written)), self.path(number))
+                meter.judge(len(written.problems) + len(written.rejected), len(written.problems))
+        return meter
+
+    def _made(self, model: Path, numbers: list[int], title: str, meter: Meter) -> Iterator[tuple[int, Written]]:
+        for number in numbers:
+            yield number, write_problems(model, self.texts(number), self.plan, title, meter)
+
+    def _made_by_ray(self, model: Path, numbers: list[int], meter: Meter) -> Iterator[tuple[int, Written]]:
+        """By actors of the cluster, one for each GPU, or CPU; a shard whose node is lost is made by another."""
+        if not numbers:
+            return
+        ray = connect()
+        actors, cost = actors_for(ray, len(numbers), 1)
+        shards = Shards(self.folder.resolve(), self.plan, self.num_texts)
+        rows = ray.data.from_items([{"number": number} for number in numbers], override_num_blocks=len(numbers))
+        made = rows.map_batches(
+            ShardWriter, fn_constructor_args=[shards, model.resolve(), Path.cwd()], batch_size=1, concurrency=(1, actors), **cost
+        )  # fmt: skip
+        for row in made.iter_rows():
+            written = Written(**orjson.loads(row["written"]))
+            meter.add(len(written.problems) + len(written.rejected), written.num_tokens)
+            yield int(row["number"]), written
+
+    def read(self) -> Iterator[Written]:
+        for number in self.counts():
+            yield Written(**orjson.loads(self.path(number).read_bytes()))
 
 
-def write_in_shards(
-    model: Path, prompts: dict[str, Prompt], sampling: Sampling, folder: Path, title: str
-) -> dict[str, Written]:  # fmt: skip
-    """The outputs of all prompts, by key; shards that are in `folder` are read, the others made."""
-    shards = cut(prompts)
-    missing = [number for number in shards if not shard_path(folder, number).exists()]
-    if len(missing) < len(shards):
-        say(f"{title}: goes on with {len(missing)} of {len(shards)} shards")
-    for place, number in enumerate(missing, 1):
-        label = title if len(shards) == 1 else f"{title}, shard {place} of {len(missing)}"
-        keys = shards[number]
-        outputs = write_with_programs(model, [prompts[key] for key in keys], sampling, label)
-        rows = {
-            key: Written(
-                output.text, output.finish_reason, output.num_tokens,
-                execution.status if execution else "", execution.stderr[:200] if execution else "",
-            )
-            for key, (output, execution) in zip(keys, outputs, strict=True)
-        }  # fmt: skip
-        write_json({key: asdict(row) for key, row in rows.items()}, shard_path(folder, number))
-    found = {}
-    for number in shards:
-        for key, row in json.loads(shard_path(folder, number).read_text(encoding="utf-8")).items():
-            found[key] = Written(**row)
-    return found
+class ShardWriter:
+    """A Ray Data actor: takes rows {"number": n}, gives them back with what the shard wrote."""
+
+    def __init__(self, shards: Shards, model: Path, root: Path) -> None:
+        self.shards, self.model = shards, model
+        os.chdir(root)  # prompts are read from the project's folder
+        os.environ["NINECHAPTERS_WORKERS"] = "1"
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        numbers = [int(number) for number in batch["number"]]
+        made = [
+            write_problems(self.model, self.shards.texts(number), self.shards.plan, f"shard {number}", None)
+            for number in numbers
+        ]
+        return {"number": numbers, "written": [orjson.dumps(asdict(written)) for written in made]}
 
 
-def cut(keys: Iterable[str]) -> dict[int, list[str]]:
-    """Keys by shard, shards and keys in order: a power of two of shards, of about SHARD_PROMPTS keys each."""
-    ordered = sorted(keys)
-    num_shards = 1
-    while num_shards * SHARD_PROMPTS < len(ordered):
-        num_shards *= 2
-    shards: dict[int, list[str]] = {}
-    for key in ordered:
-        shards.setdefault(xxhash.xxh3_64_intdigest(key.encode()) % num_shards, []).append(key)
-    return dict(sorted(shards.items()))
-
-
-def shard_path(folder: Path, number: int) -> Path:
-    return folder / f"shard-{number:05d}.json"
+def hash_of(text_id: str) -> int:
+    return xxhash.xxh3_64_intdigest(text_id.encode())

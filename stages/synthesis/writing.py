@@ -10,14 +10,16 @@ from pathlib import Path
 from stages.execution.executions import run_programs
 from stages.execution.sandbox import Execution
 from stages.execution.transcript import OUTPUT_FENCE, last_program, output_block
-from stages.synthesis.engine import Generated, Prompt, Sampling, generate
+from stages.synthesis.engine import generate
+from stages.synthesis.generation import Generated, Prompt, Sampling
+from stages.synthesis.meter import Meter
 
 
 def write_with_programs(
-    model: Path, prompts: list[Prompt], sampling: Sampling, title: str
+    model: Path, prompts: list[Prompt], sampling: Sampling, title: str, meter: Meter | None = None
 ) -> list[tuple[Generated, Execution | None]]:
     """The outputs of the prompts, in order, and the execution of the program that an output holds, if any."""
-    first = generate(model, prompts, replace(sampling, stop=(OUTPUT_FENCE,)), title)
+    first = generate(model, prompts, replace(sampling, stop=(*sampling.stop, OUTPUT_FENCE)), title, meter)
     programs = {i: program for i, output in enumerate(first) if (program := last_program(output.text)) is not None}
     executions = run_programs(programs.values(), f"{title}: programs")
     going = {i: executions[program] for i, program in programs.items() if executions[program].status == "ok"}
@@ -29,6 +31,6 @@ def write_with_programs(
         execution = executions[programs[i]] if i in programs else None
         if i in rest:
             text = heads[i] + rest[i].text
-            output = Generated(text, rest[i].finish_reason, output.num_tokens + rest[i].num_tokens)
+            output = replace(rest[i], text=text, num_tokens=output.num_tokens + rest[i].num_tokens)
         results.append((output, execution))
     return results

@@ -4,6 +4,7 @@ A checkpoint is whole when its marker is there, which is written last; older one
 killed at any moment, in the middle of saving too, has one whole checkpoint or starts anew.
 """
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -16,15 +17,16 @@ MARKER = "whole"
 
 
 class Checkpoints(TrainerCallback):
-    """Saves every two minutes, at steps whose mean loss is logged, so that a resumed run draws the same curve."""
+    """Saves every two minutes (`NINECHAPTERS_CHECKPOINT_SECONDS`), at steps whose mean loss is logged, so that a resumed run draws the same curve."""
 
     def __init__(self) -> None:
         self.last = time.monotonic()
+        self.every = float(os.environ.get("NINECHAPTERS_CHECKPOINT_SECONDS", CHECKPOINT_SECONDS))
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         if state.global_step % args.logging_steps or state.global_step >= state.max_steps:
             return
-        if _first_process_says(time.monotonic() - self.last > CHECKPOINT_SECONDS, args.device):
+        if _first_process_says(time.monotonic() - self.last > self.every, args.device):
             control.should_save = True
             self.last = time.monotonic()
 

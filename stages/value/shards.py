@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save
 
-from stages.core.cluster import connect
+from stages.core.cluster import actors_for, connect
 from stages.core.parallel import end_with_parent
 from stages.core.progress import Tracker
 from stages.core.tables import write_bytes
@@ -161,11 +161,10 @@ class RayWorker:
 
 def _made_by_ray(job: ShardJob, numbers: list[int]) -> Iterator[tuple[int, bytes]]:
     ray = connect()
-    resources = ray.cluster_resources()
-    num_gpus = int(resources.get("GPU", 0))
-    actors = min(len(numbers), num_gpus or max(1, int(resources["CPU"]) // CPUS_OF_AN_ACTOR))
-    cost = {"num_gpus": 1} if num_gpus else {"num_cpus": min(CPUS_OF_AN_ACTOR, resources["CPU"])}
+    actors, cost = actors_for(ray, len(numbers), CPUS_OF_AN_ACTOR)
     rows = ray.data.from_items([{"number": number} for number in numbers], override_num_blocks=len(numbers))
-    made = rows.map_batches(RayWorker, fn_constructor_args=[job.anywhere()], batch_size=1, concurrency=actors, **cost)
+    made = rows.map_batches(
+        RayWorker, fn_constructor_args=[job.anywhere()], batch_size=1, concurrency=(1, actors), **cost
+    )
     for row in made.iter_rows():
         yield int(row["number"]), row["content"]

@@ -1,0 +1,128 @@
+"""The heavy stages on a Ray cluster of two nodes on this machine, one of which is killed: the bytes are the local ones."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stages.synthesis import shards as shards_module
+from stages.synthesis.problems import WritingPlan
+from stages.synthesis.shards import Shards
+from stages.training.formats import Example, student_prompt
+from stages.training.plan import TrainingPlan
+from stages.training.run import train
+from stages.value.shards import compute_shards
+from tests.test_synthesis import text_row
+from tests.test_value import bytes_of, inputs, job_of  # noqa: F401
+
+ray = pytest.importorskip("ray", reason="ray is not installed: no test of a cluster")
+
+PLAN = TrainingPlan(
+    num_epochs=12, learning_rate=1e-3, optimizer="muon", warmup_ratio=0.1, decay_ratio=0.2, weight_decay=0.0,
+    batch_rows=2, max_length=64, seed=1,
+)  # fmt: skip
+EXAMPLES = [Example(student_prompt(f"What is {i}+{i + 1}?", "cot"), f"{i}+{i + 1}={2 * i + 1}") for i in range(60)]
+
+
+class TwoNodes:
+    """A head without CPUs, and two nodes of one CPU; where one is killed, another is started."""
+
+    def __init__(self) -> None:
+        from ray.cluster_utils import Cluster
+
+        self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+        self.nodes = [self.cluster.add_node(num_cpus=1) for _ in range(2)]
+        self.killed = 0
+
+    def node_of(self, title: str) -> object | None:
+        """The node on which a Ray worker with this title runs."""
+        raylets = {node.all_processes["raylet"][0].process.pid: node for node in self.nodes}
+        for process in psutil.process_iter(["cmdline", "ppid"]):
+            if title in " ".join(process.info["cmdline"] or ()) and process.info["ppid"] in raylets:
+                return raylets[process.info["ppid"]]
+        return None
+
+    def kill_when(self, is_time: Callable[[], bool], title: str) -> threading.Thread:
+        """Kill the node on which such a worker runs, once it is time."""
+
+        def wait_and_kill() -> None:
+            deadline = time.monotonic() + 120
+            while time.monotonic() < deadline:
+                node = self.node_of(title) if is_time() else None
+                if node:
+                    self.cluster.remove_node(node, allow_graceful=False)
+                    self.nodes.remove(node)
+                    self.killed += 1
+                    return
+                time.sleep(0.02)
+
+        thread = threading.Thread(target=wait_and_kill)
+        thread.start()
+        return thread
+
+
+@pytest.fixture(scope="module")
+def two_nodes() -> Iterator[TwoNodes]:
+    nodes = TwoNodes()
+    yield nodes
+    ray.shutdown()
+    nodes.cluster.shutdown()
+
+
+@pytest.fixture
+def address(two_nodes: TwoNodes, monkeypatch: pytest.MonkeyPatch) -> TwoNodes:
+    monkeypatch.setenv("RAY_ADDRESS", two_nodes.cluster.address)
+    monkeypatch.setenv("NINECHAPTERS_CHECKPOINT_SECONDS", "0")
+    while len(two_nodes.nodes) < 2:
+        two_nodes.nodes.append(two_nodes.cluster.add_node(num_cpus=1))
+    two_nodes.cluster.wait_for_nodes()
+    return two_nodes
+
+
+def test_synthesis(tiny_model_folder: Path, tmp_path: Path, address: TwoNodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards_module, "SHARD_PROMPTS", 100)
+    plan = WritingPlan(num_samples=10, tool_frac=0.0, level_choice="fit", temperature=1.0, top_p=0.9, max_tokens=100)
+    local, cluster = (Shards(tmp_path / name, plan, 160) for name in ("local", "cluster"))
+    for shards in (local, cluster):
+        shards.folder.mkdir()
+        shards.spill(text_row(number) for number in range(160))
+    killed = address.killed
+    thread = address.kill_when(lambda: len(list(cluster.folder.glob("shard-*"))) >= 2, "ShardWriter")
+    cluster.write(tiny_model_folder, "cluster")
+    thread.join()
+    assert address.killed == killed + 1, "a node was killed before the end"
+    monkeypatch.delenv("RAY_ADDRESS")
+    local.write(tiny_model_folder, "local")
+    assert len(local.counts()) == 16
+    assert {p.name: p.read_bytes() for p in local.folder.glob("shard-*")} == {
+        p.name: p.read_bytes() for p in cluster.folder.glob("shard-*")
+    }
+
+
+def test_value_estimation(inputs: Path, address: TwoNodes, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    job = job_of(inputs)
+    killed = address.killed
+    thread = address.kill_when(lambda: bool(list((inputs / "cluster").glob("part-*"))), "RayWorker")
+    compute_shards(job, inputs / "cluster", "cluster")
+    monkeypatch.delenv("RAY_ADDRESS")
+    compute_shards(job, inputs / "local", "local")
+    thread.join()
+    assert bytes_of(inputs / "cluster") == bytes_of(inputs / "local")
+    assert address.killed in (killed, killed + 1)
+
+
+def test_training(tiny_model_folder: Path, tmp_path: Path, address: TwoNodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    work = tmp_path / ".work"
+    killed = address.killed
+    thread = address.kill_when(lambda: bool(list(work.glob("cluster-*/checkpoint-*/whole"))), "RayTrainWorker")
+    train("cluster", [tiny_model_folder], EXAMPLES, PLAN, tmp_path / "cluster", tmp_path / "cluster-curve")
+    thread.join()
+    assert address.killed == killed + 1, "a node was killed before the end"
+    monkeypatch.delenv("RAY_ADDRESS")
+    train("local", [tiny_model_folder], EXAMPLES, PLAN, tmp_path / "local", tmp_path / "local-curve")
+    for name in ("model.safetensors", "config.json", "tokenizer.json"):
+        assert (tmp_path / "cluster" / name).read_bytes() == (tmp_path / "local" / name).read_bytes(), name
