@@ -14,7 +14,13 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 # Modules that cannot change an output: the command's frame and the progress bar.
-OUTPUT_NEUTRAL = {"stages/core/command.py", "stages/core/progress.py", "stages/core/usage.py", "stages/core/work.py"}
+OUTPUT_NEUTRAL = {
+    "stages/core/cluster.py",
+    "stages/core/command.py",
+    "stages/core/progress.py",
+    "stages/core/usage.py",
+    "stages/core/work.py",
+}
 READ_FILES = {
     "stages/reporting/report.py": {f"stages/reporting/page.{kind}" for kind in ("html.j2", "css", "js")},
     "stages/execution/sandbox.py": {"stages/execution/zygote.py", "stages/execution/cleanup.py"},
