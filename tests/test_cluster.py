@@ -1,7 +1,6 @@
 """The heavy stages on a Ray cluster of two nodes on this machine, one of which is killed: the bytes are the local ones."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from tests.test_value import bytes_of, inputs, job_of  # noqa: F401
 ray = pytest.importorskip("ray", reason="ray is not installed: no test of a cluster")
 
 PLAN = TrainingPlan(
-    num_epochs=12, learning_rate=1e-3, optimizer="muon", warmup_ratio=0.1, decay_ratio=0.2, weight_decay=0.0,
+    num_epochs=40, learning_rate=1e-3, optimizer="muon", warmup_ratio=0.1, decay_ratio=0.2, weight_decay=0.0,
     batch_rows=2, max_length=64, seed=1,
 )  # fmt: skip
 EXAMPLES = [Example(student_prompt(f"What is {i}+{i + 1}?", "cot"), f"{i}+{i + 1}={2 * i + 1}") for i in range(60)]
@@ -36,6 +35,7 @@ class TwoNodes:
         self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
         self.nodes = [self.cluster.add_node(num_cpus=1) for _ in range(2)]
         self.killed = 0
+        self.is_over = threading.Event()
 
     def node_of(self, title: str) -> object | None:
         """The node on which a Ray worker with this title runs."""
@@ -49,16 +49,16 @@ class TwoNodes:
         """Kill the node on which such a worker runs, once it is time."""
 
         def wait_and_kill() -> None:
-            deadline = time.monotonic() + 120
-            while time.monotonic() < deadline:
+            while not self.is_over.is_set():
                 node = self.node_of(title) if is_time() else None
                 if node:
                     self.cluster.remove_node(node, allow_graceful=False)
                     self.nodes.remove(node)
                     self.killed += 1
                     return
-                time.sleep(0.02)
+                self.is_over.wait(0.02)
 
+        self.is_over.clear()
         thread = threading.Thread(target=wait_and_kill)
         thread.start()
         return thread
@@ -92,6 +92,7 @@ def test_synthesis(tiny_model_folder: Path, tmp_path: Path, address: TwoNodes, m
     killed = address.killed
     thread = address.kill_when(lambda: len(list(cluster.folder.glob("shard-*"))) >= 2, "ShardWriter")
     cluster.write(tiny_model_folder, "cluster")
+    address.is_over.set()
     thread.join()
     assert address.killed == killed + 1, "a node was killed before the end"
     monkeypatch.delenv("RAY_ADDRESS")
@@ -109,6 +110,7 @@ def test_value_estimation(inputs: Path, address: TwoNodes, monkeypatch: pytest.M
     compute_shards(job, inputs / "cluster", "cluster")
     monkeypatch.delenv("RAY_ADDRESS")
     compute_shards(job, inputs / "local", "local")
+    address.is_over.set()
     thread.join()
     assert bytes_of(inputs / "cluster") == bytes_of(inputs / "local")
     assert address.killed in (killed, killed + 1)
@@ -120,6 +122,7 @@ def test_training(tiny_model_folder: Path, tmp_path: Path, address: TwoNodes, mo
     killed = address.killed
     thread = address.kill_when(lambda: bool(list(work.glob("cluster-*/checkpoint-*/whole"))), "RayTrainWorker")
     train("cluster", [tiny_model_folder], EXAMPLES, PLAN, tmp_path / "cluster", tmp_path / "cluster-curve")
+    address.is_over.set()
     thread.join()
     assert address.killed == killed + 1, "a node was killed before the end"
     monkeypatch.delenv("RAY_ADDRESS")

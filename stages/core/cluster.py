@@ -1,4 +1,4 @@
-"""The Ray cluster that `RAY_ADDRESS` names, connected once, with this project's code on the workers' path."""
+"""The Ray cluster that `RAY_ADDRESS` names, connected once, with this project's code and settings on the workers."""
 
 import os
 from pathlib import Path
@@ -19,7 +19,8 @@ def connect() -> Any:
     except ModuleNotFoundError as error:
         raise StageError(f"RAY_ADDRESS is {address}, but ray is not installed. Install the extra `ray`.") from error
     root = Path(__file__).resolve().parent.parent.parent
-    environment = {"env_vars": {"PYTHONPATH": str(root)}}
+    told = {name: value for name, value in os.environ.items() if name.startswith("NINECHAPTERS_")}
+    environment = {"env_vars": {**told, "PYTHONPATH": str(root)}}
     try:
         ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, runtime_env=environment)
     except (ConnectionError, RuntimeError, ValueError) as error:
