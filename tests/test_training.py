@@ -21,10 +21,8 @@ from stages.training.curve import Curve
 from stages.training.divergence import has_jumped
 from stages.training.formats import Example, student_prompt, synthesizer_prompt
 from stages.training.lora import checkpoint_steps
-from stages.training.models import load_model, load_tokenizer
 from stages.training.optimizer import Float32Muon, MuonWithAdamW
 from stages.training.plan import TrainingJob, TrainingPlan
-from stages.training.prepare_models import model_from_folder
 from stages.training.run import train
 from stages.training.schedule import wsd_factor
 from stages.training.targets import target_example
@@ -213,16 +211,6 @@ def test_nothing_that_fits_is_an_error(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(StageError, match="no example fits max_length = 64"):
         train("t", [tiny_model_folder], [Example("a " * 200, "b")], PLAN, tmp_path / "out", tmp_path / "curve")
-
-
-def test_local_and_hub_models_load_from_hub_format(tiny_model_folder: Path) -> None:
-    model, tokenizer = model_from_folder(str(tiny_model_folder), "", is_hub=False)
-    torch.testing.assert_close(model.lm_head.weight, load_model(tiny_model_folder).lm_head.weight)
-    assert tokenizer.get_vocab() == load_tokenizer(tiny_model_folder).get_vocab()
-    with pytest.raises(StageError, match="Pin it"):
-        model_from_folder("mistralai/Mistral-7B-v0.1", "main", is_hub=True)
-    with pytest.raises(StageError, match=r"has no config\.json"):
-        model_from_folder("/nowhere", "", is_hub=False)
 
 
 def test_formats() -> None:

@@ -1,6 +1,7 @@
 """How much memory a training takes on each device, and what saves some: gradient checkpointing, sharding (FSDP).
 
-    memory = training_memory(Shape.of(config), num_parameters, tokens=16_384, num_devices=8, is_sharded=True, ...)
+    savings = choose_savings(Shape.of(config), num_trained=7e9, num_frozen=0, tokens=16_384, num_devices=8, device_bytes=80e9)
+    state_bytes(7e9, 0, 8) + activation_bytes(Shape.of(config), 16_384, savings.has_checkpointing)
 
 Bytes, from counts alone (the same arithmetic that `stages.reporting.plan` prints):
 
@@ -18,31 +19,11 @@ import torch
 
 from stages.training.batches import Layout
 from stages.training.plan import TrainingPlan
+from stages.training.shape import Shape
 
 STATE_BYTES = 16  # of a trained parameter
 LOGIT_BYTES = 10
 USABLE = 0.9  # of a device's memory; the rest goes to the allocator and the communication
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What the arithmetic needs of a model's config."""
-
-    hidden_size: int
-    intermediate_size: int
-    num_layers: int
-    num_key_value: int  # width of keys: heads times their dimension
-    vocab_size: int
-    num_experts_used: int
-
-    @classmethod
-    def of(cls, config: dict[str, Any]) -> "Shape":
-        head = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
-        heads = config.get("num_key_value_heads") or config["num_attention_heads"]
-        return cls(
-            config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"], head * heads,
-            config["vocab_size"], config.get("num_experts_per_tok") or 1,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,6 @@ from pathlib import Path
 import click
 import torch
 from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
@@ -23,10 +21,11 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from stages.core.command import StageError, say, stage_command
+from stages.core.command import say, stage_command
 from stages.core.tables import read_table
 from stages.training.formats import student_prompt, synthesizer_output, synthesizer_prompt
-from stages.training.models import parameter_count, save_model, use_device
+from stages.training.models import load_tokenizer, save_model, use_device
+from stages.training.pretrained import adopt_model, pretrained_folder, stored_parameters
 from stages.training.tokenizer import train_tokenizer
 
 ARCHITECTURES = {
@@ -63,13 +62,14 @@ ARCHITECTURES = {
 def main(out: Path, texts: Path, distillation: Path, **options: object) -> None:
     """Write the model folder OUT; TEXTS and DISTILLATION train a config's tokenizer."""
     use_device()
-    kind = options["kind"]
-    if kind == "config":
+    provenance = {key: value for key, value in options.items() if value != ""}
+    if options["kind"] == "config":
         model, tokenizer = model_from_config(texts, distillation, options)
+        save_model(model, tokenizer, out, provenance)
     else:
-        model, tokenizer = model_from_folder(str(options["name"]), str(options["revision"]), is_hub=kind == "hub")
-    save_model(model, tokenizer, out, {key: value for key, value in options.items() if value != ""})
-    say(f"prepare_models: {out}: {parameter_count(model):,} parameters, vocabulary {len(tokenizer)}")
+        folder = pretrained_folder(str(options["name"]), str(options["revision"]), is_hub=options["kind"] == "hub")
+        adopt_model(folder, out, provenance)
+    say(f"prepare_models: {out}: {stored_parameters(out):,} parameters, vocabulary {len(load_tokenizer(out))}")
 
 
 def model_from_config(
@@ -100,28 +100,6 @@ def model_from_config(
     )
     torch.manual_seed(int(str(options["seed"])))
     return model_class(config), tokenizer
-
-
-def model_from_folder(name: str, revision: str, is_hub: bool) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """A pretrained model; weights from safetensors only, no code of the model's own.
-
-    Raises:
-        StageError: a hub model without a pinned revision, or a local folder that is not there.
-    """
-    if is_hub and len(revision) != 40:
-        raise StageError(
-            f"model {name}: revision {revision!r} is not a commit of 40 hex digits. Pin it in params.yaml."
-        )
-    if not is_hub and not (Path(name) / "config.json").is_file():
-        raise StageError(f"model folder {name!r} has no config.json. Correct `name` of the model in params.yaml.")
-    pinned = {"revision": revision} if is_hub else {"local_files_only": True}
-    tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **pinned)
-    model = AutoModelForCausalLM.from_pretrained(
-        name, dtype="auto", trust_remote_code=False, use_safetensors=True, **pinned
-    )
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return model, tokenizer
 
 
 if __name__ == "__main__":
