@@ -25,31 +25,30 @@ TIMEOUT_SECONDS, MAX_RETRIES = 600.0, 6
 class ServerEngine:
     def __init__(self, model_folder: Path) -> None:
         self.model = model_folder.as_posix()
-        self.url = os.environ["NINECHAPTERS_SERVER"]
-        self.concurrency = int(os.environ.get("NINECHAPTERS_SERVER_CONCURRENCY", CONCURRENCY))
 
     def run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
-        return asyncio.run(self._run(prompts, sampling))
+        url = os.environ.get("NINECHAPTERS_SERVER", "")
+        if not url:
+            raise StageError("NINECHAPTERS_ENGINE is server, but NINECHAPTERS_SERVER names none (http://host:8000/v1).")
+        return asyncio.run(self._run(url, prompts, sampling))
 
-    async def _run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
+    async def _run(self, url: str, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
         from openai import APIConnectionError, APIStatusError, AsyncOpenAI
 
         key = os.environ.get("NINECHAPTERS_SERVER_KEY", "none")
-        async with AsyncOpenAI(
-            base_url=self.url, api_key=key, timeout=TIMEOUT_SECONDS, max_retries=MAX_RETRIES
-        ) as client:
+        async with AsyncOpenAI(base_url=url, api_key=key, timeout=TIMEOUT_SECONDS, max_retries=MAX_RETRIES) as client:
             try:
                 served = [model.id async for model in client.models.list()]
                 if self.model not in served:
                     raise StageError(
-                        f"{self.url} serves {', '.join(served) or 'nothing'}, not {self.model}. Serve that folder under "
+                        f"{url} serves {', '.join(served) or 'nothing'}, not {self.model}. Serve that folder under "
                         f"this name: vllm serve {self.model} --served-model-name {self.model}"
                     )
-                gate = asyncio.Semaphore(self.concurrency)
+                gate = asyncio.Semaphore(int(os.environ.get("NINECHAPTERS_SERVER_CONCURRENCY", CONCURRENCY)))
                 return await asyncio.gather(*(self._ask(client, gate, prompt, sampling) for prompt in prompts))
             except (APIConnectionError, APIStatusError) as error:
                 raise StageError(
-                    f"{self.url} failed {MAX_RETRIES + 1} times ({error}). Finished shards are kept: start the server, and "
+                    f"{url} failed {MAX_RETRIES + 1} times ({error}). Finished shards are kept: start the server, and "
                     f"run the stage again."
                 ) from error
 

@@ -1,0 +1,115 @@
+"""Synthesis on an OpenAI-compatible server: what is asked, what fails, what is refused."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from stages.core.command import StageError
+from stages.synthesis import server_engine
+from stages.synthesis.engine import generate
+from stages.synthesis.generation import Prompt, Sampling
+
+FOLDER = Path("models/synthesizer/boosted")
+
+
+class CompletionServer:
+    """Text completions that say what was asked; `failures` first calls fail with 500."""
+
+    def __init__(self) -> None:
+        self.served, self.failures, self.bodies = FOLDER.as_posix(), 0, []  # type: ignore[var-annotated]
+        self.in_flight = self.most_in_flight = 0
+
+    async def models(self, _: web.Request) -> web.Response:
+        return web.json_response(
+            {"object": "list", "data": [{"id": self.served, "object": "model", "created": 1, "owned_by": "me"}]}
+        )
+
+    async def completions(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        await asyncio.sleep(0.01)
+        self.in_flight -= 1
+        if self.failures:
+            self.failures -= 1
+            return web.json_response({"error": {"message": "busy"}}, status=500)
+        if "bad" in body["prompt"]:
+            return web.json_response({"error": {"message": "prompt too long"}}, status=400)
+        self.bodies.append(body)
+        is_long = "long" in body["prompt"]
+        choice = {
+            "index": 0, "text": f"{body['prompt']}/{body['seed']}", "finish_reason": "length" if is_long else "stop", "logprobs": None,
+            "stop_reason": None if is_long else "[End]",
+        }  # fmt: skip
+        usage = {"prompt_tokens": 3, "completion_tokens": 7, "total_tokens": 10}
+        return web.json_response(
+            {
+                "id": "x",
+                "object": "text_completion",
+                "created": 1,
+                "model": body["model"],
+                "choices": [choice],
+                "usage": usage,
+            }
+        )
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[CompletionServer]:
+    served, loop, app = CompletionServer(), asyncio.new_event_loop(), web.Application()
+    app.router.add_get("/v1/models", served.models)
+    app.router.add_post("/v1/completions", served.completions)
+    runner = web.AppRunner(app)
+    loop.run_until_complete(runner.setup())
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    loop.run_until_complete(site.start())
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    port = runner.addresses[0][1]
+    monkeypatch.setenv("NINECHAPTERS_SERVER", f"http://127.0.0.1:{port}/v1")
+    monkeypatch.setattr(server_engine, "MAX_RETRIES", 2)
+    yield served
+    asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(5)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(5)
+
+
+def test_each_prompt_is_asked_with_its_seed_and_its_stops(
+    server: CompletionServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NINECHAPTERS_SERVER_CONCURRENCY", "4")
+    prompts = [Prompt(f"p{i}", seed=i) for i in range(20)]
+    outputs = generate(FOLDER, prompts, Sampling(50, 0.7, 0.9, stop=("[End]",)))
+    assert [output.text for output in outputs] == [f"p{i}/{i}" for i in range(20)]
+    assert {(o.finish_reason, o.stopped_by, o.num_tokens) for o in outputs} == {("stop", "[End]", 7)}
+    assert server.most_in_flight == 4
+    body = server.bodies[0]
+    assert (body["max_tokens"], body["temperature"], body["top_p"], body["stop"]) == (50, 0.7, 0.9, ["[End]"])
+
+
+def test_a_truncated_and_a_refused_prompt_are_their_own(server: CompletionServer) -> None:
+    outputs = generate(FOLDER, [Prompt("good"), Prompt("bad"), Prompt("long")], Sampling(5))
+    assert [output.finish_reason for output in outputs] == ["stop", "error", "length"]
+    assert "prompt too long" in outputs[1].stopped_by
+
+
+def test_failures_are_asked_again(server: CompletionServer) -> None:
+    server.failures = 2
+    assert generate(FOLDER, [Prompt("p", 3)], Sampling(5))[0].text == "p/3"
+
+
+def test_a_server_that_keeps_failing_ends_the_stage(server: CompletionServer) -> None:
+    server.failures = 1000
+    with pytest.raises(StageError, match="failed 3 times"):
+        generate(FOLDER, [Prompt("p")], Sampling(5))
+
+
+def test_another_models_texts_are_not_taken_for_this_ones(server: CompletionServer) -> None:
+    server.served = "models/synthesizer/initial"
+    with pytest.raises(StageError, match="serves models/synthesizer/initial, not models/synthesizer/boosted"):
+        generate(FOLDER, [Prompt("p")], Sampling(5))
+    assert not server.bodies
