@@ -12,9 +12,11 @@ import json
 import random
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import numpy as np
 import torch
 
 from stages.distillation.families.family import WrittenProblem, write_problem
@@ -23,13 +25,17 @@ from stages.distillation.families.words import words_in
 from stages.evaluation.extraction import extract_answer
 from stages.synthesis.generation import Prompt, Sampling
 from stages.synthesis.transformers_engine import TransformersEngine
+from stages.training.attention import use_packed_attention
+from stages.training.batches import Collator
 from stages.training.formats import COT, student_example, student_prompt
 from stages.training.models import has_bf16, save_model, use_device
-from stages.training.packing import pack, tokenize
+from stages.training.packing import pack
 from stages.training.plan import TrainingPlan
 from stages.training.prepare_models import ARCHITECTURES
+from stages.training.schedule import wsd_factor
+from stages.training.token_store import TokenStore, write_store
 from stages.training.tokenizer import train_tokenizer
-from stages.training.trainer import build_optimizer, stack_rows, wsd_factor
+from stages.training.trainer import build_optimizer
 
 # Muon's own rate is twice the one written here, as in the trainer; the laptop profile's is 5e-3.
 RUNS = (("adamw", 1e-3), ("adamw", 2e-3), ("adamw", 4e-3), ("adamw", 8e-3), ("muon", 5e-3))
@@ -54,18 +60,22 @@ def learn(optimizer_name: str, learning_rate: float, seconds: float) -> dict[str
     plan = TrainingPlan(1, learning_rate, optimizer_name, 0.03, SHARE_OF_DECAY, 0.01, 6, 320, 1)
     optimizer = build_optimizer(model, plan)
     rates = [group["lr"] for group in optimizer.param_groups]
-    tokenized, _ = tokenize(examples, tokenizer, plan.max_length)
-    rows = (row for epoch in itertools.count() for row in pack(tokenized, plan.max_length, 0, epoch))
+    use_packed_attention(model)
+    with tempfile.TemporaryDirectory() as folder:
+        store = write_store(examples, tokenizer, plan.max_length, Path(folder) / "tokens", "compare_optimizers")
+    batches, collate = batches_without_end(store, plan), Collator(store)
     started, used, step, losses = time.monotonic(), 0.0, 0, []
     while used < seconds:
         factor = wsd_factor(round(1000 * used / seconds), 1000, plan.warmup_ratio, plan.decay_ratio)
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * factor
-        batch = stack_rows(
-            [{k: torch.tensor(v) for k, v in row.items()} for row in itertools.islice(rows, plan.batch_rows)]
-        )
+        batch = collate(next(batches))
+        labels = batch.pop("labels").to(device)
+        batch.pop("shift_labels")
         with torch.autocast(device.type, torch.bfloat16, enabled=has_bf16()):
-            loss = model(**{k: v.to(device) for k, v in batch.items()}, use_cache=False).loss
+            inputs = {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in batch.items()}
+            logits = model(**inputs, use_cache=False).logits[0].float()
+        loss = torch.nn.functional.cross_entropy(logits, labels)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -73,6 +83,13 @@ def learn(optimizer_name: str, learning_rate: float, seconds: float) -> dict[str
         losses.append(loss.item())
         step, used = step + 1, time.monotonic() - started
     return {"steps": step, "loss": sum(losses[-20:]) / 20, "accuracy": accuracy(model, tokenizer)}
+
+
+def batches_without_end(store: TokenStore, plan: TrainingPlan) -> Iterator[list[np.ndarray]]:
+    for epoch in itertools.count():
+        packing = pack(store.lengths, plan.max_length, epoch)
+        for start in range(0, len(packing) - plan.batch_rows + 1, plan.batch_rows):
+            yield [packing.examples(row) for row in range(start, start + plan.batch_rows)]
 
 
 def accuracy(model: torch.nn.Module, tokenizer: object) -> float:
