@@ -1,0 +1,73 @@
+"""The same training in one process, in several forward passes, in two processes, and sharded over them."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from stages.core.command import StageError
+from stages.training import models as models_module
+from stages.training.formats import Example, student_prompt
+from stages.training.plan import LoraPlan, TrainingJob, TrainingPlan, read_job
+from stages.training.run import train
+
+PLAN = TrainingPlan(
+    num_epochs=1, learning_rate=1e-3, optimizer="adamw", warmup_ratio=0.1, decay_ratio=0.2, weight_decay=0.0,
+    batch_rows=3, max_length=64, seed=1,
+)  # fmt: skip
+EXAMPLES = [Example(student_prompt(f"What is {i}+{i + 1}?", "cot"), f"{i}+{i + 1}={2 * i + 1}") for i in range(40)]
+LADDER = {
+    "micro": {"NINECHAPTERS_MICRO_TOKENS": "64", "NINECHAPTERS_GRADIENT_CHECKPOINTING": "1"},
+    "processes": {"NINECHAPTERS_PROCESSES": "2"},
+    "sharded": {"NINECHAPTERS_PROCESSES": "2", "NINECHAPTERS_FSDP": "1", "NINECHAPTERS_CHECKPOINT_SECONDS": "0"},
+}
+
+
+def curve(folder: Path, name: str) -> list[float]:
+    with (folder / f"plots/metrics/{name}.tsv").open() as stream:
+        return [float(row[name]) for row in csv.DictReader(stream, delimiter="\t")]
+
+
+@pytest.fixture
+def one(tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(models_module, "CPU_THREADS", 1)
+    train("one", [tiny_model_folder], EXAMPLES, PLAN, tmp_path / "one", tmp_path / "one-curve", keep_optimizer=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", LADDER)
+def test_the_devices_do_not_change_what_is_learnt(
+    name: str, one: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three rows a step, which two devices share unevenly; the first step's loss and gradient agree to float32's
+    last digits, and later ones nearly, as AdamW makes whole steps of gradients that are only such digits."""
+    for variable, value in LADDER[name].items():
+        monkeypatch.setenv(variable, value)
+    train(name, [tiny_model_folder], EXAMPLES, PLAN, one / name, one / f"{name}-curve", keep_optimizer=True)
+    for column in ("loss", "gradient_norm", "learning_rate"):
+        found, expected = curve(one / f"{name}-curve", column), curve(one / "one-curve", column)
+        assert len(found) > 4
+        assert found[0] == pytest.approx(expected[0], rel=1e-5), column
+        assert found == pytest.approx(expected, rel=2e-3), column
+    for file in ("model.safetensors", "optimizer.safetensors"):
+        ours, theirs = load_file(one / name / file), load_file(one / "one" / file)
+        assert {key: value.shape for key, value in ours.items()} == {key: value.shape for key, value in theirs.items()}
+
+
+def test_muon_is_not_for_sharded_models(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NINECHAPTERS_FSDP", "1")
+    plan = TrainingPlan(**{**vars(PLAN), "optimizer": "muon"})
+    with pytest.raises(StageError, match="needs whole matrices"):
+        train("t", [tiny_model_folder], EXAMPLES, plan, tmp_path / "out", tmp_path / "curve")
+
+
+def test_a_job_is_read_as_it_was_written(tmp_path: Path) -> None:
+    for lora in (None, LoraPlan(8, 16, 2)):
+        job = TrainingJob("t", Path("base"), Path("out"), Path("curve"), tmp_path, PLAN, lora, keep_optimizer=True)
+        job.write(tmp_path / "job.json")
+        assert read_job(tmp_path / "job.json") == job

@@ -1,0 +1,69 @@
+"""What a training learns in which shares."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from stages.core.command import StageError
+from stages.core.tables import write_table
+from stages.training.finetune import target_pool
+from stages.training.mixing import kept_fracs, mixed, parse_mix, problem_pools
+from tests.tiny import benchmark_row, problem_row
+
+POOLS = ("cot", "tool", "target")
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> tuple[Path, Path]:
+    problems = [
+        problem_row(problem_id=str(i), mode="tool" if i % 4 == 0 else "cot", problem=f"{'T' if i % 4 == 0 else 'C'}{i}")
+        for i in range(4000)
+    ]
+    write_table("problems", problems, tmp_path / "problems.parquet")
+    targets = [benchmark_row(index=i, problem=f"R{i}", solution="3+4=7") for i in range(500)]
+    write_table("benchmarks", targets, tmp_path / "targets.parquet")
+    return tmp_path / "problems.parquet", tmp_path / "targets.parquet"
+
+
+def learnt(tables: tuple[Path, Path], mix: list[str]) -> Counter[str]:
+    pools = problem_pools([tables[0]]) | {"target": target_pool([tables[1]])}
+    return Counter(example.prompt.removeprefix("## Question\n")[0] for example in mixed(pools, parse_mix(mix, pools)))
+
+
+def test_without_a_mix_everything_is_learnt(tables: tuple[Path, Path]) -> None:
+    assert learnt(tables, []) == {"C": 3000, "T": 1000, "R": 500}
+
+
+def test_shares_are_met_with_as_much_as_there_is(tables: tuple[Path, Path]) -> None:
+    found = learnt(tables, ["cot=0.5", "tool=0.25", "target=0.25"])
+    assert found["R"] == 500, "the scarcest for its share is learnt whole"
+    assert found["C"] == pytest.approx(1000, rel=0.1)
+    assert found["T"] == pytest.approx(500, rel=0.1)
+    assert learnt(tables, ["tool=1"]) == {"T": 1000}
+
+
+def test_a_member_stays_when_a_pool_grows(tables: tuple[Path, Path]) -> None:
+    pools = problem_pools([tables[0]])
+    few = {e.prompt for e in mixed(pools, {"cot": 0.5, "tool": 0.5})}
+    more = {e.prompt for e in mixed(pools, {"cot": 0.6, "tool": 0.4})}
+    assert {prompt for prompt in few if "\nC" in prompt} <= more
+
+
+@pytest.mark.parametrize(
+    ("mix", "message"),
+    [
+        (["cot"], "is no NAME=SHARE"),
+        (["cot=2"], "is no NAME=SHARE"),
+        (["coat=1"], "a name of cot, tool, target"),
+        (["cot=0.5", "tool=0.2"], r"sum to 0\.7, not to 1"),
+    ],
+)
+def test_a_mix_that_says_nothing_is_refused(mix: list[str], message: str) -> None:
+    with pytest.raises(StageError, match=message):
+        parse_mix(mix, POOLS)
+
+
+def test_nothing_of_what_is_asked_is_an_error() -> None:
+    with pytest.raises(StageError, match="nothing is there of tool"):
+        kept_fracs({"cot": 5, "tool": 0}, {"cot": 0.5, "tool": 0.5})
