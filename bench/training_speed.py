@@ -1,12 +1,13 @@
 """Our training against TRL's SFTTrainer with its packing: the same model, rows, optimizer and threads.
 
     uv pip install -r pyproject.toml -c constraints.txt trl==1.16.0     # in an environment of its own
-    python -m bench.training_speed            # 24 steps each, in turns, three times
+    python -m bench.training_speed            # 24 steps each, in turns
     python -m bench.training_speed --quick    # shorter rows, 12 steps, once
 
 TRL packs the examples (best-fit decreasing, its default); ours is given the same rows, so that the losses can be compared step
-by step, and TRL takes its rows in order, as ours does. Tokens a second are of the steps after the third; a ratio is the median of
-the rounds' ratios. `padding_frac` is the unfilled share of our own packing's rows; no padding is computed on by either. The
+by step, and TRL takes its rows in order, as ours does. Both compute in float32, and again in bfloat16 where
+the machine has it; losses are compared in float32. Tokens a second are of the steps after the third; `ratio_to_trl` is the
+smaller ratio. `padding_frac` is the unfilled share of our own packing's rows; no padding is computed on by either. The
 last line is a JSON object.
 """
 
@@ -27,9 +28,10 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, TrainerCallback
 
 from stages.core.command import StageError
+from stages.training import trainer
 from stages.training.batches import Rows, layout_of
 from stages.training.formats import Example, student_prompt
-from stages.training.models import save_model, use_device
+from stages.training.models import has_bf16, save_model, use_device
 from stages.training.packing import Packing
 from stages.training.plan import TrainingJob, TrainingPlan
 from stages.training.token_store import TokenStore, write_store
@@ -96,7 +98,7 @@ class Setting:
         return LlamaForCausalLM.from_pretrained(self.folder / "base", dtype=torch.float32)
 
 
-def run_trl(setting: Setting, times: StepTimes) -> list[list[int]]:
+def run_trl(setting: Setting, times: StepTimes, is_bf16: bool) -> list[list[int]]:
     """Train with TRL; returns its rows as example numbers."""
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
@@ -114,7 +116,7 @@ def run_trl(setting: Setting, times: StepTimes) -> list[list[int]]:
         output_dir=str(setting.folder / "trl"), max_steps=setting.num_steps, per_device_train_batch_size=setting.plan.batch_rows,
         packing=True, max_length=setting.max_length, learning_rate=RATE, lr_scheduler_type="constant", max_grad_norm=1.0,
         adam_beta1=ADAM_BETAS[0], adam_beta2=ADAM_BETAS[1], weight_decay=0.0, logging_steps=1, report_to=[], use_cpu=True,
-        bf16=False, fp16=False, save_strategy="no", gradient_checkpointing=False, disable_tqdm=True, seed=1,
+        bf16=is_bf16, fp16=False, save_strategy="no", gradient_checkpointing=False, disable_tqdm=True, seed=1,
     )  # fmt: skip
     trainer = InOrder(
         model=setting.model(), args=arguments, train_dataset=Dataset.from_list(records),
@@ -129,7 +131,7 @@ def run_trl(setting: Setting, times: StepTimes) -> list[list[int]]:
     return rows
 
 
-def run_ours(setting: Setting, rows: list[list[int]], times: StepTimes) -> float:
+def run_ours(setting: Setting, rows: list[list[int]], times: StepTimes, is_bf16: bool) -> float:
     """Train with ours on the same rows; returns the padding share of our own packing."""
     store, plan = setting.store, setting.plan
     own = Rows(store, plan, layout_of(plan, 1, 4096)).padding_frac
@@ -144,6 +146,7 @@ def run_ours(setting: Setting, rows: list[list[int]], times: StepTimes) -> float
         self.epoch_ends = np.array([len(taken)])
 
     Rows.__init__ = with_rows  # type: ignore[method-assign]
+    trainer.has_bf16 = lambda: is_bf16  # type: ignore[attr-defined]
     try:
         work = Path(tempfile.mkdtemp(dir=setting.folder))
         job = TrainingJob("ours", setting.folder / "base", work / "out", work / "curve", work, plan)
@@ -170,24 +173,29 @@ def main(quick: bool) -> None:
         raise StageError("trl is not installed; this script's head says how to install it.") from error
     logging.disable(logging.WARNING)
     use_device()
-    figures: dict[str, list[float]] = {"ours": [], "trl": []}
-    differences: list[float] = []
+    figures: dict[str, dict[str, list[float]]] = {}
+    difference = 0.0
+    precisions = [False, True] if has_bf16() and not quick else [False]
     with tempfile.TemporaryDirectory() as temporary:
         setting = Setting(Path(temporary), quick)
-        for _ in range(1 if quick else 3):
+        for is_bf16 in [*precisions, *precisions[-1:]]:
             theirs, ours = StepTimes(), StepTimes()
-            rows = run_trl(setting, theirs)
-            padding = run_ours(setting, rows, ours)
-            tokens = num_tokens(setting, rows)
-            figures["ours"].append(tokens / ours.seconds)
-            figures["trl"].append(tokens / theirs.seconds)
+            rows = run_trl(setting, theirs, is_bf16)
+            padding = run_ours(setting, rows, ours, is_bf16)
+            found = figures.setdefault("bfloat16" if is_bf16 else "float32", {"ours": [], "trl": []})
+            found["ours"].append(num_tokens(setting, rows) / ours.seconds)
+            found["trl"].append(num_tokens(setting, rows) / theirs.seconds)
             pairs = list(zip(ours.losses, theirs.losses, strict=True))[:20]
-            differences.append(max(abs(a - b) for a, b in pairs))
-            print(f"ours {figures['ours'][-1]:,.0f} tokens/s, TRL {figures['trl'][-1]:,.0f}", file=sys.stderr)
-    ratios = [ours / theirs for ours, theirs in zip(figures["ours"], figures["trl"], strict=True)]
+            if not is_bf16:
+                difference = max(difference, *(abs(a - b) for a, b in pairs))
+            print(f"bfloat16 {is_bf16}: {found}", file=sys.stderr)
+    ratios = {
+        name: statistics.median(a / b for a, b in zip(f["ours"], f["trl"], strict=True)) for name, f in figures.items()
+    }
     print(json.dumps({
-        "ratio_to_trl": round(statistics.median(ratios), 3), "max_loss_difference": float(f"{max(differences):.2g}"),
-        "padding_frac": round(padding, 4), "tokens_per_second": {k: round(statistics.median(v)) for k, v in figures.items()},
+        "ratio_to_trl": round(min(ratios.values()), 3), "max_loss_difference": float(f"{difference:.2g}"), "padding_frac": round(padding, 4),
+        "ratios": {name: round(ratio, 3) for name, ratio in ratios.items()},
+        "tokens_per_second": {name: {k: round(statistics.median(v)) for k, v in f.items()} for name, f in figures.items()},
         "steps_compared": len(pairs), "max_length": setting.max_length, "threads": torch.get_num_threads(), "is_quick": quick,
     }))  # fmt: skip
 

@@ -41,15 +41,16 @@ def one(tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_the_devices_do_not_change_what_is_learnt(
     name: str, one: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three rows a step, which two devices share unevenly; the first step's loss and gradient agree to float32's
-    last digits, and later ones nearly, as AdamW makes whole steps of gradients that are only such digits."""
+    """Three rows a step, which two devices share unevenly; the first step's loss and gradient agree to the
+    last digits (of bfloat16, where the machine has it), and later ones nearly: AdamW makes whole steps of gradients that are
+    nothing but such digits."""
     for variable, value in LADDER[name].items():
         monkeypatch.setenv(variable, value)
     train(name, [tiny_model_folder], EXAMPLES, PLAN, one / name, one / f"{name}-curve", keep_optimizer=True)
     for column in ("loss", "gradient_norm", "learning_rate"):
         found, expected = curve(one / f"{name}-curve", column), curve(one / "one-curve", column)
         assert len(found) > 4
-        assert found[0] == pytest.approx(expected[0], rel=1e-5), column
+        assert found[0] == pytest.approx(expected[0], rel=1e-4), column
         assert found == pytest.approx(expected, rel=2e-3), column
     for file in ("model.safetensors", "optimizer.safetensors"):
         ours, theirs = load_file(one / name / file), load_file(one / "one" / file)

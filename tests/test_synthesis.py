@@ -5,26 +5,33 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
+import orjson
 import psutil
 import pytest
 import torch
 from click.testing import CliRunner
 
 from stages.core.command import StageError
+from stages.core.tables import read_table
 from stages.synthesis import engine as engine_module
+from stages.synthesis import gathering, line_files
 from stages.synthesis import shards as shards_module
 from stages.synthesis.engine import generate
+from stages.synthesis.gathering import gather
 from stages.synthesis.generation import Generated, Prompt, Sampling
 from stages.synthesis.meter import Meter
-from stages.synthesis.problems import WritingPlan, read_output
+from stages.synthesis.problems import WritingPlan, Written, read_output
 from stages.synthesis.sampling import TRIES, Uniforms, sample_tokens
 from stages.synthesis.shards import Shards
 from stages.synthesis.synthesize import main as synthesize
 from stages.synthesis.transformers_engine import TransformersEngine
 from stages.synthesis.workers import run_jobs
 from stages.training.models import load_model, load_tokenizer
+from tests.conftest import ROOT
+from tests.tiny import problem_row
 
 PROMPTS = [Prompt(f"Tom has {i} apples " * (i % 4 + 1), seed=i) for i in range(12)]
 
@@ -141,7 +148,11 @@ def test_outputs_become_problems_or_reasons() -> None:
     assert row["solution"] == good[:30], "what was written is kept with the reason"
 
 
-def test_a_synthesizer_that_writes_nothing_whole_is_an_error(tiny_model_folder: Path, tmp_path: Path) -> None:
+def test_a_synthesizer_that_writes_nothing_whole_is_an_error(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "prompts").symlink_to(ROOT / "prompts")
+    monkeypatch.chdir(tmp_path)
     from stages.core.tables import write_table
 
     text = {"text_id": "t", "source": "web", "title": "", "url": "", "license": "", "text": "Tom has apples."}
@@ -177,7 +188,7 @@ WRITING = WritingPlan(num_samples=2, tool_frac=0.0, level_choice="fit", temperat
 
 def test_a_text_keeps_its_shard_when_others_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards_module, "SHARD_PROMPTS", 10)
-    monkeypatch.setattr(shards_module, "SPILL_TEXTS", 7)
+    monkeypatch.setattr(line_files, "BUFFERED_ROWS", 7)
     texts = [text_row(number) for number in range(50)]
     few, many = (Shards(tmp_path / name, WRITING, 50) for name in ("few", "many"))
     for shards, rows in ((few, texts[:40]), (many, texts[::-1])):
@@ -227,6 +238,30 @@ def test_a_killed_writing_goes_on_with_the_missing_shards(
     assert sum(made) == 12
     assert all(path.read_bytes() == content for path, content in kept.items())
     assert list(cut.read()) == list(whole.read())
+
+
+def test_the_tables_are_in_the_order_of_the_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards_module, "SHARD_PROMPTS", 8)
+    monkeypatch.setattr(gathering, "PART_TEXTS", 7)
+    texts = [text_row(number) for number in range(30)]
+    shards = Shards(tmp_path / "work", WRITING, 30)
+    shards.folder.mkdir()
+    shards.spill(texts)
+    for number in shards.counts():
+        written = Written([], [], 5)
+        for text in shards.texts(number):
+            for sample in range(2):
+                row = problem_row(text_id=text["text_id"], problem_id=f"{text['text_id']}-{sample}")
+                if text["place"] % 3 == 0:
+                    written.rejected.append({**row, "reason": "tags", "detail": ""})
+                else:
+                    written.problems.append(row)
+        shards.path(number).write_bytes(orjson.dumps(asdict(written)))
+    found = gather(shards, tmp_path / "out")
+    assert (found.num_problems, found.reasons) == (40, {"tags": 20})
+    for name, is_in in (("problems", lambda i: i % 3), ("rejected", lambda i: i % 3 == 0)):
+        ids = [row["problem_id"] for row in read_table(name, tmp_path / f"out/{name}.parquet")]
+        assert ids == [f"text{i}-{sample}" for i in range(30) if is_in(i) for sample in range(2)]
 
 
 class Brittle:

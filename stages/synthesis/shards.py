@@ -3,10 +3,9 @@
     shards = Shards(folder, num_prompts, options)
     shards.spill(texts)                                  # texts to the shards they belong to
     shards.write(model, "synthesize corpus")             # each missing shard, here or on the Ray cluster
-    for written in shards.read(): ...                    # Written(problems, rejected, num_tokens), in order
+    for number, written in shards.read(): ...            # Written(problems, rejected, num_tokens)
 
-A text's shard follows from the high bits of its id's hash, so texts that come or go move no other, and the order of what
-is read is that of the hashes, whatever the number of shards. A prompt's random numbers come from its own seed. Memory holds
+A text's shard follows from the high bits of its id's hash, so texts that come or go move no other. A prompt's random numbers come from its own seed. Memory holds
 one shard at a time.
 """
 
@@ -24,11 +23,11 @@ from stages.core.cluster import actors_for, connect
 from stages.core.command import say
 from stages.core.schemas import Row
 from stages.core.tables import write_bytes, write_json
+from stages.synthesis.line_files import LineFiles
 from stages.synthesis.meter import Meter
 from stages.synthesis.problems import WritingPlan, Written, write_problems
 
 SHARD_PROMPTS = 2048  # about; a kill costs at most one shard's work
-SPILL_TEXTS = 20_000  # in memory before they go to their shards' files
 SPILLED = "spilled.json"
 
 
@@ -48,34 +47,26 @@ class Shards:
     def number_of(self, text_id: str) -> int:
         return hash_of(text_id) >> (64 - self.bits)
 
-    def texts_path(self, number: int) -> Path:
-        return self.folder / f"texts-{number:05d}.jsonl"
-
     def path(self, number: int) -> Path:
         return self.folder / f"shard-{number:05d}.json"
 
+    @property
+    def spilled(self) -> LineFiles:
+        return LineFiles(self.folder, "texts")
+
     def spill(self, texts: Iterable[Row]) -> None:
-        """Write the texts to the files of their shards, once."""
+        """Write the texts, each with its place among them, to the files of their shards, once."""
         if (self.folder / SPILLED).exists():
             return
-        for old in self.folder.glob("texts-*.jsonl"):
-            old.unlink()
-        waiting: dict[int, list[bytes]] = {}
+        files = self.spilled
+        files.clear()
         counts: dict[int, int] = {}
-        for place, text in enumerate(texts, 1):
+        for place, text in enumerate(texts):
             number = self.number_of(text["text_id"])
-            waiting.setdefault(number, []).append(orjson.dumps(text, option=orjson.OPT_APPEND_NEWLINE))
+            files.add(number, {**text, "place": place})
             counts[number] = counts.get(number, 0) + 1
-            if place % SPILL_TEXTS == 0:
-                self._append(waiting)
-        self._append(waiting)
+        files.flush()
         write_json({str(number): count for number, count in counts.items()}, self.folder / SPILLED)
-
-    def _append(self, waiting: dict[int, list[bytes]]) -> None:
-        for number, lines in waiting.items():
-            with self.texts_path(number).open("ab") as stream:
-                stream.writelines(lines)
-        waiting.clear()
 
     def counts(self) -> dict[int, int]:
         """The texts of each shard that has any, in order."""
@@ -83,9 +74,8 @@ class Shards:
         return {int(number): count for number, count in sorted(found.items(), key=lambda entry: int(entry[0]))}
 
     def texts(self, number: int) -> list[Row]:
-        """A shard's texts in the order of their hashes."""
-        rows = [orjson.loads(line) for line in self.texts_path(number).read_bytes().splitlines()]
-        return sorted(rows, key=lambda row: (hash_of(row["text_id"]), row["text_id"]))
+        """A shard's texts in the order of their hashes, whatever the order in which they came."""
+        return sorted(self.spilled.rows(number), key=lambda row: (hash_of(row["text_id"]), row["text_id"]))
 
     def write(self, model: Path, title: str) -> Meter:
         """Make the shards that are missing; returns what it took."""
@@ -121,9 +111,9 @@ class Shards:
             meter.add(len(written.problems) + len(written.rejected), written.num_tokens)
             yield int(row["number"]), written
 
-    def read(self) -> Iterator[Written]:
+    def read(self) -> Iterator[tuple[int, Written]]:
         for number in self.counts():
-            yield Written(**orjson.loads(self.path(number).read_bytes()))
+            yield number, Written(**orjson.loads(self.path(number).read_bytes()))
 
 
 class ShardWriter:

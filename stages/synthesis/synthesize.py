@@ -3,16 +3,16 @@
 python -m stages.synthesis.synthesize models/synthesizer/boosted data/texts/synthesis.parquet data/synthesis/corpus ...
 """
 
-from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from stages.core.command import StageError, options_as, say, stage_command
-from stages.core.tables import TableFile, count_rows, read_batches, table_batch
+from stages.core.tables import count_rows, read_batches
 from stages.core.usage import write_usage
 from stages.core.work import finish_work, work_folder
+from stages.synthesis.gathering import gather
 from stages.synthesis.problems import WritingPlan
 from stages.synthesis.shards import Shards
 from stages.training.formats import SYNTHESIZER_PROMPT_PATH
@@ -47,33 +47,17 @@ def main(synthesizer: Path, texts: Path, out: Path, plan: WritingPlan) -> None:
     shards = Shards(work, plan, num_texts)
     shards.spill(row for batch in read_batches("texts", texts) for row in batch.to_pylist())
     meter = shards.write(synthesizer, f"synthesize {out.name}")
-    num_problems, num_tokens, reasons = gather(shards, out)
-    if not num_problems:
+    found = gather(shards, out)
+    if not found.num_problems:
+        count = sum(found.reasons.values())
         raise StageError(
-            f"none of {sum(reasons.values())} outputs of {synthesizer} is a problem: {dict(reasons)}. Train it longer."
+            f"none of {count} outputs of {synthesizer} is a problem: {dict(found.reasons)}. Train it longer."
         )
     finish_work(work)
     figures = {"seconds": meter.seconds, "gpu_hours": meter.gpu_hours, "usd": meter.gpu_hours * meter.usd_per_hour}
-    write_usage("synthesize", out, {"prompts": num_texts * plan.num_samples, "tokens": num_tokens, **figures})
-    say(f"synthesize: kept {num_problems:,}, rejected {dict(reasons.most_common())}, {num_tokens:,} tokens")
-
-
-def gather(shards: Shards, out: Path) -> tuple[int, int, Counter[str]]:
-    """Join the shards into the two tables; returns the number of problems and tokens, and the rejections by reason.
-
-    Nothing is written if there is no problem.
-    """
-    reasons: Counter[str] = Counter()
-    num_problems = num_tokens = 0
-    for written in shards.read():
-        num_problems, num_tokens = num_problems + len(written.problems), num_tokens + written.num_tokens
-        reasons.update(row["reason"] for row in written.rejected)
-    if num_problems:
-        for name in ("rejected", "problems"):
-            with TableFile(name, out / f"{name}.parquet") as file:
-                for written in shards.read():
-                    file.write(table_batch(name, getattr(written, name), str(file.path)))
-    return num_problems, num_tokens, reasons
+    write_usage("synthesize", out, {"prompts": num_texts * plan.num_samples, "tokens": found.num_tokens, **figures})
+    rejected = dict(found.reasons.most_common())
+    say(f"synthesize: kept {found.num_problems:,}, rejected {rejected}, {found.num_tokens:,} tokens")
 
 
 if __name__ == "__main__":
