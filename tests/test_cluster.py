@@ -7,6 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from stages.core.cluster import actors_for
+from stages.core.command import StageError
 from stages.synthesis import shards as shards_module
 from stages.synthesis.problems import WritingPlan
 from stages.synthesis.shards import Shards
@@ -129,3 +131,32 @@ def test_training(tiny_model_folder: Path, tmp_path: Path, address: TwoNodes, mo
     train("local", [tiny_model_folder], EXAMPLES, PLAN, tmp_path / "local", tmp_path / "local-curve")
     for name in ("model.safetensors", "config.json", "tokenizer.json"):
         assert (tmp_path / "cluster" / name).read_bytes() == (tmp_path / "local" / name).read_bytes(), name
+
+
+class Nodes:
+    """What actors_for asks of Ray."""
+
+    def __init__(self, *resources: dict[str, float]) -> None:
+        self.resources = resources
+
+    def nodes(self) -> list[dict]:
+        return [{"Alive": True, "Resources": r} for r in self.resources] + [{"Alive": False, "Resources": {"GPU": 99}}]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "cpus", "gpus", "expected"),
+    [
+        (Nodes({"CPU": 8}, {"CPU": 4}), 2, 1, (6, {"num_cpus": 2})),
+        (Nodes({"CPU": 1}, {"CPU": 1}, {"object_store": 1}), 2, 1, (2, {"num_cpus": 1})),
+        (Nodes({"CPU": 8, "GPU": 8}, {"CPU": 8, "GPU": 8}), 1, 1, (16, {"num_gpus": 1})),
+        (Nodes({"CPU": 8, "GPU": 3}, {"CPU": 8, "GPU": 8}), 1, 2, (5, {"num_gpus": 2})),
+    ],
+)
+def test_actors_fit_the_nodes(nodes: Nodes, cpus: int, gpus: int, expected: tuple[int, dict]) -> None:
+    assert actors_for(nodes, 100, cpus, gpus) == expected
+    assert actors_for(nodes, 1, cpus, gpus)[0] == 1
+
+
+def test_a_cluster_without_anything_is_an_error() -> None:
+    with pytest.raises(StageError, match="neither GPUs nor CPUs"):
+        actors_for(Nodes({"object_store": 1}), 1, 1)

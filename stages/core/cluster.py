@@ -28,15 +28,15 @@ def connect() -> Any:
     return ray
 
 
-def actors_for(ray: Any, num_jobs: int, num_cpus: int) -> tuple[int, dict[str, float]]:
-    """How many actors the cluster has room for, and what each takes: a GPU, or on CPUs `num_cpus` of a node that has so many.
+def actors_for(ray: Any, num_jobs: int, num_cpus: int, num_gpus: int = 1) -> tuple[int, dict[str, float]]:
+    """How many actors the cluster has room for, and what each takes: GPUs, or on CPUs `num_cpus` of a node that has so many.
 
     A node with fewer lowers what each takes.
     """
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    num_gpus = int(sum(node.get("GPU", 0) for node in nodes))
-    if num_gpus:
-        return min(num_jobs, num_gpus), {"num_gpus": 1}
+    gpus = [int(node["GPU"]) for node in nodes if node.get("GPU", 0) >= num_gpus]
+    if gpus:
+        return min(num_jobs, sum(count // num_gpus for count in gpus)), {"num_gpus": num_gpus}
     cpus = [int(node["CPU"]) for node in nodes if node.get("CPU", 0) >= 1]
     if not cpus:
         raise StageError("the Ray cluster has neither GPUs nor CPUs to work on.")

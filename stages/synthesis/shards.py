@@ -100,7 +100,8 @@ class Shards:
         if not numbers:
             return
         ray = connect()
-        actors, cost = actors_for(ray, len(numbers), 1)
+        num_gpus = int(os.environ.get("NINECHAPTERS_TENSOR_PARALLEL", 1))  # of one copy of the model
+        actors, cost = actors_for(ray, len(numbers), 1, num_gpus)
         shards = Shards(self.folder.resolve(), self.plan, self.num_texts)
         rows = ray.data.from_items([{"number": number} for number in numbers], override_num_blocks=len(numbers))
         made = rows.map_batches(

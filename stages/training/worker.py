@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from stages.core.command import StageError
 from stages.core.usage import write_usage
 from stages.training.lora import ReferenceCheckpoints, lora_model, move_checkpoints
 from stages.training.models import load_model, load_tokenizer, parameter_count, save_model, use_device
@@ -55,4 +56,8 @@ def _save(trained: Trained, tokenizer: PreTrainedTokenizerBase, job: TrainingJob
 
 
 if __name__ == "__main__":
-    run_job(read_job(Path(sys.argv[1])))
+    try:
+        run_job(read_job(Path(sys.argv[1])))
+    except StageError as error:
+        error.show()
+        sys.exit(1)
