@@ -149,7 +149,7 @@ def test_pretraining_and_finetuning_can_be_one_schedule(
         first = run(tiny_model_folder, tmp_path, f"first-{optimizer}", half, keep_optimizer=True)
         # The second epoch is packed with another seed: seed * 1000 + 1.
         monkeypatch.setattr(Rows, "__init__", rows_of_the_second_epoch)
-        second = run(first, tmp_path, f"second-{optimizer}", half, continue_optimizer=True)
+        second = run(first, tmp_path, f"second-{optimizer}", replace(half, warmup_ratio=0.5), continue_optimizer=True)
         fresh = run(first, tmp_path, f"fresh-{optimizer}", half)
         monkeypatch.undo()
         monkeypatch.chdir(tmp_path)

@@ -23,6 +23,7 @@ from stages.core.cluster import actors_for, connect
 from stages.core.command import say
 from stages.core.schemas import Row
 from stages.core.tables import write_bytes, write_json
+from stages.synthesis.engine import engine_name
 from stages.synthesis.line_files import LineFiles
 from stages.synthesis.meter import Meter
 from stages.synthesis.problems import WritingPlan, Written, write_problems
@@ -85,7 +86,8 @@ class Shards:
             say(f"{title}: goes on with {len(missing)} of {len(counts)} shards")
         todo = sum(counts[number] for number in missing) * self.plan.num_samples
         with Meter(title, todo) as meter:
-            made = self._made_by_ray(model, missing, meter) if os.environ.get("RAY_ADDRESS") else self._made(model, missing, title, meter)  # fmt: skip
+            is_spread = os.environ.get("RAY_ADDRESS") and engine_name() != "server"
+            made = self._made_by_ray(model, missing, meter) if is_spread else self._made(model, missing, title, meter)
             for number, written in made:
                 write_bytes(orjson.dumps(asdict(written)), self.path(number))
                 meter.judge(len(written.problems) + len(written.rejected), len(written.problems))

@@ -4,7 +4,7 @@ torchrun --nproc-per-node 8 -m stages.training.worker .work/pretrain-llama-1a2b3
 """
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -31,8 +31,11 @@ def run_job(job: TrainingJob) -> None:
             move_checkpoints(job)
     else:
         model = load_model(job.base)
-        continues = job.continue_optimizer and (job.base / OPTIMIZER_STATE).exists()
-        trained = train_model(model, store, job, [ContinuedOptimizer(job.base)] if continues else [])
+        callbacks = []
+        if job.continue_optimizer and (job.base / OPTIMIZER_STATE).exists():
+            job = replace(job, plan=replace(job.plan, warmup_ratio=0.0))  # it is warm
+            callbacks = [ContinuedOptimizer(job.base)]
+        trained = train_model(model, store, job, callbacks)
         _save(trained, load_tokenizer(job.base), job)
     if trained.trainer.is_world_process_zero():
         figures = {key: trained.record[key] for key in ("num_tokens", "num_steps", "seconds")}
