@@ -22,7 +22,7 @@ from tests.test_value import bytes_of, inputs, job_of  # noqa: F401
 ray = pytest.importorskip("ray", reason="ray is not installed: no test of a cluster")
 
 PLAN = TrainingPlan(
-    num_epochs=40, learning_rate=1e-3, optimizer="muon", warmup_ratio=0.1, decay_ratio=0.2, weight_decay=0.0,
+    num_epochs=16, learning_rate=1e-3, optimizer="muon", warmup_ratio=0.1, decay_ratio=0.2, weight_decay=0.0,
     batch_rows=2, max_length=64, seed=1,
 )  # fmt: skip
 EXAMPLES = [Example(student_prompt(f"What is {i}+{i + 1}?", "cot"), f"{i}+{i + 1}={2 * i + 1}") for i in range(60)]
