@@ -60,7 +60,7 @@ def kill_again_and_again(folder: Path, num_kills: int, epochs: int) -> dict[str,
     rng, kills, lost = random.Random(1), 0, 0
     started = time.monotonic()
     assert start(folder, "unbroken", epochs).wait() == 0, (folder / "unbroken.log").read_text()
-    seconds = time.monotonic() - started
+    seconds = unbroken = time.monotonic() - started
     moments: dict[str, int] = {}
     while True:
         before = whole_steps(folder)
@@ -91,7 +91,7 @@ def kill_again_and_again(folder: Path, num_kills: int, epochs: int) -> dict[str,
     resumed = len(re.findall(r"mix: .* cot", (folder / "killed.log").read_text()))
     return {
         "kills": kills, "same_bytes": all(same.values()), "checkpoints_lost": lost, "kills_by_place": moments,
-        "tokenized": resumed, "seconds_unbroken": round(seconds, 1),
+        "tokenized": resumed, "seconds_unbroken": round(unbroken, 1),
     }  # fmt: skip
 
 
