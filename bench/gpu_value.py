@@ -20,6 +20,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from bench.value_speed import floor_method
+from stages.reporting.plan import matrix_rate
 from stages.training.tokenization import IGNORED, TokenizedExample
 from stages.value.gradients import reduced_gradients
 from stages.value.influence import Cosines, adam_steps
@@ -66,13 +67,6 @@ def examples_of(count: int, low: int, high: int) -> list[TokenizedExample]:
         ids = [rng.randrange(3, VOCABULARY) for _ in range(rng.randint(low, high))]
         examples.append(TokenizedExample(ids, [IGNORED] * (len(ids) // 4) + ids[len(ids) // 4 :]))
     return examples
-
-
-def matrix_rate(device: torch.device, size: int) -> float:
-    """FLOP a second of one bf16 matrix product."""
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-    a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
-    return 2 * size**3 / seconds_of(lambda: a @ b, device)
 
 
 def seconds_of(run: Callable[[], object], device: torch.device, repeats: int = 3) -> float:

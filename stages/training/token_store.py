@@ -34,7 +34,6 @@ class TokenStore:
     def __init__(self, folder: Path) -> None:
         header = json.loads((folder / HEADER).read_text())
         self.num_too_long: int = header["num_too_long"]
-        self.num_learnt: int = header["num_learnt"]
         self.dtype = np.dtype(header["dtype"])
         self.mark = self.dtype.type(1 << (8 * self.dtype.itemsize - 1))
         self.lengths = np.fromfile(folder / "lengths.bin", dtype=np.int32)
@@ -94,7 +93,7 @@ class _Writer:
         self.lengths_file = (folder / "lengths.bin").open("wb")
         self.tokens_file: BinaryIO | None = None
         self.shard_starts: list[int] = []
-        self.num_in_shard = self.num_examples = self.num_learnt = 0
+        self.num_in_shard = self.num_examples = 0
 
     def add(self, example: TokenizedExample) -> None:
         ids = np.asarray(example.input_ids, dtype=self.dtype)
@@ -104,7 +103,6 @@ class _Writer:
         self._shard_for(len(ids)).write(ids.tobytes())
         self.lengths_file.write(np.int32(len(ids)).tobytes())
         self.num_examples += 1
-        self.num_learnt += int(is_learnt.sum())
 
     def _shard_for(self, num_tokens: int) -> BinaryIO:
         if self.tokens_file is None or self.num_in_shard >= SHARD_TOKENS:
@@ -120,6 +118,5 @@ class _Writer:
         for file in (self.lengths_file, self.tokens_file):
             if file:
                 file.close()
-        counts = {"num_too_long": num_too_long, "num_learnt": self.num_learnt}
-        header = {"dtype": self.dtype.name, "shard_starts": self.shard_starts, **counts}
+        header = {"dtype": self.dtype.name, "shard_starts": self.shard_starts, "num_too_long": num_too_long}
         write_json(header, self.folder / HEADER)
