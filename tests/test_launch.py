@@ -1,8 +1,13 @@
 """The same training in one process, in several forward passes, in two processes, and sharded over them."""
 
 import csv
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from safetensors.torch import load_file
 
@@ -11,6 +16,7 @@ from stages.training import models as models_module
 from stages.training.formats import Example, student_prompt
 from stages.training.plan import LoraPlan, TrainingJob, TrainingPlan, read_job
 from stages.training.run import train
+from tests.conftest import ROOT
 
 PLAN = TrainingPlan(
     num_epochs=1, learning_rate=1e-3, optimizer="adamw", warmup_ratio=0.1, decay_ratio=0.2, weight_decay=0.0,
@@ -55,6 +61,33 @@ def test_the_devices_do_not_change_what_is_learnt(
     for file in ("model.safetensors", "optimizer.safetensors"):
         ours, theirs = load_file(one / name / file), load_file(one / "one" / file)
         assert {key: value.shape for key, value in ours.items()} == {key: value.shape for key, value in theirs.items()}
+
+
+TRAIN_LONG = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from stages.training.run import train
+from tests.conftest import ROOT
+from tests.test_launch import EXAMPLES, PLAN
+train("long", [Path(sys.argv[1])], EXAMPLES, replace(PLAN, num_epochs=5000), Path("out"), Path("curve"))
+"""
+
+
+def test_processes_end_when_the_stage_is_killed(tiny_model_folder: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "NINECHAPTERS_PROCESSES": "2", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", TRAIN_LONG, str(tiny_model_folder)]
+    stage = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
+    processes: list[psutil.Process] = []
+    while len(processes) < 3:  # torchrun and its two
+        assert stage.poll() is None
+        processes = psutil.Process(stage.pid).children(recursive=True)
+        time.sleep(0.1)
+    stage.kill()
+    stage.wait()
+    _, alive = psutil.wait_procs(processes, timeout=60)
+    assert not alive
+    assert not (tmp_path / "out").exists()
 
 
 def test_muon_is_not_for_sharded_models(

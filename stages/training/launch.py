@@ -5,7 +5,9 @@ worker or node that is lost is replaced, and the run goes on from its last check
 number of processes, on CPUs too. The weights do not depend on it but in the last bits: sums are added in another order.
 """
 
+import ctypes
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +19,7 @@ from stages.core.command import StageError
 from stages.training.plan import TrainingJob, read_job
 from stages.training.worker import run_job
 
+PR_SET_PDEATHSIG = 1
 MAX_FAILURES = 3  # lost workers or nodes of a Ray cluster
 
 
@@ -39,8 +42,14 @@ def _run_with_torchrun(job: TrainingJob, job_file: Path, processes: int) -> None
         "-m", "stages.training.worker", str(job_file),
     ]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    if subprocess.run(command, env=environment, check=False).returncode:
+    done = subprocess.run(command, env=environment, check=False, preexec_fn=_end_with_parent)
+    if done.returncode:
         raise StageError(f"{job.title}: a process of {processes} failed; its message stands above.")
+
+
+def _end_with_parent() -> None:
+    """Let torchrun end when the stage is killed; it passes the signal on to its processes, which would train on."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def _run_on_ray(job: TrainingJob, processes: int) -> None:
