@@ -100,10 +100,11 @@ def measure(script: str, arguments: list[str], folder: Path) -> dict[str, float]
 
 @click.command()
 @click.option("--quick", is_flag=True, help="2,000 and 8,000 rows: shows that it runs.")
-def main(quick: bool) -> None:
+@click.option("--rows", "sizes", type=int, multiple=True, default=(10_000, 100_000, 1_000_000), help="Numbers of rows.")
+def main(quick: bool, sizes: tuple[int, ...]) -> None:
     """Measure each at each size, and print one JSON object on the last line."""
     figures: dict[str, dict[int, dict[str, float]]] = {"synthesize": {}, "training_input": {}}
-    for count in (2_000, 8_000) if quick else (10_000, 100_000, 1_000_000):
+    for count in (2_000, 8_000) if quick else sizes:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             save_model(tiny_model("llama"), tiny_tokenizer(), folder / "base", {})

@@ -242,7 +242,7 @@ def test_a_killed_writing_goes_on_with_the_missing_shards(
 
 def test_the_tables_are_in_the_order_of_the_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards_module, "SHARD_PROMPTS", 8)
-    monkeypatch.setattr(gathering, "PART_TEXTS", 7)
+    monkeypatch.setattr(gathering, "PART_PROMPTS", 14)
     texts = [text_row(number) for number in range(30)]
     shards = Shards(tmp_path / "work", WRITING, 30)
     shards.folder.mkdir()

@@ -9,7 +9,7 @@ from stages.core.tables import TableFile, table_batch
 from stages.synthesis.line_files import LineFiles
 from stages.synthesis.shards import Shards
 
-PART_TEXTS = 20_000
+PART_PROMPTS = 4096  # of a part, in memory at once
 TABLES = ("problems", "rejected")
 
 
@@ -22,7 +22,7 @@ class Gathered:
 
 def gather(shards: Shards, out: Path) -> Gathered:
     """Write OUT/problems.parquet and OUT/rejected.parquet; nothing is written if there is no problem."""
-    parts = LineFiles(shards.folder, "part")
+    parts, part_texts = LineFiles(shards.folder, "part"), max(1, PART_PROMPTS // shards.plan.num_samples)
     parts.clear()
     reasons: Counter[str] = Counter()
     num_problems = num_tokens = 0
@@ -31,12 +31,12 @@ def gather(shards: Shards, out: Path) -> Gathered:
         for name in TABLES:
             for row in getattr(written, name):
                 place = places[row["text_id"]]
-                parts.add(place // PART_TEXTS, {"place": place, "table": name, "row": row})
+                parts.add(place // part_texts, {"place": place, "table": name, "row": row})
         num_problems, num_tokens = num_problems + len(written.problems), num_tokens + written.num_tokens
         reasons.update(row["reason"] for row in written.rejected)
     parts.flush()
     if num_problems:
-        _write_tables(parts, -(-shards.num_texts // PART_TEXTS), out)
+        _write_tables(parts, -(-shards.num_texts // part_texts), out)
     return Gathered(num_problems, num_tokens, reasons)
 
 

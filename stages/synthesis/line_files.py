@@ -12,7 +12,7 @@ import orjson
 
 from stages.core.schemas import Row
 
-BUFFERED_ROWS = 20_000
+BUFFERED_ROWS = 4096
 
 
 class LineFiles:
