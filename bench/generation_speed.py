@@ -1,7 +1,7 @@
 """Our CPU engine against transformers' own batched generate, and vLLM's CPU build where it is asked for.
 
     python -m bench.generation_speed            # a 4.3-million-parameter model, 512 prompts of 10 to 120 tokens, 128 new tokens
-    python -m bench.generation_speed --quick    # 128 prompts, 64 new tokens
+    python -m bench.generation_speed --quick    # 256 prompts, 32 new tokens, once
     python -m bench.generation_speed --vllm FOLDER
 
 The same model (random weights), prompts, sampling (temperature 1, top_p 0.95) and threads: one thread and one worker each, and
@@ -144,7 +144,7 @@ def vllm_column(environment: Path, folder: Path, count: int, tokens: int, rounds
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="128 prompts, 64 tokens, one round.")
+@click.option("--quick", is_flag=True, help="256 prompts, 32 tokens, one round.")
 @click.option("--vllm", type=click.Path(path_type=Path), default=None, help="A folder for vLLM's environment; 3 GB.")
 def main(quick: bool, vllm: Path | None) -> None:
     """Write with each in turns, and print one JSON object on the last line."""
