@@ -4,12 +4,14 @@ import json
 import random
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 from torch.optim import Muon
+from transformers import TrainerControl, TrainerState
 
 from stages.core.command import StageError
 from stages.core.tables import write_table
@@ -18,7 +20,7 @@ from stages.training import models as models_module
 from stages.training import trainer as trainer_module
 from stages.training.batches import Rows
 from stages.training.curve import Curve
-from stages.training.divergence import has_jumped
+from stages.training.divergence import DivergenceGuard, has_jumped
 from stages.training.formats import Example, student_prompt, synthesizer_prompt
 from stages.training.lora import checkpoint_steps
 from stages.training.optimizer import Float32Muon, MuonWithAdamW
@@ -194,6 +196,17 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(StageError, match=r"the loss is nan at step 1 of .*Lower learning_rate"):
         train_model(model, store, job_of(tmp_path))
     assert (tmp_path / "work/divergence.csv").read_text().splitlines() == ["step,loss", "1,nan"]
+
+
+def test_no_checkpoint_is_saved_of_a_loss_that_was_not_looked_at(tmp_path: Path) -> None:
+    """On a GPU losses are looked at every ten steps, and before a checkpoint."""
+    args = SimpleNamespace(device=torch.device("cuda"), output_dir=str(tmp_path))
+    state, guard = TrainerState(global_step=1, max_steps=100), DivergenceGuard()
+    guard.add(torch.tensor(float("nan")))
+    guard.on_step_end(args, state, TrainerControl())
+    guard.add(torch.tensor(1.0))
+    with pytest.raises(StageError, match="the loss is nan at step 1"):
+        guard.on_step_end(args, state, TrainerControl(should_save=True))
 
 
 def test_a_jump_of_the_loss_is_told_from_noise() -> None:

@@ -62,8 +62,8 @@ def train_model(
             f"{rows.padding_frac:.1%} of the rows empty{savings.words()}"
         )  # fmt: skip
     curve = Curve(job.title, rows.num_steps, rows.num_tokens / rows.num_steps, job.curve)
-    guard = DivergenceGuard()
-    trainer = _trainer(model, rows, Collator(store), job, layout, savings, [curve, guard, Checkpoints(), *callbacks])
+    guard = DivergenceGuard()  # after the checkpoints' callback: before one is saved it looks at all losses
+    trainer = _trainer(model, rows, Collator(store), job, layout, savings, [curve, Checkpoints(), guard, *callbacks])
     checkpoint = last_checkpoint(job.work)
     started = time.monotonic()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
