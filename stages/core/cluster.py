@@ -6,6 +6,8 @@ from typing import Any
 
 from stages.core.command import StageError
 
+TOLD = ("NINECHAPTERS_", "GOMP_SPINCOUNT", "OMP_WAIT_POLICY")  # beginnings of the variables that workers get
+
 
 def connect() -> Any:
     """Ray, connected.
@@ -19,7 +21,7 @@ def connect() -> Any:
     except ModuleNotFoundError as error:
         raise StageError(f"RAY_ADDRESS is {address}, but ray is not installed. Install the extra `ray`.") from error
     root = Path(__file__).resolve().parent.parent.parent
-    told = {name: value for name, value in os.environ.items() if name.startswith("NINECHAPTERS_")}
+    told = {name: value for name, value in os.environ.items() if name.startswith(TOLD)}
     environment = {"env_vars": {**told, "PYTHONPATH": str(root)}}
     try:
         ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, runtime_env=environment)

@@ -8,6 +8,7 @@ does not grow with the number of batches: at most three a worker are taken from 
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -46,6 +47,8 @@ def ordered_map(function: Callable[[Batch], Result], batches: Iterable[Batch]) -
 
 def end_with_parent() -> None:
     """Let this worker process end when its parent is killed: it would wait for work for ever."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C reaches the whole group: workers end without a word
+        signal.signal(number, signal.SIG_DFL)
     threading.Thread(target=_exit_after_parent, daemon=True).start()
 
 

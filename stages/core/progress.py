@@ -11,6 +11,8 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from stages.core.interruption import forget_progress, note_progress
+
 Row = TypeVar("Row")
 LINE_SECONDS = 10.0
 
@@ -35,11 +37,18 @@ class Tracker:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.stop()
+        if not any(exception):
+            forget_progress()
+
+    def stop(self) -> None:
+        """Take the bar off the terminal, whatever has ended the work."""
         if self.bar:
             self.bar.stop()
 
     def go_on_from(self, done: int) -> None:
         self.done = self.done_before = done
+        note_progress(self.title, done, self.total, self.unit)
 
     @property
     def rate(self) -> float:
@@ -48,6 +57,7 @@ class Tracker:
 
     def advance(self, count: int = 1) -> None:
         self.done += count
+        note_progress(self.title, self.done, self.total, self.unit)
         now, rate = time.monotonic(), self.rate
         if self.bar:
             self.bar.update(self.task, completed=self.done, rate=f"{rate:,.1f} {self.unit}/s {self.note}")

@@ -195,24 +195,3 @@ def _check_schema(schema_name: str, found: pa.Schema, path: Path) -> None:
         if found.field(field.name).type != field.type:
             kind = found.field(field.name).type
             raise StageError(f"{path}: column {field.name!r} has type {kind}, not {field.type} (table {schema_name}).")
-
-
-def write_bytes(content: bytes, path: Path) -> None:
-    """Write a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_text(text: str, path: Path) -> None:
-    """Write a small text file, whole or not at all."""
-    write_bytes(text.encode(), path)
-
-
-def write_json(value: object, path: Path) -> None:
-    """Write JSON with sorted keys, so that equal values are equal bytes."""
-    write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", path)

@@ -4,22 +4,33 @@
 
 The folder `.work/<stage>-<hash8>` is named by the options and the inputs' contents. The hash of the code is kept in
 its `run.json`: when the code or the options have changed since, the stage stops and spells out the choice.
+
+A stage has one owner (`own`): a process that lives on after its `dvc repro` was killed is not joined by a second one.
 """
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
+import platform
 import shutil
+import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from stages.core.command import StageError
-from stages.core.tables import write_json
+from stages.core.command import StageError, say
+from stages.core.files import write_json
+from stages.core.interruption import note_kept
 
 WORK = Path(".work")
 RECORD = "run.json"
 WORTH_SECONDS = 60  # of work with other options: less is left without a word
+OWNERS = WORK / "owners"
+WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # a file system that has none
+
+_owned: dict[tuple[int, Path], TextIO] = {}  # by process, as a forked one owns nothing
 
 
 def file_hash(path: Path, pattern: str = "*") -> str:
@@ -41,8 +52,10 @@ def work_folder(stage: str, inputs: Iterable[Path], options: dict[str, object], 
     goes on from work of other code, 0 starts anew.
 
     Raises:
-        StageError: there is unfinished work of other code, or of the same inputs with other options, and `RESUME` is not set.
+        StageError: another process runs the stage; or there is unfinished work of other code, or of the same inputs with other
+            options, and `RESUME` is not set.
     """
+    own(stage)
     choice = os.environ.get("RESUME", "")
     input_hashes = [file_hash(path) for path in inputs]
     identity = json.dumps([options, input_hashes], sort_keys=True, default=str)
@@ -61,6 +74,7 @@ def work_folder(stage: str, inputs: Iterable[Path], options: dict[str, object], 
         _refuse_other_options(folder, record)
     if not (folder / RECORD).exists() or _record(folder)["code"] != code_hash:
         write_json(record, folder / RECORD)
+    note_kept(f"what is finished is kept in {folder}")
     return folder
 
 
@@ -96,5 +110,55 @@ def _has_work(folder: Path) -> bool:
 
 
 def finish_work(folder: Path) -> None:
-    """Delete a work folder once its stage's out is written."""
+    """Delete a work folder once its stage's out is written, and let other processes run the stage."""
     shutil.rmtree(folder, ignore_errors=True)
+    note_kept("")
+    owned = _owned.pop(_owner_key(folder.name.rpartition("-")[0]), None)
+    if owned:
+        owned.close()
+
+
+def own(stage: str) -> None:
+    """Let no other process run this stage in this project, until this one ends or has finished the work.
+
+    The kernel drops the lock with its process, whatever ends it. It is a POSIX lock, not flock's: no forked worker that
+    outlives its parent holds it, and NFS keeps it between hosts. It is the stage's and not its folder's, as work with other
+    options writes the same outs.
+
+    Raises:
+        StageError: another process runs it; the message names it.
+    """
+    key = _owner_key(stage)
+    if key in _owned:
+        return  # and to open the file once more, and close it, would drop the lock
+    key[1].parent.mkdir(parents=True, exist_ok=True)
+    file = key[1].open("a+", encoding="utf-8")
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            raise StageError(_owner_text(stage, file)) from None
+        if error.errno not in WITHOUT_LOCKS:
+            raise
+        say(f"{stage}: {key[1]} cannot be locked ({error.strerror}): do not run this stage twice at once")
+    file.truncate(0)
+    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+    json.dump({"pid": os.getpid(), "host": platform.node(), "since": since}, file)
+    file.flush()
+    _owned[key] = file
+
+
+def _owner_key(stage: str) -> tuple[int, Path]:
+    return os.getpid(), (OWNERS / f"{stage}.json").resolve()
+
+
+def _owner_text(stage: str, file: TextIO) -> str:
+    with file:
+        file.seek(0)
+        record = json.loads(file.read() or "{}")  # empty where the owner has only just begun
+    pid = record.get("pid", "PID")
+    return (
+        f"process {pid} on {record.get('host', 'another host')} runs {stage} since {record.get('since', 'just now')}; it may have "
+        f"outlived a `dvc repro` that was killed. Wait until it has ended, or end it there (`kill {pid}`), and run this again: "
+        f"what it finishes is kept."
+    )

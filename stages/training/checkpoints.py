@@ -12,12 +12,15 @@ from pathlib import Path
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from stages.core.interruption import is_interrupted
+
 CHECKPOINT_SECONDS = 120.0
 MARKER = "whole"
 
 
 class Checkpoints(TrainerCallback):
-    """Saves every two minutes (`NINECHAPTERS_CHECKPOINT_SECONDS`), at steps whose mean loss is logged, so that a resumed run draws the same curve."""
+    """Saves every two minutes (`NINECHAPTERS_CHECKPOINT_SECONDS`), at steps whose mean loss is logged, so that a resumed run
+    draws the same curve; and at the next such step after an interrupt, which then ends the run."""
 
     def __init__(self) -> None:
         self.last = time.monotonic()
@@ -26,7 +29,8 @@ class Checkpoints(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         if state.global_step % args.logging_steps or state.global_step >= state.max_steps:
             return
-        if _first_process_says(time.monotonic() - self.last > self.every, args.device):
+        is_time = is_interrupted() or time.monotonic() - self.last > self.every
+        if _first_process_says(is_time, args.device):
             control.should_save = True
             self.last = time.monotonic()
 
@@ -38,6 +42,8 @@ class Checkpoints(TrainerCallback):
             (saved / MARKER).touch()
             for other in set(checkpoints_in(saved.parent)) - {saved}:
                 shutil.rmtree(other)
+        if is_interrupted():
+            raise KeyboardInterrupt
 
 
 def checkpoints_in(work: Path) -> list[Path]:
@@ -48,6 +54,14 @@ def last_checkpoint(work: Path) -> Path | None:
     """The last whole checkpoint in a work folder."""
     whole = [path for path in checkpoints_in(work) if (path / MARKER).exists()]
     return whole[-1] if whole else None
+
+
+def kept_text(work: Path) -> str:
+    """What an interrupted training leaves in its work folder: its last whole checkpoint, or the tokens alone."""
+    checkpoint = last_checkpoint(work)
+    if checkpoint is None:
+        return f"there is no checkpoint yet, only its tokens are kept in {work}"
+    return f"the checkpoint at step {int(checkpoint.name.rpartition('-')[2]):,} is kept in {work}"
 
 
 def _first_process_says(answer: bool, device: torch.device) -> bool:

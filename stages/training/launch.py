@@ -5,9 +5,7 @@ worker or node that is lost is replaced, and the run goes on from its last check
 number of processes, on CPUs too. The weights do not depend on it but in the last bits: sums are added in another order.
 """
 
-import ctypes
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,40 +14,48 @@ from typing import Any
 import torch
 
 from stages.core.command import StageError
+from stages.core.interruption import note_kept
+from stages.training.checkpoints import kept_text
 from stages.training.plan import TrainingJob, read_job
-from stages.training.worker import run_job
+from stages.training.worker import end_with_parent, run_job
 
-PR_SET_PDEATHSIG = 1
 MAX_FAILURES = 3  # lost workers or nodes of a Ray cluster
 
 
 def launch(job: TrainingJob) -> None:
     """Run the job to its end; its outputs are whole or absent."""
-    job_file = job.work / "job.json"
-    job.write(job_file)
-    processes = int(os.environ.get("NINECHAPTERS_PROCESSES", 0))
+    job.write(job.work / "job.json")
+    try:
+        _run(job, int(os.environ.get("NINECHAPTERS_PROCESSES", 0)))
+    except KeyboardInterrupt:
+        note_kept(kept_text(job.work), job.title)
+        raise
+
+
+def _run(job: TrainingJob, processes: int) -> None:
     if os.environ.get("RAY_ADDRESS"):
         _run_on_ray(job, processes)
     elif (processes or torch.cuda.device_count()) > 1:
-        _run_with_torchrun(job, job_file, processes or torch.cuda.device_count())
+        _run_with_torchrun(job, processes or torch.cuda.device_count())
     else:
         run_job(job)
 
 
-def _run_with_torchrun(job: TrainingJob, job_file: Path, processes: int) -> None:
+def _run_with_torchrun(job: TrainingJob, processes: int) -> None:
+    """In a session of its own: Ctrl-C reaches this process alone, which ends torchrun and with it the others."""
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}",
-        "-m", "stages.training.worker", str(job_file),
+        "-m", "stages.training.worker", str(job.work / "job.json"),
     ]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    done = subprocess.run(command, env=environment, check=False, preexec_fn=_end_with_parent)
-    if done.returncode:
+    with subprocess.Popen(command, env=environment, preexec_fn=end_with_parent, start_new_session=True) as torchrun:
+        try:
+            status = torchrun.wait()
+        except KeyboardInterrupt:
+            torchrun.kill()  # its own way to end is a page of traceback; its processes end with it
+            raise
+    if status:
         raise StageError(f"{job.title}: a process of {processes} failed; its message stands above.")
-
-
-def _end_with_parent() -> None:
-    """Let torchrun end when the stage is killed; it passes the signal on to its processes, which would train on."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def _run_on_ray(job: TrainingJob, processes: int) -> None:

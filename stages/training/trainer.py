@@ -1,6 +1,6 @@
 """The trainer of all four uses: synthesizer, reference, pre-training and fine-tuning.
 
-    record = train_model(model, TokenStore(job.tokens), job)
+    trained = train_model(model, TokenStore(job.tokens), job)       # trained.record, trained.trainer
 
 transformers' Trainer over packed rows without padding; loss on outputs only, logits at those places only; warm-up, stable,
 decay schedule; AdamW, or Muon for the hidden matrices with AdamW for the rest; Mixtral's router loss. The rows of a step are
@@ -12,6 +12,7 @@ import importlib.util
 import os
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from torch.utils.data import Dataset
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from stages.core.command import StageError, say
+from stages.core.interruption import finishing_first
 from stages.training.attention import use_packed_attention
 from stages.training.batches import MICRO_TOKENS, Collator, Layout, Rows, layout_of
 from stages.training.checkpoints import Checkpoints, last_checkpoint
@@ -30,8 +32,9 @@ from stages.training.divergence import DivergenceGuard
 from stages.training.memory import Savings, savings_for
 from stages.training.models import has_bf16
 from stages.training.optimizer import MuonWithAdamW
-from stages.training.plan import TrainingJob, TrainingPlan
+from stages.training.plan import TrainingJob
 from stages.training.schedule import wsd_factor
+from stages.training.sections import TrainingPlan
 from stages.training.token_store import TokenStore
 
 ADAM_BETAS = (0.9, 0.98)
@@ -66,7 +69,13 @@ def train_model(
     trainer = _trainer(model, rows, Collator(store), job, layout, savings, [curve, Checkpoints(), guard, *callbacks])
     checkpoint = last_checkpoint(job.work)
     started = time.monotonic()
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    # One of several processes might stop before the others: they are ended from outside.
+    to_the_next_checkpoint = finishing_first(job.title) if num_devices == 1 else nullcontext()
+    try:
+        with to_the_next_checkpoint:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    finally:
+        curve.tracker.stop()
     seconds = time.monotonic() - started
     record = {
         "num_examples": len(store), "num_too_long": store.num_too_long, "num_tokens": rows.num_tokens,

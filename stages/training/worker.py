@@ -3,6 +3,8 @@
 torchrun --nproc-per-node 8 -m stages.training.worker .work/pretrain-llama-1a2b3c4d/job.json
 """
 
+import ctypes
+import signal
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,6 +20,8 @@ from stages.training.optimizer_state import OPTIMIZER_STATE, ContinuedOptimizer,
 from stages.training.plan import TrainingJob, read_job
 from stages.training.token_store import TokenStore
 from stages.training.trainer import Trained, train_model
+
+PR_SET_PDEATHSIG = 1
 
 
 def run_job(job: TrainingJob) -> None:
@@ -58,7 +62,13 @@ def _save(trained: Trained, tokenizer: PreTrainedTokenizerBase, job: TrainingJob
         save_model(model, tokenizer, job.out, provenance, weights, sorted(state_folder.iterdir()))
 
 
+def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
+    """Let this process get that signal when its parent is killed: it would train on. (multiprocessing's: core/parallel.py)"""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
+
+
 if __name__ == "__main__":
+    end_with_parent(signal.SIGKILL)  # torchrun, which passes SIGTERM on to its processes, but not its own end
     try:
         run_job(read_job(Path(sys.argv[1])))
     except StageError as error:

@@ -1,0 +1,147 @@
+"""What a stage says when it is interrupted: how far it was, what is kept, and what to type; and how it stops.
+
+    with interruptible("pretrain"): ...      # Ctrl-C or SIGTERM in the block ends the stage with this line, status 130 or 143:
+
+pretrain llama: interrupted at step 340 of 1,900; the checkpoint at step 300 is kept in .work/pretrain-llama-1a2b3c4d. Run the
+same command again (`dvc repro`) to go on from there.
+
+Trackers note how far the stage is, work folders and trainings what is kept. No worker process notes anything.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import click
+
+PATIENCE_SECONDS = 10  # of work after an interrupt, on the way to a place where it can be saved
+
+
+@dataclass
+class Notes:
+    """What the stage of this process has noted."""
+
+    title: str = ""
+    progress: str = ""
+    kept: str = ""
+    signal: int = 0  # the one that interrupts it; 0: none has come
+
+
+_notes = Notes()
+
+
+class Interrupted(click.ClickException):
+    """A stage was interrupted: its message, and the status that shells give to a process which that signal ended."""
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + number  # type: ignore[misc]
+
+    def show(self, file: object = None) -> None:
+        click.echo(self.format_message(), err=True)
+
+
+@contextmanager
+def interruptible(stage: str) -> Iterator[None]:
+    """Run a stage; end it with one line where Ctrl-C or SIGTERM interrupts it.
+
+    Raises:
+        Interrupted: it was interrupted.
+    """
+    global _notes
+    _notes = Notes()
+    with _signals({signal.SIGTERM: _interrupt} if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL else {}):
+        try:
+            yield
+        except KeyboardInterrupt as interrupt:
+            raise Interrupted(interrupted_line(stage), _notes.signal or signal.SIGINT) from interrupt
+
+
+def interrupted_line(stage: str) -> str:
+    """One line for the user, of what was noted.
+
+    >>> note_progress("pretrain llama", 340, 1900, "steps"); note_kept("the checkpoint at step 300 is kept in .work/x")
+    >>> interrupted_line("pretrain")
+    'pretrain llama: interrupted at step 340 of 1,900; the checkpoint at step 300 is kept in .work/x. Run the same command again (`dvc repro`) to go on from there.'
+    """
+    kept = _notes.kept or "nothing is half-written"
+    how = "go on from there" if _notes.kept else "start this stage anew"
+    where = f" {_notes.progress}" if _notes.progress else ""
+    title = _notes.title or stage
+    return f"{title}: interrupted{where}; {kept}. Run the same command again (`dvc repro`) to {how}."
+
+
+def note_progress(title: str, done: int, total: int, unit: str) -> None:
+    """So much is done; the total is 0 where it is not known."""
+    of = f" of {total:,}" if total else ""
+    _notes.title = title
+    _notes.progress = f"at step {done:,}{of}" if unit == "steps" else f"after {done:,}{of} {unit}"
+
+
+def forget_progress() -> None:
+    """What was counted is finished."""
+    _notes.title = _notes.progress = ""
+
+
+def note_kept(text: str, title: str = "") -> None:
+    """What an interrupted stage leaves for the next run, as `the checkpoint at step 300 is kept in .work/x`; "" for nothing.
+    The title stands for the command's name, as a tracker's does."""
+    _notes.kept = text
+    _notes.title = _notes.title or title
+
+
+def is_interrupted() -> bool:
+    """Whether a signal has come in a block of `finishing_first`."""
+    return bool(_notes.signal)
+
+
+@contextmanager
+def finishing_first(title: str) -> Iterator[None]:
+    """In the block the first Ctrl-C or SIGTERM only makes `is_interrupted` true: the work may go on for PATIENCE_SECONDS to
+    a place where it can be saved, and should raise KeyboardInterrupt there. The second one, and the end of the time, raise it.
+
+    Raises:
+        KeyboardInterrupt: also at the end of a block that was interrupted and came to its end all the same.
+    """
+
+    def ask(number: int, _frame: object) -> None:
+        if is_interrupted():
+            _interrupt(number)
+        _notes.signal = number
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE_SECONDS)
+        # Not print: the interrupted code may be in the middle of one.
+        os.write(
+            2, f"{title}: saves its work first, {PATIENCE_SECONDS} s at most; Ctrl-C again stops it at once\n".encode()
+        )
+
+    _notes.signal = 0
+    with _signals({signal.SIGINT: ask, signal.SIGTERM: ask, signal.SIGALRM: _interrupt}):
+        try:
+            yield
+        finally:
+            if is_interrupted():
+                signal.setitimer(signal.ITIMER_REAL, 0)
+    if is_interrupted():
+        raise KeyboardInterrupt
+
+
+def _interrupt(number: int, _frame: object = None) -> None:
+    _notes.signal = _notes.signal or number
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _signals(handlers: dict[signal.Signals, object]) -> Iterator[None]:
+    """Other handlers in the block; in a thread, which cannot set any, the same."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,104 @@
+"""A stage has one owner: a second process is refused while the first lives, whatever ends the first."""
+
+import errno
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stages.core import work as work_module
+from stages.core.command import StageError
+from stages.core.work import OWNERS, finish_work, own, work_folder
+from tests.conftest import ROOT
+
+HOLD = """
+import os, sys, time
+from stages.core.work import work_folder
+folder = work_folder("train-a", [], {"seed": 1}, [])
+if "fork" in sys.argv and os.fork() == 0:
+    time.sleep(60)
+(folder / "started").touch()
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def started(here: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """A process that owns `train-a` here."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", HOLD, *arguments]
+    process = subprocess.Popen(command, cwd=here, env=environment, start_new_session=True)
+    wait_for(lambda: bool(list(here.glob(".work/train-a-*/started"))) or process.poll() is not None)
+    return process
+
+
+def test_a_second_process_is_refused_and_told_by_whom(here: Path) -> None:
+    first = started(here)
+    try:
+        with pytest.raises(StageError, match=rf"process {first.pid} on .* runs train-a since 2.*UTC.*kill {first.pid}"):
+            work_folder("train-a", [], {"seed": 1}, [])
+        with pytest.raises(StageError, match=f"process {first.pid}"):
+            work_folder("train-a", [], {"seed": 2}, [])  # the outs are the same
+        work_folder("train-b", [], {"seed": 1}, [])
+    finally:
+        first.kill()
+        first.wait()
+    assert (work_folder("train-a", [], {"seed": 1}, []) / "started").exists(), "its work is gone on with"
+
+
+def test_a_worker_that_outlives_its_killed_parent_owns_nothing(here: Path) -> None:
+    first = started(here, "fork")
+    first.kill()
+    first.wait()
+    try:
+        os.killpg(first.pid, 0)  # the worker lives
+        own("train-a")
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
+
+
+def test_the_same_process_may_ask_again_and_finished_work_is_free(here: Path) -> None:
+    folder = work_folder("train-a", [], {"seed": 1}, [])
+    assert folder == work_folder("train-a", [], {"seed": 1}, [])
+    ask = f"from stages.core.work import own\nown('train-a')\nprint(open('{OWNERS}/train-a.json').read())"
+    command = [sys.executable, "-c", ask]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    refused = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert f"process {os.getpid()}" in refused.stderr
+    finish_work(folder)
+    assert not folder.exists()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["pid"] != os.getpid()
+
+
+def test_a_file_system_without_locks_is_said(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "lockf", refuse)
+    own("train-a")
+    assert "cannot be locked (No locks available): do not run this stage twice" in capsys.readouterr().err
+    monkeypatch.setattr(work_module, "WITHOUT_LOCKS", ())
+    with pytest.raises(OSError, match="No locks"):
+        own("train-b")
