@@ -1,4 +1,4 @@
-# make repro: set up and run the whole pipeline.   make test: set up and run every test.
+# make repro: set up and run the whole pipeline.   make test: set up and run every test.   make test-quick: the quick ones.
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
@@ -7,13 +7,17 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # uv does not read pip's settings; wheels that pip would find, it should find too.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: repro test check setup setup-dev hub use clean
+.PHONY: repro test test-quick check setup setup-dev hub use clean
 
 repro: setup
 	dvc repro
 
 test: setup-dev
 	python -m pytest
+
+# For the inner loop: without the tests that are marked slow.
+test-quick: setup-dev
+	python -m pytest -m "not slow"
 
 check: setup-dev
 	ruff check .
@@ -24,12 +28,15 @@ setup: $(READY)
 	@command -v bwrap > /dev/null || $(MAKE) --no-print-directory bubblewrap
 
 INSTALL = $(VENV)/bin/uv pip install --quiet --compile-bytecode --python $(VENV)/bin/python --constraint constraints.txt --requirement pyproject.toml
+# The command `ninechapters`, which runs what stands in this folder.
+COMMAND = $(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(INSTALL)
+	$(COMMAND)
 	touch $(READY)
 
 # What tests and checks need besides; and, for sources and benchmarks of the Hugging Face hub, what reads them.

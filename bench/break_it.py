@@ -22,6 +22,7 @@ from pathlib import Path
 import click
 
 from bench.teacher_overhead import RIVALS, ROOT, command_of, install, write_inputs
+from stages.core.named_tables import write_names
 from stages.core.tables import read_table, write_table
 from stages.distillation.ledger import Ledger
 from tests.fault_server import FaultServer, running_server
@@ -136,15 +137,16 @@ def burst(bench: Bench, count: int) -> tuple[str, bool]:
 
 
 RAISES = """
-import stages.distillation.parse_completions as stage
-real, seen = stage.parse_repaired, []
+import stages.distillation.problems as problems
+from stages.distillation.parse_completions import main
+real, seen = problems.parse_repaired, []
 def raises(*arguments):
     seen.append(1)
     if len(seen) % 10 == 0:
         raise ValueError("a bug in the parser")
     return real(*arguments)
-stage.parse_repaired = raises
-stage.main()
+problems.parse_repaired = raises
+main()
 """
 
 
@@ -163,10 +165,11 @@ def bad_parser(bench: Bench, count: int) -> tuple[str, bool]:
         "level": "",
     }
     write_table("benchmarks", [problem], bench.folder / "benchmarks/b.parquet")
+    write_names(["b"], bench.folder / "benchmarks")
     with running_server() as server:
         bench.run(server)
         calls = server.num_calls
-        arguments = ["requests.parquet", "out.parquet", "benchmarks", "problems", "--benchmark", "b"]
+        arguments = ["requests.parquet", "out.parquet", "benchmarks", "problems"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         commands = [["-c", RAISES], ["-m", "stages.distillation.parse_completions"]]
         codes = [

@@ -25,14 +25,14 @@ from stages.distillation.families.words import words_in
 from stages.evaluation.extraction import extract_answer
 from stages.synthesis.generation import Prompt, Sampling
 from stages.synthesis.transformers_engine import TransformersEngine
+from stages.training.architectures import ARCHITECTURES
 from stages.training.attention import use_packed_attention
 from stages.training.batches import Collator
 from stages.training.formats import COT, student_example, student_prompt
 from stages.training.models import has_bf16, save_model, use_device
 from stages.training.packing import pack
-from stages.training.plan import TrainingPlan
-from stages.training.prepare_models import ARCHITECTURES
 from stages.training.schedule import wsd_factor
+from stages.training.sections import TrainingPlan
 from stages.training.token_store import TokenStore, write_store
 from stages.training.tokenizer import train_tokenizer
 from stages.training.trainer import build_optimizer

@@ -43,7 +43,7 @@ from pathlib import Path
 from stages.training.batches import Collator, Rows, layout_of
 from stages.training.mixing import mixed, problem_pools
 from stages.training.models import load_tokenizer
-from stages.training.plan import TrainingPlan
+from stages.training.sections import TrainingPlan
 from stages.training.token_store import write_store
 pools = problem_pools([Path("out/problems.parquet")])
 plan = TrainingPlan(1, 1e-5, "adamw", 0, 0, 0, 512, 2048, 1)

@@ -18,8 +18,9 @@ import click
 
 from stages.core.tables import Row, content_id
 from stages.distillation.parsing import PROGRAM
-from stages.filtering.filter_problems import find_faults
-from stages.filtering.rules import FilterSettings, marked_answer
+from stages.filtering.faults import find_faults
+from stages.filtering.rules import marked_answer
+from stages.filtering.sections import FilterSettings
 
 SETTINGS = FilterSettings(5, 400, 1000, 0.5, 0.65)
 MIN_JACCARD = 0.9

@@ -22,7 +22,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import MistralConfig, MistralForCausalLM
 
-from stages.reporting.plan import matrix_rate
+from stages.reporting.hardware import matrix_rate
 from stages.synthesis.generation import Prompt, Sampling
 from stages.synthesis.transformers_engine import TransformersEngine
 from stages.training.attention import borders, use_packed_attention

@@ -20,7 +20,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from bench.value_speed import floor_method
-from stages.reporting.plan import matrix_rate
+from stages.reporting.hardware import matrix_rate
 from stages.training.tokenization import IGNORED, TokenizedExample
 from stages.value.gradients import reduced_gradients
 from stages.value.influence import Cosines, adam_steps

@@ -16,8 +16,8 @@ from typing import Any
 
 import click
 
+from stages.evaluation.answer_rows import grade_row
 from stages.evaluation.equivalence import is_equal
-from stages.evaluation.grade_answers import grade_row
 from stages.evaluation.grading import grade_as_ours
 from stages.evaluation.kinds import kind_of
 

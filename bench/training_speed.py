@@ -33,7 +33,8 @@ from stages.training.batches import Rows, layout_of
 from stages.training.formats import Example, student_prompt
 from stages.training.models import has_bf16, save_model, use_device
 from stages.training.packing import Packing
-from stages.training.plan import TrainingJob, TrainingPlan
+from stages.training.plan import TrainingJob
+from stages.training.sections import TrainingPlan
 from stages.training.token_store import TokenStore, write_store
 from stages.training.tokenizer import train_tokenizer
 from stages.training.trainer import ADAM_BETAS, train_model

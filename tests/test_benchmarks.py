@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from stages.benchmarks.decontamination import DecontaminationRules, Index, load_index
+from stages.benchmarks.decontamination import Index, load_index
 from stages.benchmarks.loaders.files import LOADERS, load_benchmark
 from stages.benchmarks.prepare_targets import main as prepare_targets
 from stages.benchmarks.questions import posed
+from stages.benchmarks.sections import DecontaminationRules
 from stages.core.command import StageError
+from stages.core.named_tables import names_in, write_names
 from stages.core.tables import read_table, write_table
 from stages.core.words import words_of
 from stages.evaluation.equivalence import is_equal
@@ -238,21 +240,15 @@ def test_targets_that_are_benchmark_items_are_kept_apart(tmp_path: Path) -> None
             load_benchmark(name, kind, SHARED / f"benchmarks/{name}.jsonl", count),
             folder / f"{name}.parquet",
         )
-    options = "--num-problems 1000 --max-problems 0 --benchmark mmlu_stem --benchmark math-oai --long-words 13 --short-words 8 --min-coverage 0.5 --abstract-numbers"
-    arguments = [
-        "math",
-        folder,
-        tmp_path / "t.parquet",
-        tmp_path / "l.parquet",
-        "--kind",
-        "math",
-        "--path",
-        SHARED / "targets/math_train.jsonl",
-        *options.split(),
-    ]
-    result = CliRunner().invoke(prepare_targets, list(map(str, arguments)))
+    write_names(["mmlu_stem", "math-oai"], folder)
+    path = SHARED / "targets/math_train.jsonl"
+    words = "--long-words 13 --short-words 8 --min-coverage 0.5 --abstract-numbers".split()
+    words += f"--math.kind math --math.path {path} --math.num_problems 1000 --math.max_problems 0".split()
+    out, leaks = tmp_path / "targets", tmp_path / "leaks"
+    result = CliRunner().invoke(prepare_targets, [str(tmp_path), str(folder), str(out), str(leaks), *words])
     assert result.exit_code == 0, result.output
-    leaked, clean = read_table("leaked", tmp_path / "l.parquet"), read_table("benchmarks", tmp_path / "t.parquet")
+    assert names_in(out) == names_in(leaks) == ["math"]
+    leaked, clean = read_table("leaked", leaks / "math.parquet"), read_table("benchmarks", out / "math.parquet")
     assert len(leaked) + len(clean) == 1000
     questions = {" ".join(words_of(row["problem"])) for row in read_table("benchmarks", folder / "mmlu_stem.parquet")}
     equal = [row for row in [*leaked, *clean] if " ".join(words_of(row["problem"])) in questions]
@@ -269,7 +265,8 @@ def test_the_released_samples_hold_what_the_paper_facts_say(tmp_path: Path) -> N
             load_benchmark(name, kind, SHARED / f"benchmarks/{name}.jsonl", count),
             tmp_path / f"{name}.parquet",
         )
-    index = load_index(tmp_path, REAL, RULES)
+    write_names(REAL, tmp_path)
+    index = load_index(tmp_path, RULES)
     hits = {}
     for name in ("cot_pretrain", "tool_pretrain", "finetune"):
         lines = (SHARED / f"samples/{name}_data_sampled.jsonl").read_text().strip().split("\n")

@@ -44,6 +44,8 @@ def test_a_hanging_server_is_left_after_its_time(place: Path) -> None:
     assert all(row["usd"] > 0 for row in timeouts), "a call that timed out may have been billed"
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick")
 def test_spending_never_passes_the_budget_on_a_server(place: Path) -> None:
     """What may have been billed stays within the budget at any concurrency; answers are kept, the rest is named."""
     for seed in range(12):

@@ -1,5 +1,6 @@
 """The heavy stages on a Ray cluster of two nodes on this machine, one of which is killed: the bytes are the local ones."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,11 +11,11 @@ import pytest
 from stages.core.cluster import actors_for
 from stages.core.command import StageError
 from stages.synthesis import shards as shards_module
-from stages.synthesis.problems import WritingPlan
+from stages.synthesis.sections import WritingPlan
 from stages.synthesis.shards import Shards
 from stages.training.formats import Example, student_prompt
-from stages.training.plan import TrainingPlan
 from stages.training.run import train
+from stages.training.sections import TrainingPlan
 from stages.value.shards import compute_shards
 from tests.test_synthesis import text_row
 from tests.test_value import bytes_of, inputs, job_of  # noqa: F401
@@ -22,9 +23,10 @@ from tests.test_value import bytes_of, inputs, job_of  # noqa: F401
 ray = pytest.importorskip("ray", reason="ray is not installed: no test of a cluster")
 
 PLAN = TrainingPlan(
-    num_epochs=16, learning_rate=1e-3, optimizer="muon", warmup_ratio=0.1, decay_ratio=0.2, weight_decay=0.0,
+    num_epochs=8, learning_rate=1e-3, optimizer="muon", warmup_ratio=0.1, decay_ratio=0.2, weight_decay=0.0,
     batch_rows=2, max_length=64, seed=1,
 )  # fmt: skip
+pytestmark = pytest.mark.slow
 EXAMPLES = [Example(student_prompt(f"What is {i}+{i + 1}?", "cot"), f"{i}+{i + 1}={2 * i + 1}") for i in range(60)]
 
 
@@ -41,10 +43,12 @@ class TwoNodes:
 
     def node_of(self, title: str) -> object | None:
         """The node on which a Ray worker with this title runs."""
-        raylets = {node.all_processes["raylet"][0].process.pid: node for node in self.nodes}
-        for process in psutil.process_iter(["cmdline", "ppid"]):
-            if title in " ".join(process.info["cmdline"] or ()) and process.info["ppid"] in raylets:
-                return raylets[process.info["ppid"]]
+        for node in self.nodes:
+            raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+            for worker in raylet.children():
+                with contextlib.suppress(psutil.Error):  # it has just ended
+                    if title in " ".join(worker.cmdline()):
+                        return node
         return None
 
     def kill_when(self, is_time: Callable[[], bool], title: str) -> threading.Thread:
@@ -85,8 +89,8 @@ def address(two_nodes: TwoNodes, monkeypatch: pytest.MonkeyPatch) -> TwoNodes:
 
 
 def test_synthesis(tiny_model_folder: Path, tmp_path: Path, address: TwoNodes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards_module, "SHARD_PROMPTS", 100)
-    plan = WritingPlan(num_samples=10, tool_frac=0.0, level_choice="fit", temperature=1.0, top_p=0.9, max_tokens=100)
+    monkeypatch.setattr(shards_module, "SHARD_PROMPTS", 50)
+    plan = WritingPlan(num_samples=5, tool_frac=0.0, level_choice="fit", temperature=1.0, top_p=0.9, max_tokens=100)
     local, cluster = (Shards(tmp_path / name, plan, 160) for name in ("local", "cluster"))
     for shards in (local, cluster):
         shards.folder.mkdir()

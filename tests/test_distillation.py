@@ -9,17 +9,18 @@ from stages.benchmarks.write_builtin import FILES, builtin_files
 from stages.core.command import StageError
 from stages.distillation.builtin import MODEL, TEXT_SLOT, ask_builtin, fitting_families, write_completion
 from stages.distillation.estimation import estimate
-from stages.distillation.families.family import LEVELS, is_held_out_draw, wording_pairs, write_problem
+from stages.distillation.families.family import is_held_out_draw, wording_pairs, write_problem
 from stages.distillation.families.registry import FAMILIES, GRADE_BENCHMARK, SECONDARY_BENCHMARK, families_of
 from stages.distillation.families.words import quantities_in, words_in
 from stages.distillation.ledger import Ledger
 from stages.distillation.parsing import Parsed, Rejection, boxed_answers, parse_completion
-from stages.distillation.prompts import LEVELS as PROMPT_LEVELS
 from stages.distillation.prompts import fill_prompt, level_of_fit
 from stages.distillation.purchase import Request
-from stages.distillation.requests import RequestPlan, build_requests, request_key
+from stages.distillation.requests import build_requests, request_key
+from stages.distillation.sections import LEVELS, RequestPlan
 from stages.execution.executions import run_programs
-from stages.filtering.rules import FilterSettings, find_text_fault
+from stages.filtering.rules import find_text_fault
+from stages.filtering.sections import FilterSettings
 from tests.tiny import problem_row
 
 PLAN = RequestPlan(MODEL, num_samples=4, tool_frac=0.5, level_choice="fit", temperature=0.6, max_tokens=100)
@@ -144,7 +145,7 @@ def test_requests_are_keyed_by_their_content_only() -> None:
 def test_levels_fit_the_text() -> None:
     levels = [level_of_fit("the eigenvalues of a matrix and its determinant", random.Random(i)) for i in range(20)]
     assert set(levels) == {"college"}
-    assert len({level_of_fit("nothing to go by", random.Random(i)) for i in range(50)}) == len(PROMPT_LEVELS)
+    assert len({level_of_fit("nothing to go by", random.Random(i)) for i in range(50)}) == len(LEVELS)
 
 
 def test_an_unknown_teacher_is_refused() -> None:

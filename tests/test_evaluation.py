@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from stages.core.named_tables import write_names
 from stages.core.tables import read_table, write_table
-from stages.evaluation import compare as compare_module
-from stages.evaluation import evaluate as evaluate_module
-from stages.evaluation import solving
+from stages.evaluation import comparing, predictions, solving
 from stages.evaluation.compare import main as compare
 from stages.evaluation.comparison import Run, cause_of, compare_tasks, obstacles
-from stages.evaluation.evaluate import flagged_items, prediction_of
 from stages.evaluation.evaluate import main as evaluate
 from stages.evaluation.intervals import accuracy_record, bootstrap_macro, clustered, wilson
 from stages.evaluation.metrics import suite_figures, task_figures
 from stages.evaluation.paired import holm, paired
-from stages.evaluation.prompting import Shots, load_shots, prompt_of
+from stages.evaluation.predictions import flagged_items, prediction_of
+from stages.evaluation.prompting import load_shots, prompt_of
+from stages.evaluation.sections import Shots
 from stages.evaluation.solving import Response, solve
 from stages.evaluation.voting import answer_classes, expected_majority, majority, pass_at_k
 from stages.execution.transcript import last_program, tame_output
@@ -134,16 +134,17 @@ def test_what_a_program_printed_is_no_answer_of_the_student() -> None:
 def test_shots_stand_before_the_question(tmp_path: Path) -> None:
     rows = [benchmark_row(index=i, problem=f"Q{i}?", solution=f"It is {i}.", answer=str(i)) for i in range(4)]
     write_table("benchmarks", rows, tmp_path / "t.parquet")
-    examples = load_shots(tmp_path, {"b": Shots("t", 2)})["b"]
+    write_names(["t"], tmp_path)
+    examples = load_shots(tmp_path, [Shots("b", "t", 2)])["b"]
     prompt = prompt_of(benchmark_row(), "cot", examples)
     assert prompt.count("## Question") == 3
     assert prompt.count("\\boxed{") == 2
     assert prompt.endswith("are left?\n\n## Solution\n")
     assert prompt_of(benchmark_row(), "tool", examples).count("## Question") == 1
     with pytest.raises(Exception, match="has 4 solved problems, not the 9"):
-        load_shots(tmp_path, {"b": Shots("t", 9)})
+        load_shots(tmp_path, [Shots("b", "t", 9)])
     result = CliRunner().invoke(evaluate, ["m", "b", "t", "l", "o", "x", "--shots", "aqua"])
-    assert "benchmark=target:count" in result.output
+    assert "write it as aqua=mathqa:5" in result.output
 
 
 def prediction(index: int, correct: bool, **changes: object) -> dict[str, object]:
@@ -185,6 +186,8 @@ def place_inputs(folder: Path) -> list[str]:
     write_table("benchmarks", rows, folder / "targets/t.parquet")
     leak = {**benchmark_row(), "reason": "ngram", "detail": "b[3]: thirteen words"}
     write_table("leaked", [leak], folder / "leaks/t.parquet")
+    for name, names in (("benchmarks", ["b"]), ("targets", ["t"]), ("leaks", ["t"])):
+        write_names(names, folder / name)
     (folder / "m").mkdir(exist_ok=True)
     (folder / "m/model.safetensors").write_bytes(b"x")
     return [str(folder / name) for name in ("m", "benchmarks", "targets", "leaks", "out", "metrics.json")]
@@ -196,17 +199,17 @@ def run_evaluation(folder: Path, monkeypatch: pytest.MonkeyPatch, *options: str)
         texts = ["\\boxed{4}" if c else "It is about 9." for c in chooser]
         return [Response(text, text, "stop", (), 3) for text in texts]
 
-    monkeypatch.setattr(evaluate_module, "solve", answer)
-    common = "--benchmark b --max-tokens 9 --max-problems 0 --top-p 1".split()
+    monkeypatch.setattr(predictions, "solve", answer)
+    common = "--max-tokens 9 --max-problems 0 --top-p 1".split()
     result = CliRunner().invoke(evaluate, [*place_inputs(folder), *common, *options])
     assert result.exit_code == 0, result.output
 
 
 def test_the_stage_keeps_every_prediction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run_evaluation(tmp_path, monkeypatch, "--num-samples", "2", "--temperature", "0.7", "--shots", "b=t:1")
-    predictions = read_table("predictions", tmp_path / "out/predictions.parquet")
-    assert len(predictions) == 2 * 6 * 2
-    assert {row["index"] for row in predictions if row["is_flagged"]} == {3}
+    found = read_table("predictions", tmp_path / "out/predictions.parquet")
+    assert len(found) == 2 * 6 * 2
+    assert {row["index"] for row in found if row["is_flagged"]} == {3}
     figures = json.loads((tmp_path / "metrics.json").read_text())
     assert figures["suite"]["cot"]["num_problems"] == 6
     assert figures["b"]["cot"]["num_samples"] == 2
@@ -259,7 +262,7 @@ def test_flips_are_attributed() -> None:
 def test_the_command_prints_a_table_or_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = {"main": run_of("main", [True, False]), "HEAD": run_of("HEAD", [False, True]),
             "other": run_of("other", [True], task_hashes={"b_cot": {"prompts": "x", "items": "i"}})}  # fmt: skip
-    monkeypatch.setattr(compare_module, "load_run", lambda revision, folder: runs[revision])
+    monkeypatch.setattr(comparing, "load_run", lambda revision, folder: runs[revision])
     result = CliRunner().invoke(compare, ["main", "HEAD"])
     assert result.exit_code == 0, result.output
     assert "right -> wrong, generation" in result.output
@@ -268,6 +271,24 @@ def test_the_command_prints_a_table_or_json(tmp_path: Path, monkeypatch: pytest.
     refused = CliRunner().invoke(compare, ["main", "other"])
     assert refused.exit_code == 1
     assert "b_cot: prompts" in refused.output
+
+
+def test_without_a_student_the_first_of_the_profile_is_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = []
+
+    def load(revision: str, folder: str) -> Run:
+        folders.append(folder)
+        return run_of(revision, [True])
+
+    monkeypatch.setattr(comparing, "load_run", load)
+    monkeypatch.chdir(tmp_path)
+    assert "names no students here" in CliRunner().invoke(compare, ["main", "HEAD"]).output
+    (tmp_path / "params.yaml").write_text("students: [mistral, llama]")
+    CliRunner().invoke(compare, ["main", "HEAD"])
+    CliRunner().invoke(compare, ["main", "HEAD", "--student", "llama"])
+    assert folders[0::2] == ["data/predictions/pretrained/mistral", "data/predictions/pretrained/llama"]
 
 
 def test_a_revision_without_an_evaluation_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

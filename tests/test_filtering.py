@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from stages.core.named_tables import write_names
 from stages.core.tables import read_table, write_table
 from stages.execution.sandbox import Execution
 from stages.filtering import agreement
@@ -15,7 +16,6 @@ from stages.filtering.equations import equalities, wrong_equation
 from stages.filtering.filter_problems import main as filter_problems
 from stages.filtering.programs import agrees, check_program, with_real_output
 from stages.filtering.rules import (
-    FilterSettings,
     check_answer,
     check_derivation,
     check_equations,
@@ -25,7 +25,8 @@ from stages.filtering.rules import (
     check_self_contained,
     marked_answer,
 )
-from stages.synthesis.generation import Generated, Sampling
+from stages.filtering.sections import AgreementSettings, FilterSettings
+from stages.synthesis.generation import Generated
 from tests.tiny import benchmark_row, problem_row
 
 SETTINGS = FilterSettings(5, 400, 1000, 0.5, 0.65)
@@ -194,11 +195,15 @@ def test_agreement_asks_for_the_majority(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(agreement, "write_with_programs", fake)
     rows = [problem_row(problem_id="a"), problem_row(problem_id="b")]
-    found = agreement.disagreements(rows, {"t": "Apples."}, Path("m"), "synthesizer", 4, 0.5, Sampling(20, 0.7))
+    found = agreement.disagreements(
+        rows, {"t": "Apples."}, Path("m"), AgreementSettings(0.9, 4, 0.5, "synthesizer", 0.7, 20)
+    )
     assert set(found) == {1}
     assert found[1].reason == "no_agreement"
     assert asked[0].endswith("How many apples has Tom now?\n[Solution]\n")
-    assert set(agreement.disagreements(rows, {"t": "Apples."}, Path("m"), "student", 4, 0.6, Sampling(20, 0.7))) == {
+    assert set(
+        agreement.disagreements(rows, {"t": "Apples."}, Path("m"), AgreementSettings(0.9, 4, 0.6, "student", 0.7, 20))
+    ) == {
         0,
         1,
     }
@@ -208,6 +213,7 @@ def test_agreement_asks_for_the_majority(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_stage_keeps_good_problems_and_counts_the_others(tmp_path: Path) -> None:
     benchmark = benchmark_row()
     write_table("benchmarks", [benchmark], tmp_path / "benchmarks/b.parquet")
+    write_names(["b"], tmp_path / "benchmarks")
     rows = [
         problem_row(problem_id="good"),
         problem_row(problem_id="twin"),
@@ -223,7 +229,7 @@ def test_the_stage_keeps_good_problems_and_counts_the_others(tmp_path: Path) -> 
     places = [
         str(tmp_path / name) for name in ("s", "texts.parquet", "model", "benchmarks", "out", "m.json", "funnel.csv")
     ]
-    result = CliRunner().invoke(filter_problems, [*places, *FILTER, "--num-solutions", "0", "--benchmark", "b", *RULES])
+    result = CliRunner().invoke(filter_problems, [*places, *FILTER, "--num-solutions", "0", *RULES])
     assert result.exit_code == 0, result.output
     assert [row["problem_id"] for row in read_table("problems", tmp_path / "out/problems.parquet")] == ["good", "tool"]
     figures = json.loads((tmp_path / "m.json").read_text())

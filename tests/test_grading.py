@@ -1,6 +1,8 @@
 """Extraction, exact numbers, equivalence, both policies, and that no answer can hang or run anything."""
 
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,10 +10,10 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stages.evaluation.answer_rows import grade_row
 from stages.evaluation.equivalence import is_equal
 from stages.evaluation.exact_numbers import as_number
 from stages.evaluation.extraction import extract_answer
-from stages.evaluation.grade_answers import grade_row
 from stages.evaluation.grade_answers import main as grade_answers
 from stages.evaluation.grading import grade
 from stages.evaluation.jiuzhang import equal
@@ -19,7 +21,7 @@ from stages.evaluation.jiuzhang_answers import extract, strip_answer
 from stages.evaluation.jiuzhang_units import number_of_words
 from stages.evaluation.kinds import kind_of
 from stages.evaluation.normalization import normalize
-from stages.evaluation.symbolic import SymbolicWorker, compare_latex, refusal
+from stages.evaluation.symbolic import WORKER, SymbolicWorker, _workers, compare_latex, refusal
 
 GRADING = Path(__file__).resolve().parents[2] / "shared" / "data" / "grading"
 needs_data = pytest.mark.skipif(not GRADING.is_dir(), reason="the folder of grading data is not beside the project")
@@ -141,6 +143,28 @@ def test_the_official_faults_are_kept_apart() -> None:
     assert extract_answer("The answer is a number", "choice").answer == ""
 
 
+IMPATIENT = f"""
+import sys
+sys.path.insert(0, {str(WORKER.parent)!r})
+import symbolic_worker
+symbolic_worker.CPU_SECONDS = 0.5
+symbolic_worker.main()
+"""
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SymbolicWorker]:
+    """A worker that gives a comparison half a second, not three."""
+    script = tmp_path_factory.mktemp("worker") / "impatient.py"
+    script.write_text(IMPATIENT)
+    worker = SymbolicWorker()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("stages.evaluation.symbolic.WORKER", script)
+        assert worker.compare("x+1", "1+x", "ours") == (True, "symbolic")
+        yield worker
+    worker.stop()
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -149,7 +173,10 @@ def test_the_official_faults_are_kept_apart() -> None:
         "\\sqrt" * 500 + "2", "\\prod_{n=1}^{99999} n", "\\begin{pmatrix}" + "1&" * 900 + "1\\end{pmatrix}", "0.(9)", "\0", "\ud800",
     ],
 )  # fmt: skip
-def test_answers_that_hang_others_are_graded(answer: str) -> None:
+def test_answers_that_hang_others_are_graded(
+    answer: str, impatient: SymbolicWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(_workers, os.getpid(), impatient)
     for policy in grade(gold="7", kind="expression", pred=answer).values():
         assert not policy.correct
     assert not is_equal("7", answer).correct
@@ -205,6 +232,7 @@ PIECES = st.sampled_from([
 ANSWERS = st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=14).map("".join))
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(ANSWERS, ANSWERS)
 def test_any_text_is_graded(answer: str, reference: str) -> None:
@@ -234,6 +262,7 @@ def test_grade_answers_writes_each_row(tmp_path: Path) -> None:
 
 
 @needs_data
+@pytest.mark.slow
 def test_agreement_with_the_grader_cases() -> None:
     cases = [
         row
@@ -262,6 +291,7 @@ PUBLISHED_IS_WRONG = {
 
 
 @needs_data
+@pytest.mark.slow
 def test_agreement_with_real_responses() -> None:
     """`ours` differs from the published grades where those are wrong; `jiuzhang` agrees with its lineage's."""
     ours_differs, lineage, official_differs = set(), 0, []

@@ -8,13 +8,23 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from stages.core.tables import read_table
 from stages.distillation.ledger import Ledger
 from tests.buying import BUY, CANARY, write_requests
 from tests.conftest import ROOT
 from tests.fault_server import running_server
+from tests.forked import Forked
+
+pytestmark = pytest.mark.slow
 
 
+def start_forked(requests: Path, out: str, environment: dict[str, str]) -> Forked:
+    return Forked([*BUY[1:], str(requests), out], environment=environment)
+
+
+@pytest.mark.usefixtures("fork_server")
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(place: Path) -> None:
     requests = write_requests(place / "requests.parquet", 400)
     rng, concurrency, most_twice = random.Random(2), 16, 0
@@ -24,24 +34,20 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(place: Path) -> No
             "TEACHER_BUDGET_USD": "100", "TEACHER_CONCURRENCY": str(concurrency),
         }  # fmt: skip
         for _ in range(5):
-            process = subprocess.Popen(
-                [*BUY, requests, "completions.parquet"], env=environment, stderr=subprocess.DEVNULL
-            )
+            process = start_forked(requests, "completions.parquet", environment)
             reached = len(server.delivered) + rng.randrange(20, 70)
             while process.poll() is None and len(server.delivered) < reached:
                 time.sleep(0.002)
-            process.send_signal(signal.SIGKILL)
+            process.kill()
             process.wait()
             most_twice += concurrency
             assert server.delivered.total() - len(server.delivered) <= most_twice
-        subprocess.run([*BUY, requests, "completions.parquet"], env=environment, check=True, stderr=subprocess.DEVNULL)
+        assert start_forked(requests, "completions.parquet", environment).wait() == 0
     killed = (place / "completions.parquet").read_bytes()
     os.chdir(place / "..")
     with running_server() as server:
         environment |= {"OPENAI_BASE_URL": server.url, "LEDGER_DIR": str(place / "other")}
-        subprocess.run(
-            [*BUY, requests, place / "unbroken.parquet"], env=environment, check=True, stderr=subprocess.DEVNULL
-        )
+        assert start_forked(requests, str(place / "unbroken.parquet"), environment).wait() == 0
     assert (place / "unbroken.parquet").read_bytes() == killed
 
 

@@ -2,8 +2,6 @@
 
 import csv
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,9 +12,11 @@ from safetensors.torch import load_file
 from stages.core.command import StageError
 from stages.training import models as models_module
 from stages.training.formats import Example, student_prompt
-from stages.training.plan import LoraPlan, TrainingJob, TrainingPlan, read_job
+from stages.training.plan import LoraPlan, TrainingJob, read_job
 from stages.training.run import train
+from stages.training.sections import TrainingPlan
 from tests.conftest import ROOT
+from tests.forked import Forked
 
 PLAN = TrainingPlan(
     num_epochs=1, learning_rate=1e-3, optimizer="adamw", warmup_ratio=0.1, decay_ratio=0.2, weight_decay=0.0,
@@ -43,7 +43,9 @@ def one(tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return tmp_path
 
 
-@pytest.mark.parametrize("name", LADDER)
+@pytest.mark.parametrize(
+    "name", ["micro", *(pytest.param(name, marks=pytest.mark.slow) for name in ("processes", "sharded"))]
+)
 def test_the_devices_do_not_change_what_is_learnt(
     name: str, one: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,10 +76,11 @@ train("long", [Path(sys.argv[1])], EXAMPLES, replace(PLAN, num_epochs=5000), Pat
 """
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("fork_server")
 def test_processes_end_when_the_stage_is_killed(tiny_model_folder: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "NINECHAPTERS_PROCESSES": "2", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", TRAIN_LONG, str(tiny_model_folder)]
-    stage = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
+    stage = Forked(["-c", TRAIN_LONG, str(tiny_model_folder)], tmp_path, environment)
     processes: list[psutil.Process] = []
     while len(processes) < 3:  # torchrun and its two
         assert stage.poll() is None

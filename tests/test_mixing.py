@@ -7,11 +7,10 @@ import pytest
 
 from stages.core.command import StageError
 from stages.core.tables import write_table
-from stages.training.finetune import target_pool
 from stages.training.mixing import kept_fracs, mixed, parse_mix, problem_pools
+from stages.training.sections import FinetuneSettings, PretrainSettings
+from stages.training.target_pool import target_pool
 from tests.tiny import benchmark_row, problem_row
-
-POOLS = ("cot", "tool", "target")
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ def tables(tmp_path: Path) -> tuple[Path, Path]:
 
 def learnt(tables: tuple[Path, Path], mix: list[str]) -> Counter[str]:
     pools = problem_pools([tables[0]]) | {"target": target_pool([tables[1]])}
-    return Counter(example.prompt.removeprefix("## Question\n")[0] for example in mixed(pools, parse_mix(mix, pools)))
+    return Counter(example.prompt.removeprefix("## Question\n")[0] for example in mixed(pools, parse_mix(mix)))
 
 
 def test_without_a_mix_everything_is_learnt(tables: tuple[Path, Path]) -> None:
@@ -53,15 +52,21 @@ def test_a_member_stays_when_a_pool_grows(tables: tuple[Path, Path]) -> None:
 @pytest.mark.parametrize(
     ("mix", "message"),
     [
-        (["cot"], "is no NAME=SHARE"),
-        (["cot=2"], "is no NAME=SHARE"),
-        (["coat=1"], "a name of cot, tool, target"),
-        (["cot=0.5", "tool=0.2"], r"sum to 0\.7, not to 1"),
+        (("cot",), "is no NAME=SHARE"),
+        (("cot=2",), "is no NAME=SHARE"),
+        (("coat=1",), "a name of cot, tool, target"),
+        (("cot=0.5", "tool=0.2"), r"sum to 0\.7, not to 1"),
+        (("cot=0.5", "cot=0.5"), "'cot' stands there twice"),
     ],
 )
-def test_a_mix_that_says_nothing_is_refused(mix: list[str], message: str) -> None:
-    with pytest.raises(StageError, match=message):
-        parse_mix(mix, POOLS)
+def test_a_mix_that_says_nothing_is_refused(mix: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FinetuneSettings(target=(), mix=mix, continue_optimizer=False)
+
+
+def test_pretraining_has_no_targets() -> None:
+    with pytest.raises(ValueError, match="'target' stands there twice, or is none of cot, tool"):
+        PretrainSettings(mix=("cot=0.5", "target=0.5"), keep_optimizer=False)
 
 
 def test_nothing_of_what_is_asked_is_an_error() -> None:

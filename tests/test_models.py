@@ -15,10 +15,13 @@ from safetensors.torch import load_file
 from tokenizers.processors import TemplateProcessing
 
 from stages.core.command import StageError
+from stages.training.adopt_model import main as adopt
 from stages.training.formats import Example
 from stages.training.merge_adapter import main as merge_adapter
 from stages.training.models import load_model, load_tokenizer
-from stages.training.pretrained import adopt_model, pretrained_folder, stored_parameters
+from stages.training.prepare_models import main as prepare_models
+from stages.training.pretrained import adopt_model, local_model_folder, stored_parameters
+from stages.training.sections import HubModel, LocalModel
 from stages.training.tokenization import encode_prompt, tokenize
 from tests.conftest import ROOT
 from tests.tiny import tiny_model, tiny_tokenizer
@@ -39,7 +42,7 @@ def hub_folder(folder: Path, architecture: str = "llama") -> Path:
 def test_a_model_is_adopted_as_it_is(architecture: str, tmp_path: Path) -> None:
     folder = hub_folder(tmp_path / "published", architecture)
     assert len(list(folder.glob("model-*.safetensors"))) > 1
-    adopt_model(pretrained_folder(str(folder), "", is_hub=False), tmp_path / "base", {"kind": "local"})
+    adopt_model(local_model_folder(LocalModel(folder)), tmp_path / "base", {"kind": "local"})
     ours, published = load_model(tmp_path / "base"), tiny_model(architecture)
     for name, weight in published.state_dict().items():
         torch.testing.assert_close(ours.state_dict()[name], weight)
@@ -48,47 +51,63 @@ def test_a_model_is_adopted_as_it_is(architecture: str, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "base/provenance.json").read_text())["kind"] == "local"
 
 
+@pytest.mark.slow
 def test_a_hub_model_comes_from_its_pinned_revision(tmp_path: Path) -> None:
-    """From a cache in the hub's layout, offline, through the stage's own command."""
+    """From a cache in the hub's layout, offline, through the stage's own command; beside it, one that is not there."""
     repository = tmp_path / "hub/models--someone--tiny"
     hub_folder(repository / "snapshots" / REVISION)
     (repository / "refs").mkdir()
     (repository / "refs/main").write_text("f" * 40)
     environment = {**os.environ, "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
 
-    def prepare(revision: str) -> subprocess.CompletedProcess[str]:
+    def prepare(out: str, revision: str) -> subprocess.Popen[str]:
         options = ["--kind", "hub", "--name", "someone/tiny", "--revision", revision]
         command = [
             sys.executable,
             "-m",
             "stages.training.prepare_models",
-            str(tmp_path / "base"),
+            str(tmp_path / out),
             "texts",
             "problems",
             *options,
         ]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
-    done = prepare(REVISION)
-    assert done.returncode == 0, done.stderr
+    pinned, other = prepare("base", REVISION), prepare("other", "e" * 40)
+    errors = [process.communicate()[1] for process in (pinned, other)]
+    assert pinned.returncode == 0, errors
     assert load_model(tmp_path / "base").config.model_type == "llama"
-    other = prepare("e" * 40)
     assert other.returncode == 1
-    assert "cannot be fetched" in other.stderr
-    assert "Traceback" not in other.stderr
+    assert "cannot be fetched" in errors[1]
+    assert "Traceback" not in errors[1]
+    assert not (tmp_path / "other").exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "revision", "is_hub", "message"),
-    [
-        ("mistralai/Mistral-7B-v0.1", "main", True, "Pin it in params.yaml"),
-        ("mistralai/Mistral-7B-v0.1", "", True, "is not a commit of 40 hex digits"),
-        ("/nowhere", "", False, r"has no config\.json"),
-    ],
-)
-def test_what_is_not_pinned_or_not_there_is_refused(name: str, revision: str, is_hub: bool, message: str) -> None:
-    with pytest.raises(StageError, match=message):
-        pretrained_folder(name, revision, is_hub)
+@pytest.mark.parametrize("revision", ["main", ""])
+def test_what_is_not_pinned_is_refused(revision: str) -> None:
+    with pytest.raises(ValueError, match="no commit of 40 hex digits"):
+        HubModel("hub", "mistralai/Mistral-7B-v0.1", revision)
+
+
+def test_a_folder_that_is_no_model_is_refused() -> None:
+    with pytest.raises(StageError, match=r"'/nowhere' has no config\.json"):
+        local_model_folder(LocalModel(Path("/nowhere")))
+
+
+def test_an_option_of_another_kind_is_refused() -> None:
+    arguments = ["base", "texts", "problems", "--kind", "hub", "--name", "a/b", "--revision", REVISION]
+    done = CliRunner().invoke(prepare_models, [*arguments, "--hidden-size", "64"])
+    assert "--hidden-size is no option of kind hub" in done.output
+    missing = CliRunner().invoke(prepare_models, ["base", "texts", "problems", "--kind", "hub", "--name", "a/b"])
+    assert "kind hub: missing option revision" in missing.output
+
+
+def test_a_local_model_is_adopted_by_its_own_command(tmp_path: Path) -> None:
+    folder = hub_folder(tmp_path / "published")
+    done = CliRunner().invoke(adopt, [str(tmp_path / "base"), "--path", str(folder)])
+    assert done.exit_code == 0, done.output
+    provenance = json.loads((tmp_path / "base/provenance.json").read_text())
+    assert (provenance["kind"], provenance["path"]) == ("local", str(folder))
 
 
 def test_weights_that_can_run_code_are_refused(tmp_path: Path) -> None:
@@ -97,7 +116,7 @@ def test_weights_that_can_run_code_are_refused(tmp_path: Path) -> None:
         file.unlink()
     torch.save(tiny_model("llama").state_dict(), folder / "pytorch_model.bin")
     with pytest.raises(StageError, match="no safetensors weights"):
-        pretrained_folder(str(folder), "", is_hub=False)
+        local_model_folder(LocalModel(folder))
 
 
 def test_a_beginning_is_never_doubled() -> None:

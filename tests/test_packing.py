@@ -11,7 +11,7 @@ from stages.training.attention import use_packed_attention
 from stages.training.batches import Collator, Layout, Rows, layout_of
 from stages.training.formats import Example, student_prompt
 from stages.training.packing import pack
-from stages.training.plan import TrainingPlan
+from stages.training.sections import TrainingPlan
 from stages.training.token_store import write_store
 from stages.training.tokenization import IGNORED, tokenize
 from tests.tiny import tiny_model, tiny_tokenizer

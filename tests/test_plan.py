@@ -7,13 +7,14 @@ import yaml
 from click.testing import CliRunner
 from transformers import LlamaConfig, MixtralConfig
 
-from stages.reporting.plan import GPUS
+from stages.reporting.hardware import GPUS, Hardware
 from stages.reporting.plan import main as plan
-from stages.reporting.planning import PUBLISHED, Assumptions, Hardware, config_in_profile, plan_rows
+from stages.reporting.planning import Assumptions, plan_rows
+from stages.reporting.shapes import PUBLISHED, config_in_profile, shape_of
+from stages.training.architectures import ARCHITECTURES
 from stages.training.batches import layout_of
 from stages.training.memory import activation_bytes, choose_savings, state_bytes
-from stages.training.plan import TrainingPlan
-from stages.training.prepare_models import ARCHITECTURES
+from stages.training.sections import TrainingPlan
 from stages.training.shape import Shape
 from tests.conftest import ROOT
 from tests.tiny import tiny_model
@@ -31,9 +32,8 @@ PARAMETERS = {
 def rows_of(profile: str, gpu: str = "a100", count: int = 8, price: float | None = 2.0) -> dict[str, dict]:
     params = yaml.safe_load((ROOT / f"profiles/{profile}.yaml").read_text())
     hardware = Hardware(gpu, count, *GPUS[gpu], price)
-    rows = plan_rows(
-        params, hardware, ASSUMED, lambda name: Shape.of(config_in_profile(name, params["models"][name]))
-    )  # fmt: skip
+    models = {**params["models"], **params.get("local_models", {})}
+    rows = plan_rows(params, hardware, ASSUMED, lambda name: Shape.of(config_in_profile(name, models[name])))
     return {row["stage"]: row for row in rows}
 
 
@@ -105,6 +105,26 @@ def test_the_command_on_this_machine_and_on_others() -> None:
     for profile in sorted((ROOT / "profiles").glob("*.yaml")):
         done = CliRunner().invoke(plan, [str(profile), "--gpu", "h200", "--usd-per-gpu-hour", "3"])
         assert done.exit_code == 0, f"{profile}: {done.output}"
+
+
+def test_a_local_model_is_measured_by_its_folder(tmp_path: Path) -> None:
+    local = {"synthesizer": {"path": str(tmp_path / "deepseek-math-7b-rl")}}
+    published = shape_of("synthesizer", {"models": {}, "local_models": local})
+    assert published == Shape.of(PUBLISHED["deepseek-math-7b-rl"])
+    tiny_model("llama").save_pretrained(tmp_path / "deepseek-math-7b-rl")
+    assert shape_of("synthesizer", {"models": {}, "local_models": local}).hidden_size == 32
+
+
+def test_no_name_is_every_name() -> None:
+    params = yaml.safe_load((ROOT / "profiles/laptop.yaml").read_text())
+    hardware = Hardware("h100", 1, *GPUS["h100"], None)
+
+    def tokens(benchmarks: list[str]) -> int:
+        params["evaluate"]["benchmark"] = benchmarks
+        rows = plan_rows(params, hardware, ASSUMED, lambda name: shape_of(name, params))
+        return next(row["tokens"] for row in rows if row["stage"].startswith("evaluate"))
+
+    assert tokens([]) == tokens(list(params["benchmarks"])) == 540 / 300 * tokens(["grade"])
 
 
 def test_a_broken_profile_is_an_error(tmp_path: Path) -> None:

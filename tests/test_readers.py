@@ -105,7 +105,7 @@ def test_columns_are_mapped_and_dug_for(tmp_path: Path) -> None:
     path.write_text(json.dumps({"content": "T", "meta": {"url": "U"}, "name": "N"}))
     columns = Columns.parse(("text=content", "url=link|meta.url", "title=name"))
     assert read("jsonl", path, columns) == [Document("T", "N", "U", "", f"{path}:1")]
-    with pytest.raises(StageError, match="is no assignment of text, title, url or license"):
+    with pytest.raises(ValueError, match="it assigns none of text, title, url, license to a column"):
         Columns.parse(("body=content",))
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from stages.core.named_tables import write_names
 from stages.core.tables import read_table, write_table
 from stages.distillation.build_requests import main as build_requests
 from stages.distillation.distill import main as distill
@@ -24,9 +25,10 @@ from stages.distillation.parse_completions import main as parse_completions
 from stages.training.models import save_model
 from tests.tiny import benchmark_row, tiny_model, tiny_tokenizer
 
+pytestmark = pytest.mark.slow
 START_SECONDS = 120
 
-KEEP_OUT = "--benchmark b --long-words 13 --short-words 8 --min-coverage 0.5 --abstract-numbers".split()
+KEEP_OUT = "--long-words 13 --short-words 8 --min-coverage 0.5 --abstract-numbers".split()
 
 
 def free_port() -> int:
@@ -125,6 +127,7 @@ def test_transformers_serve_answers_a_round(server_url: str, tmp_path: Path, mon
     requests = build_round(tmp_path)
     buy_round(requests, server_url, tmp_path / "ledger")
     write_table("benchmarks", [benchmark_row()], tmp_path / "benchmarks/b.parquet")
+    write_names(["b"], tmp_path / "benchmarks")
     out = requests.with_name("completions.parquet")
     arguments = [str(requests), str(out), str(tmp_path / "benchmarks"), str(tmp_path / "problems"), *KEEP_OUT]
     assert CliRunner().invoke(parse_completions, arguments).exit_code == 0

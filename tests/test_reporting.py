@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from stages.core.tables import TableWriter, write_json
+from stages.core.files import write_json
+from stages.core.tables import TableWriter
 from stages.reporting.accuracy import nest_accuracy, write_accuracy
 from stages.reporting.figures import draw_overlap, draw_value_groups
 from stages.reporting.gather import gather_value, reliability

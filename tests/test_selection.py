@@ -179,7 +179,10 @@ def test_too_few_texts_say_what_to_change(pool: Pool, tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "only 10 of 10 candidate texts have a value and keep the quotas, but num_texts = 11" in done.output
     assert run_select(pool, tmp_path, "--num-texts", "8", "--source-quota", "web=0.1").exit_code == 1
-    assert "no share of a source" in run_select(pool, tmp_path, "--num-texts", "2", "--source-quota", "web").output
+    assert (
+        "'web': it is no name with a share"
+        in run_select(pool, tmp_path, "--num-texts", "2", "--source-quota", "web").output
+    )
 
 
 def test_topics_are_counted() -> None:

@@ -1,4 +1,8 @@
-"""The whole pipeline, as a user runs it: `dvc repro` of the smoke profile in a clone, again, and with one change."""
+"""The whole pipeline, as a user runs it: `dvc repro` of the smoke profile in a clone, again, and with one change.
+
+The stages of most runs are forked from one interpreter (tests/fork_server.py); `test_the_same_bytes_come_again` runs four
+of them in fresh ones, and they make the same bytes.
+"""
 
 import os
 import re
@@ -10,13 +14,16 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.forked import ForkServer
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
 RAN = re.compile(r"^Running stage '([^']+)'", re.MULTILINE)
 
 
-def run(*command: str, folder: Path, check: bool = True) -> str:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+def run(*command: str, folder: Path, check: bool = True, forks: ForkServer | None = None) -> str:
+    """The output of a command; with `forks`, the stages that it runs start there."""
+    first = f"{forks.bin}{os.pathsep}" if forks else ""
+    path = f"{first}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t",
                    "GIT_COMMITTER_EMAIL": "t@t"}  # fmt: skip
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -42,12 +49,12 @@ def clone_of_tree(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clone(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Path:
     """A clone with the smoke profile, after its first `dvc repro`."""
     folder = clone_of_tree(tmp_path_factory.mktemp("clone") / "ninechapters")
     shutil.copy(ROOT / "profiles/smoke.yaml", folder / "params.yaml")
     (folder / "dvc.lock").unlink(missing_ok=True)
-    run("dvc", "repro", folder=folder)
+    run("dvc", "repro", folder=folder, forks=fork_server)
     return folder
 
 
@@ -72,12 +79,12 @@ def test_a_second_run_does_nothing(clone: Path) -> None:
     assert run("dvc", "status", folder=clone).strip().endswith("up to date.")
 
 
-def test_one_parameter_reruns_only_what_depends_on_it(clone: Path) -> None:
+def test_one_parameter_reruns_only_what_depends_on_it(clone: Path, fork_server: ForkServer) -> None:
     params = clone / "params.yaml"
     text = params.read_text()
     params.write_text(re.sub(r"(evaluate:\n(?:  .*\n)*?  max_tokens: )\d+", r"\g<1>31", text))
     assert params.read_text() != text
-    assert ran_stages(run("dvc", "repro", folder=clone)) == {
+    assert ran_stages(run("dvc", "repro", folder=clone, forks=fork_server)) == {
         "evaluate@pretrained-llama",
         "evaluate@base-llama",
         "report",
@@ -86,20 +93,19 @@ def test_one_parameter_reruns_only_what_depends_on_it(clone: Path) -> None:
     assert ran_stages(run("dvc", "repro", folder=clone)) == set(), "the run-cache gives the earlier outputs back"
 
 
-def test_a_misspelt_parameter_stops_with_its_name(clone: Path) -> None:
+def test_a_misspelt_parameter_stops_with_its_name(clone: Path, fork_server: ForkServer) -> None:
     params = clone / "params.yaml"
     text = params.read_text()
     params.write_text(text.replace("  num_texts:", "  num_textz:"))
-    output = run("dvc", "repro", "select_texts", folder=clone, check=False)
+    output = run("dvc", "repro", "select_texts", folder=clone, check=False, forks=fork_server)
     params.write_text(text)
     assert "No such option" in output
     assert "num-textz" in output
 
 
 def test_the_same_bytes_come_again(clone: Path) -> None:
+    """From fresh interpreters, with other hash seeds than the first run had."""
     lock = (clone / "dvc.lock").read_text()
-    run("dvc", "repro", "--force", "--single-item", "synthesize@candidates", folder=clone)
-    run("dvc", "repro", "--force", "--single-item", "finetune@base-llama", folder=clone)
-    run("dvc", "repro", "--force", "--single-item", "train_reference", folder=clone)
-    run("dvc", "repro", "--force", "--single-item", "estimate_value", folder=clone)
+    stages = ("synthesize@candidates", "finetune@base-llama", "train_reference", "estimate_value")
+    assert ran_stages(run("dvc", "repro", "--force", "--single-item", *stages, folder=clone)) == set(stages)
     assert (clone / "dvc.lock").read_text() == lock

@@ -1,9 +1,6 @@
 """Generation: the same whatever the batch, equal to transformers' own, and the stage around it."""
 
 import os
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -23,14 +20,16 @@ from stages.synthesis.engine import generate
 from stages.synthesis.gathering import gather
 from stages.synthesis.generation import Generated, Prompt, Sampling
 from stages.synthesis.meter import Meter
-from stages.synthesis.problems import WritingPlan, Written, read_output
+from stages.synthesis.problems import Written, read_output
 from stages.synthesis.sampling import TRIES, Uniforms, sample_tokens
+from stages.synthesis.sections import WritingPlan
 from stages.synthesis.shards import Shards
 from stages.synthesis.synthesize import main as synthesize
 from stages.synthesis.transformers_engine import TransformersEngine
 from stages.synthesis.workers import run_jobs
 from stages.training.models import load_model, load_tokenizer
 from tests.conftest import ROOT
+from tests.forked import Forked
 from tests.tiny import problem_row
 
 PROMPTS = [Prompt(f"Tom has {i} apples " * (i % 4 + 1), seed=i) for i in range(12)]
@@ -68,15 +67,17 @@ generate(Path(sys.argv[1]), prompts, Sampling(200, 1.0))
 """
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("fork_server")
 def test_workers_end_when_their_parent_is_killed(tiny_model_folder: Path) -> None:
     environment = {**os.environ, "NINECHAPTERS_WORKERS": "2"}
-    parent = subprocess.Popen([sys.executable, "-c", WRITE_LONG, str(tiny_model_folder)], env=environment)
+    parent = Forked(["-c", WRITE_LONG, str(tiny_model_folder)], environment=environment)
     workers: list[psutil.Process] = []
     while len(workers) < 2:
         assert parent.poll() is None
         workers = psutil.Process(parent.pid).children()
         time.sleep(0.1)
-    parent.send_signal(signal.SIGKILL)
+    parent.kill()
     parent.wait()
     _, alive = psutil.wait_procs(workers, timeout=20)
     assert not alive

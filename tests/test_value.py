@@ -1,12 +1,13 @@
 """The stages build_datastore and estimate_value as they are run: shards, kills, the datastore, several machines."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from bench.value_kills import kill_again_and_again
+from bench import value_kills
 from stages.core.tables import read_table
 from stages.value import shards as shards_module
 from stages.value.build_datastore import main as build_datastore
@@ -14,6 +15,7 @@ from stages.value.candidates import Candidates
 from stages.value.estimate_value import main as estimate_value
 from stages.value.shards import ShardJob, compute_shards, made_by_processes, shard_path
 from tests.conftest import ROOT
+from tests.forked import Forked
 from tests.valuing import OPTIONS, SETTINGS, write_candidates, write_reference, write_targets
 
 DATASTORE = ["--projection-dim", "512"]
@@ -123,7 +125,7 @@ def test_targets_may_come_later_and_candidates_are_not_touched(inputs: Path, mon
     def no_more_candidates(*_: object) -> None:
         raise AssertionError("a candidate's gradient was computed again")
 
-    monkeypatch.setattr("stages.value.estimate_value.compute_shards", no_more_candidates)
+    monkeypatch.setattr("stages.value.shards.compute_shards", no_more_candidates)
     estimated(*DATASTORE, targets=("easy", "other"))
     again = {row["problem_id"]: row["target_values"][0]["value"] for row in value_rows()}
     assert again == pytest.approx(first, abs=1e-6)
@@ -196,6 +198,7 @@ def test_missing_shards_alone_are_made_again(inputs: Path, monkeypatch: pytest.M
     assert bytes_of(inputs / "whole") == whole
 
 
+@pytest.mark.slow
 def test_many_processes_make_the_same_shards(inputs: Path) -> None:
     job = job_of(inputs)
     compute_shards(job, inputs / "one", "test")
@@ -203,6 +206,7 @@ def test_many_processes_make_the_same_shards(inputs: Path) -> None:
     assert {shard_path(Path(), n).name: content for n, content in found.items()} == bytes_of(inputs / "one")
 
 
+@pytest.mark.slow
 def test_ray_makes_the_same_shards(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ray = pytest.importorskip("ray", reason="ray is not installed: no test of value estimation on a cluster")
     job = job_of(inputs)
@@ -216,6 +220,15 @@ def test_ray_makes_the_same_shards(inputs: Path, monkeypatch: pytest.MonkeyPatch
     assert bytes_of(inputs / "ray") == bytes_of(inputs / "one")
 
 
-def test_killed_at_random_moments_the_bytes_are_the_same(inputs: Path) -> None:
-    found = kill_again_and_again(inputs, num_kills=2, num_shards=2 * 10)
+def start_forked(folder: Path, stage: str, *arguments: str) -> Forked:
+    """What `value_kills.start` does, without importing torch again."""
+    places = ["base", "reference", "candidates", *arguments, *value_kills.SHARDS_OPTIONS]
+    return Forked(["-m", f"stages.value.{stage}", *places], folder, {**os.environ, "PYTHONPATH": str(ROOT)})
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("fork_server")
+def test_killed_at_random_moments_the_bytes_are_the_same(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(value_kills, "start", start_forked)
+    found = value_kills.kill_again_and_again(inputs, num_kills=2, num_shards=2 * 10)
     assert found == {"kills": 2, "shards_made_twice": 0, "same_bytes": True}

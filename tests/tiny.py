@@ -2,7 +2,7 @@
 
 import torch
 
-from stages.training.prepare_models import ARCHITECTURES
+from stages.training.architectures import ARCHITECTURES
 from stages.training.tokenizer import train_tokenizer
 
 TEXTS = [

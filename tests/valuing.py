@@ -6,12 +6,14 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
 
-from stages.core.tables import write_json, write_table
+from stages.core.files import write_json
+from stages.core.named_tables import write_names
+from stages.core.tables import write_table
 from stages.training.formats import Example
 from stages.training.models import PROVENANCE, load_model
 from stages.training.tokenization import IGNORED, TokenizedExample
 from stages.value.reference import PREFIX, Reference
-from stages.value.settings import GradientSettings
+from stages.value.sections import GradientSettings
 from tests.tiny import benchmark_row, problem_row
 
 BETAS = (0.9, 0.98)
@@ -74,6 +76,7 @@ def write_targets(folder: Path, names: tuple[str, ...] = ("easy", "hard")) -> Pa
             for i in range(6)
         ]  # fmt: skip
         write_table("benchmarks", rows, folder / f"{name}.parquet")
+    write_names(names, folder)
     return folder
 
 

@@ -1,6 +1,6 @@
 """Is a text too close to a benchmark's? Word n-grams with coverage, for problems, texts and training sets alike.
 
-    index = load_index(Path("data/benchmarks"), ["gsm8k"], DecontaminationRules())
+    index = load_index(Path("data/benchmarks"), DecontaminationRules())
     index.find("Natalia sold clips to 48 of her friends ...") -> Hit("gsm8k", 17, "question", "13-gram", "natalia sold ...")
 
 A benchmark's question, or its reference solution where that is long, is an *entry*. A text is hit by
@@ -26,6 +26,8 @@ from pathlib import Path
 import numpy as np
 
 from stages.benchmarks.ngrams import ANSWER, MIN_WHOLE_WORDS, QUESTION, Entry, Grams, Match
+from stages.benchmarks.sections import DecontaminationRules
+from stages.core.named_tables import tables_named
 from stages.core.tables import read_table
 from stages.core.words import WordHashes, words_of
 
@@ -35,16 +37,6 @@ MIN_CHANGED_WORDS = 13
 MIN_CHANGED_COVERAGE = 0.8
 BATCH = 1000
 DRAWING = re.compile(r"\[asy\].*?\[/asy\]", re.DOTALL)  # MATH's figures are programs, alike in many items
-
-
-@dataclass(frozen=True)
-class DecontaminationRules:
-    """The n-grams' sizes and the least covered share of a question; `abstract_numbers` adds `changed numbers`."""
-
-    long_words: int = 13
-    short_words: int = 8
-    min_coverage: float = 0.5
-    abstract_numbers: bool = True
 
 
 @dataclass(frozen=True)
@@ -145,9 +137,9 @@ def needed_words(num_words: int, min_coverage: float) -> float:
     return max(min_coverage * num_words, min(MIN_COVERED_WORDS, num_words))
 
 
-def load_index(folder: Path, names: Iterable[str], rules: DecontaminationRules) -> Index:
-    """The index of the named benchmarks in a folder of tables."""
-    tables = [read_table("benchmarks", folder / f"{name}.parquet") for name in names]
+def load_index(folder: Path, rules: DecontaminationRules) -> Index:
+    """The index of all benchmarks in a folder of tables: none is left out of what is kept out."""
+    tables = [read_table("benchmarks", table) for table in tables_named(folder, ()).values()]
     return Index((entry for rows in tables for row in rows for entry in entries_of(row)), rules)
 
 

@@ -1,30 +1,43 @@
-"""Read one benchmark into a table.
+"""Read the benchmarks into tables.
 
-python -m stages.benchmarks.prepare_benchmarks grade data/benchmarks/grade.parquet --kind gsm8k --path grade.jsonl ...
+    python -m stages.benchmarks.prepare_benchmarks data/fingerprints/benchmarks data/benchmarks \\
+        --grade.kind gsm8k --grade.path grade.jsonl --grade.num_problems 300 ...
 """
 
 from pathlib import Path
 
 import click
 
-from stages.benchmarks.loaders.files import LOADERS, load_benchmark
-from stages.core.command import say, stage_command
-from stages.core.tables import write_table
+from stages.benchmarks.sections import Benchmark
+from stages.core.command import StageError, say, stage_command
+from stages.core.options import named_sections
 
 
 @stage_command("prepare_benchmarks")
-@click.argument("name")
+@click.argument("fingerprints", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--kind", type=click.Choice(sorted(LOADERS)), required=True, help="Which benchmark it is, or is like.")
-@click.option("--path", type=click.Path(path_type=Path), required=True,
-              help="The JSON lines or JSON file, or a YAML file that names a dataset of the hub.")  # fmt: skip
-@click.option("--num-problems", type=click.IntRange(min=0), required=True,
-              help="The number of problems that the whole benchmark has; another number is an error, 0 takes any.")  # fmt: skip
-def main(name: str, out: Path, kind: str, path: Path, num_problems: int) -> None:
-    """Read the benchmark NAME and write it to OUT, whole: what is evaluated is evaluate's choice, what is kept out all."""
-    rows = load_benchmark(name, kind, path, num_problems)
-    write_table("benchmarks", rows, out)
-    say(f"prepare_benchmarks: {name}: {len(rows):,} problems of {path}")
+@named_sections("benchmarks", Benchmark)
+def main(fingerprints: Path, out: Path, benchmarks: dict[str, Benchmark]) -> None:
+    """Write each benchmark to OUT/NAME.parquet, whole: what is evaluated is evaluate's choice, what is kept out all.
+
+    FINGERPRINTS hold what DVC knows of their files.
+
+    \b
+    Example:
+        python -m stages.benchmarks.prepare_benchmarks data/fingerprints/benchmarks data/benchmarks \\
+            --gsm8k.kind gsm8k --gsm8k.path gsm8k.jsonl --gsm8k.num_problems 1319
+    """
+    from stages.benchmarks.loaders.files import load_benchmark
+    from stages.core.named_tables import write_names
+    from stages.core.tables import write_table
+
+    if not benchmarks:
+        raise StageError("no benchmark is given. Name one under `benchmarks` in params.yaml.")
+    tables = {name: load_benchmark(name, one.kind, one.path, one.num_problems) for name, one in benchmarks.items()}
+    for name, rows in tables.items():
+        write_table("benchmarks", rows, out / f"{name}.parquet")
+        say(f"prepare_benchmarks: {name}: {len(rows):,} problems of {benchmarks[name].path}")
+    write_names(benchmarks, out)
 
 
 if __name__ == "__main__":

@@ -1,55 +1,89 @@
-"""Read one target of value estimation and fine-tuning into a table, without what would leak from it into a benchmark.
+"""Read the targets of value estimation and fine-tuning into tables, without what would leak from them into a benchmark.
 
-    python -m stages.benchmarks.prepare_targets grade data/benchmarks data/targets/grade.parquet data/leaks/grade.parquet ...
+    python -m stages.benchmarks.prepare_targets data/fingerprints/targets data/benchmarks data/targets data/leaks \\
+        --long-words 13 ... --grade.kind gsm8k --grade.path grade_target.jsonl ...
 
 Twelve of 1,000 MATH training problems are, word for word, questions of MMLU: a student that is trained on them, or on
 texts chosen for them, has seen the test. They are kept apart, each with the benchmark's item and the words they share.
 """
 
-from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from stages.benchmarks.decontamination import DecontaminationRules, load_index
-from stages.benchmarks.loaders.files import LOADERS, load_benchmark
-from stages.benchmarks.options import decontamination_options
+from stages.benchmarks.sections import DecontaminationRules, Target
 from stages.core.command import StageError, say, stage_command
-from stages.core.tables import write_table
+from stages.core.options import named_sections, section_options
+
+if TYPE_CHECKING:
+    from stages.benchmarks.decontamination import Hit, Index
+    from stages.core.schemas import Row
 
 
 @stage_command("prepare_targets")
-@click.argument("name")
+@click.argument("fingerprints", type=click.Path(path_type=Path))
 @click.argument("benchmarks", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("leaks", type=click.Path(path_type=Path))
-@click.option("--kind", type=click.Choice(sorted(LOADERS)), required=True, help="Which benchmark's problems they are.")
-@click.option("--path", type=click.Path(path_type=Path), required=True,
-              help="The JSON lines or JSON file, or a YAML file that names a dataset of the hub.")  # fmt: skip
-@click.option("--num-problems", type=click.IntRange(min=0), required=True,
-              help="The number of problems that the file has; another number is an error, 0 takes any.")  # fmt: skip
-@click.option("--max-problems", type=click.IntRange(min=0), required=True,
-              help="Take only the first so many problems; 0 takes all.")  # fmt: skip
-@decontamination_options
+@section_options(rules=DecontaminationRules)
+@named_sections("targets", Target)
 def main(
-    name: str, benchmarks: Path, out: Path, leaks: Path, kind: str, path: Path, num_problems: int, max_problems: int,
-    benchmark_names: tuple[str, ...], rules: DecontaminationRules,
-) -> None:  # fmt: skip
-    """Read the target NAME: write what touches none of the BENCHMARKS to OUT, the others with their hits to LEAKS."""
-    rows = load_benchmark(name, kind, path, num_problems)
-    rows = rows[:max_problems] if max_problems else rows
-    index = load_index(benchmarks, benchmark_names, rules)
+    fingerprints: Path,
+    benchmarks: Path,
+    out: Path,
+    leaks: Path,
+    rules: DecontaminationRules,
+    targets: dict[str, Target],
+) -> None:
+    """Write what touches none of the BENCHMARKS to OUT/NAME.parquet, the others with their hits to LEAKS/NAME.parquet.
+
+    FINGERPRINTS hold what DVC knows of the targets' files.
+
+    \b
+    Example:
+        python -m stages.benchmarks.prepare_targets data/fingerprints/targets data/benchmarks data/targets data/leaks \\
+            --long-words 13 --short-words 8 --min-coverage 0.5 --abstract-numbers \\
+            --gsm8k.kind gsm8k --gsm8k.path gsm8k_train.jsonl --gsm8k.num_problems 0 --gsm8k.max_problems 0
+    """
+    from stages.benchmarks.decontamination import load_index
+    from stages.core.named_tables import write_names
+    from stages.core.tables import write_table
+
+    if not targets:
+        raise StageError("no target is given. Name one under `targets` in params.yaml.")
+    index = load_index(benchmarks, rules)
+    for name, target in targets.items():
+        clean, leaked = parted(name, target, index)
+        write_table("leaked", leaked, leaks / f"{name}.parquet")
+        write_table("benchmarks", clean, out / f"{name}.parquet")
+    write_names(targets, leaks)
+    write_names(targets, out)
+
+
+def parted(name: str, target: Target, index: "Index") -> tuple[list["Row"], list["Row"]]:
+    """A target's problems that touch no benchmark, and those that do."""
+    from stages.benchmarks.loaders.files import load_benchmark
+
+    rows = load_benchmark(name, target.kind, target.path, target.num_problems)
+    rows = rows[: target.max_problems] if target.max_problems else rows
     hits = index.find_all([row["problem"] for row in rows])
     clean = [row for row, hit in zip(rows, hits, strict=True) if not hit]
     leaked = [{**row, "reason": hit.rule, "detail": str(hit)} for row, hit in zip(rows, hits, strict=True) if hit]
     if not clean:
-        raise StageError(f"target {name}: all {len(rows):,} problems of {path} touch a benchmark, such as {hits[0]}.")
-    write_table("leaked", leaked, leaks)
-    write_table("benchmarks", clean, out)
-    found = dict(Counter(hit.benchmark for hit in hits if hit))
+        raise StageError(
+            f"target {name}: all {len(rows):,} problems of {target.path} touch a benchmark, such as {hits[0]}."
+        )
     say(
-        f"prepare_targets: {name}: took {len(clean):,} of {len(rows):,} problems of {path}; leaks kept apart: {found or 'none'}"
+        f"prepare_targets: {name}: took {len(clean):,} of {len(rows):,} problems of {target.path}; "
+        f"leaks kept apart: {counts_of(hits) or 'none'}"
     )
+    return clean, leaked
+
+
+def counts_of(hits: list["Hit | None"]) -> dict[str, int]:
+    names = [hit.benchmark for hit in hits if hit]
+    return {name: names.count(name) for name in dict.fromkeys(names)}
 
 
 if __name__ == "__main__":

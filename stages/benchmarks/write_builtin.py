@@ -13,7 +13,8 @@ from pathlib import Path
 import click
 
 from stages.core.command import say
-from stages.core.tables import seed_of, write_text
+from stages.core.files import write_text
+from stages.core.tables import seed_of
 from stages.distillation.families.family import WrittenProblem, write_problem
 from stages.distillation.families.registry import FAMILIES, GRADE_BENCHMARK, SECONDARY_BENCHMARK
 from stages.distillation.families.words import words_in

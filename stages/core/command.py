@@ -15,9 +15,10 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import fields
 
 import click
+
+from stages.core.interruption import interruptible
 
 # Importing torch and transformers makes objects by the hundred thousand that stay to the end; at Python's threshold of
 # 700 the collector walks over them again and again, a quarter of the import's time. `stage_command` then freezes them.
@@ -37,7 +38,15 @@ def normalize_token(token: str) -> str:
 
 
 def stage_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
-    """Turn a function into the stage's command; its docstring is the help text."""
+    """Turn a function into the command of a stage of the pipeline; its docstring is the help text.
+
+    The name is also that of the stage's code in data/code (stages/project/closure.py).
+    """
+    return tool_command(name)
+
+
+def tool_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
+    """Turn a function into a command that people type, no stage of the pipeline."""
 
     def decorate(function: Callable[..., None]) -> click.Command:
         @functools.wraps(function)
@@ -45,32 +54,16 @@ def stage_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
             started = time.monotonic()
             gc.freeze()  # what was imported stays to the end: the collector need not look at it, nor at exit
             try:
-                function(**options)
+                with interruptible(name):
+                    function(**options)
             except OSError as error:
                 raise StageError(f"{name}: {os_error_text(error)}") from error
             say(f"{name}: done in {time.monotonic() - started:.1f} s")
 
         settings = {"token_normalize_func": normalize_token, "show_default": True, "max_content_width": 110}
+        if getattr(function, "takes_named", False):  # stages.core.options.named_sections looks at them
+            settings["ignore_unknown_options"] = True
         return click.command(name, context_settings=settings)(run)
-
-    return decorate
-
-
-def options_as(
-    name: str, kind: type, options: tuple[Callable[..., object], ...]
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add options to a command, and hand those that are fields of the dataclass `kind` to it as one object `name`."""
-    names = [field.name for field in fields(kind)]
-
-    def decorate(function: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(function)
-        def with_object(**given: object) -> None:
-            function(**{name: kind(**{field: given.pop(field) for field in names})}, **given)
-
-        wrapped: Callable[..., None] = with_object
-        for option in reversed(options):
-            wrapped = option(wrapped)  # type: ignore[assignment]
-        return wrapped
 
     return decorate
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from stages.core.tables import write_json
+from stages.core.files import write_json
 from stages.core.work import WORK
 
 

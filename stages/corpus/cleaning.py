@@ -1,6 +1,6 @@
 r"""Cleaning a document: what is not text goes out, formulas and paragraphs stay.
 
-    clean("---\ntitle: x\n---\n<p>Add  3 and $x$.</p> % a comment")  ->  "Add 3 and $x$."
+    clean("---\ntitle: x\n---\n<p>Add  3 and $x$.</p>")  ->  "Add 3 and $x$."
 
 The order: Unicode (NFC, control characters), HTML, LaTeX (preamble, comments, labels), Markdown's and the textbooks' own
 marks, boilerplate lines, white space. Nothing is judged here: see `stages/corpus/quality.py`.

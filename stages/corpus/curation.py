@@ -7,19 +7,26 @@ What grows with the corpus is on the disk, in `folder`; in memory are a byte and
 each that touches a benchmark.
 """
 
+import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from stages.benchmarks.decontamination import Hit, Index
+from stages.core.command import StageError
 from stages.core.parallel import ordered_map
 from stages.core.progress import Tracker
+from stages.core.schemas import SCHEMAS, TEXT
+from stages.core.tables import TableWriter, read_batches
 from stages.core.words import words_of
-from stages.corpus.near_duplicates import EXACT, KEPT, NEAR, DuplicateFinder, DuplicateRules, Signatures, sign_words
+from stages.core.work import WORK
+from stages.corpus.near_duplicates import EXACT, KEPT, NEAR, DuplicateFinder, Signatures, sign_words
+from stages.corpus.sections import DuplicateRules
 
 REASONS = {EXACT: "duplicate", NEAR: "near_duplicate"}
 
@@ -69,3 +76,62 @@ def find_faults(batches: Iterable[pa.RecordBatch], signer: Signer, folder: Path,
     finder.find()
     finder.close()
     return Faults(finder, hits, folder / "ids.bin")
+
+
+def curated(
+    folders: list[Path], signer: Signer, out: Path, total: int
+) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
+    """Write what stays of some tables of texts, and what goes; counts by source, and of what touches a benchmark by benchmark."""
+    work = WORK / "curate_texts"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    try:
+        faults = find_faults(_batches(folders), signer, work, total)
+        return write_curated(_batches(folders), faults, out, total), faults.by_benchmark
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _batches(folders: list[Path]) -> Iterator[pa.RecordBatch]:
+    for folder in folders:
+        yield from read_batches("texts", folder)
+
+
+def write_curated(
+    batches: Iterator[pa.RecordBatch], faults: Faults, out: Path, total: int
+) -> dict[str, dict[str, Any]]:
+    """Write what stays and what goes; counts for each source: read, kept, and rejected by reason."""
+    counts: dict[str, dict[str, Any]] = {}
+    row = 0
+    with (
+        TableWriter("texts", out / "texts") as texts,
+        TableWriter("rejected_texts", out / "rejected") as rejected,
+        Tracker("curate_texts: write", total, "texts") as tracker,
+    ):
+        for batch in batches:
+            found = [faults.of(row + i) for i in range(batch.num_rows)]
+            row += batch.num_rows
+            texts.write(batch.filter(pa.array([fault is None for fault in found])))
+            if gone := [fault for fault in found if fault]:
+                columns = [*batch.filter(pa.array([fault is not None for fault in found])).columns]
+                columns += [pa.array(values, TEXT) for values in zip(*gone, strict=True)]
+                rejected.write(pa.RecordBatch.from_arrays(columns, schema=SCHEMAS["rejected_texts"]))
+            for source, fault in zip(batch.column("source").to_pylist(), found, strict=True):
+                figures = counts.setdefault(source, {"read": 0, "kept": 0, "rejected": {}})
+                figures["read"] += 1
+                if fault:
+                    figures["rejected"][fault[0]] = figures["rejected"].get(fault[0], 0) + 1
+                else:
+                    figures["kept"] += 1
+            tracker.advance(batch.num_rows)
+        if not texts.num_rows:
+            raise StageError(f"no text is left: {counts_line(counts)}. Raise min_jaccard, or add sources.")
+    return counts
+
+
+def counts_line(counts: dict[str, dict[str, Any]]) -> str:
+    reasons: dict[str, int] = {}
+    for figures in counts.values():
+        for reason, count in figures["rejected"].items():
+            reasons[reason] = reasons.get(reason, 0) + count
+    return f"kept {sum(figures['kept'] for figures in counts.values()):,}, rejected {reasons or 'none'}"

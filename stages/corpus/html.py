@@ -1,7 +1,7 @@
 """HTML and XML to text: whole pages through a parser, remnants in other text by known tags alone.
 
-    page_text("<html>...<nav>Home</nav><p>Let <m>x</m> be 3.</p></html>")  ->  "Let $x$ be 3."
-    without_tags("If a<b then <b>stop</b>.")                               ->  "If a<b then stop."
+    page_text("<html>...<nav>Home</nav><p>Let <m>x</m> be 3.</p></html>").strip()  ->  "Let $x$ be 3."
+    without_tags("If a<b then <b>stop</b>.")                                       ->  "If a<b then stop."
 
 What surrounds a page's text (navigation, headers, footers, forms, scripts) is dropped with what it holds. Formulas
 stay formulas: MathJax scripts, TeX annotations of MathML, and PreTeXt's <m>, <me>, <md> become $...$ and $$...$$.

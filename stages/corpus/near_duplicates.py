@@ -21,6 +21,7 @@ import rensa
 
 from stages.core.words import WordHashes, mix, ngram_hashes, words_of
 from stages.corpus.partitions import Partitions
+from stages.corpus.sections import DuplicateRules
 
 KEPT, EXACT, NEAR = 0, 1, 2
 NUM_PARTS = 256
@@ -29,14 +30,6 @@ RECORD = np.dtype([("key", "<u8"), ("row", "<u8")])
 PAIR = np.dtype([("key", "<u8"), ("later", "<u8"), ("earlier", "<u8")])
 SEED = 1
 PLACE = np.uint64(0xD6E8FEB86659FD93)
-
-
-@dataclass(frozen=True)
-class DuplicateRules:
-    shingle_words: int
-    num_bands: int
-    band_rows: int
-    min_jaccard: float  # 0 turns near-duplicates off: only equal texts go
 
 
 @dataclass(frozen=True)

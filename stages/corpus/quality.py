@@ -1,7 +1,7 @@
 """Is a document, or a snippet, worth teaching from? Each rule returns its reason and what it saw, or None.
 
     document_fault(text, rules) -> Fault("language", "de with probability 0.98")
-    snippet_fault("1 2 3 = 4 5 6") -> Fault("no_words", "1 of 7 words has letters")
+    snippet_fault("1 2 3 = 4 5 6") -> Fault("no_words", "0 words outside formulas")
 
 Where a threshold comes from stands beside it. Gopher is Rae et al. 2021 (arXiv 2112.11446, section A1.1), FineWeb is
 Penedo et al. 2024 (arXiv 2406.17557); "measured" is over the documents of five real sources (docs/corpus.md).

@@ -12,16 +12,19 @@ Quotas are the largest share of a set that one source, one span of lengths, or o
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from stages.core.command import StageError
-from stages.core.tables import Row, seed_of
-from stages.distillation.families.family import LEVELS
+from stages.core.tables import Row, TableFile, read_batches, seed_of
+from stages.corpus.sections import parse_length_quota, parse_level_quota, parse_quota
 from stages.distillation.prompts import level_of_fit
 
+PARSERS = {"source": parse_quota, "length": parse_length_quota, "level": parse_level_quota}
 HASH_BITS = 63
 SPARE_ROWS = 65_536
 
@@ -44,7 +47,7 @@ class Quotas:
 
     @classmethod
     def parse(cls, **options: Iterable[str]) -> "Quotas":
-        return cls(**{name: dict(_share(name, text) for text in texts) for name, texts in options.items()})
+        return cls(**{kind: dict(map(PARSERS[kind], texts)) for kind, texts in options.items()})
 
     def __bool__(self) -> bool:
         return bool(self.source or self.length or self.level)
@@ -64,24 +67,6 @@ class Quotas:
             for kind in ("source", "length", "level")
             for name, share in getattr(self, kind).items()
         }
-
-
-def _share(kind: str, text: str) -> tuple[str, float]:
-    name, _, share = text.rpartition("=")
-    try:
-        value = float(share)
-        is_good = 0 <= value <= 1 and bool(name)
-        if kind == "length":
-            low, high = map(int, name.split("-"))
-            is_good &= low < high
-    except ValueError:
-        is_good = False
-    if kind == "level" and name not in LEVELS:
-        is_good = False
-    if not is_good:
-        example = {"source": "web=0.4", "length": "0-500=0.3", "level": f"{LEVELS[0]}=0.2"}[kind]
-        raise StageError(f"{kind}_quota {text!r} is no share of a {kind} between 0 and 1, such as {example}.")
-    return name, value
 
 
 def _is_within(length: int, span: str) -> bool:
@@ -172,3 +157,16 @@ def _by_hash(cells: dict[tuple[str, ...], Lowest], limits: dict[str, int]) -> np
             passed.append(int(rows[place]))
             taken.update(cell)
     return np.array(passed, np.int64)
+
+
+def write_sets(texts: Path, drawn: dict[str, np.ndarray], out: Path) -> None:
+    """Write each set's rows of the table `texts` to OUT/<set>.parquet."""
+    with ExitStack() as stack:
+        files = {name: stack.enter_context(TableFile("texts", out / f"{name}.parquet")) for name in drawn}
+        first = 0
+        for batch in read_batches("texts", texts):
+            for name, rows in drawn.items():
+                start, end = np.searchsorted(rows, [first, first + batch.num_rows])
+                if end > start:
+                    files[name].write(batch.take(pa.array(rows[start:end] - first)))
+            first += batch.num_rows

@@ -1,7 +1,7 @@
 """The budget: money is reserved before a call leaves, at its worst case, and settled when it is back.
 
     budget = Budget(limit_usd=5.0, spent_usd=ledger.spent_usd())
-    if await budget.reserve(0.12): ...; budget.settle(0.12, actual_usd=0.03)
+    if await budget.reserve(0.12): ...; await budget.settle(0.12, actual_usd=0.03)
 
 Spent and reserved together never pass the limit, however many calls are under way. Used from one event loop.
 """

@@ -1,22 +1,16 @@
 """What the missing answers of some requests will cost, and how long they take; spends nothing.
 
-python -m stages.distillation.estimate data/distillation/initial/requests.parquet
+ninechapters estimate data/distillation/initial/requests.parquet
 """
 
 from pathlib import Path
 
 import click
 
-from stages.core.command import stage_command
-from stages.core.tables import read_table
-from stages.distillation.account import print_table
-from stages.distillation.builtin import MODEL
-from stages.distillation.estimation import estimate
-from stages.distillation.ledger import whole_ledger
-from stages.distillation.purchase import Request
+from stages.core.command import tool_command
 
 
-@stage_command("estimate")
+@tool_command("estimate")
 @click.argument("requests", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--requests-per-minute", type=click.FloatRange(min=0, min_open=True), default=500.0,
               help="Your account's limit; the server's headers tell it once it is asked.")  # fmt: skip
@@ -24,7 +18,19 @@ from stages.distillation.purchase import Request
     "--tokens-per-minute", type=click.FloatRange(min=0, min_open=True), default=200_000.0, help="Likewise, in and out."
 )
 def main(requests: tuple[Path, ...], requests_per_minute: float, tokens_per_minute: float) -> None:
-    """Print requests, tokens, USD (low, likely, high) and minutes for what REQUESTS lack in the ledger."""
+    """Print requests, tokens, USD (low, likely, high) and minutes for what REQUESTS lack in the ledger.
+
+    \b
+    Example:
+        ninechapters estimate data/distillation/initial/requests.parquet
+    """
+    from stages.core.tables import read_table
+    from stages.distillation.account import print_table
+    from stages.distillation.builtin import MODEL
+    from stages.distillation.estimation import estimate
+    from stages.distillation.ledger import whole_ledger
+    from stages.distillation.purchase import Request
+
     records = []
     for path in requests:
         asked = {row["request_id"]: Request.from_row(row) for row in read_table("requests", path)}

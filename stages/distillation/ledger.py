@@ -3,8 +3,7 @@
     ledger = Ledger([Path(".ledger"), Path("data/ledger")])
     answers = ledger.answers({row["request_id"] for row in requests})
     with Segment.create(Path(".ledger")) as segment:
-        segment.append(sent_row(key, worst_usd))
-        segment.append(answer_row(...))
+        segment.append({"kind": "sent", "key": key, "usd": worst_usd, "at": now()})
 
 A segment is one JSONL file of one process, so there is nothing to lock and two people's ledgers merge by copying
 files together. Each row is written to the file at once (a killed process loses nothing) and synced to the disk within

@@ -15,8 +15,8 @@ from collections import Counter
 from pathlib import Path
 
 from stages.core.command import StageError
-from stages.distillation.families.family import LEVELS
 from stages.distillation.families.registry import families_of
+from stages.distillation.sections import LEVELS
 
 PROMPTS = Path("prompts")
 TOOL_PROMPTS = {level: "tool_grade" if level in ("grade", "middle", "amc8") else "tool_secondary" for level in LEVELS}

@@ -1,6 +1,6 @@
 """Share this machine's answers: copy its segments to `data/ledger` and track them with DVC.
 
-    python -m stages.distillation.publish
+    ninechapters publish
     dvc push data/ledger.dvc && git add data/ledger.dvc && git commit -m "Publish answers"
 
 Segments are only ever added. Where two people have published at once, Git finds a conflict in data/ledger.dvc: take
@@ -12,15 +12,20 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-from stages.core.command import StageError, say, stage_command
+from stages.core.command import StageError, say, tool_command
 from stages.distillation.ledger import PUBLISHED, Ledger, hold, live_folder
 
 TRACKED = Path(f"{PUBLISHED}.dvc")
 
 
-@stage_command("publish")
+@tool_command("publish")
 def main() -> None:
-    """Copy this machine's new segments to data/ledger, report double purchases, and `dvc add` it."""
+    """Copy this machine's new segments to data/ledger, report double purchases, and `dvc add` it.
+
+    \b
+    Example:
+        ninechapters publish
+    """
     if TRACKED.exists():
         bring_published()
     with hold(live_folder()):

@@ -1,6 +1,6 @@
 """Repairs of the common ways in which a teacher leaves the grammar, before the strict parser reads the completion.
 
-    repair("Sure!\\n**Problem:** What is 3+4?\\n...", "stop") -> ("[Problem]\\nWhat is 3+4?\\n...", ["talk_before", "headers"])
+    repair("Sure!\\n**Problem:** What is 3+4?\\n...", "stop") -> ("[Problem]\\nWhat is 3+4?\\n...", ["headers", "talk_before"])
 
 Each repair only restores what is certain; the strict parser then takes a whole problem or none. A completion that was
 cut off is never given an end.

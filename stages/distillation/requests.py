@@ -7,21 +7,10 @@ A row of `requests`: {"request_id": sha256 of the canonical request, "round": "i
 import hashlib
 import json
 import random
-from dataclasses import dataclass
 
 from stages.core.tables import Row, seed_of
-from stages.distillation.families.family import LEVELS
 from stages.distillation.prompts import fill_prompt, level_of_fit
-
-
-@dataclass(frozen=True)
-class RequestPlan:
-    model: str
-    num_samples: int
-    tool_frac: float
-    level_choice: str  # fit or random
-    temperature: float
-    max_tokens: int
+from stages.distillation.sections import LEVELS, RequestPlan
 
 
 def request_key(model: str, messages: list[dict[str, str]], sampling: dict[str, object], sample: int) -> str:

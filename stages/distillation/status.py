@@ -1,24 +1,30 @@
 """What the ledger holds: bought, missing and refused answers of each round, and what they cost.
 
-python -m stages.distillation.status data/distillation/*/requests.parquet
+ninechapters status data/distillation/*/requests.parquet
 """
 
 from pathlib import Path
 
 import click
 
-from stages.core.command import stage_command
-from stages.core.tables import read_table
-from stages.distillation.account import account, print_table, rounds_of
-from stages.distillation.builtin import MODEL
-from stages.distillation.ledger import PUBLISHED, Ledger, live_folder, whole_ledger
-from stages.distillation.purchase import Request
+from stages.core.command import tool_command
 
 
-@stage_command("status")
+@tool_command("status")
 @click.argument("requests", type=click.Path(path_type=Path), nargs=-1)
 def main(requests: tuple[Path, ...]) -> None:
-    """Print what of REQUESTS is bought, missing or refused, and the cost account of the whole ledger."""
+    """Print what of REQUESTS is bought, missing or refused, and the cost account of the whole ledger.
+
+    \b
+    Example:
+        ninechapters status data/distillation/*/requests.parquet
+    """
+    from stages.core.tables import read_table
+    from stages.distillation.account import account, print_table, rounds_of
+    from stages.distillation.builtin import MODEL
+    from stages.distillation.ledger import PUBLISHED, Ledger, live_folder, whole_ledger
+    from stages.distillation.purchase import Request
+
     ledger = whole_ledger()
     progress = []
     for path in requests:

@@ -1,6 +1,6 @@
 r"""The official JiuZhang3.0 grader's rules, faults included, so that numbers compare with the published ones.
 
-    grade_as_jiuzhang("24", "expression", "... $\\boxed{24}$", None, "math") -> (True, "24", "jiuzhang")
+    grade_as_jiuzhang("24", "expression", "... $\\boxed{24}$", None, "math") -> (True, "24", "string", ())
 
 Re-implemented from what the release does [R:eval/parser.py, R:eval/grader.py of RUCAIBox/JiuZhang3.0], whose lineage is
 Hendrycks' MATH, ToRA, math-evaluation-harness, Qwen2.5-Math. Known faults that are kept: units are deleted anywhere in an

@@ -1,20 +1,22 @@
 """Run files of Python in the sandbox, and print one line of JSON for each.
 
-python -m stages.execution.run_program FILE ...
+ninechapters run-program FILE ...
 """
 
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from stages.core.command import stage_command
-from stages.execution.executions import may_draw
-from stages.execution.sandbox import UNSAFE, Execution, Sandbox, SandboxUnavailable
+from stages.core.command import tool_command
+
+if TYPE_CHECKING:
+    from stages.execution.sandbox import Execution
 
 
-@stage_command("run_program")
+@tool_command("run_program")
 @click.argument(
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
 )
@@ -24,7 +26,14 @@ def main(files: tuple[Path, ...], allow_unsafe: bool) -> None:
 
     Statuses: ok, error, timeout, memory, output, killed, refused (too long, or nothing here can isolate it). `is_chance`: a second run, with other seeds, printed
     something else.
+
+    \b
+    Example:
+        ninechapters run-program a.py b.py
     """
+    from stages.execution.executions import may_draw
+    from stages.execution.sandbox import UNSAFE, Execution, Sandbox, SandboxUnavailable
+
     if allow_unsafe:
         os.environ[UNSAFE] = "1"
     try:
@@ -41,7 +50,7 @@ def main(files: tuple[Path, ...], allow_unsafe: bool) -> None:
             click.echo(line_of(path, execution, again.stdout != execution.stdout))
 
 
-def line_of(path: Path, execution: Execution, is_chance: bool) -> str:
+def line_of(path: Path, execution: "Execution", is_chance: bool) -> str:
     return json.dumps({
         "file": str(path), "status": execution.status, "stdout": execution.stdout, "stderr": execution.stderr,
         "wall_seconds": execution.wall_seconds, "isolation": execution.isolation, "is_chance": is_chance,

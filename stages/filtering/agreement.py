@@ -10,15 +10,18 @@ from stages.core.tables import Row, seed_of
 from stages.distillation.parsing import PROBLEM, SOLUTION, Rejection
 from stages.evaluation.voting import majority
 from stages.filtering.rules import marked_answer
+from stages.filtering.sections import AgreementSettings
 from stages.synthesis.generation import Prompt, Sampling
 from stages.synthesis.writing import write_with_programs
 from stages.training.formats import student_prompt, synthesizer_prompt
 
 
 def disagreements(
-    rows: list[Row], texts: dict[str, str], solver: Path, form: str, num_solutions: int, min_agreement: float, sampling: Sampling
-) -> dict[int, Rejection]:  # fmt: skip
+    rows: list[Row], texts: dict[str, str], solver: Path, settings: AgreementSettings
+) -> dict[int, Rejection]:
     """By place: the problems whose answer is not the majority's among `num_solutions` new ones, or by too small a share."""
+    num_solutions, form = settings.num_solutions, settings.solver_form
+    sampling = Sampling(settings.solver_max_tokens, settings.solver_temperature)
     prompts = [
         Prompt(solving_prompt(row, texts[row["text_id"]], form), seed_of("agreement", row["problem_id"], str(sample)))
         for row in rows
@@ -31,7 +34,7 @@ def disagreements(
         own = answers[place * num_solutions : (place + 1) * num_solutions]
         vote = majority([row["answer"], *own])
         share = (vote.count - 1) / num_solutions
-        if vote.first != 0 or share < min_agreement:
+        if vote.first != 0 or share < settings.min_agreement:
             found[place] = Rejection(
                 "no_agreement", f"{row['answer']}; solved again: {', '.join(a or '?' for a in own)[:150]}"
             )

@@ -4,7 +4,6 @@ check_equations({"mode": "cot", "solution": "3 + 4 = 8\n...", ...}, settings) ->
 """
 
 import re
-from dataclasses import dataclass
 
 from stages.core.tables import Row
 from stages.core.words import words_of
@@ -14,6 +13,7 @@ from stages.evaluation.equivalence import is_equal
 from stages.evaluation.extraction import extract_answer
 from stages.evaluation.responses import FENCED, SAID, said_answer
 from stages.filtering.equations import wrong_equation
+from stages.filtering.sections import FilterSettings
 
 NUMBER = r"\d+(?:\.\d+)?"
 COMPUTES = re.compile(r"[-+*/×÷]\s*\d.*=|\\(?:times|cdot|frac|div)")
@@ -44,15 +44,6 @@ ASKS = re.compile(
     r"complete|add|subtract|multiply|divide|integrate|differentiate|reduce|work out|obtain|tell|decide|classify|draw|measure|sum|round|order|compare|name|choose|consider|let|suppose|assume|minimize|maximize|check|count|predict|wants? to|needs? to|would like to)\b",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True)
-class FilterSettings:
-    min_words: int
-    max_words: int
-    max_solution_words: int
-    max_repeated: float
-    max_foreign: float
 
 
 def check_answer(row: Row, _: FilterSettings) -> Rejection | None:

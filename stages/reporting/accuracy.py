@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,12 +60,12 @@ def load_standing(reports: Path, data: Path, student: str) -> Standing:
     return Standing(student, runs["base"], runs["pretrained"], figures, compare_tasks(runs["base"], runs["pretrained"]))
 
 
-def accuracy_rows(standing: Standing, benchmarks: tuple[str, ...]) -> list[dict[str, Any]]:
+def accuracy_rows(standing: Standing, benchmarks: Iterable[str]) -> list[dict[str, Any]]:
     """One row for each benchmark and mode: the figures of both, the paired difference, and what was published."""
     compared = {(task.benchmark, task.mode): task for task in standing.tasks}
     rows = []
     for benchmark in benchmarks:
-        for mode, figures in standing.figures["pretrained"][benchmark].items():
+        for mode, figures in standing.figures["pretrained"].get(benchmark, {}).items():
             control = standing.figures["base"][benchmark][mode]
             task = compared.get((benchmark, mode))
             rows.append({

@@ -9,6 +9,7 @@ once the page is there (DecompressionStream), and draws only the rows in view.
 import base64
 import gzip
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def flips_table(student: str, tasks: list[TaskComparison], questions: dict[tuple
     ]  # fmt: skip
 
 
-def questions_of(data: Path, benchmarks: tuple[str, ...]) -> dict[tuple[str, int], str]:
+def questions_of(data: Path, benchmarks: Iterable[str]) -> dict[tuple[str, int], str]:
     rows: list[Row] = [
         row for name in benchmarks for row in read_table("benchmarks", data / "benchmarks" / f"{name}.parquet")
     ]

@@ -15,28 +15,25 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from stages.reporting.curves import Curves
+
 BLUE, GREY, INK = "#4a86cc", "#8a8f98", "#7d8794"
 STYLE: dict[Any, Any] = {f"{part}.color": INK for part in ("text", "xtick", "ytick")}
 STYLE |= {f"boxplot.{part}.color": INK for part in ("boxprops", "whiskerprops", "capprops", "flierprops")}
 plt.rcParams.update(STYLE | {"axes.labelcolor": INK, "axes.edgecolor": INK, "boxplot.flierprops.markeredgecolor": INK})
 
 
-def read_csv(path: Path, delimiter: str = ",") -> list[dict[str, str]]:
+def read_csv(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream, delimiter=delimiter))
+        return list(csv.DictReader(stream))
 
 
-def draw_curves(folder: Path) -> str:
-    """The training losses of every run in a folder of DVCLive's folders."""
+def draw_curves(curves: Curves) -> str:
+    """The training losses of every run."""
     figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
-    for path in sorted(folder.glob("*/plots/metrics/loss.tsv")):
-        rows = read_csv(path, "\t")
-        last = max(1.0, float(rows[-1]["step"])) if rows else 1.0
-        axes.plot(
-            [float(row["step"]) / last for row in rows],
-            [float(row["loss"]) for row in rows],
-            label=path.relative_to(folder).parts[0],
-        )
+    for run, points in curves.items():
+        last = max(1.0, points[-1][0]) if points else 1.0
+        axes.plot([step / last for step, _ in points], [loss for _, loss in points], label=run)
     axes.set(xlabel="share of the run", ylabel="loss on output tokens", yscale="log")
     axes.legend(fontsize=7, frameon=False)
     return _picture(figure)

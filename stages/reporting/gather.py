@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from stages.core.tables import Row, read_table
 ROUNDS = ("initial", "boost")
 
 
-def gather_corpus(data: Path, sources: tuple[str, ...]) -> dict[str, Any]:
+def gather_corpus(data: Path, sources: Iterable[str]) -> dict[str, Any]:
     """For each source: documents read and cut, texts, what curation left, and every reason's count."""
     curated = json.loads((data / "curated" / "counts.json").read_text())["sources"]
     figures: dict[str, Any] = {}
@@ -27,7 +28,7 @@ def gather_corpus(data: Path, sources: tuple[str, ...]) -> dict[str, Any]:
     return figures
 
 
-def gather_leaks(data: Path, targets: tuple[str, ...]) -> tuple[dict[str, Any], list[Row]]:
+def gather_leaks(data: Path, targets: Iterable[str]) -> tuple[dict[str, Any], list[Row]]:
     """How many problems of each target touch a benchmark, by benchmark; and the problems."""
     figures: dict[str, Any] = {}
     leaked: list[Row] = []

@@ -1,6 +1,6 @@
 """The arithmetic of a profile before anything starts: tokens, steps, memory of each GPU, hours, USD of every costly stage.
 
-    rows = plan_rows(params, Hardware("h100", 8, 989e12, 80e9, 2.5), Assumptions(...), config_of)
+    rows = plan_rows(params, Hardware("h100", 8, 989e12, 80e9, 2.5), Assumptions(...), shape_of)
 
 Training: 6 FLOP a parameter and token (2 forward, 4 backward), at `mfu` of the chip's dense bfloat16 rate. Generation: 2 FLOP a
 parameter and token, at `generation_mfu`: vLLM's 3,000 to 4,000 tokens a second of a 7B on an A100 are 0.15 of its rate. A problem is
@@ -11,29 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from stages.core.command import StageError
 from stages.distillation.builtin import MODEL as BUILTIN
 from stages.distillation.pricing import load_price
+from stages.reporting.hardware import Hardware
 from stages.training.batches import layout_of
 from stages.training.memory import activation_bytes, choose_savings, state_bytes
-from stages.training.plan import TrainingPlan
+from stages.training.sections import TrainingPlan
 from stages.training.shape import Shape
 
 CHARS_PER_TOKEN = 2.75  # measured on the released samples
 PROBLEM_TOKENS = 769
 TEACHER_PROMPT_CHARS = 1500  # of the instructions around a text
 LORA_MODULES = 4
-
-
-@dataclass(frozen=True)
-class Hardware:
-    """GPUs, or a CPU, of one kind."""
-
-    name: str
-    count: int
-    flop_per_second: float  # of one, dense, in the type that is trained in
-    num_bytes: float  # of one's memory
-    usd_per_hour: float | None  # of one
 
 
 @dataclass(frozen=True)
@@ -113,10 +102,10 @@ def synthesizer_works(params: dict[str, Any], hardware: Hardware, shape: Shape, 
     first = sizes["num_initial"] * asked["initial"]
     taught = {"initial": first, "boosted": first + params["select_texts"]["num_texts"] * asked["boost"]}
     works = []
-    for name, count in taught.items():
+    for (name, count), stage in zip(taught.items(), ("train_synthesizer", "boost_synthesizer"), strict=True):
         plan = TrainingPlan(**params["train_synthesizer"][name])
         tokens = min(plan.max_length, snippet + _problem_tokens(params["synthesize"]["corpus"]))
-        works.append(_training(f"train_synthesizer@{name}", plan, count, tokens, shape, hardware, assumed))
+        works.append(_training(stage, plan, count, tokens, shape, hardware, assumed))
     for name, num_texts in (("candidates", sizes["num_candidate"]), ("corpus", sizes["num_synthesis"])):
         written = num_texts * params["synthesize"][name]["num_samples"] * _problem_tokens(params["synthesize"][name])
         flop = 2 * shape.num_active * written / assumed.generation_mfu
@@ -153,10 +142,10 @@ def student_works(
     kept, tokens = int(written * assumed.kept_frac), min(plan.max_length, _problem_tokens(corpus))
     pretrain = _training(f"pretrain@{student}", plan, kept, tokens, shape, hardware, assumed)
     plan = TrainingPlan(**_without(params["finetune"], "mix", "continue_optimizer", "target"))
-    targets = sum(_size(target) for target in params["targets"].values())
+    targets = sum(_size(target) for target in _named(params["targets"], params["finetune"]["target"]))
     finetune = _training(f"finetune@{student} (twice)", plan, targets, assumed.target_tokens, shape, hardware, assumed)
     evaluation = params["evaluate"]
-    problems = sum(_size(b, evaluation["max_problems"]) for b in params["benchmarks"].values())
+    problems = sum(_size(b, evaluation["max_problems"]) for b in _named(params["benchmarks"], evaluation["benchmark"]))
     answered = 2 * 2 * problems * evaluation["num_samples"] * min(evaluation["max_tokens"], assumed.target_tokens)
     return [
         pretrain,
@@ -199,51 +188,10 @@ def _size(entry: dict[str, Any], most: int = 0) -> int:
     return min(count or most, most or count)
 
 
+def _named(entries: dict[str, Any], names: list[str]) -> list[Any]:
+    """The named entries; all of them where none is named."""
+    return [entries[name] for name in names or entries]
+
+
 def _without(section: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in section.items() if name not in names}
-
-
-# The published configs of the models that the profiles name, so that a plan needs no download.
-PUBLISHED: dict[str, dict[str, Any]] = {
-    "mistralai/Mistral-7B-v0.1": {
-        "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
-        "num_key_value_heads": 8, "vocab_size": 32000,
-    },
-    "meta-llama/Meta-Llama-3-8B": {
-        "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
-        "num_key_value_heads": 8, "vocab_size": 128256,
-    },
-    "mistralai/Mixtral-8x7B-v0.1": {
-        "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
-        "num_key_value_heads": 8, "vocab_size": 32000, "num_local_experts": 8, "num_experts_per_tok": 2,
-    },
-    "meta-llama/Llama-3.2-1B": {
-        "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16, "num_attention_heads": 32,
-        "num_key_value_heads": 8, "vocab_size": 128256, "tie_word_embeddings": True,
-    },
-    "deepseek-math-7b-rl": {
-        "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 30, "num_attention_heads": 32,
-        "num_key_value_heads": 32, "vocab_size": 102400,
-    },
-}  # fmt: skip
-
-
-def config_in_profile(name: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """The config of a model of the profile.
-
-    Raises:
-        StageError: it is on a hub or disk that is not here, and not among the published ones.
-    """
-    if entry["kind"] == "config":
-        return {
-            "hidden_size": entry["hidden_size"], "intermediate_size": entry["intermediate_size"],
-            "num_hidden_layers": entry["num_layers"], "num_attention_heads": entry["num_heads"],
-            "num_key_value_heads": entry["num_key_value_heads"], "vocab_size": entry["vocab_size"], "tie_word_embeddings": True,
-        }  # fmt: skip
-    key = next((key for key in PUBLISHED if entry["name"].endswith(key)), None)
-    if key is None:
-        raise StageError(
-            f"the config of model {name} ({entry['name']}) is not known before it is fetched: run `dvc repro "
-            f"prepare_models@{name}` and plan again."
-        )
-    return PUBLISHED[key]

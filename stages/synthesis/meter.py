@@ -1,7 +1,8 @@
 """Progress of writing: prompts done, tokens a second, how many problems that will give, GPU-hours and USD so far.
 
     with Meter("synthesize corpus", num_prompts) as meter:
-        meter.add(num_prompts=128, num_tokens=9_000, num_kept=90)
+        meter.add(num_prompts=128, num_tokens=9_000)
+        meter.judge(num_prompts=128, num_kept=90)
 
 `NINECHAPTERS_USD_PER_GPU_HOUR` is the price; without it none is shown. A server's GPUs are not seen from here.
 """

@@ -13,20 +13,9 @@ from stages.distillation.requests import level_and_mode
 from stages.execution.sandbox import Execution
 from stages.synthesis.generation import Generated, Prompt, Sampling
 from stages.synthesis.meter import Meter
+from stages.synthesis.sections import WritingPlan
 from stages.synthesis.writing import write_with_programs
 from stages.training.formats import synthesizer_prompt
-
-
-@dataclass(frozen=True)
-class WritingPlan:
-    """What decides what is asked, apart from the texts and the model."""
-
-    num_samples: int
-    tool_frac: float
-    level_choice: str  # fit or random
-    temperature: float
-    top_p: float
-    max_tokens: int
 
 
 @dataclass(frozen=True)

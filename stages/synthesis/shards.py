@@ -1,12 +1,12 @@
 """Writing in shards: what a shard wrote is on the disk when it is done, and a killed stage goes on with the missing ones.
 
-    shards = Shards(folder, num_prompts, options)
+    shards = Shards(folder, plan, num_texts)
     shards.spill(texts)                                  # texts to the shards they belong to
     shards.write(model, "synthesize corpus")             # each missing shard, here or on the Ray cluster
     for number, written in shards.read(): ...            # Written(problems, rejected, num_tokens)
 
-A text's shard follows from the high bits of its id's hash, so texts that come or go move no other. A prompt's random numbers come from its own seed. Memory holds
-one shard at a time.
+A text's shard follows from the high bits of its id's hash, so texts that come or go move no other. A prompt's random numbers come
+from its own seed. Memory holds one shard at a time.
 """
 
 import json
@@ -21,12 +21,13 @@ import xxhash
 
 from stages.core.cluster import actors_for, connect
 from stages.core.command import say
+from stages.core.files import write_bytes, write_json
 from stages.core.schemas import Row
-from stages.core.tables import write_bytes, write_json
 from stages.synthesis.engine import engine_name
 from stages.synthesis.line_files import LineFiles
 from stages.synthesis.meter import Meter
-from stages.synthesis.problems import WritingPlan, Written, write_problems
+from stages.synthesis.problems import Written, write_problems
+from stages.synthesis.sections import WritingPlan
 
 SHARD_PROMPTS = 2048  # about; a kill costs at most one shard's work
 SPILLED = "spilled.json"

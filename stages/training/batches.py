@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 
 from stages.training.attention import borders
 from stages.training.packing import pack
-from stages.training.plan import TrainingPlan
+from stages.training.sections import TrainingPlan
 from stages.training.token_store import TokenStore
 
 MICRO_TOKENS = 16_384  # of one forward pass; more fill no device better

@@ -1,6 +1,6 @@
 """Fine-tune a student on the teacher's problems and the training sets of the targets.
 
-    python -m stages.training.finetune models/pretrained/llama data/distillation data/targets models/finetuned/llama CURVE --target grade ...
+    python -m stages.training.finetune models/pretrained/llama data/targets models/finetuned/llama CURVE --problems data/problems/initial ...
 
 Run from `models/base/<student>` it makes the control: the same student without the synthetic pre-training.
 """
@@ -10,48 +10,47 @@ from pathlib import Path
 import click
 
 from stages.core.command import say, stage_command
-from stages.core.tables import read_batches
-from stages.training.mixing import Pool, mixed, parse_mix, problem_pools
-from stages.training.options import mix_option, training_options
-from stages.training.plan import TrainingPlan
-from stages.training.run import train
-from stages.training.targets import target_example
+from stages.core.named_tables import tables_named
+from stages.core.options import section_options
+from stages.training.sections import FinetuneSettings, TrainingPlan
 
 
 @stage_command("finetune")
 @click.argument("base", type=click.Path(path_type=Path))
-@click.argument("distillation", type=click.Path(path_type=Path))
 @click.argument("targets", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("curve", type=click.Path(path_type=Path))
-@click.option("--target", "target_names", multiple=True, required=True, help="A target whose problems are learnt too.")
-@mix_option
-@click.option("--continue-optimizer/--no-continue-optimizer", required=True,
-              help="Go on with the optimizer's state that BASE has, without warm-up (the release: one run); else a fresh one.")  # fmt: skip
-@training_options
+@click.option("--problems", type=click.Path(path_type=Path), multiple=True, required=True,
+              help="A folder of the teacher's problems; they are learnt in the order of the folders' names.")  # fmt: skip
+@section_options(plan=TrainingPlan, settings=FinetuneSettings)
 def main(
-    base: Path, distillation: Path, targets: Path, out: Path, curve: Path,
-    target_names: tuple[str, ...], mix: tuple[str, ...], continue_optimizer: bool, plan: TrainingPlan,
+    base: Path, targets: Path, out: Path, curve: Path, problems: tuple[Path, ...], plan: TrainingPlan,
+    settings: FinetuneSettings,
 ) -> None:  # fmt: skip
-    """Train BASE on the problems under DISTILLATION and the named TARGETS; save it to OUT, its loss curve to CURVE."""
-    tables = sorted(distillation.rglob("problems.parquet"))
-    say(f"finetune: the teacher's problems and {len(target_names)} targets, from {base}")
-    pools = problem_pools(tables) | {"target": target_pool([targets / f"{name}.parquet" for name in target_names])}
-    examples = mixed(pools, parse_mix(mix, pools))
-    options: dict[str, object] = {"mix": mix, "target": target_names}
+    """Train BASE on the problems of the teacher and of the named TARGETS; save it to OUT, its loss curve to CURVE.
+
+    \b
+    Example:
+        python -m stages.training.finetune models/pretrained/llama data/targets models/finetuned/pretrained/llama
+            reports/curves/finetune-pretrained-llama --problems data/problems/initial --problems data/problems/boost
+            --num-epochs 1 --learning-rate 1e-5 --optimizer adamw --warmup-ratio 0.03 --decay-ratio 0.15
+            --weight-decay 0 --batch-rows 512 --max-length 2048 --seed 1 --no-continue-optimizer
+    """
+    from stages.training.mixing import mixed, parse_mix, problem_pools
+    from stages.training.run import train
+    from stages.training.target_pool import target_pool
+
+    folders = sorted(problems, key=lambda folder: folder.name)
+    tables = tables_named(targets, settings.target)
+    say(f"finetune: the teacher's problems and {len(tables)} targets, from {base}")
+    pools = problem_pools([folder / "problems.parquet" for folder in folders])
+    pools["target"] = target_pool(list(tables.values()))
+    examples = mixed(pools, parse_mix(settings.mix))
+    options: dict[str, object] = {"mix": settings.mix, "target": tuple(tables)}
     train(
-        f"finetune {base.parent.name}-{out.name}", [base, distillation, targets], examples, plan, out, curve, options,
-        continue_optimizer=continue_optimizer,
+        f"finetune {base.parent.name}-{out.name}", [base, *folders, *tables.values()], examples, plan, out, curve, options,
+        continue_optimizer=settings.continue_optimizer,
     )  # fmt: skip
-
-
-def target_pool(tables: list[Path]) -> Pool:
-    """The problems of the targets with their own solutions."""
-    return Pool(
-        lambda: (row for table in tables for batch in read_batches("benchmarks", table) for row in batch.to_pylist()),
-        target_example,
-        lambda row: f"{row['benchmark']}-{row['index']}",
-    )
 
 
 if __name__ == "__main__":

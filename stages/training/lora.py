@@ -15,7 +15,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from stages.core.tables import write_json
+from stages.core.files import write_json
 from stages.training.models import PROVENANCE, compute_dtype, library_versions, load_model
 from stages.training.plan import TrainingJob
 from stages.training.schedule import wsd_factor

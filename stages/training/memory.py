@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from stages.training.batches import Layout
-from stages.training.plan import TrainingPlan
+from stages.training.sections import TrainingPlan
 from stages.training.shape import Shape
 
 STATE_BYTES = 16  # of a trained parameter

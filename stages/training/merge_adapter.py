@@ -1,28 +1,35 @@
 """Merge a LoRA adapter into its base: a model folder that needs no PEFT to load.
 
-python -m stages.training.merge_adapter models/synthesizer/initial models/reference/checkpoint-1 models/merged
+ninechapters merge-adapter models/synthesizer/initial models/reference/checkpoint-1 models/merged
 """
 
 from pathlib import Path
 
 import click
-import torch
-from peft import PeftModel
 
-from stages.core.command import StageError, say, stage_command
-from stages.training.models import load_model, load_tokenizer, parameter_count, save_model
+from stages.core.command import StageError, say, tool_command
 
 
-@stage_command("merge_adapter")
+@tool_command("merge_adapter")
 @click.argument("base", type=click.Path(path_type=Path))
 @click.argument("adapter", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 def main(base: Path, adapter: Path, out: Path) -> None:
-    """Write BASE with the LoRA weights in ADAPTER (PEFT's format, safetensors) merged into it to OUT."""
+    """Write BASE with the LoRA weights in ADAPTER (PEFT's format, safetensors) merged into it to OUT.
+
+    \b
+    Example:
+        ninechapters merge-adapter models/synthesizer/initial models/reference/checkpoint-1 models/merged
+    """
     if not (adapter / "adapter_model.safetensors").is_file():
         raise StageError(
             f"{adapter} has no adapter_model.safetensors. A reference model's adapters are in its checkpoint-N."
         )
+    import torch
+    from peft import PeftModel
+
+    from stages.training.models import load_model, load_tokenizer, parameter_count, save_model
+
     model = PeftModel.from_pretrained(load_model(base, torch.float32), str(adapter))
     merged = model.merge_and_unload(safe_merge=True)
     provenance = {"base": base.as_posix(), "adapter": adapter.as_posix(), "num_parameters": parameter_count(merged)}

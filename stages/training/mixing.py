@@ -16,6 +16,7 @@ from stages.core.command import StageError, say
 from stages.core.schemas import Row
 from stages.core.tables import read_batches, seed_of
 from stages.training.formats import MODES, Example, student_example
+from stages.training.sections import parse_mix_share
 
 HASH_RANGE = 1 << 63
 
@@ -48,24 +49,9 @@ def problem_pools(tables: list[Path]) -> dict[str, Pool]:
     return {mode: Pool(rows_of(mode), problem_example, lambda row: row["problem_id"]) for mode in MODES}
 
 
-def parse_mix(texts: Iterable[str], pools: Iterable[str]) -> dict[str, float]:
-    """Shares by pool, from NAME=SHARE.
-
-    Raises:
-        StageError: not a share of a pool that is there, or shares whose sum is not 1.
-    """
-    mix, known = {}, list(pools)
-    for text in texts:
-        name, _, share = text.partition("=")
-        try:
-            mix[name] = float(share)
-        except ValueError:
-            mix[name] = -1.0
-        if name not in known or not 0 <= mix[name] <= 1:
-            raise StageError(f"mix: {text!r} is no NAME=SHARE with a share in [0, 1] and a name of {', '.join(known)}.")
-    if mix and abs(sum(mix.values()) - 1) > 1e-6:
-        raise StageError(f"mix: the shares of {', '.join(mix)} sum to {sum(mix.values()):g}, not to 1.")
-    return mix
+def parse_mix(texts: Iterable[str]) -> dict[str, float]:
+    """Shares by pool, from NAME=SHARE; the section that holds them has checked them (stages/training/sections.py)."""
+    return dict(map(parse_mix_share, texts))
 
 
 def kept_fracs(counts: dict[str, int], mix: dict[str, float]) -> dict[str, float]:

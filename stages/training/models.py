@@ -4,6 +4,7 @@ Every stage after `prepare_models` takes a folder and does not know whether it c
 Whatever runs here runs on the CPU or on the GPU that is there; nothing in params.yaml says which.
 """
 
+import gc
 import os
 import shutil
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from stages.core.command import StageError
-from stages.core.tables import write_json
+from stages.core.files import write_json
 
 PROVENANCE = "provenance.json"
 # Two threads whatever the machine: a sum's order, and so its last bits, depend on the number of threads, and more
@@ -25,6 +26,7 @@ CPU_THREADS = 2
 
 def use_device(threads: int | None = None) -> torch.device:
     """The device that this process computes on; on a CPU, with a fixed number of threads."""
+    gc.freeze()  # what was imported for the work stays to its end: the collector need not walk over it
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     if torch.cuda.is_available():

@@ -1,24 +1,12 @@
-"""What decides the trained weights, apart from the model and the examples; and one training run as a whole."""
+"""One training run as a whole: its model, plan and places, as its processes are given them."""
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.core.tables import write_json
-
-
-@dataclass(frozen=True)
-class TrainingPlan:
-    num_epochs: int
-    learning_rate: float
-    optimizer: str  # adamw or muon
-    warmup_ratio: float
-    decay_ratio: float
-    weight_decay: float
-    batch_rows: int  # packed rows in one optimizer step, over all devices
-    max_length: int  # tokens in a row
-    seed: int
+from stages.core.files import write_json
+from stages.training.sections import TrainingPlan
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,8 @@ from pathlib import Path
 import click
 
 from stages.core.command import say, stage_command
-from stages.core.tables import count_rows
-from stages.training.mixing import mixed, parse_mix, problem_pools
-from stages.training.options import mix_option, training_options
-from stages.training.plan import TrainingPlan
-from stages.training.run import train
+from stages.core.options import section_options
+from stages.training.sections import PretrainSettings, TrainingPlan
 
 
 @stage_command("pretrain")
@@ -20,20 +17,28 @@ from stages.training.run import train
 @click.argument("problems", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("curve", type=click.Path(path_type=Path))
-@mix_option
-@click.option("--keep-optimizer/--no-keep-optimizer", required=True,
-              help="Save the optimizer's state too, so that fine-tuning can go on as one schedule (the release: one run).")  # fmt: skip
-@training_options
+@section_options(plan=TrainingPlan, settings=PretrainSettings)
 def main(
-    base: Path, problems: Path, out: Path, curve: Path, mix: tuple[str, ...], keep_optimizer: bool, plan: TrainingPlan
-) -> None:
-    """Train BASE on PROBLEMS and save it to OUT, its loss curve to CURVE."""
+    base: Path, problems: Path, out: Path, curve: Path, plan: TrainingPlan, settings: PretrainSettings
+) -> None:  # fmt: skip
+    """Train BASE on PROBLEMS and save it to OUT, its loss curve to CURVE.
+
+    \b
+    Example:
+        python -m stages.training.pretrain models/base/llama data/synthetic models/pretrained/llama
+            reports/curves/pretrain-llama --num-epochs 1 --learning-rate 1e-5 --optimizer adamw --warmup-ratio 0.03
+            --decay-ratio 0.15 --weight-decay 0 --batch-rows 512 --max-length 2048 --seed 1 --no-keep-optimizer
+    """
+    from stages.core.tables import count_rows
+    from stages.training.mixing import mixed, parse_mix, problem_pools
+    from stages.training.run import train
+
     table = problems / "problems.parquet"
     say(f"pretrain: {count_rows(table):,} synthetic problems, from {base}")
-    pools = problem_pools([table])
-    examples = mixed(pools, parse_mix(mix, pools))
+    examples = mixed(problem_pools([table]), parse_mix(settings.mix))
     train(
-        f"pretrain {out.name}", [base, problems], examples, plan, out, curve, {"mix": mix}, keep_optimizer=keep_optimizer
+        f"pretrain {out.name}", [base, problems], examples, plan, out, curve, {"mix": settings.mix},
+        keep_optimizer=settings.keep_optimizer,
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Pretrained models from a hub or a disk: pinned, safetensors only, no code of their own, their traps mended.
 
-    adopt_model(pretrained_folder("mistralai/Mistral-7B-v0.1", "<40 hex digits>", is_hub=True), Path("models/base/mistral"), {...})
+    adopt_model(hub_model_folder(HubModel("hub", "mistralai/Mistral-7B-v0.1", "7231...")), Path("models/base/mistral"), {...})
 
 Weights are copied as they are, whatever their size, and not loaded: but where the tokenizer knows more tokens than the model has
 embeddings for (tokens that were added), the model is loaded, and the new ones begin as the mean of the others.
@@ -8,7 +8,6 @@ embeddings for (tokens that were added), the model is loaded, and the new ones b
 
 import json
 import os
-import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -20,41 +19,50 @@ from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from stages.core.command import StageError
-from stages.core.tables import write_json
+from stages.core.files import write_json
 from stages.training.models import PROVENANCE, library_versions, save_model
+from stages.training.sections import HubModel, LocalModel
 
 PATTERNS = ["*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json"]  # fmt: skip
 
 
-def pretrained_folder(name: str, revision: str, is_hub: bool) -> Path:
-    """The model's files on this disk, fetched if they are not there.
+def hub_model_folder(model: HubModel) -> Path:
+    """The files of a model of the hub on this disk, fetched if they are not there.
 
     Raises:
-        StageError: a hub model without a pinned revision, or that cannot be fetched; a folder that is not there; no safetensors.
+        StageError: it cannot be fetched; it has no safetensors.
     """
-    if is_hub and not re.fullmatch(r"[0-9a-f]{40}", revision):
+    try:
+        folder = Path(snapshot_download(model.name, revision=model.revision, allow_patterns=PATTERNS))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise StageError(
-            f"model {name}: revision {revision!r} is not a commit of 40 hex digits. Pin it in params.yaml (the commit that the "
-            f"model's page shows under History)."
+            f"model {model.name} at {model.revision} cannot be fetched: {error}. If it is gated, accept its terms and log in "
+            "(`hf auth login`)."
+        ) from error
+    return _with_safetensors(folder, model.name)
+
+
+def local_model_folder(model: LocalModel) -> Path:
+    """The folder of a model on this disk.
+
+    Raises:
+        StageError: it is not there; it has no safetensors.
+    """
+    if not (model.path / "config.json").is_file():
+        raise StageError(
+            f"model folder {str(model.path)!r} has no config.json. Put the model there, or correct its `path` in params.yaml "
+            "(local_models)."
         )
-    if not is_hub and not (Path(name) / "config.json").is_file():
-        raise StageError(f"model folder {name!r} has no config.json. Correct `name` of the model in params.yaml.")
-    folder = _fetched(name, revision) if is_hub else Path(name)
+    return _with_safetensors(model.path, str(model.path))
+
+
+def _with_safetensors(folder: Path, name: str) -> Path:
     if not list(folder.glob("*.safetensors")):
         raise StageError(
             f"model {name} has no safetensors weights, and others are not read, as they can run code. Convert them where you trust "
-            f"them (`AutoModelForCausalLM.from_pretrained(...).save_pretrained(FOLDER)`), and name the folder with kind: local."
+            f"them (`AutoModelForCausalLM.from_pretrained(...).save_pretrained(FOLDER)`), and name the folder under local_models."
         )
     return folder
-
-
-def _fetched(name: str, revision: str) -> Path:
-    try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=PATTERNS))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise StageError(
-            f"model {name} at {revision} cannot be fetched: {error}. If it is gated, accept its terms and log in (`hf auth login`)."
-        ) from error
 
 
 def adopt_model(folder: Path, out: Path, provenance: dict[str, Any]) -> None:

@@ -8,7 +8,8 @@ from stages.core.work import finish_work, work_folder
 from stages.training.formats import Example
 from stages.training.launch import launch
 from stages.training.models import load_tokenizer
-from stages.training.plan import LoraPlan, TrainingJob, TrainingPlan
+from stages.training.plan import LoraPlan, TrainingJob
+from stages.training.sections import TrainingPlan
 from stages.training.token_store import write_store
 
 CODE = Path(__file__).parent

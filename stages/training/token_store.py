@@ -1,6 +1,6 @@
 """Tokenized examples in memory-mapped files, so that memory does not grow with what is learnt.
 
-    store = write_store(examples, tokenizer, max_length=2048, folder=Path(".work/pretrain-x/tokens"))
+    store = write_store(examples, tokenizer, max_length=2048, folder=Path(".work/pretrain-x/tokens"), title="pretrain x")
     store = TokenStore(Path(".work/pretrain-x/tokens"))
     store.example(3)      # (ids int64 (T,), is_learnt bool (T,))
 
@@ -19,8 +19,8 @@ from typing import BinaryIO
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from stages.core.files import write_json
 from stages.core.progress import Tracker
-from stages.core.tables import write_json
 from stages.training.formats import Example
 from stages.training.tokenization import IGNORED, TokenizedExample, tokenized_examples
 

@@ -12,11 +12,8 @@ from pathlib import Path
 import click
 
 from stages.core.command import StageError, say, stage_command
-from stages.core.tables import count_rows
-from stages.training.mixing import mixed, problem_pools
-from stages.training.options import training_options
-from stages.training.plan import LoraPlan, TrainingPlan
-from stages.training.run import train
+from stages.core.options import section_options
+from stages.training.sections import ReferenceSettings, TrainingPlan
 
 
 @stage_command("train_reference")
@@ -24,23 +21,31 @@ from stages.training.run import train
 @click.argument("problems", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("curve", type=click.Path(path_type=Path))
-@click.option("--lora-rank", type=click.IntRange(min=1), required=True, help="Rank of the update (LESS: 128).")
-@click.option("--lora-alpha", type=click.IntRange(min=1), required=True, help="Its scale is alpha / rank (LESS: 512).")
-@click.option("--num-checkpoints", type=click.IntRange(min=1), required=True,
-              help="Evenly spaced checkpoints whose values are summed, weighted by learning rate (LESS: one an epoch).")  # fmt: skip
-@training_options
+@section_options(plan=TrainingPlan, settings=ReferenceSettings)
 def main(
-    base: Path, problems: Path, out: Path, curve: Path, lora_rank: int, lora_alpha: int, num_checkpoints: int,
-    plan: TrainingPlan,
+    base: Path, problems: Path, out: Path, curve: Path, plan: TrainingPlan, settings: ReferenceSettings
 ) -> None:  # fmt: skip
-    """Train LoRA weights on BASE with PROBLEMS; save checkpoints of them and of AdamW's moments to OUT."""
+    """Train LoRA weights on BASE with PROBLEMS; save checkpoints of them and of AdamW's moments to OUT.
+
+    \b
+    Example:
+        python -m stages.training.train_reference models/synthesizer/initial data/synthesis/candidates
+            models/reference reports/curves/reference --lora-rank 128 --lora-alpha 512 --num-checkpoints 4
+            --num-epochs 4 --learning-rate 2e-5 --optimizer adamw --warmup-ratio 0.03 --decay-ratio 0.97
+            --weight-decay 0 --batch-rows 32 --max-length 2048 --seed 1
+    """
     if plan.optimizer != "adamw":
         raise StageError(
             f"train_reference.optimizer is {plan.optimizer!r}; value estimation needs AdamW's moments: set adamw."
         )
-    lora = LoraPlan(lora_rank, lora_alpha, num_checkpoints)
+    from stages.core.tables import count_rows
+    from stages.training.mixing import mixed, problem_pools
+    from stages.training.plan import LoraPlan
+    from stages.training.run import train
+
+    lora = LoraPlan(settings.lora_rank, settings.lora_alpha, settings.num_checkpoints)
     table = problems / "problems.parquet"
-    say(f"train_reference: {count_rows(table):,} candidate problems, LoRA rank {lora_rank}, from {base}")
+    say(f"train_reference: {count_rows(table):,} candidate problems, LoRA rank {lora.rank}, from {base}")
     train("train_reference", [base, problems], mixed(problem_pools([table]), {}), plan, out, curve, lora=lora)
 
 

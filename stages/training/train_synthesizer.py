@@ -1,59 +1,47 @@
 """Teach a small model to write problems from texts, on what the teacher wrote in one round or in both.
 
-python -m stages.training.train_synthesizer models/base/synthesizer data/distillation/initial data/texts/initial.parquet models/synthesizer/initial ...
+python -m stages.training.train_synthesizer models/base/synthesizer models/synthesizer/initial CURVE
+    --problems data/problems/initial --texts data/texts/initial.parquet ...
 """
 
 from pathlib import Path
 
 import click
 
-from stages.core.command import StageError, say, stage_command
-from stages.core.tables import Row, count_rows, read_batches, read_table
-from stages.training.formats import Example, synthesizer_output, synthesizer_prompt
-from stages.training.options import training_options
-from stages.training.plan import TrainingPlan
-from stages.training.run import train
+from stages.core.command import say, stage_command
+from stages.core.options import section_options
+from stages.training.sections import TrainingPlan
 
 
 @stage_command("train_synthesizer")
 @click.argument("base", type=click.Path(path_type=Path))
-@click.argument("distillation", type=click.Path(path_type=Path))
-@click.argument("texts", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("curve", type=click.Path(path_type=Path))
-@training_options
-def main(base: Path, distillation: Path, texts: Path, out: Path, curve: Path, plan: TrainingPlan) -> None:
-    """Train BASE on every problems.parquet under DISTILLATION and save it to OUT, its loss curve to CURVE.
+@click.option("--problems", type=click.Path(path_type=Path), multiple=True, required=True,
+              help="A folder of the teacher's problems; they are learnt in the order of the folders' names.")  # fmt: skip
+@click.option("--texts", type=click.Path(path_type=Path), multiple=True, required=True,
+              help="A table of texts, in which the problems' texts are found.")  # fmt: skip
+@section_options(plan=TrainingPlan)
+def main(
+    base: Path, out: Path, curve: Path, problems: tuple[Path, ...], texts: tuple[Path, ...], plan: TrainingPlan
+) -> None:  # fmt: skip
+    """Train BASE on the teacher's problems and save it to OUT, its loss curve to CURVE.
 
-    TEXTS is a table of texts, or a folder of such tables, in which the problems' texts are found.
+    \b
+    Example:
+        python -m stages.training.train_synthesizer models/synthesizer/initial models/synthesizer/boosted
+            reports/curves/synthesizer-boosted --problems data/problems/initial --problems data/problems/boost
+            --texts data/texts/initial.parquet --texts data/texts/candidate.parquet --num-epochs 5
+            --learning-rate 1e-5 --optimizer adamw --warmup-ratio 0.03 --decay-ratio 0 --weight-decay 0.1
+            --batch-rows 32 --max-length 2048 --seed 1
     """
-    tables = sorted(distillation.rglob("problems.parquet"))
-    num_problems = sum(map(count_rows, tables))
-    if not num_problems:
-        raise StageError(f"no problems under {distillation}. See its rejected.parquet for the reasons.")
-    text_of = {row["text_id"]: row["text"] for path in _tables(texts) for row in read_table("texts", path)}
-    say(f"train_synthesizer: {num_problems:,} problems, from {base}")
-    examples = (
-        synthesizer_example(row, text_of)
-        for table in tables
-        for batch in read_batches("problems", table)
-        for row in batch.to_pylist()
-    )
-    train(f"train_synthesizer {out.name}", [base, distillation], examples, plan, out, curve)
+    from stages.training.run import train
+    from stages.training.synthesizer_examples import count_problems, synthesizer_examples
 
-
-def synthesizer_example(problem: Row, text_of: dict[str, str]) -> Example:
-    """One training record: level, mode and text in, the problem as the teacher wrote it out."""
-    if problem["text_id"] not in text_of:
-        raise StageError(
-            f"problem {problem['problem_id']}: its text {problem['text_id']} is in none of the tables of texts."
-        )
-    prompt = synthesizer_prompt(problem["prompt"], problem["mode"], text_of[problem["text_id"]])
-    return Example(prompt, synthesizer_output(problem["problem"], problem["solution"]))
-
-
-def _tables(path: Path) -> list[Path]:
-    return sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    folders = sorted(problems, key=lambda folder: folder.name)
+    say(f"train_synthesizer: {count_problems(folders):,} problems, from {base}")
+    examples = synthesizer_examples(folders, texts)
+    train(f"train_synthesizer {out.name}", [base, *folders, *texts], examples, plan, out, curve)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,9 @@ from pathlib import Path
 import click
 
 from stages.core.command import say, stage_command
-from stages.core.tables import write_json
-from stages.core.work import finish_work, work_folder
-from stages.value.datastore import HEADER, header_of
-from stages.value.reference import checkpoints_of
-from stages.value.settings import GradientSettings, gradient_options
-from stages.value.shards import ShardJob, compute_shards
+from stages.core.files import write_json
+from stages.core.options import section_options
+from stages.value.sections import GradientSettings
 
 
 @stage_command("build_datastore")
@@ -23,9 +20,21 @@ from stages.value.shards import ShardJob, compute_shards
 @click.argument("reference", type=click.Path(path_type=Path))
 @click.argument("candidates_folder", metavar="CANDIDATES", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@gradient_options
+@section_options(settings=GradientSettings)
 def main(base: Path, reference: Path, candidates_folder: Path, out: Path, settings: GradientSettings) -> None:
-    """Write the header of the gradients of CANDIDATES to OUT, and their projections if projection_dim is not 0."""
+    """Write the header of the gradients of CANDIDATES to OUT, and their projections if projection_dim is not 0.
+
+    \b
+    Example:
+        python -m stages.value.build_datastore models/synthesizer/initial models/reference data/synthesis/candidates
+            data/value/datastore --loss mean --preconditioner adam --max-length 2048 --token-budget 16384
+            --shard-rows 2048 --projection-dim 8192 --projection-dtype float16 --projection-seed 1
+    """
+    from stages.core.work import finish_work, work_folder
+    from stages.value.datastore import HEADER, header_of
+    from stages.value.reference import checkpoints_of
+    from stages.value.shards import ShardJob, compute_shards
+
     candidates = candidates_folder / "problems.parquet"
     header = header_of(base, reference, candidates, settings)
     work = work_folder("build_datastore", [base, reference, candidates], asdict(settings), [Path(__file__).parent])

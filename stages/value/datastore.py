@@ -22,7 +22,7 @@ from stages.core.work import file_hash
 from stages.value.candidates import Candidates
 from stages.value.projection import decode
 from stages.value.reference import checkpoint_weights, checkpoints_of
-from stages.value.settings import GradientSettings
+from stages.value.sections import GradientSettings
 
 HEADER = "header.json"
 

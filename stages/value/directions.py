@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import save
 
 from stages.core.command import StageError
-from stages.core.tables import read_table, write_bytes
+from stages.core.files import write_bytes
+from stages.core.tables import read_table
 from stages.training.models import compute_dtype, load_tokenizer
 from stages.training.targets import target_example
 from stages.training.tokenization import TokenizedExample, tokenize
@@ -20,7 +21,7 @@ from stages.value.gradients import reduced_gradients
 from stages.value.influence import mean_direction
 from stages.value.projection import CountSketch
 from stages.value.reference import Reference, load_reference
-from stages.value.settings import GradientSettings
+from stages.value.sections import GradientSettings
 
 DIRECTIONS = "directions.safetensors"
 Targets = dict[str, list[TokenizedExample]]

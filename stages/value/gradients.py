@@ -1,6 +1,6 @@
 """Exact per-example gradients of the LoRA parameters, for a batch at the cost of about one backward pass.
 
-    for batch in reduced_gradients(reference, examples, settings, Cosines(directions)):
+    for batch in reduced_gradients(reference, examples, token_budget, Cosines(directions)):
         batch.indices, batch.losses_B, batch.norms_B, batch.rows_BF
 
 Nothing holds an example's gradient whole: as the backward pass reaches a layer, its taps form each example's gradients of

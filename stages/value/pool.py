@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from stages.core.command import StageError
+from stages.core.named_tables import tables_named
 from stages.core.tables import Row, read_batches, read_table
 
 
@@ -62,7 +63,8 @@ class Pool:
         """target -> its problems, of the targets that the values are for."""
         first: Row = next(rows_of("values", self.values), {"target_values": []})
         names = [entry["target"] for entry in first["target_values"]]
-        return {name: read_table("benchmarks", self.targets / f"{name}.parquet") for name in names}
+        tables = tables_named(self.targets, names) if names else {}
+        return {name: read_table("benchmarks", path) for name, path in tables.items()}
 
     @cached_property
     def length_control(self) -> Callable[[Row], float]:

@@ -34,6 +34,12 @@ def best(scores: Iterable[tuple[ScoredText, float]], num_texts: int, quotas: Quo
     return chosen
 
 
+def overlaps(chosen: dict[str, list[ScoredText]]) -> dict[str, dict[str, float]]:
+    """For each two strategies, the share of the selected texts that both select."""
+    ids = {name: {text.row["text_id"] for text in rows} for name, rows in chosen.items()}
+    return {a: {b: round(len(ids[a] & ids[b]) / max(len(ids[a]), 1), 4) for b in ids} for a in ids}
+
+
 class _Reversed(str):
     """A text id that sorts backwards: of equal scores the lowest id is the best."""
 

@@ -22,9 +22,9 @@ import torch
 from safetensors.torch import load_file, save
 
 from stages.core.cluster import actors_for, connect
+from stages.core.files import write_bytes
 from stages.core.parallel import end_with_parent
 from stages.core.progress import Tracker
-from stages.core.tables import write_bytes
 from stages.training.models import compute_dtype, load_tokenizer, use_device
 from stages.training.tokenization import IGNORED, TokenizedExample
 from stages.value.candidates import Candidates
@@ -32,7 +32,7 @@ from stages.value.gradients import Reduction, reduced_gradients
 from stages.value.influence import Cosines, precondition_by
 from stages.value.projection import CountSketch, encode
 from stages.value.reference import load_reference
-from stages.value.settings import GradientSettings
+from stages.value.sections import GradientSettings
 
 CPUS_OF_AN_ACTOR = 2
 

@@ -7,6 +7,7 @@ secondary mathematics there is.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from scipy.stats import hypergeom
 
@@ -66,3 +67,14 @@ def chance_of_as_many(selected: TopicCounts, candidates: TopicCounts) -> float:
     return float(
         hypergeom.sf(selected.num_on_topic - 1, candidates.num_texts, candidates.num_on_topic, selected.num_texts)
     )
+
+
+def topic_figures(selected: Iterable[str], everything: TopicCounts) -> dict[str, Any]:
+    """The topics of the selected texts beside those of the others, and how likely chance alone selects as many."""
+    chosen = TopicCounts.of(selected)
+    return {
+        "selected": chosen.record(),
+        "not_selected": everything.without(chosen).record(),
+        "all": everything.record(),
+        "chance_by_random": round(chance_of_as_many(chosen, everything), 6),
+    }

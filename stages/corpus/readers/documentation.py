@@ -4,32 +4,19 @@ The path is a file that lists them with their exact versions (`sympy==1.14.0`), 
 same texts.
 """
 
-import importlib
 import importlib.metadata
-import inspect
-import pkgutil
-import warnings
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 from stages.core.command import StageError
+from stages.corpus.readers import package_documents
 from stages.corpus.readers.documents import Chunk, Columns, Document, chunked
 
-MIN_DOCUMENTATION_CHARS = 200
-SKIPPED_MODULES = (
-    "test",
-    "conftest",
-    "benchmark",
-    "_",
-    "setup",
-    "this",
-    "f2py",
-    "distutils",
-    "parser",
-    "plotting",
-    "galgebra",
-)
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def read_documentation(path: Path, columns: Columns) -> Iterator[Chunk]:
@@ -52,38 +39,15 @@ def _documents(path: Path) -> Iterator[Document]:
 
 
 def _package_documents(name: str) -> Iterator[Document]:
-    package = importlib.import_module(name)
-    license_name = str(importlib.metadata.metadata(name).json.get("license_expression") or "BSD-3-Clause")
-    seen: set[str] = set()
-    for module in _modules(package):
-        for title, text in _docstrings(module, name):
-            if len(text) >= MIN_DOCUMENTATION_CHARS and text not in seen:
-                seen.add(text)
-                yield Document(text, title, f"https://pypi.org/project/{name}/", license_name, title)
-
-
-def _modules(package: ModuleType) -> Iterator[ModuleType]:
-    """The package's public modules in alphabetical order; those that cannot be imported here are passed over."""
-    yield package
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for info in sorted(pkgutil.walk_packages(package.__path__, package.__name__ + ".", lambda _: None), key=_name):
-            parts = info.name.split(".")[1:]
-            if not any(part.startswith(SKIPPED_MODULES) for part in parts):
-                try:
-                    yield importlib.import_module(info.name)
-                except ImportError:
-                    continue
-
-
-def _name(info: pkgutil.ModuleInfo) -> str:
-    return info.name
-
-
-def _docstrings(module: ModuleType, package: str) -> Iterator[tuple[str, str]]:
-    for key, value in sorted(vars(module).items()):
-        is_public = not key.startswith("_") and (inspect.isclass(value) or callable(value))
-        if is_public and str(getattr(value, "__module__", "")).startswith(package):
-            text = inspect.getdoc(value)
-            if isinstance(text, str):
-                yield f"{package}.{key}", text
+    """A package's documents, in a process whose hashes and random numbers are always the same."""
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-m", package_documents.__name__, name], env=environment, capture_output=True, text=True, check=False,
+        encoding="utf-8",
+    )  # fmt: skip
+    if done.returncode:
+        raise StageError(f"the package {name} cannot be read: {done.stderr.strip()[-500:]}. Leave it out of the list.")
+    for line in done.stdout.split("\n"):
+        if line:
+            title, text, license_name = json.loads(line)
+            yield Document(text, title, f"https://pypi.org/project/{name}/", license_name, title)

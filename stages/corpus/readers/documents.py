@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.core.command import StageError
+from stages.corpus.sections import parse_column
 
 CHUNK_BYTES = 1 << 20
 CHUNK_RECORDS = 1000
@@ -72,16 +73,7 @@ class Columns:
     @classmethod
     def parse(cls, assignments: tuple[str, ...]) -> "Columns":
         """From options such as `text=content`."""
-        named: dict[str, str] = {}
-        for assignment in assignments:
-            name, _, column = assignment.partition("=")
-            if name not in ("text", "title", "url", "license") or not column:
-                raise StageError(
-                    f"column {assignment!r} is no assignment of text, title, url or license to a column of the source. "
-                    f"Write `column: [text=content]` in params.yaml."
-                )
-            named[name] = column
-        return replace(cls(), **named)  # type: ignore[arg-type]
+        return replace(cls(), **dict(map(parse_column, assignments)))  # type: ignore[arg-type]
 
     def document(self, record: Any, place: str) -> Record:
         if not isinstance(record, dict):

@@ -18,7 +18,6 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-LEVELS = ("grade", "middle", "high", "college", "amc8", "amc10", "amc12", "aime")
 HELD_OUT_FIFTH = 4
 MAX_DRAWS = 1000
 DRAWS_TO_MATCH = 6

@@ -1,0 +1,101 @@
+"""One source's documents to texts and rejected records, with the count of every reason; kept in a work folder once done."""
+
+import os
+import shutil
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+
+from stages.core.command import StageError, say
+from stages.core.files import write_json
+from stages.core.parallel import ordered_map
+from stages.core.progress import Tracker
+from stages.core.tables import TableWriter
+from stages.core.work import work_folder
+from stages.corpus.preparation import Preparation
+from stages.corpus.quality import DocumentRules
+from stages.corpus.readers.documents import Columns
+from stages.corpus.readers.registry import READERS
+from stages.corpus.sections import IngestSettings, Source
+
+COUNTS = "counts.json"
+DONE = "source"  # in the work folder; it has its counts once it is whole
+
+
+def finished_source(name: str, source: Source, settings: IngestSettings, fingerprint: Path) -> Path:
+    """The work folder in which the source is done; what a killed run had done is not done again.
+
+    Raises:
+        StageError: the source gives no text, or cannot be read.
+    """
+    options = {
+        "kind": source.kind,
+        "path": source.path.as_posix(),
+        "column": source.column,
+        "license": source.license,
+        **asdict(settings),
+    }
+    work = work_folder(f"ingest_corpus-{name}", [fingerprint], options, [Path(__file__).parent])
+    if not (work / DONE / COUNTS).exists():
+        write_source(name, source, settings, work / DONE)
+    return work
+
+
+def move_source(work: Path, out: Path) -> None:
+    """Move a finished source to its place."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(os.fspath(work / DONE), out)
+
+
+def write_source(name: str, source: Source, settings: IngestSettings, out: Path) -> None:
+    """Write OUT/texts, OUT/rejected and, last, OUT/counts.json."""
+    say(f"ingest_corpus: source {name}, kind {source.kind}, {source.path}")
+    rules = DocumentRules(settings.max_foreign, settings.min_math)
+    preparation = Preparation(
+        name, source.license, rules, settings.min_chars, settings.max_chars, settings.max_snippets, settings.strategy
+    )
+    chunks = READERS[source.kind](source.path, Columns.parse(source.column))
+    counts: Counter[str] = Counter()
+    with (
+        TableWriter("texts", out / "texts") as texts,
+        TableWriter("rejected_texts", out / "rejected") as rejected,
+        Tracker(f"ingest_corpus {name}", 0, "documents") as tracker,
+    ):
+        for prepared in ordered_map(preparation.prepare, chunks):
+            texts.write(prepared.texts)
+            rejected.write(prepared.rejected)
+            counts.update(prepared.counts)
+            tracker.advance(prepared.counts["documents.read"])
+        check_counts(name, source.path, counts)
+    write_json(nested(counts), out / COUNTS)
+    say(f"ingest_corpus: {name}: {counts_line(counts)}")
+
+
+def check_counts(name: str, path: Path, counts: Counter[str]) -> None:
+    """A source that gives no text is an error; nothing of it is written."""
+    if not counts["documents.read"]:
+        raise StageError(f"source {name}: {path} is empty. Give it documents, or remove the source from params.yaml.")
+    if not counts["snippets.kept"]:
+        raise StageError(f"source {name}: no text in {path}: {counts_line(counts)}. Its options are in params.yaml.")
+
+
+def counts_line(counts: Counter[str]) -> str:
+    rejected = {name: count for name, count in sorted(counts.items()) if ".rejected." in name}
+    reasons = ", ".join(f"{name.replace('.rejected.', ' ')} {count:,}" for name, count in rejected.items())
+    return (
+        f"{counts['documents.read']:,} documents, {counts['snippets.kept']:,} texts kept, "
+        f"{counts['snippets.not_chosen']:,} not chosen; rejected: {reasons or 'none'}"
+    )
+
+
+def nested(counts: Counter[str]) -> dict[str, object]:
+    """{"documents.rejected.language": 3} as {"documents": {"rejected": {"language": 3}}}."""
+    result: dict[str, object] = {"documents": {"rejected": {}}, "snippets": {"rejected": {}}}
+    for name, count in counts.items():
+        *parents, last = name.split(".")
+        place: dict[str, object] = result
+        for parent in parents:
+            place = place.setdefault(parent, {})  # type: ignore[assignment]
+        place[last] = count
+    return result

@@ -1,0 +1,125 @@
+"""A round's completions: the built-in teacher's, or those of the ledger after buying what is missing.
+
+completions = completions_of_ledger(requests, live=True, budget_usd=5.0, settings={"via": "chat", ...})
+"""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from stages.core.command import StageError, say
+from stages.core.progress import Tracker, track
+from stages.core.tables import Row
+from stages.core.usage import write_usage
+from stages.distillation.batch import BatchSettings, BatchTeacher
+from stages.distillation.budget import Budget
+from stages.distillation.builtin import ask_builtin
+from stages.distillation.chat import ServerSettings, ask_chat
+from stages.distillation.estimation import Estimate, estimate
+from stages.distillation.ledger import Ledger, Segment, hold, live_folder, whole_ledger
+from stages.distillation.pricing import load_price
+from stages.distillation.purchase import Purchase, Request
+from stages.distillation.vllm_teacher import ask_vllm
+
+COMPLETION = (
+    "completion",
+    "finish_reason",
+    "served_model",
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "usd",
+)
+
+
+def builtin_completions(asked: list[Request]) -> list[Row]:
+    return [
+        completion_row(request.key, {**vars(ask_builtin(request)), "usd": 0.0})
+        for request in track(asked, "distill", len(asked), "requests")
+    ]
+
+
+def completion_row(key: str, answer: Row) -> Row:
+    return {"request_id": key, **{name: answer[name] for name in COMPLETION}}
+
+
+def completions_of_ledger(
+    asked: list[Request], live: bool, budget_usd: float | None, settings: dict[str, Any]
+) -> list[Row]:
+    """The completions from the ledger, after buying what is missing where that is asked for."""
+    keys = {request.key for request in asked}
+    ledger = whole_ledger()
+    answers = ledger.answers(keys)
+    if ledger.num_torn:
+        say(f"distill: {ledger.num_torn} torn lines in the ledger were skipped (a killed run's last row)")
+    missing = list({request.key: request for request in asked if request.key not in answers}.values())
+    if missing:
+        buy(missing, live, budget_usd, settings)
+        answers = whole_ledger().answers(keys)
+    say(f"distill: {len(answers):,} answers in the ledger")
+    return [completion_row(request.key, answers[request.key]) for request in asked]
+
+
+def buy(missing: list[Request], live: bool, budget_usd: float | None, settings: dict[str, Any]) -> None:
+    """Buy the missing answers.
+
+    Raises:
+        StageError: nothing may be bought, or not everything could be; what was bought is kept.
+    """
+    expected = estimate(missing, settings["via"] == "batch", whole_ledger())
+    if not live:
+        raise StageError(
+            f"{len(missing):,} of the requests have no answer in the ledger. To buy them ({expected}), set TEACHER_LIVE=1 and "
+            f"TEACHER_BUDGET_USD; to use answers that others bought, `dvc pull data/ledger`, or copy their segments to {live_folder()}."
+        )
+    if budget_usd is None:
+        raise StageError(
+            f"TEACHER_LIVE=1 needs a budget: set TEACHER_BUDGET_USD ({len(missing):,} requests are {expected})."
+        )
+    price = load_price(missing[0].sampling["model"])
+    with hold(live_folder()):
+        mine = Ledger([live_folder()])
+        say(
+            f"distill: buying {len(missing):,} answers, {expected}; {mine.spent_usd():.4f} of {budget_usd:.2f} USD are spent"
+        )
+        with Segment.create(live_folder()) as segment, Tracker("distill", len(missing), "answers") as tracker:
+            purchase = Purchase(segment, Budget(budget_usd, mine.spent_usd()), price, tracker)
+            ask(missing, purchase, mine, settings)
+    complain(missing, purchase, settings)
+
+
+def ask(missing: list[Request], purchase: Purchase, ledger: Ledger, settings: dict[str, Any]) -> None:
+    if settings["via"] == "chat":
+        asyncio.run(ask_chat(missing, purchase, ServerSettings(settings["concurrency"], settings["timeout"])))
+    elif settings["via"] == "batch":
+        BatchTeacher(purchase, ledger, BatchSettings(settings["poll"], settings["batch_size"])).ask(missing)
+    elif settings["folder"] is None:
+        raise StageError("TEACHER_VIA=vllm needs TEACHER_FOLDER, the folder of the teacher's model.")
+    else:
+        ask_vllm(missing, purchase, settings["folder"])
+
+
+def complain(missing: list[Request], purchase: Purchase, settings: dict[str, Any]) -> None:
+    """Say what could not be bought and why; silent when all was."""
+    answered = whole_ledger().answers({request.key for request in missing})
+    left = [request for request in missing if request.key not in answered]
+    say(f"distill: bought {purchase.num_answered:,} answers with {purchase.num_retries:,} retries; "
+        f"{purchase.budget.spent_usd:.4f} USD spent in all")  # fmt: skip
+    if not left:
+        return
+    reasons = purchase.stop_reason or "; ".join(sorted(set(purchase.gave_up.values()))[:3])
+    rest: Estimate = estimate(left, settings["via"] == "batch", whole_ledger())
+    raise StageError(
+        f"{len(left):,} requests are not answered: {reasons}. All answers so far are kept. Run the stage again to go on: "
+        f"the rest is {rest}."
+    )
+
+
+def report_usage(requests: Path, completions: list[Row]) -> None:
+    tokens_in = sum(row["prompt_tokens"] for row in completions)
+    tokens_out = sum(row["completion_tokens"] for row in completions)
+    usd = sum(row["usd"] for row in completions)
+    write_usage("distill", requests, {
+        "requests": len(completions), "prompt_tokens": tokens_in, "completion_tokens": tokens_out, "usd": usd,
+    })  # fmt: skip
+    say(f"distill: {tokens_in:,} tokens in, {tokens_out:,} out, {usd:.4f} USD; next: parse_completions")

@@ -1,0 +1,55 @@
+"""What params.yaml may say of evaluation: `evaluate`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from stages.core.section import Count, CountOrNone, Grammar, NotNegative, ShareOverZero, section
+
+
+@dataclass(frozen=True)
+class Shots:
+    """`count` solved problems of a target stand before a benchmark's questions."""
+
+    benchmark: str
+    target: str
+    count: int
+
+
+def parse_shots(text: str) -> Shots:
+    """`aqua=mathqa:5` as Shots("aqua", "mathqa", 5)."""
+    benchmark, _, rest = text.partition("=")
+    target, _, count = rest.rpartition(":")
+    if not (benchmark and target and count.isdecimal() and int(count) > 0):
+        raise ValueError("it is not of the form benchmark=target:count")
+    return Shots(benchmark, target, int(count))
+
+
+@section
+class EvaluationSettings:
+    """`evaluate`."""
+
+    benchmark: tuple[str, ...]
+    "A benchmark to solve; none given solves all."
+    max_tokens: Count
+    "New tokens for each call of the model (release: 1024)."
+    max_problems: CountOrNone
+    "Solve only the first so many of each benchmark; 0 solves all. An accuracy names its number."
+    num_samples: Count
+    "Responses to each problem (release: 1); from two on also pass@k and maj@k."
+    temperature: NotNegative
+    "0 is greedy (release: 0)."
+    top_p: ShareOverZero
+    "Nucleus (release: 1)."
+    shots: tuple[Annotated[str, Grammar(parse_shots, "aqua=mathqa:5")], ...]
+    "benchmark=target:count, solved problems before its questions (release: 5 for aqua, sat_math, mmlu_stem)."
+
+    def rules(self) -> Iterator[str]:
+        if self.num_samples > 1 and self.temperature == 0:
+            yield (
+                f"num_samples is {self.num_samples} and temperature 0: greedy responses are all the same; "
+                "raise the temperature, or take one sample"
+            )
+        named = [parse_shots(text).benchmark for text in self.shots]
+        for name in sorted({name for name in named if named.count(name) > 1}):
+            yield f"shots: {name!r} stands there twice"

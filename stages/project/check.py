@@ -1,0 +1,32 @@
+"""Check params.yaml, or a profile, as the first stage does; nothing else runs and nothing is written.
+
+ninechapters check profiles/paper-7b.yaml
+"""
+
+from pathlib import Path
+
+import click
+
+from stages.core.command import say, tool_command
+
+
+@tool_command("check")
+@click.argument("params", type=click.Path(path_type=Path), default=Path("params.yaml"))
+def main(params: Path) -> None:
+    """Tell every fault in PARAMS: section, key, value, and what is allowed.
+
+    \b
+    Example:
+        ninechapters check profiles/paper-7b.yaml
+    """
+    from stages.project.params import read_params
+
+    found = read_params(params)
+    names = ", ".join(
+        f"{len(getattr(found, name))} {name}" for name in ("sources", "benchmarks", "targets", "students")
+    )
+    say(f"check: {params} is sound: {names}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""The first door: check the whole of params.yaml, and write what each stage's code means. Every other stage depends on it.
+
+python -m stages.project.check_project data/code
+
+OUT/<stage>.json names the modules that the stage's script runs, each with the hash of its meaning, the files that they read, and
+the pinned versions of the libraries that decide what is written (stages/project/closure.py). It is the stage's only code dep:
+an edit of a comment changes no such file, and `git diff data/code` says which module made a stage stale.
+"""
+
+from pathlib import Path
+
+import click
+
+from stages.core.command import say, stage_command
+
+FIRST_DOOR = "check_project"
+FINGERPRINTS = Path("data/fingerprints")
+
+
+@stage_command("check_project")
+@click.argument("out", type=click.Path(path_type=Path))
+def main(out: Path) -> None:
+    """Check params.yaml, and write OUT/STAGE.json for every stage's script.
+
+    \b
+    Example:
+        python -m stages.project.check_project data/code
+    """
+    from stages.project.params import read_params
+
+    params = read_params(Path("params.yaml"))
+    forget(FINGERPRINTS / "sources", params.sources)
+    forget(FINGERPRINTS / "benchmarks", params.benchmarks)
+    forget(FINGERPRINTS / "targets", params.targets)
+    forget(FINGERPRINTS / "students", params.students)
+    scripts = write_code(Path("."), out)
+    say(f"check_project: params.yaml is sound; the code of {len(scripts)} stages is in {out}")
+
+
+def forget(folder: Path, names: object) -> None:
+    """Delete the fingerprints of what params.yaml does not name any more: those who read all of the folder would see them."""
+    for path in folder.glob("*.json"):
+        if path.stem not in names:  # type: ignore[operator]
+            path.unlink()
+
+
+def write_code(root: Path, out: Path) -> dict[str, str]:
+    """Write each stage's file, and delete those of stages that are gone; returns the script of each."""
+    from stages.core.files import write_json
+    from stages.project.closure import Code
+
+    code = Code(root)
+    scripts = {stage: script for stage, script in code.scripts().items() if stage != FIRST_DOOR}
+    for path in out.glob("*.json"):
+        if path.stem not in scripts:
+            path.unlink()
+    for stage, script in scripts.items():
+        write_json(code.code_of(script), out / f"{stage}.json")
+    code.remember()
+    return scripts
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""params.yaml as a whole: which sections there are, each with the dataclass that says what may stand in it.
+
+    params = read_params(Path("params.yaml"))      # or StageError with every fault, each with its place
+    params.pretrain.num_epochs
+
+Read as DVC reads it (YAML 1.2: `1e-5` is a number, `no` a word). What may stand in a section is written in the rooms'
+`sections.py`; what must fit between sections is in stages/project/rules.py.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from annotated_types import MinLen
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stages.benchmarks.sections import Benchmark, DecontaminationRules, Target
+from stages.core.command import StageError
+from stages.core.section import Grammar, section
+from stages.corpus.sections import DuplicateRules, IngestSettings, SampleSettings, Source
+from stages.distillation.sections import RequestPlan
+from stages.evaluation.sections import EvaluationSettings
+from stages.filtering.sections import AgreementSettings, FilterSettings
+from stages.project.messages import sentences
+from stages.reporting.sections import ReportSettings
+from stages.synthesis.sections import WritingPlan
+from stages.training.sections import (
+    ConfigModel,
+    FinetuneSettings,
+    HubModel,
+    LocalModel,
+    PretrainSettings,
+    ReferenceSettings,
+    TrainingPlan,
+)
+from stages.value.sections import GradientSettings, SelectionSettings, ValueSettings
+
+MAX_NAME = 64
+
+
+def parse_name(text: str) -> str:
+    """A name that is safe as a file's name, in a command and in DVC's.
+
+    >>> parse_name("gsm-hard")
+    'gsm-hard'
+    """
+    if not re.fullmatch(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{MAX_NAME - 1}}}", text):
+        raise ValueError(
+            f"no name of a file or a stage: up to {MAX_NAME} letters, digits, '_' and '-', a letter or digit first"
+        )
+    return text
+
+
+Name = Annotated[str, Grammar(parse_name, "grade")]
+
+
+@section
+class FilterSection(AgreementSettings, FilterSettings):
+    """`filter_problems`."""
+
+
+@section
+class ReferenceSection(ReferenceSettings, TrainingPlan):
+    """`train_reference`."""
+
+
+@section
+class PretrainSection(PretrainSettings, TrainingPlan):
+    """`pretrain`."""
+
+
+@section
+class FinetuneSection(FinetuneSettings, TrainingPlan):
+    """`finetune`."""
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Rounds(Strict):
+    initial: RequestPlan
+    boost: RequestPlan
+
+
+class Synthesizers(Strict):
+    initial: TrainingPlan
+    boosted: TrainingPlan
+
+
+class Writings(Strict):
+    candidates: WritingPlan
+    corpus: WritingPlan
+
+
+class Params(Strict):
+    """Every section of params.yaml."""
+
+    sources: Annotated[dict[Name, Source], MinLen(1)]
+    ingest_corpus: IngestSettings
+    curate_texts: DuplicateRules
+    benchmarks: Annotated[dict[Name, Benchmark], MinLen(1)]
+    targets: Annotated[dict[Name, Target], MinLen(1)]
+    models: dict[Name, Annotated[ConfigModel | HubModel, Field(discriminator="kind")]]
+    local_models: dict[Name, LocalModel]
+    students: Annotated[list[Name], MinLen(1)]
+    sample_texts: SampleSettings
+    build_requests: Rounds
+    decontaminate: DecontaminationRules
+    train_synthesizer: Synthesizers
+    synthesize: Writings
+    train_reference: ReferenceSection
+    gradients: GradientSettings
+    estimate_value: ValueSettings
+    select_texts: SelectionSettings
+    filter_problems: FilterSection
+    pretrain: PretrainSection
+    finetune: FinetuneSection
+    evaluate: EvaluationSettings
+    report: ReportSettings
+
+
+def load_yaml(path: Path) -> Any:
+    """The file's values as DVC reads them.
+
+    Raises:
+        StageError: it cannot be read, or is no YAML: with its line.
+    """
+    from ruamel.yaml import YAML, YAMLError
+
+    try:
+        values = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StageError(f"{path} cannot be read: {error}. Take a profile: `make use PROFILE=laptop`.") from error
+    except YAMLError as error:
+        raise StageError(f"{path} is no YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise StageError(f"{path} holds no sections. Take a profile: `make use PROFILE=laptop`.")
+    return values
+
+
+def read_params(path: Path) -> Params:
+    """The whole of params.yaml, checked section by section and between them.
+
+    Raises:
+        StageError: all faults, a line each: section, key, value, and what is allowed.
+    """
+    from stages.project.rules import broken_rules
+
+    values = load_yaml(path)
+    try:
+        params = Params.model_validate_json(json.dumps(values, default=str))
+        faults = list(broken_rules(params))
+    except ValidationError as error:
+        faults = list(sentences(error.errors(include_url=False), Params))
+    faults += [fault for place, fault in unfit_values(values) if not any(told.startswith(place) for told in faults)]
+    if faults:
+        lines = "".join(f"\n  {fault}" for fault in dict.fromkeys(faults))
+        raise StageError(f"{path}: {len(dict.fromkeys(faults))} to mend, nothing has run:{lines}")
+    return params
+
+
+def unfit_values(values: Any, place: str = "") -> list[tuple[str, str]]:
+    """Places and faults of what no command line can be given: dvc.yaml unpacks sections into them."""
+    if isinstance(values, dict):
+        return [fault for key, value in values.items() for fault in unfit_values(value, f"{place}.{key}".lstrip("."))]
+    if isinstance(values, list):
+        return [fault for number, value in enumerate(values) for fault in unfit_values(value, f"{place}[{number}]")]
+    if values is None:
+        return [(place, f"{place} is null: give it a value, or take the line out.")]
+    if isinstance(values, str) and re.search(r"[\x00-\x1f\x7f]|\$\{", values):
+        return [
+            (place, f"{place} is {values!r}: line breaks, control characters and '${{' are not allowed in a value.")
+        ]
+    return []

@@ -1,0 +1,135 @@
+"""What must fit between the sections of params.yaml; what must fit within one is in the section (`rules`).
+
+Each rule yields a sentence for every fault: the place, the value, and what to do.
+"""
+
+import difflib
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from stages.benchmarks.sections import Benchmark
+from stages.core.section import RuleError
+from stages.corpus.sections import Source, parse_quota
+from stages.evaluation.sections import parse_shots
+from stages.project.params import Params
+from stages.training.sections import ConfigModel, LocalModel
+
+WRITTEN = {"data", "models", "reports", ".work", ".dvc", ".git"}
+SUITE = "suite"
+SYNTHESIZER = "synthesizer"  # the name under `models` that both synthesizers start from
+
+
+def broken_rules(params: Params) -> Iterator[str]:
+    for rule in RULES:
+        yield from rule(params)
+
+
+def unknown(place: str, names: Iterable[str], known: Iterable[str], section: str) -> Iterator[str]:
+    """Names that a section does not have, and names said twice."""
+    names, known = list(names), list(known)
+    for name in dict.fromkeys(names):
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            meant = f" Did you mean {close[0]!r}?" if close else ""
+            yield f"{place} names {name!r}, which is none of `{section}`: {', '.join(known) or 'none'}.{meant}"
+        if names.count(name) > 1:
+            yield f"{place} names {name!r} twice. Take one out."
+
+
+def names_are_known(params: Params) -> Iterator[str]:
+    benchmarks, targets, models = params.benchmarks, params.targets, [*params.models, *params.local_models]
+    yield from unknown("students", params.students, models, "models` or `local_models")
+    yield from unknown("evaluate.benchmark", params.evaluate.benchmark, benchmarks, "benchmarks")
+    yield from unknown("estimate_value.target", params.estimate_value.target, targets, "targets")
+    yield from unknown("finetune.target", params.finetune.target, targets, "targets")
+    shots = [parse_shots(text) for text in params.evaluate.shots]
+    evaluated = params.evaluate.benchmark or list(benchmarks)
+    yield from unknown("evaluate.shots", (one.benchmark for one in shots), evaluated, "benchmarks` that are evaluated")
+    yield from unknown("evaluate.shots", dict.fromkeys(one.target for one in shots), targets, "targets")
+
+
+def names_are_one_thing(params: Params) -> Iterator[str]:
+    for name in params.models.keys() & params.local_models.keys():
+        yield f"local_models.{name}: `models` has the same name. Rename one."
+    if SUITE in params.benchmarks:
+        yield f"benchmarks.{SUITE}: the figures over all benchmarks have this name. Rename it."
+    if SYNTHESIZER not in [*params.models, *params.local_models]:
+        yield f"models has no {SYNTHESIZER!r}, the base that the synthesizers are trained from. Name one so."
+    sections: dict[str, Iterable[str]] = {
+        "sources": params.sources, "benchmarks": params.benchmarks, "targets": params.targets,
+        "models": [*params.models, *params.local_models],
+    }  # fmt: skip
+    for section, things in sections.items():
+        seen: dict[str, str] = {}
+        for name in things:
+            other = seen.setdefault(name.lower(), name)
+            if other != name:
+                yield f"{section}.{name} and {section}.{other} are one file where capitals do not count. Rename one."
+
+
+def paths_are_inputs(params: Params) -> Iterator[str]:
+    sections: dict[str, Mapping[str, Source | Benchmark | LocalModel]] = {
+        "sources": params.sources, "benchmarks": params.benchmarks, "targets": params.targets, "local_models": params.local_models,
+    }  # fmt: skip
+    for section, things in sections.items():
+        for name, thing in things.items():
+            text = thing.path.as_posix()
+            inside = Path(posixpath.normpath(text)).parts[:1]
+            if text in ("", ".") or text.startswith("-") or "'" in text:
+                yield f"{section}.{name}.path is {text!r}: no file or folder that a command can name; rename it, or link to it."
+            elif inside and inside[0] in WRITTEN:
+                yield f"{section}.{name}.path is {text!r}: the pipeline itself writes under {inside[0]}/. Put what you bring elsewhere, such as inputs/."
+
+
+def quotas_are_of_sources(params: Params) -> Iterator[str]:
+    for place, quotas in (
+        ("sample_texts", params.sample_texts.source_quota),
+        ("select_texts", params.select_texts.source_quota),
+    ):
+        shares = [parse_quota(text) for text in quotas]
+        yield from unknown(f"{place}.source_quota", (name for name, _ in shares), params.sources, "sources")
+        total = sum(share for _, share in shares)
+        if {name for name, _ in shares} >= params.sources.keys() and total < 1 - 1e-9:
+            yield f"{place}.source_quota: every source has a quota and their sum is {total:g}, under 1: no set can be filled."
+
+
+def sources_fit(params: Params) -> Iterator[str]:
+    for name, source in params.sources.items():
+        try:
+            source.settings(params.ingest_corpus)
+        except RuleError as error:
+            yield f"sources.{name}: {error}, with what ingest_corpus says of the others."
+
+
+def sets_fit(params: Params) -> Iterator[str]:
+    selected, candidates = params.select_texts.num_texts, params.sample_texts.num_candidate
+    if candidates and selected > candidates:
+        yield f"select_texts.num_texts is {selected}, over sample_texts.num_candidate = {candidates}: that many texts are no candidates."
+    for name in dict.fromkeys([SYNTHESIZER, *params.students]):
+        model = params.models.get(name)
+        if (
+            isinstance(model, ConfigModel)
+            and name == SYNTHESIZER
+            and params.synthesize.corpus.max_tokens >= model.max_length
+        ):
+            yield (
+                f"synthesize.corpus.max_tokens is {params.synthesize.corpus.max_tokens}: models.{name}.max_length = "
+                f"{model.max_length} leaves no room for a prompt."
+            )
+        if isinstance(model, ConfigModel) and name != SYNTHESIZER and params.evaluate.max_tokens >= model.max_length:
+            yield f"evaluate.max_tokens is {params.evaluate.max_tokens}: models.{name}.max_length = {model.max_length} leaves no room for a question."
+
+
+def training_fits(params: Params) -> Iterator[str]:
+    if params.train_reference.optimizer != "adamw":
+        yield f"train_reference.optimizer is {params.train_reference.optimizer!r}; value estimation needs AdamW's moments: set adamw."
+    if params.finetune.continue_optimizer and not params.pretrain.keep_optimizer:
+        yield "finetune.continue_optimizer is true, but pretrain.keep_optimizer false: there is no state to go on with. Set both or none."
+    if params.finetune.continue_optimizer and params.finetune.optimizer != params.pretrain.optimizer:
+        yield f"finetune.optimizer is {params.finetune.optimizer!r} and goes on with the state of pretrain.optimizer = {params.pretrain.optimizer!r}. Set the same."
+
+
+RULES: tuple[Callable[[Params], Iterator[str]], ...] = (
+    names_are_known, names_are_one_thing, paths_are_inputs, quotas_are_of_sources, sources_fit, sets_fit, training_fits,
+)  # fmt: skip
