@@ -20,13 +20,16 @@ import click
 import psutil
 
 from bench.material import DATA, ROOT, benchmark_rows, documents_of_size, sentences
+from stages.core.files import write_json
+from stages.core.named_tables import write_names
 from stages.core.tables import write_table
 
 MB = 1_000_000
 INGEST = (
-    "--kind jsonl --min-chars 200 --max-chars 1000 --max-snippets 20 --strategy first --max-foreign 0.65 --min-math 0.0"
+    "--min-chars 200 --max-chars 1000 --max-snippets 20 --strategy first --max-foreign 0.65 --min-math 0.0 "
+    "--big.kind jsonl --big.path big.jsonl"
 )
-CURATE = "--source big --shingle-words 5 --num-bands 25 --band-rows 5 --min-jaccard 0.8"
+CURATE = "--shingle-words 5 --num-bands 25 --band-rows 5 --min-jaccard 0.8"
 KEEP_OUT = "--long-words 13 --short-words 8 --min-coverage 0.5 --abstract-numbers"
 SAMPLE = "--initial-frac 0.1 --candidate-frac 0.2 --num-initial 100 --num-candidate 200 --num-synthesis 0 --seed 1"
 
@@ -78,13 +81,14 @@ def main(folder: Path | None, data: Path, sizes: tuple[float, ...], quick: bool)
         place.mkdir(parents=True, exist_ok=True)
         with (place / "big.jsonl").open("w", encoding="utf-8") as stream:
             stream.writelines(documents_of_size(pool, int(gb * 1e9), seed=1))
-        names = []
-        for name, rows in benchmark_rows(data).items():
+        kept_out = benchmark_rows(data)
+        for name, rows in kept_out.items():
             write_table("benchmarks", rows, place / f"benchmarks/{name}.parquet")
-            names += ["--benchmark", name]
+        write_names(kept_out, place / "benchmarks")
+        write_json({"big.jsonl": f"{gb} GB"}, place / "fingerprints/big.json")
         stages = {
-            "ingest": ["stages.corpus.ingest_corpus", "big", "corpus/big", "--path", "big.jsonl", *INGEST.split()],
-            "curate": ["stages.corpus.curate_texts", "corpus", "benchmarks", "curated", *CURATE.split(), *names, *KEEP_OUT.split()],
+            "ingest": ["stages.corpus.ingest_corpus", "fingerprints", "corpus", *INGEST.split()],
+            "curate": ["stages.corpus.curate_texts", "corpus", "benchmarks", "curated", *CURATE.split(), *KEEP_OUT.split()],
             "sample": ["stages.corpus.sample_texts", "curated", "texts", *SAMPLE.split()],
         }  # fmt: skip
         figures[f"{gb:g} GB"] = {}

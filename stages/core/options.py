@@ -130,8 +130,9 @@ def named_sections(parameter: str, kind: type) -> Callable[[Function], Function]
 def read_named(words: tuple[str, ...], kind: type) -> dict[str, Any]:
     """The objects of the words of a command line, in their order.
 
-    >>> read_named(("--a.x", "1"), dataclasses.make_dataclass("Kind", [("x", int)]))
-    {'a': Kind(x=1)}
+    >>> from stages.training.sections import LocalModel
+    >>> read_named(("--a.path", "/models/a"), LocalModel)
+    {'a': LocalModel(path=PosixPath('/models/a'))}
     """
     known = {option.name: option for option in options_of(kind)}
     given: dict[str, dict[str, Any]] = {}
