@@ -51,7 +51,11 @@ def replaced(path: Path, old: str, new: str) -> None:
 
 def stale_stages(folder: Path) -> set[str]:
     """The stages that `dvc status` calls changed."""
-    return set(json.loads(run("dvc", "status", "--json", "--with-deps", LAST, "prepare_targets", folder=folder).splitlines()[-1]))
+    return set(
+        json.loads(
+            run("dvc", "status", "--json", "--with-deps", LAST, "prepare_targets", folder=folder).splitlines()[-1]
+        )
+    )
 
 
 def test_a_fresh_clone_without_a_remote_tells_what_would_run(upstream: Path, tmp_path: Path) -> None:

@@ -233,6 +233,7 @@ def test_a_bad_last_source_costs_no_other_its_work(tmp_path: Path, monkeypatch: 
     assert not list(Path(".work").glob("ingest_corpus-a-*"))
 
 
+@pytest.mark.slow
 def test_documentation_is_the_same_in_every_process(tmp_path: Path) -> None:
     """scipy writes random numbers and sets into some of its own as it is imported."""
     import scipy.stats  # in this process they are others already
@@ -425,6 +426,7 @@ def test_sample_texts_writes_three_tables(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the real corpora are not beside the project")
+@pytest.mark.slow
 def test_real_sources_go_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for path in sorted((SHARED / "corpus").glob("*.jsonl")):

@@ -39,6 +39,7 @@ def test_there_are_forty_families_over_eight_levels() -> None:
 
 
 @pytest.mark.sandbox
+@pytest.mark.slow
 def test_every_program_really_prints_the_answer() -> None:
     problems = [written(name, seed, held) for name in FAMILIES for seed in range(6) for held in (False, True)]
     executions = run_programs([problem.program for problem in problems])

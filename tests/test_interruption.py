@@ -74,6 +74,7 @@ def points(folder: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_saves_first_and_goes_on(
     tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +94,7 @@ def test_an_interrupted_training_saves_first_and_goes_on(
     assert points(curve)[: len(drawn)] == drawn
 
 
+@pytest.mark.slow
 def test_of_several_processes_the_first_says_it(
     tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

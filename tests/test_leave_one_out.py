@@ -50,6 +50,7 @@ def loss_after_training(
 # Steps of the size of the usual gradient. Near the checkpoint a value is the change itself, to first order; 0.92 and 0.81
 # were found, and 0.69 after four steps of 0.1, 0.14 after four of 0.3, where the random model's loss no longer falls.
 @pytest.mark.parametrize(("num_steps", "rate", "least"), [(1, 0.01, 0.85), (4, 0.03, 0.7)])
+@pytest.mark.slow
 def test_value_foretells_the_change_of_the_targets_loss(
     tiny_model_folder: Path, tmp_path: Path, num_steps: int, rate: float, least: float
 ) -> None:

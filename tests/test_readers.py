@@ -44,6 +44,7 @@ def test_json_lines_plain_and_compressed(tmp_path: Path, suffix: str, pack) -> N
 
 
 @pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".zst", zstd)])
+@pytest.mark.slow
 def test_a_truncated_file_gives_what_it_holds_and_says_where_it_ends(tmp_path: Path, suffix: str, pack) -> None:
     path = tmp_path / f"a.jsonl{suffix}"
     data = pack(

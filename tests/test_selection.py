@@ -126,6 +126,7 @@ def test_values_of_other_texts_are_an_error(pool: Pool) -> None:
         chosen(pool, "value", 3)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_candidates(pool: Pool, tmp_path: Path) -> None:
     def peak(num_texts: int) -> int:
         write_values(tmp_path / "many", num_texts)

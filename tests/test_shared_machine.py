@@ -30,6 +30,7 @@ def test_what_the_user_has_set_stays() -> None:
     assert all(name.startswith(TOLD) for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "NINECHAPTERS_WORKERS"))
 
 
+@pytest.mark.slow
 def test_torch_obeys_it() -> None:
     """libgomp says as it is loaded what it has read."""
     kept = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
