@@ -10,6 +10,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 .PHONY: repro test test-quick check setup setup-dev hub use clean
 
 repro: setup
+	ninechapters check
 	dvc repro
 
 test: setup-dev

@@ -28,11 +28,12 @@ def main(fingerprints: Path, out: Path, benchmarks: dict[str, Benchmark]) -> Non
             --gsm8k.kind gsm8k --gsm8k.path gsm8k.jsonl --gsm8k.num_problems 1319
     """
     from stages.benchmarks.loaders.files import load_benchmark
-    from stages.core.named_tables import write_names
+    from stages.core.named_tables import refuse_strays, write_names
     from stages.core.tables import write_table
 
     if not benchmarks:
         raise StageError("no benchmark is given. Name one under `benchmarks` in params.yaml.")
+    refuse_strays(fingerprints, benchmarks)
     tables = {name: load_benchmark(name, one.kind, one.path, one.num_problems) for name, one in benchmarks.items()}
     for name, rows in tables.items():
         write_table("benchmarks", rows, out / f"{name}.parquet")

@@ -47,11 +47,12 @@ def main(
             --gsm8k.kind gsm8k --gsm8k.path gsm8k_train.jsonl --gsm8k.num_problems 0 --gsm8k.max_problems 0
     """
     from stages.benchmarks.decontamination import load_index
-    from stages.core.named_tables import write_names
+    from stages.core.named_tables import refuse_strays, write_names
     from stages.core.tables import write_table
 
     if not targets:
         raise StageError("no target is given. Name one under `targets` in params.yaml.")
+    refuse_strays(fingerprints, targets)
     index = load_index(benchmarks, rules)
     for name, target in targets.items():
         clean, leaked = parted(name, target, index)

@@ -48,3 +48,15 @@ def tables_named(folder: Path, wanted: Iterable[str]) -> dict[str, Path]:
             f"{folder} has no {', '.join(unknown)}; it has {', '.join(known)}. Correct the name in params.yaml."
         )
     return {name: folder / f"{name}.parquet" for name in chosen}
+
+
+def refuse_strays(fingerprints: Path, names: Iterable[str]) -> None:
+    """The fingerprints must be those of the names alone: DVC compares the whole folder.
+
+    Raises:
+        StageError: one is of a name that params.yaml does not have.
+    """
+    strays = sorted({path.stem for path in fingerprints.glob("*.json")} - set(names))
+    if strays:
+        files = " ".join(f"{fingerprints / stray}.json" for stray in strays)
+        raise StageError(f"{fingerprints} tells of {', '.join(strays)}, which params.yaml does not name: rm {files}")

@@ -32,6 +32,7 @@ Share = Annotated[float, Interval(ge=0, le=1)]
 ShareOverZero = Annotated[float, Interval(gt=0, le=1)]
 NotNegative = Annotated[float, Ge(0)]
 Positive = Annotated[float, Gt(0)]
+Seed = Annotated[int, Interval(ge=0, lt=2**32)]  # what numpy, torch and scikit-learn all take
 
 
 class RuleError(ValueError):

@@ -22,6 +22,7 @@ from typing import Any, TextIO
 
 from stages.core.command import StageError, say
 from stages.core.files import write_json
+from stages.core.hashes import file_hash
 from stages.core.interruption import note_kept
 
 WORK = Path(".work")
@@ -31,18 +32,6 @@ OWNERS = WORK / "owners"
 WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # a file system that has none
 
 _owned: dict[tuple[int, Path], TextIO] = {}  # by process, as a forked one owns nothing
-
-
-def file_hash(path: Path, pattern: str = "*") -> str:
-    """sha256 of a file, or of a folder's files with their names (those that match the pattern)."""
-    digest = hashlib.sha256()
-    files = sorted(p for p in path.rglob(pattern) if p.is_file()) if path.is_dir() else [path]
-    for file in files:
-        digest.update(file.relative_to(path.parent).as_posix().encode())
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
 
 
 def work_folder(stage: str, inputs: Iterable[Path], options: dict[str, object], code: Iterable[str | Path]) -> Path:

@@ -32,12 +32,13 @@ def main(fingerprints: Path, out: Path, settings: IngestSettings, sources: dict[
         python -m stages.corpus.ingest_corpus data/fingerprints/sources data/corpus --min-chars 200 --max-chars 1000 \\
             --max-snippets 8 --strategy spread --max-foreign 0.65 --min-math 0.02 --web.kind jsonl --web.path web.jsonl
     """
-    from stages.core.named_tables import write_names
+    from stages.core.named_tables import refuse_strays, write_names
     from stages.core.work import finish_work
     from stages.corpus.ingestion import finished_source, move_source
 
     if not sources:
         raise StageError("no source is given. Name one under `sources` in params.yaml.")
+    refuse_strays(fingerprints, sources)
     works = {}
     for name, source in sources.items():
         try:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from stages.core.section import Count, CountOrNone, Grammar, NotNegative, Share, section
+from stages.core.section import Count, CountOrNone, Grammar, NotNegative, Seed, Share, section
 from stages.distillation.sections import LEVELS
 
 SourceKind = Literal[
@@ -144,13 +144,16 @@ class SampleSettings:
     "Largest share of texts of so many characters: 0-500=0.3."
     level_quota: tuple[LevelQuota, ...]
     "Largest share of texts of a level: grade=0.2."
-    seed: int
+    seed: Seed
     "Changes which texts fall into which set."
 
     def rules(self) -> Iterator[str]:
         if self.initial_frac + self.candidate_frac >= 1:
             total = self.initial_frac + self.candidate_frac
             yield f"initial_frac + candidate_frac is {total:g}: under 1, so that something is left for synthesis"
+        for name in ("initial", "candidate"):
+            if getattr(self, f"{name}_frac") == 0 and getattr(self, f"num_{name}"):
+                yield f"{name}_frac is 0, but num_{name} {getattr(self, f'num_{name}')}: give the set a share"
         has_quotas = self.source_quota or self.length_quota or self.level_quota
         if has_quotas and not (self.num_initial and self.num_candidate and self.num_synthesis):
             yield "a quota is a share of a number of texts: give num_initial, num_candidate and num_synthesis"

@@ -12,8 +12,8 @@ from stages.core.tables import seed_of
 from stages.distillation.families.family import Family, write_problem
 from stages.distillation.families.registry import families_of
 from stages.distillation.families.words import quantities_in, words_in
+from stages.distillation.levels import words_of
 from stages.distillation.parsing import REFUSAL
-from stages.distillation.prompts import words_of
 from stages.distillation.purchase import Answer, Request
 
 MODEL = "ninechapters-builtin-1"

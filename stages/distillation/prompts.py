@@ -1,42 +1,19 @@
 """The prompts: eight natural-language levels and two tool levels, as files under `prompts/`, and their slots.
 
 The levels are the paper's (PAPER facts: eight prompts in its release, two tool prompts in its figure); the wording
-is ours. A level is chosen by fit to the text, or at random as in the release:
-
-- by fit: each level has a list of words (the topics of the built-in families at that level); a level is drawn with
-  a weight of how often its words occur in the text, so several requests for one text spread over what it is about;
-- at random: any of the eight, as in the release.
+is ours.
 """
 
 import functools
-import random
 import re
-from collections import Counter
 from pathlib import Path
 
 from stages.core.command import StageError
-from stages.distillation.families.registry import families_of
 from stages.distillation.sections import LEVELS
 
 PROMPTS = Path("prompts")
 TOOL_PROMPTS = {level: "tool_grade" if level in ("grade", "middle", "amc8") else "tool_secondary" for level in LEVELS}
 FENCE = "-" * 8
-
-
-@functools.cache
-def level_words(level: str) -> frozenset[str]:
-    return frozenset(word for family in families_of(level) for word in family.topics.split())
-
-
-def words_of(text: str) -> list[str]:
-    return re.findall(r"[a-z]+(?:-[a-z]+)*", text.lower())
-
-
-def level_of_fit(text: str, rng: random.Random) -> str:
-    """A level drawn by how often its words occur in the text; any level when none of them occurs."""
-    counts = Counter(words_of(text))
-    weights = [sum(counts[word] for word in level_words(level)) for level in LEVELS]
-    return rng.choices(LEVELS, weights=weights if any(weights) else None)[0]
 
 
 def fill_prompt(level: str, mode: str, text: str) -> str:

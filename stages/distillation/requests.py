@@ -6,11 +6,11 @@ A row of `requests`: {"request_id": sha256 of the canonical request, "round": "i
 
 import hashlib
 import json
-import random
 
-from stages.core.tables import Row, seed_of
-from stages.distillation.prompts import fill_prompt, level_of_fit
-from stages.distillation.sections import LEVELS, RequestPlan
+from stages.core.tables import Row
+from stages.distillation.levels import level_and_mode
+from stages.distillation.prompts import fill_prompt
+from stages.distillation.sections import RequestPlan
 
 
 def request_key(model: str, messages: list[dict[str, str]], sampling: dict[str, object], sample: int) -> str:
@@ -37,10 +37,3 @@ def _build_request(text: Row, round_name: str, plan: RequestPlan, sample: int) -
         "messages": json.dumps(messages, ensure_ascii=False),
         "sampling": json.dumps(sampling, sort_keys=True),
     }
-
-
-def level_and_mode(text_id: str, text: str, sample: int, level_choice: str, tool_frac: float) -> tuple[str, str]:
-    """The level and the mode of the `sample`-th request or prompt for a text."""
-    rng = random.Random(seed_of("level-and-mode", text_id, str(sample)))
-    level = rng.choice(LEVELS) if level_choice == "random" else level_of_fit(text, rng)
-    return level, "tool" if rng.random() < tool_frac else "cot"

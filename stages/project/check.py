@@ -19,9 +19,15 @@ def main(params: Path) -> None:
     Example:
         ninechapters check profiles/paper-7b.yaml
     """
-    from stages.project.params import read_params
+    from stages.project.params import read_params, refuse
+    from stages.project.rules import missing_inputs
 
     found = read_params(params)
+    missing = list(missing_inputs(found))
+    if params == Path("params.yaml"):
+        refuse(params, missing)
+    for fault in missing:  # of a profile: what to bring before it is used
+        say(f"check: {fault}")
     names = ", ".join(
         f"{len(getattr(found, name))} {name}" for name in ("sources", "benchmarks", "targets", "students")
     )

@@ -13,6 +13,7 @@ import click
 
 from stages.core.command import say, stage_command
 
+PARAMS = Path("params.yaml")
 FIRST_DOOR = "check_project"
 FINGERPRINTS = Path("data/fingerprints")
 
@@ -26,9 +27,11 @@ def main(out: Path) -> None:
     Example:
         python -m stages.project.check_project data/code
     """
-    from stages.project.params import read_params
+    from stages.project.params import read_params, refuse
+    from stages.project.rules import missing_inputs
 
-    params = read_params(Path("params.yaml"))
+    params = read_params(PARAMS)
+    refuse(PARAMS, list(missing_inputs(params)))
     forget(FINGERPRINTS / "sources", params.sources)
     forget(FINGERPRINTS / "benchmarks", params.benchmarks)
     forget(FINGERPRINTS / "targets", params.targets)

@@ -5,7 +5,8 @@
         "libraries": {"torch": "2.13.0", ...}}
 
 Imports inside functions count; those under `if TYPE_CHECKING` do not. A module reads the files that it names as
-`Path(__file__).with_name("page.css")`, or as `Path("prompts/synthesizer.md")`.
+`Path(__file__).with_name("page.css")`, or as `Path("prompts/synthesizer.md")`; no other way of naming one is seen, nor an import by
+a string.
 """
 
 import ast
@@ -15,7 +16,6 @@ import re
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from stages.core.command import StageError
 from stages.core.files import write_json
@@ -60,9 +60,13 @@ def read_module(source: str) -> Module:
     todo: list[ast.AST] = [tree]
     while todo:
         node = todo.pop()
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
             todo += node.orelse
             continue
+        if isinstance(node, ast.ImportFrom) and node.level:
+            raise SyntaxError(
+                f"line {node.lineno}: a relative import, which is not followed; write the module's whole name"
+            )
         if isinstance(node, ast.Import):
             imports.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -96,9 +100,12 @@ class Code:
         self.root = root
         self.salt = b"".join(path.read_bytes() for path in READERS)
         self.seen: dict[str, Module] = {}
+        self.used: dict[str, Module] = {}
+        self.known: dict[str, Module] = {}
         try:
-            self.known: dict[str, dict[str, Any]] = json.loads((root / MEMORY).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            remembered = json.loads((root / MEMORY).read_text(encoding="utf-8"))
+            self.known = {key: Module(**entry) for key, entry in remembered.items()}
+        except (OSError, ValueError, TypeError, AttributeError):  # it is a memory only: without it files are read again
             self.known = {}
 
     def module(self, path: str) -> Module:
@@ -108,14 +115,14 @@ class Code:
             key = hashlib.sha256(self.salt + content).hexdigest()
             if key not in self.known:
                 try:
-                    self.known[key] = asdict(read_module(content.decode("utf-8")))
-                except (SyntaxError, UnicodeDecodeError) as error:
+                    self.known[key] = read_module(content.decode("utf-8-sig"))
+                except (SyntaxError, ValueError, RecursionError) as error:
                     raise StageError(f"{path}: {error}. Mend the file: no stage that imports it can run.") from error
-            self.seen[path] = Module(**self.known[key])
+            self.seen[path], self.used[key] = self.known[key], self.known[key]
         return self.seen[path]
 
     def remember(self) -> None:
-        write_json(self.known, self.root / MEMORY)
+        write_json({key: asdict(module) for key, module in self.used.items()}, self.root / MEMORY)
 
     def scripts(self) -> dict[str, str]:
         """The script of every stage, by the stage's name."""
@@ -174,9 +181,18 @@ class Code:
 
     @cached_property
     def pins(self) -> dict[str, str]:
-        """The pinned version of each distribution; the first file's counts."""
+        """The pinned version of each distribution; the first file's counts.
+
+        Raises:
+            StageError: a line that is neither a pin (`name==1.2`, a comment behind it) nor empty.
+        """
         found: dict[str, str] = {}
         for file in reversed(PINS):
-            lines = (self.root / file).read_text(encoding="utf-8").splitlines()
-            found |= dict(line.strip().split("==") for line in lines if re.fullmatch(r"[\w.-]+==\S+", line.strip()))
+            for number, line in enumerate((self.root / file).read_text(encoding="utf-8").splitlines(), 1):
+                text = line.partition("#")[0].partition(";")[0].strip()
+                pin = re.fullmatch(r"([\w.-]+)\s*==\s*(\S+)", text)
+                if text and not pin:
+                    raise StageError(f"{file}:{number}: {line!r} is no pin. Write NAME==VERSION.")
+                if pin:
+                    found[re.sub(r"[-_.]+", "-", pin[1]).lower()] = pin[2]
         return found

@@ -3,8 +3,10 @@
 import difflib
 import types
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from annotated_types import MinLen
 from pydantic import BaseModel
 
 from stages.core.options import bare, bounds_of, is_many, item_of
@@ -41,8 +43,7 @@ def sentence(error: dict[str, Any], place: list[str | int], hint: Any, is_key: b
             f"{where}.kind is 'local': models on this disk stand in `local_models`, as {place[-1]}: {{path: FOLDER}}."
         )
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        found = f"is {error['ctx']['tag']!r}" if "tag" in error["ctx"] else "is missing"
-        return f"{where}.kind {found}; allowed is one of {error['ctx']['expected_tags']}."
+        return unknown_kind(where, value, hint)
     if kind == "value_error":
         reason = str(error["ctx"]["error"])
         if is_key:
@@ -56,6 +57,14 @@ def sentence(error: dict[str, Any], place: list[str | int], hint: Any, is_key: b
         return f"{where} is empty; give it at least one."
     meant = meant_by(value, get_args(bare(item_of(hint)))) if kind == "literal_error" else ""
     return f"{where} is {shown(value)}; allowed is {allowed(hint)}.{meant}"
+
+
+def unknown_kind(where: str, value: object, hint: Any) -> str:
+    """A thing of a union whose `kind` is missing or none of the union's."""
+    kinds = [kind for member in get_args(bare(hint)) for kind in get_args(options_of(member)[0].hint)]
+    found = value.get("kind") if isinstance(value, dict) else None
+    told = "is missing" if found is None else f"is {shown(found)}"
+    return f"{where}.kind {told}; allowed is one of {', '.join(kinds)}.{meant_by(found, kinds)}"
 
 
 def written(place: list[str | int]) -> str:
@@ -118,7 +127,8 @@ def allowed(hint: Any) -> str:
         return "another key"
     inner = bare(hint)
     if is_many(hint) or get_origin(inner) is list:
-        return f"a list, [] or of items each {allowed(get_args(inner)[0])}"
+        least = any(isinstance(mark, MinLen) for mark in get_args(hint)[1:])
+        return f"a list{'' if least else ', [] or'} of items each {allowed(get_args(inner)[0])}"
     if is_union(inner) and type(None) in get_args(inner):
         return allowed(item_of(hint))
     if get_origin(inner) is Literal:
@@ -133,7 +143,9 @@ def allowed(hint: Any) -> str:
     if get_origin(inner) is dict or (isinstance(inner, type) and names_of_or_none(inner)):
         names = names_of_or_none(inner)
         return f"a section with {', '.join(names)}" if names else "a section of names"
-    return "a path" if inner is not str else "text"
+    if is_union(inner):
+        return f"a section with kind and {', '.join(names_of(get_args(inner)[0])[1:3])} ..."
+    return "a path" if inner is Path else "text"
 
 
 def names_of_or_none(kind: Any) -> list[str]:

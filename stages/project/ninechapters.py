@@ -4,6 +4,7 @@ ninechapters check
 ninechapters plan profiles/paper-7b.yaml --gpu h100 --num-gpus 8
 """
 
+import difflib
 import importlib
 from collections.abc import Iterable
 
@@ -37,6 +38,17 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         place = TOOLS.get(name) or STAGES.get(name.replace("_", "-"))
         return importlib.import_module(f"stages.{place}").main if place else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            close = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
+            raise click.UsageError(
+                f"{error.message} Did you mean {close[0]!r}?" if close else error.message, ctx
+            ) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, names in (("Commands", TOOLS), ("Stages, which `dvc repro` runs", STAGES)):

@@ -9,6 +9,7 @@ Read as DVC reads it (YAML 1.2: `1e-5` is a number, `no` a word). What may stand
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -141,7 +142,7 @@ def load_yaml(path: Path) -> Any:
 
 
 def read_params(path: Path) -> Params:
-    """The whole of params.yaml, checked section by section and between them.
+    """The whole of params.yaml, checked section by section, and, where every section is sound, between them.
 
     Raises:
         StageError: all faults, a line each: section, key, value, and what is allowed.
@@ -149,28 +150,57 @@ def read_params(path: Path) -> Params:
     from stages.project.rules import broken_rules
 
     values = load_yaml(path)
-    try:
-        params = Params.model_validate_json(json.dumps(values, default=str))
-        faults = list(broken_rules(params))
-    except ValidationError as error:
-        faults = list(sentences(error.errors(include_url=False), Params))
-    faults += [fault for place, fault in unfit_values(values) if not any(told.startswith(place) for told in faults)]
-    if faults:
-        lines = "".join(f"\n  {fault}" for fault in dict.fromkeys(faults))
-        raise StageError(f"{path}: {len(dict.fromkeys(faults))} to mend, nothing has run:{lines}")
+    faults = [fault for _, fault in unfit_values(values)]
+    if not faults:
+        try:
+            params = Params.model_validate_json(json.dumps(values))
+            faults = list(broken_rules(params))
+        except ValidationError as error:
+            faults = list(sentences(error.errors(include_url=False), Params))
+    refuse(path, faults)
     return params
 
 
-def unfit_values(values: Any, place: str = "") -> list[tuple[str, str]]:
-    """Places and faults of what no command line can be given: dvc.yaml unpacks sections into them."""
-    if isinstance(values, dict):
-        return [fault for key, value in values.items() for fault in unfit_values(value, f"{place}.{key}".lstrip("."))]
-    if isinstance(values, list):
-        return [fault for number, value in enumerate(values) for fault in unfit_values(value, f"{place}[{number}]")]
-    if values is None:
-        return [(place, f"{place} is null: give it a value, or take the line out.")]
-    if isinstance(values, str) and re.search(r"[\x00-\x1f\x7f]|\$\{", values):
-        return [
-            (place, f"{place} is {values!r}: line breaks, control characters and '${{' are not allowed in a value.")
-        ]
-    return []
+def refuse(path: Path, faults: list[str]) -> None:
+    """End with the faults of a file, if there are any."""
+    if faults:
+        lines = "".join(f"\n  {fault}" for fault in dict.fromkeys(faults))
+        raise StageError(f"{path}: {len(dict.fromkeys(faults))} to mend, nothing has run:{lines}")
+
+
+def unfit_values(values: Any, place: str = "", around: tuple[int, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Places and faults of what YAML can say and no section or command line can hold: dvc.yaml unpacks one into the other."""
+    if id(values) in around:
+        yield place, f"{place} holds itself (an anchor within its own value). Write it out."
+    elif isinstance(values, dict):
+        for key, value in values.items():
+            if isinstance(key, str):
+                yield from unfit_values(value, f"{place}.{key}".lstrip("."), (*around, id(values)))
+            else:
+                where = place or "params.yaml"
+                yield where, f"{where} has the key {key!r}, which YAML does not read as text: put it in quotes."
+    elif isinstance(values, list):
+        for number, value in enumerate(values):
+            yield from unfit_values(value, f"{place}[{number}]", (*around, id(values)))
+    elif reason := unfit(values):
+        yield place, f"{place} {reason}."
+
+
+def unfit(value: Any) -> str:
+    """What is wrong with a single value; empty if nothing is."""
+    if value is None:
+        return "is null: give it a value, or take the line out"
+    if isinstance(value, str):
+        if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]|\$\{", value):
+            return (
+                f"is {value!r}: line breaks, control characters, broken characters and '${{' are not allowed in a value"
+            )
+        return (
+            f"is {value!r}: a command would take it for an option; it may not begin with '-'"
+            if value[:1] == "-"
+            else ""
+        )
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 1 << 63:
+        return "is a number of too many digits"
+    known = isinstance(value, (bool, int, float))
+    return "" if known else f"is a {type(value).__name__} to YAML ({str(value)[:40]}): put it in quotes"

@@ -4,7 +4,8 @@ Each rule yields a sentence for every fault: the place, the value, and what to d
 """
 
 import difflib
-import posixpath
+import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def names_are_one_thing(params: Params) -> Iterator[str]:
         for name in things:
             other = seen.setdefault(name.lower(), name)
             if other != name:
-                yield f"{section}.{name} and {section}.{other} are one file where capitals do not count. Rename one."
+                yield f"{section}: {name} and {other} are one file where capitals do not count. Rename one."
 
 
 def paths_are_inputs(params: Params) -> Iterator[str]:
@@ -74,12 +75,34 @@ def paths_are_inputs(params: Params) -> Iterator[str]:
     }  # fmt: skip
     for section, things in sections.items():
         for name, thing in things.items():
-            text = thing.path.as_posix()
-            inside = Path(posixpath.normpath(text)).parts[:1]
-            if text in ("", ".") or text.startswith("-") or "'" in text:
-                yield f"{section}.{name}.path is {text!r}: no file or folder that a command can name; rename it, or link to it."
-            elif inside and inside[0] in WRITTEN:
-                yield f"{section}.{name}.path is {text!r}: the pipeline itself writes under {inside[0]}/. Put what you bring elsewhere, such as inputs/."
+            if reason := unfit_path(str(thing.path)):
+                yield f"{section}.{name}.path is {str(thing.path)!r}: {reason}"
+
+
+def unfit_path(text: str) -> str:
+    """Why a path is nothing that a stage can read and DVC can watch; empty if it is."""
+    root, path = os.getcwd(), os.path.normpath(os.path.join(os.getcwd(), text))
+    inside = os.path.relpath(path, root).split(os.sep)[0]
+    if "'" in text or re.match(r"\w+:/", text) or text.startswith("~") or any(sign in text for sign in "*?["):
+        return "no file or folder of this disk that a command can name as it stands; rename it, write it out, or link to it."
+    if path == root or root.startswith(path.rstrip(os.sep) + os.sep):
+        return "it holds the project itself. Name the file or folder that is meant."
+    if inside in WRITTEN:
+        return f"the pipeline itself writes under {inside}/. Put what you bring elsewhere, such as inputs/."
+    return ""
+
+
+def missing_inputs(params: Params) -> Iterator[str]:
+    """Files and folders that are not on this disk and that nobody has read before: a clone may do without what was read."""
+    sections: dict[str, Mapping[str, Source | Benchmark | LocalModel]] = {
+        "sources": params.sources, "benchmarks": params.benchmarks, "targets": params.targets, "local_models": params.local_models,
+    }  # fmt: skip
+    lock = Path("dvc.lock").read_text(encoding="utf-8") if Path("dvc.lock").is_file() else ""
+    for section, things in sections.items():
+        for name, thing in things.items():
+            is_known = Path(f"data/fingerprints/{section}/{name}.json").exists() or f"  adopt_model@{name}:" in lock
+            if not is_known and not thing.path.exists():
+                yield f"{section}.{name}.path is {str(thing.path)!r}: there is no such file or folder. Bring it, or correct the path."
 
 
 def quotas_are_of_sources(params: Params) -> Iterator[str]:
@@ -92,6 +115,16 @@ def quotas_are_of_sources(params: Params) -> Iterator[str]:
         total = sum(share for _, share in shares)
         if {name for name, _ in shares} >= params.sources.keys() and total < 1 - 1e-9:
             yield f"{place}.source_quota: every source has a quota and their sum is {total:g}, under 1: no set can be filled."
+
+
+def quotas_are_said_once(params: Params) -> Iterator[str]:
+    sample, select = params.sample_texts, params.select_texts
+    lists = {"sample_texts.length_quota": sample.length_quota, "sample_texts.level_quota": sample.level_quota,
+             "select_texts.level_quota": select.level_quota}  # fmt: skip
+    for place, quotas in lists.items():
+        names = [parse_quota(text)[0] for text in quotas]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield f"{place} names {name!r} twice. Take one out."
 
 
 def sources_fit(params: Params) -> Iterator[str]:
@@ -131,5 +164,5 @@ def training_fits(params: Params) -> Iterator[str]:
 
 
 RULES: tuple[Callable[[Params], Iterator[str]], ...] = (
-    names_are_known, names_are_one_thing, paths_are_inputs, quotas_are_of_sources, sources_fit, sets_fit, training_fits,
+    names_are_known, names_are_one_thing, paths_are_inputs, quotas_are_of_sources, quotas_are_said_once, sources_fit, sets_fit, training_fits,
 )  # fmt: skip

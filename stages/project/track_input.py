@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from stages.core.command import stage_command
+from stages.core.command import say, stage_command
 
 
 @stage_command("track_input")
@@ -24,9 +24,10 @@ def main(out: Path, paths: tuple[Path, ...]) -> None:
         python -m stages.project.track_input data/fingerprints/sources/web.json inputs/corpus/web.jsonl
     """
     from stages.core.files import write_json
-    from stages.core.work import file_hash
+    from stages.core.hashes import file_hash
 
     write_json({path.as_posix(): file_hash(path) for path in paths}, out)
+    say(f"track_input: {out}; commit it to Git beside dvc.lock")
 
 
 if __name__ == "__main__":

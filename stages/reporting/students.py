@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from stages.core.command import StageError
-from stages.core.work import file_hash
+from stages.core.hashes import file_hash
 
 
 def tracked_students(folder: Path) -> list[str]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from stages.core.schemas import Row
 from stages.core.tables import content_id, seed_of
+from stages.distillation.levels import level_and_mode
 from stages.distillation.parsing import Rejection, parse_completion
-from stages.distillation.requests import level_and_mode
 from stages.execution.sandbox import Execution
 from stages.synthesis.generation import Generated, Prompt, Sampling
 from stages.synthesis.meter import Meter

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from stages.core.section import Count, Grammar, NotNegative, Positive, Share, section
+from stages.core.section import Count, Grammar, NotNegative, Positive, Seed, Share, section
 
 Architecture = Literal["llama", "mistral", "mixtral"]
 PROBLEM_POOLS = ("cot", "tool")
@@ -62,7 +62,7 @@ class ConfigModel:
     "config: positions."
     initializer_range: Positive = 0.02
     "config: standard deviation of the random weights (about 1/sqrt(width) suits small models)."
-    seed: int = 0
+    seed: Seed = 0
     "config: of the random weights."
 
     def rules(self) -> Iterator[str]:
@@ -121,7 +121,7 @@ class TrainingPlan:
     "Packed rows in a step over all devices (release: synthesizer 32, student 512)."
     max_length: Annotated[int, Ge(16)]
     "Tokens in a row (release: 2048)."
-    seed: int
+    seed: Seed
     "Order of the examples and any dropout."
 
 

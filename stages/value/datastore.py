@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 from stages.core.command import StageError
-from stages.core.work import file_hash
+from stages.core.hashes import file_hash
 from stages.value.candidates import Candidates
 from stages.value.projection import decode
 from stages.value.reference import checkpoint_weights, checkpoints_of

@@ -41,7 +41,8 @@ def main(
             --aggregate max --loss mean --preconditioner adam --max-length 2048 --token-budget 16384
             --shard-rows 2048 --projection-dim 0 --projection-dtype float16 --projection-seed 1
     """
-    from stages.core.work import file_hash, finish_work, work_folder
+    from stages.core.hashes import file_hash
+    from stages.core.work import finish_work, work_folder
     from stages.training.models import use_device
     from stages.value.candidates import Candidates
     from stages.value.datastore import check_header, header_of

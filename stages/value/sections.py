@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from stages.core.section import Count, CountOrNone, section
+from stages.core.section import Count, CountOrNone, Seed, section
 from stages.corpus.sections import LevelQuota, SourceQuota
 
 Strategy = Literal[
@@ -30,7 +30,7 @@ class GradientSettings:
     "Numbers stored for a candidate (LESS: 8192), for targets to come; 0: none, values are exact."
     projection_dtype: Literal["float32", "float16", "int8"]
     "Their type in the datastore."
-    projection_seed: int
+    projection_seed: Seed
     "Of the projection."
 
 
@@ -60,5 +60,5 @@ class SelectionSettings:
     "Largest share of one source: web=0.4."
     level_quota: tuple[LevelQuota, ...]
     "Largest share of texts of a level: grade=0.2."
-    seed: int
+    seed: Seed
     "Of the random strategy, and of clusters."

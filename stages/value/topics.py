@@ -12,7 +12,7 @@ from typing import Any
 from scipy.stats import hypergeom
 
 from stages.distillation.families.registry import FAMILIES, GRADE_BENCHMARK, SECONDARY_BENCHMARK
-from stages.distillation.prompts import words_of
+from stages.distillation.levels import words_of
 from stages.evaluation.intervals import wilson
 
 TARGET_FAMILIES = frozenset(GRADE_BENCHMARK + SECONDARY_BENCHMARK)
