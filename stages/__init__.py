@@ -4,4 +4,4 @@ import os
 # on the CPU that the others wait for, and training falls to a tenth of its rate; bench/shared_machine.py measures it. It is
 # set here because this file comes before torch in every process, and torch's libgomp reads it as it is loaded.
 if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():  # what the user has set stays
-    os.environ["GOMP_SPINCOUNT"] = "1000"
+    os.environ["GOMP_SPINCOUNT"] = "700"
