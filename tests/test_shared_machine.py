@@ -21,7 +21,7 @@ def said(module: str, **variables: str) -> str:
 
 @pytest.mark.parametrize("module", ["stages", "stages.core.command", "bench", "tests.conftest"])
 def test_it_is_set_before_torch_is_loaded(module: str) -> None:
-    assert said(module) == "False 1000 None"
+    assert said(module) == "False 700 None"
 
 
 def test_what_the_user_has_set_stays() -> None:
