@@ -12,7 +12,7 @@ import pytest
 
 from stages.core.command import StageError
 from stages.project.check_project import FIRST_DOOR, forget, write_code
-from stages.project.closure import LIBRARIES, Code
+from stages.project.closure import LIBRARIES, Code, read_module
 from stages.project.meaning import meaning_of
 from tests.conftest import ROOT
 
@@ -245,3 +245,34 @@ def test_a_file_that_is_no_python_is_told(tmp_path: Path) -> None:
     (tree / "stages/core/tables.py").write_text("def (:\n")
     with pytest.raises(StageError, match=r"stages/core/tables\.py"):
         write_code(tree, tree / "data/code")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"), [("numpy==2.4.6  # via scipy", ""), ("Rensa == 0.5.0", ""), ("numpy>=2", "constraints.txt:1")]
+)
+def test_pins_are_read_with_their_comments_or_refused(line: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "constraints.txt").write_text(f"{line}\n")
+    (tmp_path / "constraints-gpu.txt").write_text("# what vLLM needs\n")
+    if told:
+        with pytest.raises(StageError, match=told):
+            _ = Code(tmp_path).pins
+    else:
+        assert list(Code(tmp_path).pins.values()) == [re.split(r"\s*==\s*", line.partition("#")[0].strip())[1]]
+
+
+def test_imports_that_run_are_seen_and_those_that_cannot_be_followed_refused() -> None:
+    source = "from typing import TYPE_CHECKING\nif not TYPE_CHECKING:\n    import stages.a\nif TYPE_CHECKING:\n    import stages.b\n"
+    imports = read_module(source + "else:\n    import stages.c\n").imports
+    assert {"stages.a", "stages.c"} <= set(imports)
+    assert "stages.b" not in imports
+    with pytest.raises(SyntaxError, match="relative import"):
+        read_module("from . import tables\n")
+
+
+@pytest.mark.parametrize("memory", ["[]", "3", "null", '{"a": 1}', '{"a": {"x": 1}}', "{"])
+def test_a_spoilt_memory_is_forgotten(memory: str, tmp_path: Path) -> None:
+    tree = tree_copy(tmp_path)
+    (tree / ".work").mkdir()
+    (tree / ".work/meanings.json").write_text(memory)
+    (tree / "stages/core/words.py").write_text("\ufeff" + (tree / "stages/core/words.py").read_text())
+    assert "stages/core/words.py" in Code(tree).code_of("stages/corpus/curate_texts.py")["modules"]

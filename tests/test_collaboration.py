@@ -126,6 +126,7 @@ def test_a_mistake_stops_the_run_before_any_stage(upstream: Path, tmp_path: Path
     assert "Did you mean 'num_texts'" in output
     assert "no name of a file" in output
     assert not (other / "broken").exists()
+    assert run("git", "status", "--short", "data", "dvc.lock", folder=other) == "", "a failed check touches nothing"
     checked = subprocess.run(
         [sys.executable, "-m", "stages.project.check"], cwd=other, capture_output=True, text=True, check=False
     )

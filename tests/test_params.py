@@ -128,3 +128,25 @@ def test_a_file_that_is_no_yaml_is_told_with_its_line(tmp_path: Path) -> None:
             read_params(path)
     with pytest.raises(StageError, match="cannot be read"):
         read_params(tmp_path / "none.yaml")
+
+
+def test_what_is_not_on_the_disk_is_told_unless_it_was_read_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A typo in a path must not be found after two purchases; a clone may do without inputs that another machine has read."""
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "profiles/laptop.yaml").read_text().replace("stages/", f"{ROOT}/stages/")
+    Path("params.yaml").write_text(text.replace("local_models: {}", "local_models: {mine: {path: inputs/mine}}"))
+    for known in (False, True):
+        result = CliRunner().invoke(check, [])
+        assert ("local_models.mine.path is 'inputs/mine': there is no such" in result.stderr) is not known
+        assert result.exit_code == (0 if known else 1)
+        Path("dvc.lock").write_text("stages:\n  adopt_model@mine:\n    cmd: x\n")
+    Path("params.yaml").write_text(text.replace("web.jsonl", "wep.jsonl", 1))
+    assert "sources.web.path" in CliRunner().invoke(check, []).stderr
+    Path("data/fingerprints/sources").mkdir(parents=True)
+    Path("data/fingerprints/sources/web.json").write_text("{}")
+    assert CliRunner().invoke(check, []).exit_code == 0
+    assert CliRunner().invoke(check, [str(ROOT / "profiles/paper-7b.yaml")]).exit_code == 0, (
+        "a profile is not in use yet"
+    )
