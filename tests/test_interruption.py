@@ -117,7 +117,13 @@ def stopped_while_it_counts(number: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stage_without_steps_says_how_far_it_was(number: signal.Signals, status: int) -> None:
+def test_a_stage_without_steps_says_how_far_it_was(
+    number: signal.Signals, status: int, request: pytest.FixtureRequest
+) -> None:
+    before = signal.signal(
+        signal.SIGTERM, signal.SIG_DFL
+    )  # Ray, in another test of this process, leaves a handler of its own
+    request.addfinalizer(lambda: signal.signal(signal.SIGTERM, before))
     with pytest.raises(Interrupted) as caught:
         stopped_while_it_counts(number)
     assert caught.value.exit_code == status
