@@ -27,7 +27,7 @@ MIN_WORDS = 8
 OURS = """
 import json, sys
 from stages.benchmarks.decontamination import Index
-from stages.benchmarks.sections import DecontaminationRules
+from stages.benchmarks.decontamination_rules import DecontaminationRules
 folder = sys.argv[1].rsplit("/", 1)[0]
 texts = [json.loads(line)["text"] for line in open(sys.argv[1], encoding="utf-8")]
 entries = [tuple(json.loads(line)) for line in open(f"{folder}/entries.jsonl", encoding="utf-8")]

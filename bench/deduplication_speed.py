@@ -29,7 +29,7 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from stages.corpus.near_duplicates import DuplicateFinder, sign
-from stages.corpus.sections import DuplicateRules
+from stages.corpus.duplicate_rules import DuplicateRules
 texts = [json.loads(line)["text"] for line in open(sys.argv[1], encoding="utf-8")]
 folder = Path(sys.argv[2])
 folder.mkdir()

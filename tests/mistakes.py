@@ -86,5 +86,8 @@ MISTAKES = (
     mistake("quota of a level twice", "  level_quota: []\n  seed: 1\n\n# 170", "  level_quota: [grade=0.1, grade=0.2]\n  seed: 1\n\n# 170", "sample_texts.level_quota", "twice"),
     mistake("address for a path", "path: stages/corpus/builtin/qa.jsonl", "path: s3://bucket/qa.jsonl", "sources.qa.path", "this disk"),
     mistake("the project as a source", "path: stages/corpus/builtin/qa.jsonl", "path: stages/..", "sources.qa.path", "the project itself"),
+    mistake("no room for a candidate's prompt", "    max_tokens: 140\n  corpus", "    max_tokens: 900\n  corpus", "synthesize.candidates.max_tokens is 900"),
+    mistake("no room for a question", "  max_tokens: 110", "  max_tokens: 512", "evaluate.max_tokens is 512", "models.llama"),
+    mistake("model of an odd name", "  llama: {kind: config, arch", "  hub: {kind: config, hidden_size: 7}\n  llama: {kind: config, arch", "models.hub.hidden_size is 7"),
     mistake("no room for a prompt", "    temperature: 0.7\n    top_p: 0.95\n    max_tokens: 140\n\ntrain_reference", "    temperature: 0.7\n    top_p: 0.95\n    max_tokens: 512\n\ntrain_reference", "synthesize.corpus.max_tokens is 512"),
 )  # fmt: skip

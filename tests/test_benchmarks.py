@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from stages.benchmarks.decontamination import Index, load_index
+from stages.benchmarks.decontamination_rules import DecontaminationRules
 from stages.benchmarks.loaders.files import LOADERS, load_benchmark
 from stages.benchmarks.prepare_targets import main as prepare_targets
 from stages.benchmarks.questions import posed
-from stages.benchmarks.sections import DecontaminationRules
 from stages.core.command import StageError
 from stages.core.named_tables import names_in, write_names
 from stages.core.tables import read_table, write_table

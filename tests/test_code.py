@@ -169,7 +169,7 @@ def test_a_file_that_is_read_and_a_library_are_code(tmp_path: Path) -> None:
     tree = tree_copy(tmp_path)
     before = codes(tree)
     for path, holders in (
-        ("prompts/synthesizer.md", {"train_synthesizer", "synthesize", "evaluate"}),
+        ("prompts/synthesizer.md", {"train_synthesizer", "synthesize"}),
         ("prompts/aime.md", {"build_requests"}),
         ("stages/reporting/page.css", {"report"}),
         ("stages/distillation/prices.yaml", {"distill"}),
@@ -185,6 +185,31 @@ def test_a_file_that_is_read_and_a_library_are_code(tmp_path: Path) -> None:
         (tree / name).write_text(re.sub(r"(?m)^math-verify==.*\n", "", (tree / name).read_text()))
     with pytest.raises(StageError, match="pin no version of math-verify"):
         codes(tree)
+
+
+def test_no_stage_runs_the_script_of_another() -> None:
+    """Nor the options of another: a new option of fine-tuning would cost the pre-training anew."""
+    code = Code(ROOT)
+    scripts = {stage: script for stage, script in code.scripts().items() if stage != FIRST_DOOR}
+    for stage, script in scripts.items():
+        assert set(code.code_of(script)["modules"]) & set(scripts.values()) == {script}, stage
+
+
+def test_a_prompt_is_the_code_of_those_who_ask_it() -> None:
+    code = Code(ROOT)
+    asking = {
+        prompt: {
+            stage for stage, script in code.scripts().items() if f"prompts/{prompt}.md" in code.code_of(script)["files"]
+        }
+        for prompt in ("synthesizer", "aime")
+    }
+    assert asking["aime"] == {"build_requests"}
+    assert asking["synthesizer"] - {"build_requests"} == {
+        "prepare_models",
+        "train_synthesizer",
+        "synthesize",
+        "filter_problems",
+    }
 
 
 IMPORTED = """

@@ -13,12 +13,13 @@ from stages.distillation.families.family import is_held_out_draw, wording_pairs,
 from stages.distillation.families.registry import FAMILIES, GRADE_BENCHMARK, SECONDARY_BENCHMARK, families_of
 from stages.distillation.families.words import quantities_in, words_in
 from stages.distillation.ledger import Ledger
+from stages.distillation.level_names import LEVELS
 from stages.distillation.levels import level_of_fit
 from stages.distillation.parsing import Parsed, Rejection, boxed_answers, parse_completion
 from stages.distillation.prompts import fill_prompt
 from stages.distillation.purchase import Request
 from stages.distillation.requests import build_requests, request_key
-from stages.distillation.sections import LEVELS, RequestPlan
+from stages.distillation.sections import RequestPlan
 from stages.execution.executions import run_programs
 from stages.filtering.rules import find_text_fault
 from stages.filtering.sections import FilterSettings

@@ -7,8 +7,9 @@ import pytest
 
 from stages.core.command import StageError
 from stages.core.tables import write_table
+from stages.training.finetune import FinetuneSettings
 from stages.training.mixing import kept_fracs, mixed, parse_mix, problem_pools
-from stages.training.sections import FinetuneSettings, PretrainSettings
+from stages.training.pretrain import PretrainSettings
 from stages.training.target_pool import target_pool
 from tests.tiny import benchmark_row, problem_row
 

@@ -18,10 +18,10 @@ from stages.core.command import StageError
 from stages.training.adopt_model import main as adopt
 from stages.training.formats import Example
 from stages.training.merge_adapter import main as merge_adapter
+from stages.training.model_sections import HubModel, LocalModel
 from stages.training.models import load_model, load_tokenizer
 from stages.training.prepare_models import main as prepare_models
 from stages.training.pretrained import adopt_model, local_model_folder, stored_parameters
-from stages.training.sections import HubModel, LocalModel
 from stages.training.tokenization import encode_prompt, tokenize
 from tests.conftest import ROOT
 from tests.tiny import tiny_model, tiny_tokenizer

@@ -10,9 +10,9 @@ from stages.corpus import cutting
 from stages.corpus.readers.registry import READERS
 from stages.corpus.sections import CutStrategy, SourceKind
 from stages.training.architectures import ARCHITECTURES
-from stages.training.sections import Architecture
+from stages.training.model_sections import Architecture
 from stages.value import strategies
-from stages.value.sections import Strategy
+from stages.value.select_texts import Strategy
 
 
 @pytest.mark.parametrize(

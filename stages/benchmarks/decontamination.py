@@ -25,8 +25,8 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.benchmarks.decontamination_rules import DecontaminationRules
 from stages.benchmarks.ngrams import ANSWER, MIN_WHOLE_WORDS, QUESTION, Entry, Grams, Match
-from stages.benchmarks.sections import DecontaminationRules
 from stages.core.named_tables import tables_named
 from stages.core.tables import read_table
 from stages.core.words import WordHashes, words_of

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stages.benchmarks.sections import DecontaminationRules, Target
+from stages.benchmarks.decontamination_rules import DecontaminationRules
+from stages.benchmarks.sections import Target
 from stages.core.command import StageError, say, stage_command
 from stages.core.options import named_sections, section_options
 

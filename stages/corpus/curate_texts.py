@@ -10,10 +10,10 @@ from pathlib import Path
 
 import click
 
-from stages.benchmarks.sections import DecontaminationRules
+from stages.benchmarks.decontamination_rules import DecontaminationRules
 from stages.core.command import say, stage_command
 from stages.core.options import section_options
-from stages.corpus.sections import DuplicateRules
+from stages.corpus.duplicate_rules import DuplicateRules
 
 
 @stage_command("curate_texts")

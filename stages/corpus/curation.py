@@ -25,8 +25,8 @@ from stages.core.schemas import SCHEMAS, TEXT
 from stages.core.tables import TableWriter, read_batches
 from stages.core.words import words_of
 from stages.core.work import WORK
+from stages.corpus.duplicate_rules import DuplicateRules
 from stages.corpus.near_duplicates import EXACT, KEPT, NEAR, DuplicateFinder, Signatures, sign_words
-from stages.corpus.sections import DuplicateRules
 
 REASONS = {EXACT: "duplicate", NEAR: "near_duplicate"}
 

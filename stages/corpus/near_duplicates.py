@@ -20,8 +20,8 @@ import numpy as np
 import rensa
 
 from stages.core.words import WordHashes, mix, ngram_hashes, words_of
+from stages.corpus.duplicate_rules import DuplicateRules
 from stages.corpus.partitions import Partitions
-from stages.corpus.sections import DuplicateRules
 
 KEPT, EXACT, NEAR = 0, 1, 2
 NUM_PARTS = 256

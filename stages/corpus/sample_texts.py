@@ -3,13 +3,50 @@
 python -m stages.corpus.sample_texts data/curated data/texts --initial-frac 0.3 --candidate-frac 0.3 --num-initial 170 ...
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from stages.core.command import say, stage_command
 from stages.core.options import section_options
-from stages.corpus.sections import SampleSettings
+from stages.core.section import CountOrNone, Seed, Share, section
+from stages.corpus.quotas import LengthQuota, LevelQuota, SourceQuota
+
+
+@section
+class SampleSettings:
+    """`sample_texts`: the three disjoint sets."""
+
+    initial_frac: Share
+    "Share of all texts from which the first round's are drawn."
+    candidate_frac: Share
+    "Share from which the candidates are drawn; the rest is for synthesis."
+    num_initial: CountOrNone
+    "Texts for the first round of teaching (paper: 5,300 requests); 0 takes the whole share."
+    num_candidate: CountOrNone
+    "Texts whose value is estimated for the second round (paper: UNKNOWN); 0 takes the whole share."
+    num_synthesis: CountOrNone
+    "Texts for synthesis at scale; 0 takes the whole share."
+    source_quota: tuple[SourceQuota, ...]
+    "Largest share of a set from one source: web=0.4."
+    length_quota: tuple[LengthQuota, ...]
+    "Largest share of texts of so many characters: 0-500=0.3."
+    level_quota: tuple[LevelQuota, ...]
+    "Largest share of texts of a level: grade=0.2."
+    seed: Seed
+    "Changes which texts fall into which set."
+
+    def rules(self) -> Iterator[str]:
+        if self.initial_frac + self.candidate_frac >= 1:
+            total = self.initial_frac + self.candidate_frac
+            yield f"initial_frac + candidate_frac is {total:g}: under 1, so that something is left for synthesis"
+        for name in ("initial", "candidate"):
+            if getattr(self, f"{name}_frac") == 0 and getattr(self, f"num_{name}"):
+                yield f"{name}_frac is 0, but num_{name} {getattr(self, f'num_{name}')}: give the set a share"
+        has_quotas = self.source_quota or self.length_quota or self.level_quota
+        if has_quotas and not (self.num_initial and self.num_candidate and self.num_synthesis):
+            yield "a quota is a share of a number of texts: give num_initial, num_candidate and num_synthesis"
 
 
 @stage_command("sample_texts")

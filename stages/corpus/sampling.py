@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from stages.core.command import StageError
 from stages.core.tables import Row, TableFile, read_batches, seed_of
-from stages.corpus.sections import parse_length_quota, parse_level_quota, parse_quota
+from stages.corpus.quotas import parse_length_quota, parse_level_quota, parse_quota
 from stages.distillation.levels import level_of_fit
 
 PARSERS = {"source": parse_quota, "length": parse_length_quota, "level": parse_level_quota}

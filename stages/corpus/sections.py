@@ -1,4 +1,4 @@
-"""What params.yaml may say of the corpus: `sources`, `ingest_corpus`, `curate_texts` and `sample_texts`."""
+"""What params.yaml may say of what is read: `sources` and `ingest_corpus`."""
 
 from collections.abc import Iterator
 from dataclasses import fields, replace
@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from stages.core.section import Count, CountOrNone, Grammar, NotNegative, Seed, Share, section
-from stages.distillation.sections import LEVELS
+from stages.core.section import Count, Grammar, NotNegative, Share, section
 
 SourceKind = Literal[
     "automathtext", "documentation", "finemath", "hub", "jsonl", "mathpile", "parquet", "stackexchange", "text"
@@ -23,40 +22,6 @@ def parse_column(text: str) -> tuple[str, str]:
     if name not in FIELDS or not column:
         raise ValueError(f"it assigns none of {', '.join(FIELDS)} to a column of the source")
     return name, column
-
-
-def parse_quota(text: str) -> tuple[str, float]:
-    """`web=0.4` as ("web", 0.4)."""
-    name, _, share = text.rpartition("=")
-    try:
-        value = float(share)
-    except ValueError:
-        value = -1.0
-    if not name or not 0 <= value <= 1:
-        raise ValueError("it is no name with a share from 0 to 1")
-    return name, value
-
-
-def parse_length_quota(text: str) -> tuple[str, float]:
-    """`0-500=0.3` as ("0-500", 0.3)."""
-    name, value = parse_quota(text)
-    low, _, high = name.partition("-")
-    if not (low.isdecimal() and high.isdecimal() and int(low) < int(high)):
-        raise ValueError(f"{name!r} is no span of lengths in characters")
-    return name, value
-
-
-def parse_level_quota(text: str) -> tuple[str, float]:
-    """`grade=0.2` as ("grade", 0.2)."""
-    name, value = parse_quota(text)
-    if name not in LEVELS:
-        raise ValueError(f"{name!r} is no level; the levels are {', '.join(LEVELS)}")
-    return name, value
-
-
-SourceQuota = Annotated[str, Grammar(parse_quota, "web=0.4")]
-LengthQuota = Annotated[str, Grammar(parse_length_quota, "0-500=0.3")]
-LevelQuota = Annotated[str, Grammar(parse_level_quota, "grade=0.2")]
 
 
 @section
@@ -108,52 +73,3 @@ class Source:
         """
         own = {field.name: getattr(self, field.name) for field in fields(IngestSettings)}
         return replace(common, **{name: value for name, value in own.items() if value is not None})
-
-
-@section
-class DuplicateRules:
-    """`curate_texts`: when two texts are alike."""
-
-    shingle_words: Count
-    "Words in a row that are one shingle of a text (FineWeb: 5)."
-    num_bands: Count
-    "Bands of MinHashes: more find more."
-    band_rows: Count
-    "MinHashes a band: more propose fewer pairs."
-    min_jaccard: Share
-    "The least Jaccard index of two near-duplicates' shingles; 0 drops only equal texts."
-
-
-@section
-class SampleSettings:
-    """`sample_texts`: the three disjoint sets."""
-
-    initial_frac: Share
-    "Share of all texts from which the first round's are drawn."
-    candidate_frac: Share
-    "Share from which the candidates are drawn; the rest is for synthesis."
-    num_initial: CountOrNone
-    "Texts for the first round of teaching (paper: 5,300 requests); 0 takes the whole share."
-    num_candidate: CountOrNone
-    "Texts whose value is estimated for the second round (paper: UNKNOWN); 0 takes the whole share."
-    num_synthesis: CountOrNone
-    "Texts for synthesis at scale; 0 takes the whole share."
-    source_quota: tuple[SourceQuota, ...]
-    "Largest share of a set from one source: web=0.4."
-    length_quota: tuple[LengthQuota, ...]
-    "Largest share of texts of so many characters: 0-500=0.3."
-    level_quota: tuple[LevelQuota, ...]
-    "Largest share of texts of a level: grade=0.2."
-    seed: Seed
-    "Changes which texts fall into which set."
-
-    def rules(self) -> Iterator[str]:
-        if self.initial_frac + self.candidate_frac >= 1:
-            total = self.initial_frac + self.candidate_frac
-            yield f"initial_frac + candidate_frac is {total:g}: under 1, so that something is left for synthesis"
-        for name in ("initial", "candidate"):
-            if getattr(self, f"{name}_frac") == 0 and getattr(self, f"num_{name}"):
-                yield f"{name}_frac is 0, but num_{name} {getattr(self, f'num_{name}')}: give the set a share"
-        has_quotas = self.source_quota or self.length_quota or self.level_quota
-        if has_quotas and not (self.num_initial and self.num_candidate and self.num_synthesis):
-            yield "a quota is a share of a number of texts: give num_initial, num_candidate and num_synthesis"

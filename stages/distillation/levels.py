@@ -12,7 +12,7 @@ from collections import Counter
 
 from stages.core.tables import seed_of
 from stages.distillation.families.registry import families_of
-from stages.distillation.sections import LEVELS
+from stages.distillation.level_names import LEVELS
 
 
 @functools.cache

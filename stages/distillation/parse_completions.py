@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from stages.benchmarks.sections import DecontaminationRules
+from stages.benchmarks.decontamination_rules import DecontaminationRules
 from stages.core.command import StageError, say, stage_command
 from stages.core.files import write_json
 from stages.core.options import section_options

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from stages.core.command import StageError
-from stages.distillation.sections import LEVELS
+from stages.distillation.level_names import LEVELS
 
 PROMPTS = Path("prompts")
 TOOL_PROMPTS = {level: "tool_grade" if level in ("grade", "middle", "amc8") else "tool_secondary" for level in LEVELS}

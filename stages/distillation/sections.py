@@ -1,13 +1,11 @@
 """What params.yaml may say of a round of teaching: `build_requests`."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from annotated_types import MinLen
 
 from stages.core.section import Count, NotNegative, Share, section
-
-LEVELS = ("grade", "middle", "high", "college", "amc8", "amc10", "amc12", "aime")
-LevelChoice = Literal["fit", "random"]
+from stages.distillation.level_names import LevelChoice
 
 
 @section

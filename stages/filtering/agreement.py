@@ -13,7 +13,8 @@ from stages.filtering.rules import marked_answer
 from stages.filtering.sections import AgreementSettings
 from stages.synthesis.generation import Prompt, Sampling
 from stages.synthesis.writing import write_with_programs
-from stages.training.formats import student_prompt, synthesizer_prompt
+from stages.training.formats import student_prompt
+from stages.training.synthesizer_format import synthesizer_prompt
 
 
 def disagreements(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stages.benchmarks.sections import DecontaminationRules
+from stages.benchmarks.decontamination_rules import DecontaminationRules
 from stages.core.command import StageError, say, stage_command
 from stages.core.files import write_json
 from stages.core.options import section_options

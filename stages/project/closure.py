@@ -21,7 +21,8 @@ from stages.core.command import StageError
 from stages.core.files import write_json
 from stages.project.meaning import meaning_of
 
-# Modules that cannot change an output: how a command is framed, resumed, spread over machines and watched.
+# Modules that cannot change an output: how a command is framed, resumed, spread over machines and watched. (No `__init__`
+# counts either: they are empty, but for the first, which says how long threads spin.)
 OUTPUT_NEUTRAL = {
     f"stages/core/{name}.py" for name in ("cluster", "command", "interruption", "progress", "usage", "work")
 }
@@ -37,10 +38,9 @@ LIBRARIES = {
     "tokenizers": ["tokenizers"], "torch": ["torch"], "transformers": ["transformers", "tokenizers", "accelerate"], "vllm": ["vllm"],
     "xxhash": ["xxhash"],
 }  # fmt: skip
-MEMORY = Path(
-    ".work/meanings.json"
-)  # of modules that were looked at before, by their bytes and those of these two files
-READERS = [Path(__file__), Path(__file__).with_name("meaning.py")]
+# What modules meant that were looked at before, by their bytes and those of the two files that tell.
+MEMORY = Path(".work/meanings.json")
+TELLERS = [Path(__file__), Path(__file__).with_name("meaning.py")]
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Code:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.salt = b"".join(path.read_bytes() for path in READERS)
+        self.salt = b"".join(path.read_bytes() for path in TELLERS)
         self.seen: dict[str, Module] = {}
         self.used: dict[str, Module] = {}
         self.known: dict[str, Module] = {}

@@ -27,8 +27,11 @@ GONE = {
 def sentences(errors: Iterable[Any], root: type) -> Iterator[str]:
     """One line for each of pydantic's errors."""
     for error in errors:
-        place = [part for part in error["loc"] if part not in ("config", "hub", "[key]")]
-        is_key = "[key]" in error["loc"]
+        place, is_key = list(error["loc"]), error["loc"][-1] == "[key]"
+        if is_key:
+            place.pop()
+        elif place[0] == "models" and len(place) > 2:
+            del place[2]  # the kind, by which pydantic tells the members of the union apart
         yield sentence(error, place, hint_at(root, error["loc"]), is_key, root)
 
 

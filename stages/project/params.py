@@ -3,8 +3,8 @@
     params = read_params(Path("params.yaml"))      # or StageError with every fault, each with its place
     params.pretrain.num_epochs
 
-Read as DVC reads it (YAML 1.2: `1e-5` is a number, `no` a word). What may stand in a section is written in the rooms'
-`sections.py`; what must fit between sections is in stages/project/rules.py.
+Read as DVC reads it (YAML 1.2: `1e-5` is a number, `no` a word). What may stand in a section is written in the script that uses
+it, or in a small module of its room; what must fit between sections is in stages/project/rules.py.
 """
 
 import json
@@ -16,26 +16,27 @@ from typing import Annotated, Any
 from annotated_types import MinLen
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stages.benchmarks.sections import Benchmark, DecontaminationRules, Target
+from stages.benchmarks.decontamination_rules import DecontaminationRules
+from stages.benchmarks.sections import Benchmark, Target
 from stages.core.command import StageError
 from stages.core.section import Grammar, section
-from stages.corpus.sections import DuplicateRules, IngestSettings, SampleSettings, Source
+from stages.corpus.duplicate_rules import DuplicateRules
+from stages.corpus.sample_texts import SampleSettings
+from stages.corpus.sections import IngestSettings, Source
 from stages.distillation.sections import RequestPlan
 from stages.evaluation.sections import EvaluationSettings
 from stages.filtering.sections import AgreementSettings, FilterSettings
 from stages.project.messages import sentences
-from stages.reporting.sections import ReportSettings
+from stages.reporting.report import ReportSettings
 from stages.synthesis.sections import WritingPlan
-from stages.training.sections import (
-    ConfigModel,
-    FinetuneSettings,
-    HubModel,
-    LocalModel,
-    PretrainSettings,
-    ReferenceSettings,
-    TrainingPlan,
-)
-from stages.value.sections import GradientSettings, SelectionSettings, ValueSettings
+from stages.training.finetune import FinetuneSettings
+from stages.training.model_sections import ConfigModel, HubModel, LocalModel
+from stages.training.pretrain import PretrainSettings
+from stages.training.sections import TrainingPlan
+from stages.training.train_reference import ReferenceSettings
+from stages.value.estimate_value import ValueSettings
+from stages.value.sections import GradientSettings
+from stages.value.select_texts import SelectionSettings
 
 MAX_NAME = 64
 

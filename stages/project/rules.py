@@ -11,10 +11,11 @@ from pathlib import Path
 
 from stages.benchmarks.sections import Benchmark
 from stages.core.section import RuleError
-from stages.corpus.sections import Source, parse_quota
+from stages.corpus.quotas import parse_quota
+from stages.corpus.sections import Source
 from stages.evaluation.sections import parse_shots
 from stages.project.params import Params
-from stages.training.sections import ConfigModel, LocalModel
+from stages.training.model_sections import ConfigModel, LocalModel
 
 WRITTEN = {"data", "models", "reports", ".work", ".dvc", ".git"}
 SUITE = "suite"
@@ -69,14 +70,18 @@ def names_are_one_thing(params: Params) -> Iterator[str]:
                 yield f"{section}: {name} and {other} are one file where capitals do not count. Rename one."
 
 
-def paths_are_inputs(params: Params) -> Iterator[str]:
+def paths_of(params: Params) -> Iterator[tuple[str, str, Path]]:
+    """(section, name, path) of everything that params.yaml names on the disk."""
     sections: dict[str, Mapping[str, Source | Benchmark | LocalModel]] = {
         "sources": params.sources, "benchmarks": params.benchmarks, "targets": params.targets, "local_models": params.local_models,
     }  # fmt: skip
-    for section, things in sections.items():
-        for name, thing in things.items():
-            if reason := unfit_path(str(thing.path)):
-                yield f"{section}.{name}.path is {str(thing.path)!r}: {reason}"
+    return ((section, name, thing.path) for section, things in sections.items() for name, thing in things.items())
+
+
+def paths_are_inputs(params: Params) -> Iterator[str]:
+    for section, name, path in paths_of(params):
+        if reason := unfit_path(str(path)):
+            yield f"{section}.{name}.path is {str(path)!r}: {reason}"
 
 
 def unfit_path(text: str) -> str:
@@ -94,15 +99,11 @@ def unfit_path(text: str) -> str:
 
 def missing_inputs(params: Params) -> Iterator[str]:
     """Files and folders that are not on this disk and that nobody has read before: a clone may do without what was read."""
-    sections: dict[str, Mapping[str, Source | Benchmark | LocalModel]] = {
-        "sources": params.sources, "benchmarks": params.benchmarks, "targets": params.targets, "local_models": params.local_models,
-    }  # fmt: skip
     lock = Path("dvc.lock").read_text(encoding="utf-8") if Path("dvc.lock").is_file() else ""
-    for section, things in sections.items():
-        for name, thing in things.items():
-            is_known = Path(f"data/fingerprints/{section}/{name}.json").exists() or f"  adopt_model@{name}:" in lock
-            if not is_known and not thing.path.exists():
-                yield f"{section}.{name}.path is {str(thing.path)!r}: there is no such file or folder. Bring it, or correct the path."
+    for section, name, path in paths_of(params):
+        was_adopted = section == "local_models" and f"  adopt_model@{name}:" in lock
+        if not (was_adopted or Path(f"data/fingerprints/{section}/{name}.json").exists() or path.exists()):
+            yield f"{section}.{name}.path is {str(path)!r}: there is no such file or folder. Bring it, or correct the path."
 
 
 def quotas_are_of_sources(params: Params) -> Iterator[str]:
@@ -139,19 +140,16 @@ def sets_fit(params: Params) -> Iterator[str]:
     selected, candidates = params.select_texts.num_texts, params.sample_texts.num_candidate
     if candidates and selected > candidates:
         yield f"select_texts.num_texts is {selected}, over sample_texts.num_candidate = {candidates}: that many texts are no candidates."
-    for name in dict.fromkeys([SYNTHESIZER, *params.students]):
-        model = params.models.get(name)
-        if (
-            isinstance(model, ConfigModel)
-            and name == SYNTHESIZER
-            and params.synthesize.corpus.max_tokens >= model.max_length
-        ):
-            yield (
-                f"synthesize.corpus.max_tokens is {params.synthesize.corpus.max_tokens}: models.{name}.max_length = "
-                f"{model.max_length} leaves no room for a prompt."
-            )
-        if isinstance(model, ConfigModel) and name != SYNTHESIZER and params.evaluate.max_tokens >= model.max_length:
-            yield f"evaluate.max_tokens is {params.evaluate.max_tokens}: models.{name}.max_length = {model.max_length} leaves no room for a question."
+    lengths = {name: model.max_length for name, model in params.models.items() if isinstance(model, ConfigModel)}
+    writings = (
+        ("synthesize.candidates", params.synthesize.candidates),
+        ("synthesize.corpus", params.synthesize.corpus),
+    )
+    asked = [(place, SYNTHESIZER, plan.max_tokens) for place, plan in writings]
+    asked += [("evaluate", name, params.evaluate.max_tokens) for name in params.students]
+    for place, name, max_tokens in asked:
+        if name in lengths and max_tokens >= lengths[name]:
+            yield f"{place}.max_tokens is {max_tokens}: models.{name}.max_length = {lengths[name]} leaves no room for a prompt."
 
 
 def training_fits(params: Params) -> Iterator[str]:

@@ -10,7 +10,7 @@ import click
 
 from stages.core.command import say, stage_command
 from stages.core.options import section_options
-from stages.reporting.sections import ReportSettings
+from stages.core.section import Count, section
 
 if TYPE_CHECKING:
     from stages.core.schemas import Row
@@ -21,6 +21,14 @@ STYLE = Path(__file__).with_name("page.css")
 SCRIPT = Path(__file__).with_name("page.js")
 NUM_EXAMPLES = 10
 NUM_LEAKS = 50
+
+
+@section
+class ReportSettings:
+    """`report`."""
+
+    max_problems: Count
+    "Problems in the page's browser; of more, a fair part is shown."
 
 
 @stage_command("report")

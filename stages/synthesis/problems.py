@@ -15,7 +15,7 @@ from stages.synthesis.generation import Generated, Prompt, Sampling
 from stages.synthesis.meter import Meter
 from stages.synthesis.sections import WritingPlan
 from stages.synthesis.writing import write_with_programs
-from stages.training.formats import synthesizer_prompt
+from stages.training.synthesizer_format import synthesizer_prompt
 
 
 @dataclass(frozen=True)

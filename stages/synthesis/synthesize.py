@@ -13,7 +13,7 @@ from stages.core.options import section_options
 from stages.synthesis.sections import WritingPlan
 
 ROOMS = Path(__file__).parent.parent
-CODE = [ROOMS / "synthesis", ROOMS / "execution", *(ROOMS / "training" / f"{n}.py" for n in ("formats", "models", "tokenization"))]  # fmt: skip
+CODE = [ROOMS / "synthesis", ROOMS / "execution", *(ROOMS / "training" / f"{n}.py" for n in ("synthesizer_format", "models", "tokenization"))]  # fmt: skip
 
 
 @stage_command("synthesize")
@@ -35,7 +35,7 @@ def main(synthesizer: Path, texts: Path, out: Path, plan: WritingPlan) -> None:
     from stages.core.work import finish_work, work_folder
     from stages.synthesis.gathering import gather
     from stages.synthesis.shards import Shards
-    from stages.training.formats import SYNTHESIZER_PROMPT_PATH
+    from stages.training.synthesizer_format import SYNTHESIZER_PROMPT_PATH
 
     num_texts = count_rows(texts)
     if not num_texts:

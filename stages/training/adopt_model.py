@@ -9,7 +9,7 @@ import click
 
 from stages.core.command import say, stage_command
 from stages.core.options import section_options
-from stages.training.sections import LocalModel
+from stages.training.model_sections import LocalModel
 
 
 @stage_command("adopt_model")

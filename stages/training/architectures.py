@@ -19,8 +19,9 @@ from transformers import (
 )
 
 from stages.core.tables import read_table
-from stages.training.formats import student_prompt, synthesizer_output, synthesizer_prompt
-from stages.training.sections import ConfigModel
+from stages.training.formats import student_prompt
+from stages.training.model_sections import ConfigModel
+from stages.training.synthesizer_format import synthesizer_output, synthesizer_prompt
 from stages.training.tokenizer import train_tokenizer
 
 ARCHITECTURES = {

@@ -5,6 +5,7 @@
 Run from `models/base/<student>` it makes the control: the same student without the synthetic pre-training.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -12,7 +13,24 @@ import click
 from stages.core.command import say, stage_command
 from stages.core.named_tables import tables_named
 from stages.core.options import section_options
-from stages.training.sections import FinetuneSettings, TrainingPlan
+from stages.core.section import section
+from stages.training.mix_shares import FINETUNE_POOLS, MixShare, mix_faults
+from stages.training.sections import TrainingPlan
+
+
+@section
+class FinetuneSettings:
+    """`finetune` beside its plan."""
+
+    target: tuple[str, ...]
+    "A target whose problems are learnt too; none given takes all."
+    mix: tuple[MixShare, ...]
+    "Share of a kind in what is learnt: cot, tool (the teacher's problems by mode), target. None: all of each."
+    continue_optimizer: bool
+    "Go on with the optimizer's state that BASE has, without warm-up (the release: one run); else a fresh one."
+
+    def rules(self) -> Iterator[str]:
+        yield from mix_faults(self.mix, FINETUNE_POOLS)
 
 
 @stage_command("finetune")

@@ -13,7 +13,7 @@ import click
 
 from stages.core.command import say, stage_command
 from stages.core.options import union_options
-from stages.training.sections import ConfigModel, HubModel
+from stages.training.model_sections import ConfigModel, HubModel
 
 
 @stage_command("prepare_models")

@@ -3,13 +3,29 @@
 python -m stages.training.pretrain models/base/llama data/synthetic models/pretrained/llama CURVE ...
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from stages.core.command import say, stage_command
 from stages.core.options import section_options
-from stages.training.sections import PretrainSettings, TrainingPlan
+from stages.core.section import section
+from stages.training.mix_shares import PROBLEM_POOLS, MixShare, mix_faults
+from stages.training.sections import TrainingPlan
+
+
+@section
+class PretrainSettings:
+    """`pretrain` beside its plan."""
+
+    mix: tuple[MixShare, ...]
+    "Share of a kind in what is learnt: cot, tool (synthetic problems by mode). None: all of each."
+    keep_optimizer: bool
+    "Save the optimizer's state too, so that fine-tuning can go on as one schedule (the release: one run)."
+
+    def rules(self) -> Iterator[str]:
+        yield from mix_faults(self.mix, PROBLEM_POOLS)
 
 
 @stage_command("pretrain")

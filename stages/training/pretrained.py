@@ -20,8 +20,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 
 from stages.core.command import StageError
 from stages.core.files import write_json
+from stages.training.model_sections import HubModel, LocalModel
 from stages.training.models import PROVENANCE, library_versions, save_model
-from stages.training.sections import HubModel, LocalModel
 
 PATTERNS = ["*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json"]  # fmt: skip
 

@@ -13,7 +13,20 @@ import click
 
 from stages.core.command import StageError, say, stage_command
 from stages.core.options import section_options
-from stages.training.sections import ReferenceSettings, TrainingPlan
+from stages.core.section import Count, section
+from stages.training.sections import TrainingPlan
+
+
+@section
+class ReferenceSettings:
+    """`train_reference` beside its plan."""
+
+    lora_rank: Count
+    "Rank of the update (LESS: 128)."
+    lora_alpha: Count
+    "Its scale is alpha / rank (LESS: 512)."
+    num_checkpoints: Count
+    "Evenly spaced checkpoints whose values are summed, weighted by learning rate (LESS: one an epoch)."
 
 
 @stage_command("train_reference")

@@ -8,6 +8,7 @@ Exact when the datastore is empty; else from its features, and then a target mor
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -15,7 +16,18 @@ from stages.core.command import say, stage_command
 from stages.core.files import write_json
 from stages.core.named_tables import tables_named
 from stages.core.options import section_options
-from stages.value.sections import GradientSettings, ValueSettings
+from stages.core.section import section
+from stages.value.sections import GradientSettings
+
+
+@section
+class ValueSettings:
+    """`estimate_value`."""
+
+    target: tuple[str, ...]
+    "A target task; none given takes all."
+    aggregate: Literal["max", "mean"]
+    "A candidate's value from its values for the targets (LESS: max; paper: UNKNOWN)."
 
 
 @stage_command("estimate_value")

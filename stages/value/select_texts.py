@@ -5,13 +5,39 @@ python -m stages.value.select_texts data/texts/candidate.parquet data/value/valu
 """
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from stages.core.command import StageError, say, stage_command
 from stages.core.files import write_json
 from stages.core.options import section_options
-from stages.value.sections import SelectionSettings
+from stages.core.section import CountOrNone, Seed, section
+from stages.corpus.quotas import LevelQuota, SourceQuota
+
+Strategy = Literal[
+    "bm25", "embedding", "ifd", "length", "perplexity", "random", "value", "value_by_target", "value_diversity"
+]
+
+
+@section
+class SelectionSettings:
+    """`select_texts`."""
+
+    strategy: Strategy
+    "How to rank the candidates."
+    compare: tuple[Strategy, ...]
+    "A strategy whose selection is compared with the others' in the report; not used."
+    num_texts: CountOrNone
+    "Texts to select (paper: the texts of 4,000 requests); 0: no boost round."
+    length_bins: CountOrNone
+    "Compare a value with those of problems as long, in so many bins of lengths; 0: with all."
+    source_quota: tuple[SourceQuota, ...]
+    "Largest share of one source: web=0.4."
+    level_quota: tuple[LevelQuota, ...]
+    "Largest share of texts of a level: grade=0.2."
+    seed: Seed
+    "Of the random strategy, and of clusters."
 
 
 @stage_command("select_texts")

@@ -1,0 +1,74 @@
+"""What params.yaml may say of base models: `models` and `local_models`."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+from annotated_types import Ge
+
+from stages.core.section import Count, Positive, Seed, section
+
+Architecture = Literal["llama", "mistral", "mixtral"]
+
+
+@section
+class ConfigModel:
+    """One of `models` with random weights; its tokenizer is trained on the first round's problems."""
+
+    kind: Literal["config"]
+    architecture: Architecture = "llama"
+    "config: the model class."
+    hidden_size: Annotated[int, Ge(8)] = 128
+    "config: width."
+    intermediate_size: Annotated[int, Ge(8)] = 384
+    "config: width of the MLP."
+    num_layers: Count = 4
+    "config: layers."
+    num_heads: Count = 4
+    "config: attention heads."
+    num_key_value_heads: Count = 4
+    "config: key and value heads."
+    vocab_size: Annotated[int, Ge(300)] = 1024
+    "config: tokens of the tokenizer."
+    max_length: Annotated[int, Ge(64)] = 1024
+    "config: positions."
+    initializer_range: Positive = 0.02
+    "config: standard deviation of the random weights (about 1/sqrt(width) suits small models)."
+    seed: Seed = 0
+    "config: of the random weights."
+
+    def rules(self) -> Iterator[str]:
+        if self.hidden_size % (2 * self.num_heads):
+            yield (
+                f"hidden_size is {self.hidden_size}: an even width for each of num_heads = {self.num_heads} heads is needed"
+            )
+        if self.num_heads % self.num_key_value_heads:
+            yield f"num_heads is {self.num_heads}, no multiple of num_key_value_heads = {self.num_key_value_heads}"
+
+
+@section
+class HubModel:
+    """One of `models` from the Hugging Face hub."""
+
+    kind: Literal["hub"]
+    name: str
+    "hub: its id."
+    revision: str
+    "hub: the commit (40 hex digits), so that the same name means the same bytes."
+
+    def rules(self) -> Iterator[str]:
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", self.name):
+            yield f"name is {self.name!r}: an id of the hub has the form owner/name"
+        if not re.fullmatch(r"[0-9a-f]{40}", self.revision):
+            yield (
+                f"revision is {self.revision!r}, no commit of 40 hex digits (the model's page shows them under History)"
+            )
+
+
+@section
+class LocalModel:
+    """One of `local_models`: a folder with config.json, a tokenizer and safetensors weights, which DVC watches."""
+
+    path: Path
+    "local: its folder."
