@@ -1,8 +1,11 @@
 """The heavy stages on a Ray cluster of two nodes on this machine, one of which is killed: the bytes are the local ones."""
 
 import contextlib
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -10,6 +13,7 @@ import pytest
 
 from stages.core.cluster import actors_for
 from stages.core.command import StageError
+from stages.core.interruption import Interrupted, interruptible, own_handlers
 from stages.synthesis import shards as shards_module
 from stages.synthesis.sections import WritingPlan
 from stages.synthesis.shards import Shards
@@ -72,10 +76,11 @@ class TwoNodes:
 
 @pytest.fixture(scope="module")
 def two_nodes() -> Iterator[TwoNodes]:
-    nodes = TwoNodes()
-    yield nodes
-    ray.shutdown()
-    nodes.cluster.shutdown()
+    with own_handlers():
+        nodes = TwoNodes()
+        yield nodes
+        ray.shutdown()
+        nodes.cluster.shutdown()
 
 
 @pytest.fixture
@@ -136,6 +141,34 @@ def test_training(tiny_model_folder: Path, tmp_path: Path, address: TwoNodes, mo
     train("local", [tiny_model_folder], EXAMPLES, PLAN, tmp_path / "local", tmp_path / "local-curve")
     for name in ("model.safetensors", "config.json", "tokenizer.json"):
         assert (tmp_path / "cluster" / name).read_bytes() == (tmp_path / "local" / name).read_bytes(), name
+
+
+def test_an_interrupted_training(
+    tiny_model_folder: Path, tmp_path: Path, address: TwoNodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray Train would take Ctrl-C for itself and leave its handler behind."""
+    monkeypatch.chdir(tmp_path)
+    plan = replace(PLAN, num_epochs=500)
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    is_over = threading.Event()
+
+    def interrupt() -> None:
+        while not is_over.wait(0.02):
+            if list(tmp_path.glob(".work/cluster-*/checkpoint-*/whole")):
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with (
+        pytest.raises(Interrupted, match=r"cluster: interrupted; the checkpoint at step \d+ is kept"),
+        interruptible("x"),
+    ):
+        train("cluster", [tiny_model_folder], EXAMPLES, plan, tmp_path / "cluster", tmp_path / "cluster-curve")
+    is_over.set()
+    thread.join()
+    assert not (tmp_path / "cluster").exists()
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
 
 
 class Nodes:

@@ -14,7 +14,14 @@ import psutil
 import pytest
 
 from stages.core import interruption
-from stages.core.interruption import Interrupted, finishing_first, interrupted_line, interruptible, note_kept
+from stages.core.interruption import (
+    Interrupted,
+    finishing_first,
+    interrupted_line,
+    interruptible,
+    note_kept,
+    own_handlers,
+)
 from stages.core.progress import Tracker
 from stages.training import models as models_module
 from stages.training.run import train
@@ -117,13 +124,7 @@ def stopped_while_it_counts(number: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stage_without_steps_says_how_far_it_was(
-    number: signal.Signals, status: int, request: pytest.FixtureRequest
-) -> None:
-    before = signal.signal(
-        signal.SIGTERM, signal.SIG_DFL
-    )  # Ray, in another test of this process, leaves a handler of its own
-    request.addfinalizer(lambda: signal.signal(signal.SIGTERM, before))
+def test_a_stage_without_steps_says_how_far_it_was(number: signal.Signals, status: int) -> None:
     with pytest.raises(Interrupted) as caught:
         stopped_while_it_counts(number)
     assert caught.value.exit_code == status
@@ -132,6 +133,14 @@ def test_a_stage_without_steps_says_how_far_it_was(
         ".work/estimate_value-1a2b3c4d. Run the same command again (`dvc repro`) to go on from there."
     )
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_library_s_handlers_go_with_it() -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with own_handlers():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
 def test_what_is_finished_is_not_told() -> None:

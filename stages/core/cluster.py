@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.core.command import StageError
+from stages.core.interruption import own_handlers
 
 TOLD = ("NINECHAPTERS_", "GOMP_SPINCOUNT", "OMP_WAIT_POLICY")  # beginnings of the variables that workers get
 
@@ -24,7 +25,8 @@ def connect() -> Any:
     told = {name: value for name, value in os.environ.items() if name.startswith(TOLD)}
     environment = {"env_vars": {**told, "PYTHONPATH": str(root)}}
     try:
-        ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, runtime_env=environment)
+        with own_handlers():
+            ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, runtime_env=environment)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise StageError(f"no Ray cluster answers at RAY_ADDRESS = {address}: {error}") from error
     return ray

@@ -128,6 +128,13 @@ def finishing_first(title: str) -> Iterator[None]:
         raise KeyboardInterrupt
 
 
+@contextmanager
+def own_handlers() -> Iterator[None]:
+    """What a library (Ray) sets for SIGINT and SIGTERM in the block is gone after it."""
+    with _signals({number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}):
+        yield
+
+
 def _interrupt(number: int, _frame: object = None) -> None:
     _notes.signal = _notes.signal or number
     raise KeyboardInterrupt

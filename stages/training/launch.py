@@ -8,13 +8,15 @@ number of processes, on CPUs too. The weights do not depend on it but in the las
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 from stages.core.command import StageError
-from stages.core.interruption import note_kept
+from stages.core.interruption import PATIENCE_SECONDS, note_kept, own_handlers
 from stages.training.checkpoints import kept_text
 from stages.training.plan import TrainingJob, read_job
 from stages.training.worker import end_with_parent, run_job
@@ -52,10 +54,20 @@ def _run_with_torchrun(job: TrainingJob, processes: int) -> None:
         try:
             status = torchrun.wait()
         except KeyboardInterrupt:
-            torchrun.kill()  # its own way to end is a page of traceback; its processes end with it
+            _kill_family(torchrun.pid)  # its own way to end is a page of traceback
             raise
     if status:
         raise StageError(f"{job.title}: a process of {processes} failed; its message stands above.")
+
+
+def _kill_family(pid: int) -> None:
+    """Kill a process and its own, and wait until they are gone: no checkpoint that is named afterwards is deleted by one."""
+    parent = psutil.Process(pid)
+    family = [parent, *parent.children(recursive=True)]
+    for process in family:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(family, timeout=PATIENCE_SECONDS)
 
 
 def _run_on_ray(job: TrainingJob, processes: int) -> None:
@@ -77,10 +89,13 @@ def _run_on_ray(job: TrainingJob, processes: int) -> None:
             failure_config=FailureConfig(max_failures=MAX_FAILURES),
         ),
     )  # fmt: skip
-    try:
-        trainer.fit()
-    except Exception as error:
-        raise StageError(f"{job.title}: the training failed on the Ray cluster: {error}") from error
+    with own_handlers():
+        try:
+            trainer.fit()
+        except SystemExit as end:  # what Ray Train makes of Ctrl-C, when it has ended the workers
+            raise KeyboardInterrupt from end
+        except Exception as error:
+            raise StageError(f"{job.title}: the training failed on the Ray cluster: {error}") from error
 
 
 def _ray_worker(config: dict[str, Any]) -> None:
