@@ -13,12 +13,16 @@ repro: setup
 	ninechapters check
 	dvc repro
 
+# Many tests wait for other processes: one test process more than cores.
+TEST_PROCESSES ?= 3
+PYTEST = python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+
 test: setup-dev
-	python -m pytest
+	$(PYTEST)
 
 # For the inner loop: without the tests that are marked slow.
 test-quick: setup-dev
-	python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 check: setup-dev
 	ruff check .

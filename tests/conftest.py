@@ -54,7 +54,16 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stages.distillation.chat.FIRST_BACKOFF", 0.01)
 
 
+# The files that take longest, longest first. Each process takes a file after the other: so none is left alone at the end.
+LONGEST = (
+    "test_cluster", "test_smoke", "test_value", "test_execution", "test_collaboration", "test_publish", "test_launch",
+    "test_interruption", "test_interruptions", "test_grading", "test_code",
+)  # fmt: skip
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
     if not shutil.which("bwrap"):
         skip = pytest.mark.skip(reason="bubblewrap (bwrap) is not installed")
         for item in items:

@@ -56,6 +56,7 @@ def test_deeply_nested_html_is_read_without_recursion() -> None:
     assert without_tags("<b>" * 100_000 + "x") == "x"
 
 
+@pytest.mark.slow
 def test_cleaning_ends_soon_on_hostile_text() -> None:
     for unit in ("<", "<a ", "$", "\\begin{a}", "[](", "```", "{", "&", "<!--", "%", "\\footnote{", "<script>", ": ", "- ",
                  "<![CDATA[", "\\[", "\\begin{align}", "\\begin{comment}", "```{math}\n", "$$\\begin{a}", "<p a="):  # fmt: skip

@@ -148,6 +148,7 @@ def one_of_each_room() -> list[str]:
     return sorted(largest.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", one_of_each_room())
 def test_an_edit_makes_stale_what_runs_it_and_nothing_else(path: str, tree: Path) -> None:
     before = codes(tree)
@@ -165,6 +166,7 @@ def test_an_edit_makes_stale_what_runs_it_and_nothing_else(path: str, tree: Path
         (tree / path).write_text(original)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_read_and_a_library_are_code(tmp_path: Path) -> None:
     tree = tree_copy(tmp_path)
     before = codes(tree)
@@ -249,7 +251,7 @@ def test_what_python_imports_is_what_the_closure_knows() -> None:
 
 def test_libraries_are_what_is_imported() -> None:
     """Every third-party import of stages/ either decides outputs (LIBRARIES) or is known not to."""
-    neutral = {"annotated_types", "markupsafe", "click", "dvc", "httpx2", "huggingface_hub", "openai", "orjson", "pydantic", "pydantic_core", "ray",
+    neutral = {"annotated_types", "markupsafe", "click", "dvc", "httpx2", "huggingface_hub", "openai", "orjson", "psutil", "pydantic", "pydantic_core", "ray",
                "rich", "ruamel", "yaml"}  # fmt: skip
     code = Code(ROOT)
     paths = [path.relative_to(ROOT).as_posix() for path in (ROOT / "stages").rglob("*.py")]

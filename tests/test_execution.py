@@ -136,6 +136,7 @@ def test_nothing_is_left_to_the_next_program(sandbox: Sandbox, before: str, afte
     assert execution.status == "ok", execution
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "statuses"),
     [
@@ -186,6 +187,7 @@ def test_a_program_draws_the_same_numbers_until_the_salt_changes(sandbox: Sandbo
     assert not may_draw("print(1)")
 
 
+@pytest.mark.slow
 def test_run_programs_keeps_them_apart_and_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executions_module, "CACHE", tmp_path / "cache.sqlite")
     programs = [f"print({i})" for i in range(20)] * 2

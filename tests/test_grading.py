@@ -165,6 +165,7 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SymbolicWork
     worker.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "answer",
     [
@@ -204,6 +205,7 @@ def test_the_guards_name_their_reason() -> None:
     assert refusal("2^{2^{3}}") == refusal("\\frac{1}{\\sqrt{2}}") == refusal("e^{x^{2}}") == ""
 
 
+@pytest.mark.slow
 def test_a_comparison_that_takes_too_long_is_ended_from_outside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,6 +52,7 @@ def test_a_ledger_is_refilled_from_completions_and_batch_outputs(place: Path, mo
     assert "bad.jsonl:2" in result.output
 
 
+@pytest.mark.slow
 def test_the_small_commands_tell_what_is_bought_and_missing(place: Path) -> None:
     requests = write_requests(place / "requests.parquet", 30, bad=4)
     result = CliRunner().invoke(estimate_command, [str(requests)])

@@ -58,6 +58,7 @@ def test_a_function_is_inherited_with_what_it_holds(monkeypatch: pytest.MonkeyPa
     assert list(ordered_map(lambda i: LARGE[i], range(10))) == [str(i) for i in range(10)]
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_killed_parent() -> None:
     program = (
         "import time\nfrom stages.core.parallel import ordered_map\n"

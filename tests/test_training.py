@@ -140,6 +140,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(
     assert points(tmp_path / "killed-curve") == points(tmp_path / "whole-curve")
 
 
+@pytest.mark.slow
 def test_pretraining_and_finetuning_can_be_one_schedule(
     tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
