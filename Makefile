@@ -13,8 +13,8 @@ repro: setup
 	ninechapters check
 	dvc repro
 
-# Many tests wait for other processes: one test process more than cores.
-TEST_PROCESSES ?= 3
+# Not more than cores: what runs on a cluster, or must end within seconds, is tested, too.
+TEST_PROCESSES ?= 2
 PYTEST = python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test: setup-dev

@@ -137,7 +137,7 @@ def burst(bench: Bench, count: int) -> tuple[str, bool]:
 
 
 RAISES = """
-import stages.distillation.problems as problems
+import stages.distillation.sorting as problems
 from stages.distillation.parse_completions import main
 real, seen = problems.parse_repaired, []
 def raises(*arguments):

@@ -19,22 +19,22 @@ import click
 import numpy as np
 import torch
 
-from stages.distillation.families.family import WrittenProblem, write_problem
-from stages.distillation.families.registry import FAMILIES, GRADE_BENCHMARK
-from stages.distillation.families.words import words_in
-from stages.evaluation.extraction import extract_answer
-from stages.synthesis.generation import Prompt, Sampling
-from stages.synthesis.transformers_engine import TransformersEngine
-from stages.training.architectures import ARCHITECTURES
+from stages.builtin.all_families import FAMILIES, GRADE_BENCHMARK
+from stages.builtin.family import WrittenProblem, write_problem
+from stages.builtin.fillers import words_in
+from stages.generation.interface import Prompt, Sampling
+from stages.generation.transformers_engine import TransformersEngine
+from stages.grading.extraction import extract_answer
+from stages.models.architectures import ARCHITECTURES
+from stages.models.folders import has_bf16, save_model, use_device
+from stages.models.tokenizer import train_tokenizer
+from stages.problems.student_format import COT, student_example, student_prompt
 from stages.training.attention import use_packed_attention
 from stages.training.batches import Collator
-from stages.training.formats import COT, student_example, student_prompt
-from stages.training.models import has_bf16, save_model, use_device
 from stages.training.packing import pack
 from stages.training.schedule import wsd_factor
 from stages.training.sections import TrainingPlan
 from stages.training.token_store import TokenStore, write_store
-from stages.training.tokenizer import train_tokenizer
 from stages.training.trainer import build_optimizer
 
 # Muon's own rate is twice the one written here, as in the trainer; the laptop profile's is 5e-3.

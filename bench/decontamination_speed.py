@@ -20,14 +20,14 @@ import click
 
 from bench.deduplication_speed import cpu_of, install
 from bench.material import DATA, LEAK_KINDS, ROOT, benchmark_rows, documents, leak
-from stages.core.words import words_of
 from stages.corpus.cutting import cut
+from stages.overlap.words import words_of
 
 MIN_WORDS = 8
 OURS = """
 import json, sys
-from stages.benchmarks.decontamination import Index
-from stages.benchmarks.decontamination_rules import DecontaminationRules
+from stages.overlap.decontamination import Index
+from stages.overlap.decontamination_rules import DecontaminationRules
 folder = sys.argv[1].rsplit("/", 1)[0]
 texts = [json.loads(line)["text"] for line in open(sys.argv[1], encoding="utf-8")]
 entries = [tuple(json.loads(line)) for line in open(f"{folder}/entries.jsonl", encoding="utf-8")]

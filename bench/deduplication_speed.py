@@ -28,8 +28,8 @@ OURS = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from stages.corpus.near_duplicates import DuplicateFinder, sign
-from stages.corpus.duplicate_rules import DuplicateRules
+from stages.overlap.near_duplicates import DuplicateFinder, sign
+from stages.overlap.duplicate_rules import DuplicateRules
 texts = [json.loads(line)["text"] for line in open(sys.argv[1], encoding="utf-8")]
 folder = Path(sys.argv[2])
 folder.mkdir()

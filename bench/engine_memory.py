@@ -22,18 +22,18 @@ import psutil
 
 from bench.teacher_overhead import ROOT
 from stages.core.tables import TableFile, table_batch
-from stages.training.models import save_model
+from stages.models.folders import save_model
 from tests.tiny import tiny_model, tiny_tokenizer
 
 MB = 1_000_000
 SYNTHESIZE = """
-from stages.synthesis import problems
-from stages.synthesis.generation import Generated
+from stages.synthesis import written_problems
+from stages.generation.interface import Generated
 SOLUTION = "Adding both gives the answer. " * 20
 def at_once(model, prompts, sampling, title, meter):
     meter.add(len(prompts), 200 * len(prompts))
     return [(Generated(f"[Problem]\\nWhat is {p.seed % 1000}+1, {p.seed}?\\n[Solution]\\n{SOLUTION}\\nThe answer is \\\\boxed{{7}}.\\n[End]", "stop", 200), None) for p in prompts]
-problems.write_with_programs = at_once
+written_problems.write_with_programs = at_once
 from stages.synthesis.synthesize import main
 main()
 """
@@ -42,7 +42,7 @@ import sys
 from pathlib import Path
 from stages.training.batches import Collator, Rows, layout_of
 from stages.training.mixing import mixed, problem_pools
-from stages.training.models import load_tokenizer
+from stages.models.folders import load_tokenizer
 from stages.training.sections import TrainingPlan
 from stages.training.token_store import write_store
 pools = problem_pools([Path("out/problems.parquet")])

@@ -17,10 +17,10 @@ from typing import Any
 import click
 
 from stages.core.tables import Row, content_id
-from stages.distillation.parsing import PROGRAM
 from stages.filtering.faults import find_faults
-from stages.filtering.rules import marked_answer
 from stages.filtering.sections import FilterSettings
+from stages.filtering.text_rules import marked_answer
+from stages.problems.grammar import PROGRAM
 
 SETTINGS = FilterSettings(5, 400, 1000, 0.5, 0.65)
 MIN_JACCARD = 0.9

@@ -27,11 +27,11 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from stages.core.command import worker_count
-from stages.synthesis.engine import generate
-from stages.synthesis.generation import Prompt, Sampling
-from stages.training.models import load_model, load_tokenizer, save_model, use_device
-from stages.training.tokenization import encode_prompt
-from stages.training.tokenizer import train_tokenizer
+from stages.generation.engine import generate
+from stages.generation.interface import Prompt, Sampling
+from stages.models.folders import load_model, load_tokenizer, save_model, use_device
+from stages.models.tokenization import encode_prompt
+from stages.models.tokenizer import train_tokenizer
 
 GENERATE_BATCH = 128
 WORDS = (
@@ -102,9 +102,9 @@ import json, statistics, sys, time
 from pathlib import Path
 def main():
     from bench.generation_speed import prompts_of
-    from stages.synthesis.generation import Sampling
-    from stages.synthesis.vllm_engine import VllmEngine
-    from stages.training.tokenization import encode_prompt
+    from stages.generation.interface import Sampling
+    from stages.generation.vllm_engine import VllmEngine
+    from stages.models.tokenization import encode_prompt
     from vllm import SamplingParams
     folder, count, tokens, rounds = Path(sys.argv[1]), *map(int, sys.argv[2:5])
     prompts, sampling = prompts_of(count), Sampling(tokens, 1.0, 0.95)

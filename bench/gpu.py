@@ -22,13 +22,13 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import MistralConfig, MistralForCausalLM
 
-from stages.reporting.hardware import matrix_rate
-from stages.synthesis.generation import Prompt, Sampling
-from stages.synthesis.transformers_engine import TransformersEngine
+from stages.generation.interface import Prompt, Sampling
+from stages.generation.transformers_engine import TransformersEngine
+from stages.models.folders import has_bf16, save_model, use_device
+from stages.models.shape import Shape
+from stages.project.hardware import matrix_rate
 from stages.training.attention import borders, use_packed_attention
 from stages.training.lora import TARGET_MODULES
-from stages.training.models import has_bf16, save_model, use_device
-from stages.training.shape import Shape
 from tests.tiny import tiny_tokenizer
 
 WARM_UP, STEPS = 2, 6

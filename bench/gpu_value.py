@@ -20,8 +20,8 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from bench.value_speed import floor_method
-from stages.reporting.hardware import matrix_rate
-from stages.training.tokenization import IGNORED, TokenizedExample
+from stages.models.tokenization import IGNORED, TokenizedExample
+from stages.project.hardware import matrix_rate
 from stages.value.gradients import reduced_gradients
 from stages.value.influence import Cosines, adam_steps
 from stages.value.projection import CountSketch

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from stages.core.command import worker_count
-from stages.evaluation.equivalence import is_equal
-from stages.evaluation.grading import grade
+from stages.grading.equivalence import is_equal
+from stages.grading.policies import grade
 from tests.test_grading import PIECES
 
 MARKER = Path(tempfile.gettempdir()) / f"grading-fuzz-{os.getpid()}"

@@ -16,10 +16,10 @@ from typing import Any
 
 import click
 
-from stages.evaluation.answer_rows import grade_row
-from stages.evaluation.equivalence import is_equal
-from stages.evaluation.grading import grade_as_ours
-from stages.evaluation.kinds import kind_of
+from stages.grading.answer_rows import grade_row
+from stages.grading.equivalence import is_equal
+from stages.grading.kinds import kind_of
+from stages.grading.policies import grade_as_ours
 
 DATA = Path("../shared/data/grading/real_responses.jsonl")
 

@@ -10,16 +10,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from stages.benchmarks.loaders.files import load_benchmark
-from stages.core.words import words_of
+from stages.benchmarks.loaders.records import load_benchmark
 from stages.corpus.cleaning import clean
 from stages.corpus.cutting import cut
 from stages.corpus.readers.documentation import read_documentation
 from stages.corpus.readers.documents import Columns, Document
+from stages.overlap.words import words_of
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared/data"
-BUILTIN = ROOT / "stages/benchmarks/builtin"
+BUILTIN = ROOT / "stages/builtin/benchmarks"
 KINDS = {
     "gsm8k": "gsm8k", "gsm-hard": "gsm_hard", "svamp": "svamp", "asdiv": "asdiv", "mawps": "mawps", "tabmwp": "tabmwp",
     "math-oai": "math", "minerva_math": "ocw", "carp_en": "carp", "aqua": "aqua", "sat_math": "sat_math",
@@ -42,7 +42,7 @@ def documents(data: Path, skip: tuple[str, ...] = ()) -> list[str]:
     if (data / "corpus").is_dir():
         paths = [path for path in sorted((data / "corpus").glob("*.jsonl")) if path.stem not in skip]
         return [clean(json.loads(line)["text"]) for path in paths for line in path.open(encoding="utf-8")]
-    chunks = read_documentation(ROOT / "stages/corpus/builtin/packages.txt", Columns())
+    chunks = read_documentation(ROOT / "stages/builtin/corpus/packages.txt", Columns())
     return [clean(record.text) for chunk in chunks for record in chunk.records() if isinstance(record, Document)]
 
 

@@ -31,14 +31,14 @@ from transformers import LlamaConfig, LlamaForCausalLM, TrainerCallback
 
 from bench.generation_speed import prompts_of
 from bench.training_speed import random_examples
-from stages.synthesis.engine import generate
-from stages.synthesis.generation import Sampling
+from stages.generation.engine import generate
+from stages.generation.interface import Sampling
+from stages.models.folders import load_model, save_model, use_device
+from stages.models.tokenizer import train_tokenizer
 from stages.training.batches import Rows, layout_of
-from stages.training.models import load_model, save_model, use_device
-from stages.training.plan import TrainingJob
+from stages.training.job import TrainingJob
 from stages.training.sections import TrainingPlan
 from stages.training.token_store import TokenStore, write_store
-from stages.training.tokenizer import train_tokenizer
 from stages.training.trainer import train_model
 from stages.training.worker import end_with_parent
 

@@ -22,7 +22,7 @@ import click
 
 from bench.teacher_overhead import ROOT
 from stages.core.tables import write_table
-from stages.training.models import save_model
+from stages.models.folders import save_model
 from tests.tiny import problem_row, tiny_model, tiny_tokenizer
 
 OPTIONS = (

@@ -28,15 +28,15 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, TrainerCallback
 
 from stages.core.command import StageError
+from stages.models.folders import has_bf16, save_model, use_device
+from stages.models.tokenizer import train_tokenizer
+from stages.problems.student_format import Example, student_prompt
 from stages.training import trainer
 from stages.training.batches import Rows, layout_of
-from stages.training.formats import Example, student_prompt
-from stages.training.models import has_bf16, save_model, use_device
+from stages.training.job import TrainingJob
 from stages.training.packing import Packing
-from stages.training.plan import TrainingJob
 from stages.training.sections import TrainingPlan
 from stages.training.token_store import TokenStore, write_store
-from stages.training.tokenizer import train_tokenizer
 from stages.training.trainer import ADAM_BETAS, train_model
 
 RATE, SKIPPED = 1e-3, 3

@@ -19,7 +19,7 @@ from pathlib import Path
 import click
 
 from bench.teacher_overhead import ROOT
-from stages.training.models import save_model
+from stages.models.folders import save_model
 from tests.tiny import tiny_model, tiny_tokenizer
 from tests.valuing import OPTIONS, write_candidates, write_reference, write_targets
 

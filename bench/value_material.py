@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from stages.training.tokenization import IGNORED, TokenizedExample
+from stages.models.tokenization import IGNORED, TokenizedExample
 from tests.valuing import write_reference
 
 RANK = 8

@@ -18,7 +18,7 @@ import torch
 
 from bench.value_material import SHAPES, random_examples, write_models
 from bench.value_rivals import Setting, batch_losses, peft_model
-from stages.training.models import use_device
+from stages.models.folders import use_device
 from stages.value.gradients import batches_of, reduced_gradients
 from stages.value.influence import Cosines, adam_steps, mean_direction
 from stages.value.reference import load_reference

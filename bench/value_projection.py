@@ -19,8 +19,8 @@ import torch
 from scipy.stats import spearmanr
 
 from bench.value_material import SHAPES, random_examples, write_models
-from stages.training.models import load_tokenizer, use_device
-from stages.training.tokenization import TokenizedExample
+from stages.models.folders import load_tokenizer, use_device
+from stages.models.tokenization import TokenizedExample
 from stages.value.candidates import Candidates
 from stages.value.directions import read_targets
 from stages.value.gradients import Reduction, reduced_gradients

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from peft import PeftModel
 
-from stages.training.models import load_model
-from stages.training.tokenization import IGNORED, TokenizedExample
+from stages.models.folders import load_model
+from stages.models.tokenization import IGNORED, TokenizedExample
 from stages.value.gradients import batches_of, padded
 from tests.valuing import trained_names
 

@@ -22,7 +22,7 @@ import pyarrow as pa
 from bench.value_memory import memory_mb
 from stages.core.schemas import SCHEMAS
 from stages.core.tables import TableFile, TableWriter
-from stages.corpus.sampling import Quotas
+from stages.texts.quotas import Quotas
 from stages.value.pool import Pool
 from stages.value.selection import best
 from stages.value.strategies import by_value

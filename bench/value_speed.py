@@ -29,8 +29,8 @@ from scipy.stats import spearmanr
 
 from bench.value_material import RANK, SHAPES, random_examples, write_models
 from bench.value_rivals import PROJECT_INTERVAL, RIVALS, Setting
-from stages.training.models import use_device
-from stages.training.tokenization import TokenizedExample
+from stages.models.folders import use_device
+from stages.models.tokenization import TokenizedExample
 from stages.value.gradients import batches_of, reduced_gradients, token_losses
 from stages.value.influence import Cosines, mean_direction, precondition_by
 from stages.value.projection import CountSketch

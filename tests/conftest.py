@@ -30,7 +30,7 @@ def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer
 @pytest.fixture(scope="session")
 def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Llama-architecture model of random weights with a tokenizer, as `prepare_models` saves it."""
-    from stages.training.models import save_model
+    from stages.models.folders import save_model
     from tests.tiny import tiny_model, tiny_tokenizer
 
     folder = tmp_path_factory.mktemp("models") / "tiny"

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from stages.benchmarks.decontamination import Index, load_index
-from stages.benchmarks.decontamination_rules import DecontaminationRules
-from stages.benchmarks.loaders.files import LOADERS, load_benchmark
+from stages.benchmarks.loaders.records import LOADERS, load_benchmark
 from stages.benchmarks.prepare_targets import main as prepare_targets
-from stages.benchmarks.questions import posed
 from stages.core.command import StageError
 from stages.core.named_tables import names_in, write_names
 from stages.core.tables import read_table, write_table
-from stages.core.words import words_of
-from stages.evaluation.equivalence import is_equal
+from stages.grading.equivalence import is_equal
+from stages.overlap.decontamination import Index, load_index
+from stages.overlap.decontamination_rules import DecontaminationRules
+from stages.overlap.words import words_of
+from stages.problems.questions import posed
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared/data"
 needs_real = pytest.mark.skipif(not SHARED.is_dir(), reason="the real benchmarks are not beside the project")

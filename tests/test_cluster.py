@@ -14,10 +14,10 @@ import pytest
 from stages.core.cluster import actors_for
 from stages.core.command import StageError
 from stages.core.interruption import Interrupted, interruptible, own_handlers
+from stages.problems.student_format import Example, student_prompt
 from stages.synthesis import shards as shards_module
 from stages.synthesis.sections import WritingPlan
 from stages.synthesis.shards import Shards
-from stages.training.formats import Example, student_prompt
 from stages.training.run import train
 from stages.training.sections import TrainingPlan
 from stages.value.shards import compute_shards
@@ -40,7 +40,11 @@ class TwoNodes:
     def __init__(self) -> None:
         from ray.cluster_utils import Cluster
 
-        self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+        soon = {
+            "health_check_initial_delay_ms": 1000,
+            "health_check_period_ms": 1000,
+        }  # a dead node is missed in 5 s, not 15
+        self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "_system_config": soon})
         self.nodes = [self.cluster.add_node(num_cpus=1) for _ in range(2)]
         self.killed = 0
         self.is_over = threading.Event()

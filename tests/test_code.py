@@ -301,5 +301,5 @@ def test_a_spoilt_memory_is_forgotten(memory: str, tmp_path: Path) -> None:
     tree = tree_copy(tmp_path)
     (tree / ".work").mkdir()
     (tree / ".work/meanings.json").write_text(memory)
-    (tree / "stages/core/words.py").write_text("\ufeff" + (tree / "stages/core/words.py").read_text())
-    assert "stages/core/words.py" in Code(tree).code_of("stages/corpus/curate_texts.py")["modules"]
+    (tree / "stages/overlap/words.py").write_text("\ufeff" + (tree / "stages/overlap/words.py").read_text())
+    assert "stages/overlap/words.py" in Code(tree).code_of("stages/corpus/curate_texts.py")["modules"]

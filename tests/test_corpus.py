@@ -21,10 +21,11 @@ from stages.corpus.readers.documentation import read_documentation
 from stages.corpus.readers.documents import Columns, Document
 from stages.corpus.readers.json_lines import read_json_lines
 from stages.corpus.sample_texts import main as sample
-from stages.corpus.sampling import Quotas, TextSet, draw
+from stages.corpus.text_sets import TextSet, draw
+from stages.texts.quotas import Quotas
 from tests.tiny import benchmark_row
 
-BUILTIN = Path("stages/corpus/builtin")
+BUILTIN = Path("stages/builtin/corpus")
 OPTIONS = "--min-chars 10 --max-chars 80 --max-snippets 5 --strategy first --max-foreign 0.65 --min-math 0".split()
 CURATE = "--shingle-words 5 --num-bands 25 --band-rows 5 --min-jaccard 0.8".split()
 KEEP_OUT = "--long-words 13 --short-words 8 --min-coverage 0.5 --abstract-numbers".split()

@@ -4,25 +4,27 @@ import random
 
 import pytest
 
-from stages.benchmarks.loaders.files import load_benchmark
-from stages.benchmarks.write_builtin import FILES, builtin_files
+from stages.benchmarks.loaders.records import load_benchmark
+from stages.builtin.all_families import FAMILIES, GRADE_BENCHMARK, SECONDARY_BENCHMARK, families_of
+from stages.builtin.family import is_held_out_draw, wording_pairs, write_problem
+from stages.builtin.fillers import quantities_in, words_in
+from stages.builtin.teacher import TEXT_SLOT, fitting_families, write_completion
+from stages.builtin.write_benchmarks import FILES, builtin_files
 from stages.core.command import StageError
-from stages.distillation.builtin import MODEL, TEXT_SLOT, ask_builtin, fitting_families, write_completion
-from stages.distillation.estimation import estimate
-from stages.distillation.families.family import is_held_out_draw, wording_pairs, write_problem
-from stages.distillation.families.registry import FAMILIES, GRADE_BENCHMARK, SECONDARY_BENCHMARK, families_of
-from stages.distillation.families.words import quantities_in, words_in
+from stages.distillation.completions import ask_builtin
+from stages.distillation.expected_cost import estimate
 from stages.distillation.ledger import Ledger
-from stages.distillation.level_names import LEVELS
-from stages.distillation.levels import level_of_fit
-from stages.distillation.parsing import Parsed, Rejection, boxed_answers, parse_completion
-from stages.distillation.prompts import fill_prompt
 from stages.distillation.purchase import Request
 from stages.distillation.requests import build_requests, request_key
+from stages.distillation.sections import BUILTIN_TEACHER as MODEL
 from stages.distillation.sections import RequestPlan
 from stages.execution.executions import run_programs
-from stages.filtering.rules import find_text_fault
 from stages.filtering.sections import FilterSettings
+from stages.filtering.text_rules import find_text_fault
+from stages.problems.grammar import Parsed, Rejection, boxed_answers, parse_completion
+from stages.problems.level_names import LEVELS
+from stages.problems.levels import level_of_fit
+from stages.problems.prompts import fill_prompt
 from tests.tiny import problem_row
 
 PLAN = RequestPlan(MODEL, num_samples=4, tool_frac=0.5, level_choice="fit", temperature=0.6, max_tokens=100)
@@ -72,8 +74,8 @@ def test_the_builtin_benchmarks_are_as_committed() -> None:
     from pathlib import Path
 
     for name, text in builtin_files().items():
-        assert Path(f"stages/benchmarks/builtin/{name}.jsonl").read_text() == text, (
-            "run stages.benchmarks.write_builtin"
+        assert Path(f"stages/builtin/benchmarks/{name}.jsonl").read_text() == text, (
+            "run stages.builtin.write_benchmarks"
         )
 
 
@@ -81,7 +83,7 @@ def test_benchmarks_targets_and_what_is_taught_are_disjoint() -> None:
     from pathlib import Path
 
     rows = {
-        name: list(load_benchmark(name, kind, Path(f"stages/benchmarks/builtin/{name}.jsonl")))
+        name: list(load_benchmark(name, kind, Path(f"stages/builtin/benchmarks/{name}.jsonl")))
         for name, (_, _, kind) in FILES.items()
     }
     texts = {name: {row["problem"] for row in table} for name, table in rows.items()}
@@ -118,7 +120,7 @@ def test_the_teacher_refuses_what_it_cannot_do() -> None:
 @pytest.mark.parametrize("mode", ["cot", "tool"])
 @pytest.mark.parametrize("level", LEVELS)
 def test_what_the_teacher_writes_parses(level: str, mode: str) -> None:
-    text = " ".join(family.topics for family in families_of(level))
+    text = " ".join(word for family in families_of(level) for word in sorted(family.topic_words))
     for i in range(20):
         completion = write_completion(f"r{i}", fill_prompt(level, mode, text))
         assert isinstance(parse_completion(completion, mode, "stop"), Parsed), completion

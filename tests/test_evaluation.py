@@ -9,20 +9,20 @@ from click.testing import CliRunner
 
 from stages.core.named_tables import write_names
 from stages.core.tables import read_table, write_table
-from stages.evaluation import comparing, predictions, solving
+from stages.evaluation import predictions, revisions, solving
 from stages.evaluation.compare import main as compare
-from stages.evaluation.comparison import Run, cause_of, compare_tasks, obstacles
 from stages.evaluation.evaluate import main as evaluate
-from stages.evaluation.intervals import accuracy_record, bootstrap_macro, clustered, wilson
 from stages.evaluation.metrics import suite_figures, task_figures
-from stages.evaluation.paired import holm, paired
 from stages.evaluation.predictions import flagged_items, prediction_of
 from stages.evaluation.prompting import load_shots, prompt_of
 from stages.evaluation.sections import Shots
 from stages.evaluation.solving import Response, solve
-from stages.evaluation.voting import answer_classes, expected_majority, majority, pass_at_k
 from stages.execution.transcript import last_program, tame_output
-from stages.synthesis.generation import Generated, Prompt, Sampling
+from stages.generation.interface import Generated, Prompt, Sampling
+from stages.grading.voting import answer_classes, expected_majority, majority, pass_at_k
+from stages.statistics.comparison import Run, cause_of, compare_tasks, obstacles
+from stages.statistics.intervals import accuracy_record, bootstrap_macro, clustered, wilson
+from stages.statistics.paired import holm, paired
 from tests.tiny import benchmark_row
 
 GREEDY = Sampling(50)
@@ -262,7 +262,7 @@ def test_flips_are_attributed() -> None:
 def test_the_command_prints_a_table_or_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = {"main": run_of("main", [True, False]), "HEAD": run_of("HEAD", [False, True]),
             "other": run_of("other", [True], task_hashes={"b_cot": {"prompts": "x", "items": "i"}})}  # fmt: skip
-    monkeypatch.setattr(comparing, "load_run", lambda revision, folder: runs[revision])
+    monkeypatch.setattr(revisions, "load_run", lambda revision, folder: runs[revision])
     result = CliRunner().invoke(compare, ["main", "HEAD"])
     assert result.exit_code == 0, result.output
     assert "right -> wrong, generation" in result.output
@@ -282,7 +282,7 @@ def test_without_a_student_the_first_of_the_profile_is_compared(
         folders.append(folder)
         return run_of(revision, [True])
 
-    monkeypatch.setattr(comparing, "load_run", load)
+    monkeypatch.setattr(revisions, "load_run", load)
     monkeypatch.chdir(tmp_path)
     assert "names no students here" in CliRunner().invoke(compare, ["main", "HEAD"]).output
     (tmp_path / "params.yaml").write_text("students: [mistral, llama]")

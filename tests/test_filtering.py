@@ -15,7 +15,8 @@ from stages.filtering.duplicates import find_copies
 from stages.filtering.equations import equalities, wrong_equation
 from stages.filtering.filter_problems import main as filter_problems
 from stages.filtering.programs import agrees, check_program, with_real_output
-from stages.filtering.rules import (
+from stages.filtering.sections import AgreementSettings, FilterSettings
+from stages.filtering.text_rules import (
     check_answer,
     check_derivation,
     check_equations,
@@ -25,8 +26,7 @@ from stages.filtering.rules import (
     check_self_contained,
     marked_answer,
 )
-from stages.filtering.sections import AgreementSettings, FilterSettings
-from stages.synthesis.generation import Generated
+from stages.generation.interface import Generated
 from tests.tiny import benchmark_row, problem_row
 
 SETTINGS = FilterSettings(5, 400, 1000, 0.5, 0.65)

@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 from scipy.stats import spearmanr
 
 from stages.core.command import StageError
-from stages.training.models import load_model
-from stages.training.tokenization import tokenize
+from stages.models.folders import load_model
+from stages.models.tokenization import tokenize
 from stages.value.gradients import batches_of, reduced_gradients
 from stages.value.influence import Cosines, adam_steps, mean_direction, precondition_by, whole_gradients
 from stages.value.projection import CountSketch, decode, encode

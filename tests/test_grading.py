@@ -10,18 +10,18 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages.evaluation.answer_rows import grade_row
-from stages.evaluation.equivalence import is_equal
-from stages.evaluation.exact_numbers import as_number
-from stages.evaluation.extraction import extract_answer
-from stages.evaluation.grade_answers import main as grade_answers
-from stages.evaluation.grading import grade
-from stages.evaluation.jiuzhang import equal
-from stages.evaluation.jiuzhang_answers import extract, strip_answer
-from stages.evaluation.jiuzhang_units import number_of_words
-from stages.evaluation.kinds import kind_of
-from stages.evaluation.normalization import normalize
-from stages.evaluation.symbolic import WORKER, SymbolicWorker, _workers, compare_latex, refusal
+from stages.grading.answer_rows import grade_row
+from stages.grading.equivalence import is_equal
+from stages.grading.exact_numbers import as_number
+from stages.grading.extraction import extract_answer
+from stages.grading.grade_answers import main as grade_answers
+from stages.grading.jiuzhang import equal
+from stages.grading.jiuzhang_answers import extract, strip_answer
+from stages.grading.jiuzhang_units import number_of_words
+from stages.grading.kinds import kind_of
+from stages.grading.normalization import normalize
+from stages.grading.policies import grade
+from stages.grading.symbolic import WORKER, SymbolicWorker, _workers, compare_latex, refusal
 
 GRADING = Path(__file__).resolve().parents[2] / "shared" / "data" / "grading"
 needs_data = pytest.mark.skipif(not GRADING.is_dir(), reason="the folder of grading data is not beside the project")
@@ -159,7 +159,7 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SymbolicWork
     script.write_text(IMPATIENT)
     worker = SymbolicWorker()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("stages.evaluation.symbolic.WORKER", script)
+        patched.setattr("stages.grading.symbolic.WORKER", script)
         assert worker.compare("x+1", "1+x", "ours") == (True, "symbolic")
         yield worker
     worker.stop()
@@ -213,8 +213,8 @@ def test_a_comparison_that_takes_too_long_is_ended_from_outside(
     silent.write_text("import time\nprint('ready', flush=True)\ntime.sleep(600)\n")
     worker = SymbolicWorker()
     with monkeypatch.context() as patched:
-        patched.setattr("stages.evaluation.symbolic.WALL_SECONDS", 0.3)
-        patched.setattr("stages.evaluation.symbolic.WORKER", silent)
+        patched.setattr("stages.grading.symbolic.WALL_SECONDS", 0.3)
+        patched.setattr("stages.grading.symbolic.WORKER", silent)
         assert worker.compare("x", "y", "ours") == (False, "timeout")
         assert worker.worker is None
     assert worker.compare("x+1", "1+x", "ours") == (True, "symbolic")

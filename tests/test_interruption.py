@@ -23,7 +23,7 @@ from stages.core.interruption import (
     own_handlers,
 )
 from stages.core.progress import Tracker
-from stages.training import models as models_module
+from stages.models import folders as models_module
 from stages.training.run import train
 from tests.conftest import ROOT
 from tests.test_launch import EXAMPLES, PLAN
@@ -35,7 +35,7 @@ from dataclasses import replace
 from pathlib import Path
 import click
 from stages.core.interruption import interruptible
-from stages.training import models
+from stages.models import folders as models
 from stages.training.run import train
 from tests.test_interruption import EXAMPLES, PLAN
 models.CPU_THREADS = 1

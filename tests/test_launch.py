@@ -10,9 +10,9 @@ import pytest
 from safetensors.torch import load_file
 
 from stages.core.command import StageError
-from stages.training import models as models_module
-from stages.training.formats import Example, student_prompt
-from stages.training.plan import LoraPlan, TrainingJob, read_job
+from stages.models import folders as models_module
+from stages.problems.student_format import Example, student_prompt
+from stages.training.job import LoraPlan, TrainingJob, read_job
 from stages.training.run import train
 from stages.training.sections import TrainingPlan
 from tests.conftest import ROOT

@@ -8,9 +8,9 @@ import torch
 from peft import PeftModel
 from scipy.stats import spearmanr
 
-from stages.training.formats import Example, student_example
-from stages.training.models import load_model
-from stages.training.tokenization import tokenize
+from stages.models.folders import load_model
+from stages.models.tokenization import tokenize
+from stages.problems.student_format import Example, student_example
 from stages.value.gradients import reduced_gradients, token_losses
 from stages.value.influence import Cosines, mean_direction
 from stages.value.reference import load_reference

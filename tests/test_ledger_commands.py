@@ -9,7 +9,7 @@ from stages.core.tables import read_table
 from stages.distillation.account import account, rounds_of
 from stages.distillation.distill import main as distill
 from stages.distillation.estimate import main as estimate_command
-from stages.distillation.estimation import estimate
+from stages.distillation.expected_cost import estimate
 from stages.distillation.import_completions import main as import_completions
 from stages.distillation.ledger import Ledger, whole_ledger
 from stages.distillation.purchase import Request

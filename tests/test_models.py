@@ -15,14 +15,14 @@ from safetensors.torch import load_file
 from tokenizers.processors import TemplateProcessing
 
 from stages.core.command import StageError
-from stages.training.adopt_model import main as adopt
-from stages.training.formats import Example
-from stages.training.merge_adapter import main as merge_adapter
-from stages.training.model_sections import HubModel, LocalModel
-from stages.training.models import load_model, load_tokenizer
-from stages.training.prepare_models import main as prepare_models
-from stages.training.pretrained import adopt_model, local_model_folder, stored_parameters
-from stages.training.tokenization import encode_prompt, tokenize
+from stages.models.adopt_model import main as adopt
+from stages.models.folders import load_model, load_tokenizer
+from stages.models.merge_adapter import main as merge_adapter
+from stages.models.prepare_models import main as prepare_models
+from stages.models.pretrained import adopt_model, local_model_folder, stored_parameters
+from stages.models.sections import HubModel, LocalModel
+from stages.models.tokenization import encode_prompt, tokenize
+from stages.problems.student_format import Example
 from tests.conftest import ROOT
 from tests.tiny import tiny_model, tiny_tokenizer
 
@@ -65,7 +65,7 @@ def test_a_hub_model_comes_from_its_pinned_revision(tmp_path: Path) -> None:
         command = [
             sys.executable,
             "-m",
-            "stages.training.prepare_models",
+            "stages.models.prepare_models",
             str(tmp_path / out),
             "texts",
             "problems",

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.core.words import words_of
-from stages.corpus.duplicate_rules import DuplicateRules
-from stages.corpus.near_duplicates import EXACT, KEPT, NEAR, DuplicateFinder, sign
-from stages.corpus.partitions import Partitions
+from stages.overlap.duplicate_rules import DuplicateRules
+from stages.overlap.near_duplicates import EXACT, KEPT, NEAR, DuplicateFinder, sign
+from stages.overlap.partitions import Partitions
+from stages.overlap.words import words_of
 from tests.test_corpus import story
 
 RULES = DuplicateRules(shingle_words=5, num_bands=25, band_rows=5, min_jaccard=0.8)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from stages.models.tokenization import IGNORED, tokenize
+from stages.problems.student_format import Example, student_prompt
 from stages.training import packing, token_store
 from stages.training.attention import use_packed_attention
 from stages.training.batches import Collator, Layout, Rows, layout_of
-from stages.training.formats import Example, student_prompt
 from stages.training.packing import pack
 from stages.training.sections import TrainingPlan
 from stages.training.token_store import write_store
-from stages.training.tokenization import IGNORED, tokenize
 from tests.tiny import tiny_model, tiny_tokenizer
 
 EXAMPLES = [Example(student_prompt(f"What is {i}+{i + 1}?", "cot"), f"{i}+{i + 1}={2 * i + 1}") for i in range(40)]

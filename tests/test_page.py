@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from stages.evaluation.comparison import Run, compare_tasks
 from stages.reporting.browsing import FLIP_COLUMNS, PROBLEM_COLUMNS, flips_table, pack
-from stages.reporting.figures import draw_curves, draw_overlap
+from stages.reporting.pictures import draw_curves, draw_overlap
 from stages.reporting.report import render_page
+from stages.statistics.comparison import Run, compare_tasks
 from tests.chromium import Chromium, chromium_path
 from tests.test_evaluation import prediction
 

@@ -7,15 +7,15 @@ import yaml
 from click.testing import CliRunner
 from transformers import LlamaConfig, MixtralConfig
 
-from stages.reporting.hardware import GPUS, Hardware
-from stages.reporting.plan import main as plan
-from stages.reporting.planning import Assumptions, plan_rows
-from stages.reporting.shapes import PUBLISHED, config_in_profile, shape_of
-from stages.training.architectures import ARCHITECTURES
+from stages.models.architectures import ARCHITECTURES
+from stages.models.shape import Shape
+from stages.project.hardware import GPUS, Hardware
+from stages.project.plan import main as plan
+from stages.project.profile_shapes import PUBLISHED, config_in_profile, shape_of
+from stages.project.workloads import Assumptions, plan_rows
 from stages.training.batches import layout_of
 from stages.training.memory import activation_bytes, choose_savings, state_bytes
 from stages.training.sections import TrainingPlan
-from stages.training.shape import Shape
 from tests.conftest import ROOT
 from tests.tiny import tiny_model
 

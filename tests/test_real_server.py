@@ -22,7 +22,7 @@ from stages.core.tables import read_table, write_table
 from stages.distillation.build_requests import main as build_requests
 from stages.distillation.distill import main as distill
 from stages.distillation.parse_completions import main as parse_completions
-from stages.training.models import save_model
+from stages.models.folders import save_model
 from tests.tiny import benchmark_row, tiny_model, tiny_tokenizer
 
 pytestmark = pytest.mark.slow

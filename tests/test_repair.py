@@ -2,8 +2,8 @@
 
 import pytest
 
-from stages.distillation.parsing import Rejection
-from stages.distillation.repair import parse_repaired
+from stages.problems.grammar import Rejection
+from stages.problems.repair import parse_repaired
 
 GOOD = "[Problem]\nWhat is 3+4?\n[Solution]\n3+4=7\nThe answer is \\boxed{7}.\n[End]"
 TOOL = "[Problem]\nWhat is 3+4?\n[Solution]\n```python\nprint(3 + 4)\n```\n```output\n7\n```\nThe answer is \\boxed{7}.\n[End]"

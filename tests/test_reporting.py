@@ -5,8 +5,8 @@ from pathlib import Path
 from stages.core.files import write_json
 from stages.core.tables import TableWriter
 from stages.reporting.accuracy import nest_accuracy, write_accuracy
-from stages.reporting.figures import draw_overlap, draw_value_groups
-from stages.reporting.gather import gather_value, reliability
+from stages.reporting.pictures import draw_overlap, draw_value_groups
+from stages.reporting.stage_figures import gather_value, reliability
 from tests.valuing import write_candidates
 
 

@@ -4,13 +4,13 @@ from typing import Any, get_args
 
 import pytest
 
-from stages.benchmarks.loaders.files import LOADERS
+from stages.benchmarks.loaders.records import LOADERS
 from stages.benchmarks.sections import BenchmarkKind
 from stages.corpus import cutting
 from stages.corpus.readers.registry import READERS
 from stages.corpus.sections import CutStrategy, SourceKind
-from stages.training.architectures import ARCHITECTURES
-from stages.training.model_sections import Architecture
+from stages.models.architectures import ARCHITECTURES
+from stages.models.sections import Architecture
 from stages.value import strategies
 from stages.value.select_texts import Strategy
 

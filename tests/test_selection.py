@@ -9,12 +9,12 @@ from click.testing import CliRunner
 
 from stages.core.command import StageError
 from stages.core.tables import TableWriter, read_table, write_table
-from stages.corpus.sampling import Quotas
+from stages.texts.quotas import Quotas
 from stages.value.pool import Pool
 from stages.value.select_texts import main as select_texts
 from stages.value.selection import best
 from stages.value.strategies import STRATEGIES, clusters_of
-from stages.value.topics import TopicCounts, chance_of_as_many
+from stages.value.topic_shares import TopicCounts, chance_of_as_many
 from tests.valuing import write_candidates, write_reference, write_targets
 
 

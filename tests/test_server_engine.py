@@ -9,9 +9,9 @@ import pytest
 from aiohttp import web
 
 from stages.core.command import StageError
-from stages.synthesis import server_engine
-from stages.synthesis.engine import generate
-from stages.synthesis.generation import Prompt, Sampling
+from stages.generation import server_engine
+from stages.generation.engine import generate
+from stages.generation.interface import Prompt, Sampling
 
 FOLDER = Path("models/synthesizer/boosted")
 

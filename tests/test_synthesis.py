@@ -13,21 +13,21 @@ from click.testing import CliRunner
 
 from stages.core.command import StageError
 from stages.core.tables import read_table
-from stages.synthesis import engine as engine_module
+from stages.generation import engine as engine_module
+from stages.generation.engine import generate
+from stages.generation.interface import Generated, Prompt, Sampling
+from stages.generation.meter import Meter
+from stages.generation.token_sampling import TRIES, Uniforms, sample_tokens
+from stages.generation.transformers_engine import TransformersEngine
+from stages.generation.workers import run_jobs
+from stages.models.folders import load_model, load_tokenizer
 from stages.synthesis import gathering, line_files
 from stages.synthesis import shards as shards_module
-from stages.synthesis.engine import generate
 from stages.synthesis.gathering import gather
-from stages.synthesis.generation import Generated, Prompt, Sampling
-from stages.synthesis.meter import Meter
-from stages.synthesis.problems import Written, read_output
-from stages.synthesis.sampling import TRIES, Uniforms, sample_tokens
 from stages.synthesis.sections import WritingPlan
 from stages.synthesis.shards import Shards
 from stages.synthesis.synthesize import main as synthesize
-from stages.synthesis.transformers_engine import TransformersEngine
-from stages.synthesis.workers import run_jobs
-from stages.training.models import load_model, load_tokenizer
+from stages.synthesis.written_problems import Written, read_output
 from tests.conftest import ROOT
 from tests.forked import Forked
 from tests.tiny import problem_row
@@ -60,8 +60,8 @@ def test_an_output_does_not_depend_on_its_batch(tiny_model_folder: Path, monkeyp
 WRITE_LONG = """
 import sys
 from pathlib import Path
-from stages.synthesis.engine import generate
-from stages.synthesis.generation import Prompt, Sampling
+from stages.generation.engine import generate
+from stages.generation.interface import Prompt, Sampling
 prompts = [Prompt(f"Tom has {i} apples", i) for i in range(20_000)]
 generate(Path(sys.argv[1]), prompts, Sampling(200, 1.0))
 """

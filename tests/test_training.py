@@ -15,21 +15,21 @@ from transformers import TrainerControl, TrainerState
 
 from stages.core.command import StageError
 from stages.core.tables import write_table
+from stages.models import folders as models_module
+from stages.problems.student_format import Example, student_prompt
+from stages.problems.synthesizer_format import synthesizer_prompt
+from stages.problems.target_examples import target_example
 from stages.training import checkpoints
-from stages.training import models as models_module
 from stages.training import trainer as trainer_module
 from stages.training.batches import Rows
 from stages.training.curve import Curve
 from stages.training.divergence import DivergenceGuard, has_jumped
-from stages.training.formats import Example, student_prompt
+from stages.training.job import TrainingJob
 from stages.training.lora import checkpoint_steps
 from stages.training.optimizer import Float32Muon, MuonWithAdamW
-from stages.training.plan import TrainingJob
 from stages.training.run import train
 from stages.training.schedule import wsd_factor
 from stages.training.sections import TrainingPlan
-from stages.training.synthesizer_format import synthesizer_prompt
-from stages.training.targets import target_example
 from stages.training.token_store import write_store
 from stages.training.train_reference import main as train_reference
 from stages.training.trainer import train_model

@@ -2,8 +2,8 @@
 
 import torch
 
-from stages.training.architectures import ARCHITECTURES
-from stages.training.tokenizer import train_tokenizer
+from stages.models.architectures import ARCHITECTURES
+from stages.models.tokenizer import train_tokenizer
 
 TEXTS = [
     "Tom has 12 apples and buys 7 more.",

@@ -9,9 +9,9 @@ from safetensors.torch import save_file
 from stages.core.files import write_json
 from stages.core.named_tables import write_names
 from stages.core.tables import write_table
-from stages.training.formats import Example
-from stages.training.models import PROVENANCE, load_model
-from stages.training.tokenization import IGNORED, TokenizedExample
+from stages.models.folders import PROVENANCE, load_model
+from stages.models.tokenization import IGNORED, TokenizedExample
+from stages.problems.student_format import Example
 from stages.value.reference import PREFIX, Reference
 from stages.value.sections import GradientSettings
 from tests.tiny import benchmark_row, problem_row

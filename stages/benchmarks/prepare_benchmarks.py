@@ -27,7 +27,7 @@ def main(fingerprints: Path, out: Path, benchmarks: dict[str, Benchmark]) -> Non
         python -m stages.benchmarks.prepare_benchmarks data/fingerprints/benchmarks data/benchmarks \\
             --gsm8k.kind gsm8k --gsm8k.path gsm8k.jsonl --gsm8k.num_problems 1319
     """
-    from stages.benchmarks.loaders.files import load_benchmark
+    from stages.benchmarks.loaders.records import load_benchmark
     from stages.core.named_tables import refuse_strays, write_names
     from stages.core.tables import write_table
 

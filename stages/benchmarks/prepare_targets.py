@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stages.benchmarks.decontamination_rules import DecontaminationRules
 from stages.benchmarks.sections import Target
 from stages.core.command import StageError, say, stage_command
 from stages.core.options import named_sections, section_options
+from stages.overlap.decontamination_rules import DecontaminationRules
 
 if TYPE_CHECKING:
-    from stages.benchmarks.decontamination import Hit, Index
     from stages.core.schemas import Row
+    from stages.overlap.decontamination import Hit, Index
 
 
 @stage_command("prepare_targets")
@@ -47,9 +47,9 @@ def main(
             --long-words 13 --short-words 8 --min-coverage 0.5 --abstract-numbers \\
             --gsm8k.kind gsm8k --gsm8k.path gsm8k_train.jsonl --gsm8k.num_problems 0 --gsm8k.max_problems 0
     """
-    from stages.benchmarks.decontamination import load_index
     from stages.core.named_tables import refuse_strays, write_names
     from stages.core.tables import write_table
+    from stages.overlap.decontamination import load_index
 
     if not targets:
         raise StageError("no target is given. Name one under `targets` in params.yaml.")
@@ -65,7 +65,7 @@ def main(
 
 def parted(name: str, target: Target, index: "Index") -> tuple[list["Row"], list["Row"]]:
     """A target's problems that touch no benchmark, and those that do."""
-    from stages.benchmarks.loaders.files import load_benchmark
+    from stages.benchmarks.loaders.records import load_benchmark
 
     rows = load_benchmark(name, target.kind, target.path, target.num_problems)
     rows = rows[: target.max_problems] if target.max_problems else rows

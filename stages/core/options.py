@@ -130,7 +130,7 @@ def named_sections(parameter: str, kind: type) -> Callable[[Function], Function]
 def read_named(words: tuple[str, ...], kind: type) -> dict[str, Any]:
     """The objects of the words of a command line, in their order.
 
-    >>> from stages.training.model_sections import LocalModel
+    >>> from stages.models.sections import LocalModel
     >>> read_named(("--a.path", "/models/a"), LocalModel)
     {'a': LocalModel(path=PosixPath('/models/a'))}
     """

@@ -1,0 +1,4 @@
+"""Texts from sources: read, cleaned, cut, sampled.
+
+Scripts: curate_texts, ingest_corpus, sample_texts.
+"""

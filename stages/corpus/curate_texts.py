@@ -10,10 +10,10 @@ from pathlib import Path
 
 import click
 
-from stages.benchmarks.decontamination_rules import DecontaminationRules
 from stages.core.command import say, stage_command
 from stages.core.options import section_options
-from stages.corpus.duplicate_rules import DuplicateRules
+from stages.overlap.decontamination_rules import DecontaminationRules
+from stages.overlap.duplicate_rules import DuplicateRules
 
 
 @stage_command("curate_texts")
@@ -29,12 +29,12 @@ def main(corpus: Path, benchmarks: Path, out: Path, duplicates: DuplicateRules, 
         python -m stages.corpus.curate_texts data/corpus data/benchmarks data/curated --shingle-words 5 --num-bands 25 \\
             --band-rows 5 --min-jaccard 0.8 --long-words 13 --short-words 8 --min-coverage 0.5 --abstract-numbers
     """
-    from stages.benchmarks.decontamination import load_index
     from stages.core.files import write_json
     from stages.core.named_tables import names_in
     from stages.core.tables import count_rows
     from stages.core.work import own
     from stages.corpus.curation import Signer, counts_line, curated
+    from stages.overlap.decontamination import load_index
 
     own("curate_texts")  # its folder, .work/curate_texts
     folders = [corpus / source / "texts" for source in names_in(corpus)]

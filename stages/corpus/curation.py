@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stages.benchmarks.decontamination import Hit, Index
 from stages.core.command import StageError
 from stages.core.parallel import ordered_map
 from stages.core.progress import Tracker
 from stages.core.schemas import SCHEMAS, TEXT
 from stages.core.tables import TableWriter, read_batches
-from stages.core.words import words_of
 from stages.core.work import WORK
-from stages.corpus.duplicate_rules import DuplicateRules
-from stages.corpus.near_duplicates import EXACT, KEPT, NEAR, DuplicateFinder, Signatures, sign_words
+from stages.overlap.decontamination import Hit, Index
+from stages.overlap.duplicate_rules import DuplicateRules
+from stages.overlap.near_duplicates import EXACT, KEPT, NEAR, DuplicateFinder, Signatures, sign_words
+from stages.overlap.words import words_of
 
 REASONS = {EXACT: "duplicate", NEAR: "near_duplicate"}
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from stages.corpus.formulas import DISPLAY, INLINE, MATH_ENVIRONMENTS
 from stages.corpus.quality import math_density
+from stages.texts.formulas import DISPLAY, INLINE, MATH_ENVIRONMENTS
 
 ATOM = re.compile(rf"{INLINE}|{DISPLAY}|```.*?(?:```|\Z)|\\begin\{{(?P<name>[a-zA-Z]+\*?)\}}", re.DOTALL)
 BEGIN_OR_END = "\\\\(begin|end)\\{%s\\}"

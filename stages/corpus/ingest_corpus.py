@@ -1,7 +1,7 @@
 """Read the sources, clean their documents, cut them into snippets; what is left out is kept with its reason.
 
     python -m stages.corpus.ingest_corpus data/fingerprints/sources data/corpus --min-chars 25 ... \\
-        --web.kind jsonl --web.path stages/corpus/builtin/web.jsonl --qa.kind jsonl ...
+        --web.kind jsonl --web.path stages/builtin/corpus/web.jsonl --qa.kind jsonl ...
 
 Every record of a source is cut or rejected, every snippet kept, rejected or not chosen: `counts.json` says how many.
 Memory does not grow with a source. A source that is done is kept under `.work/` until all are: a killed run goes on with the next.

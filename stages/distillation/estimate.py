@@ -26,15 +26,15 @@ def main(requests: tuple[Path, ...], requests_per_minute: float, tokens_per_minu
     """
     from stages.core.tables import read_table
     from stages.distillation.account import print_table
-    from stages.distillation.builtin import MODEL
-    from stages.distillation.estimation import estimate
+    from stages.distillation.expected_cost import estimate
     from stages.distillation.ledger import whole_ledger
     from stages.distillation.purchase import Request
+    from stages.distillation.sections import BUILTIN_TEACHER
 
     records = []
     for path in requests:
         asked = {row["request_id"]: Request.from_row(row) for row in read_table("requests", path)}
-        asked = {key: request for key, request in asked.items() if request.sampling["model"] != MODEL}
+        asked = {key: request for key, request in asked.items() if request.sampling["model"] != BUILTIN_TEACHER}
         answers = whole_ledger().answers(set(asked))
         missing = [request for key, request in asked.items() if key not in answers]
         for is_batch in (False, True) if missing else ():

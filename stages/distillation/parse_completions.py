@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from stages.benchmarks.decontamination_rules import DecontaminationRules
 from stages.core.command import StageError, say, stage_command
 from stages.core.files import write_json
 from stages.core.options import section_options
+from stages.overlap.decontamination_rules import DecontaminationRules
 
 
 @stage_command("parse_completions")
@@ -29,9 +29,9 @@ def main(requests: Path, completions: Path, benchmarks: Path, out: Path, rules: 
             data/distillation/initial/completions.parquet data/benchmarks data/problems/initial
             --long-words 13 --short-words 8 --min-coverage 0.5 --abstract-numbers
     """
-    from stages.benchmarks.decontamination import load_index
     from stages.core.tables import read_table, write_table
-    from stages.distillation.problems import sort_completions
+    from stages.distillation.sorting import sort_completions
+    from stages.overlap.decontamination import load_index
 
     request_rows = read_table("requests", requests)
     completion_rows = read_table("completions", completions)

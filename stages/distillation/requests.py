@@ -8,9 +8,9 @@ import hashlib
 import json
 
 from stages.core.tables import Row
-from stages.distillation.levels import level_and_mode
-from stages.distillation.prompts import fill_prompt
 from stages.distillation.sections import RequestPlan
+from stages.problems.levels import level_and_mode
+from stages.problems.prompts import fill_prompt
 
 
 def request_key(model: str, messages: list[dict[str, str]], sampling: dict[str, object], sample: int) -> str:

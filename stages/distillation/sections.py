@@ -5,7 +5,9 @@ from typing import Annotated
 from annotated_types import MinLen
 
 from stages.core.section import Count, NotNegative, Share, section
-from stages.distillation.level_names import LevelChoice
+from stages.problems.level_names import LevelChoice
+
+BUILTIN_TEACHER = "ninechapters-builtin-1"  # the model's name that chooses it
 
 
 @section

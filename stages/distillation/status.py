@@ -21,15 +21,15 @@ def main(requests: tuple[Path, ...]) -> None:
     """
     from stages.core.tables import read_table
     from stages.distillation.account import account, print_table, rounds_of
-    from stages.distillation.builtin import MODEL
     from stages.distillation.ledger import PUBLISHED, Ledger, live_folder, whole_ledger
     from stages.distillation.purchase import Request
+    from stages.distillation.sections import BUILTIN_TEACHER
 
     ledger = whole_ledger()
     progress = []
     for path in requests:
         asked = [Request.from_row(row) for row in read_table("requests", path)]
-        paid = {request.key for request in asked if request.sampling["model"] != MODEL}
+        paid = {request.key for request in asked if request.sampling["model"] != BUILTIN_TEACHER}
         answers = ledger.answers(paid)
         refused = sum(row["finish_reason"] in ("rejected", "content_filter") for row in answers.values())
         progress.append({

@@ -1,0 +1,4 @@
+"""How well a student solves the benchmarks.
+
+Scripts: compare, evaluate.
+"""

@@ -32,9 +32,9 @@ def main(a: str, b: str, student: str | None, start: str, policy: str, as_json: 
     Example:
         ninechapters compare main HEAD
     """
-    from stages.evaluation.comparing import comparison_record, load_run, print_table
-    from stages.evaluation.comparison import compare_tasks, obstacles
     from stages.evaluation.results import task_name
+    from stages.evaluation.revisions import comparison_record, load_run, print_table
+    from stages.statistics.comparison import compare_tasks, obstacles
 
     folder = f"data/predictions/{start}/{student or first_student()}"
     runs = load_run(a, folder), load_run(b, folder)

@@ -46,8 +46,8 @@ def main(
     from stages.evaluation.prompting import load_shots, prompt_of
     from stages.evaluation.results import results_record, task_hashes, task_name
     from stages.execution.executions import image_of
-    from stages.synthesis.generation import Sampling
-    from stages.training.formats import MODES
+    from stages.generation.interface import Sampling
+    from stages.problems.student_format import MODES
 
     sampling = Sampling(settings.max_tokens, settings.temperature, settings.top_p)
     shots = list(map(parse_shots, settings.shots))

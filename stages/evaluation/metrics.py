@@ -11,8 +11,8 @@ from collections import defaultdict
 from typing import Any
 
 from stages.core.tables import Row
-from stages.evaluation.intervals import accuracy_record, bootstrap_macro
-from stages.evaluation.voting import expected_majority, majority, pass_at_k
+from stages.grading.voting import expected_majority, majority, pass_at_k
+from stages.statistics.intervals import accuracy_record, bootstrap_macro
 
 
 def by_item(predictions: list[Row]) -> dict[int, list[Row]]:

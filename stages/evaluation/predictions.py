@@ -7,9 +7,9 @@ import xxhash
 from stages.core.named_tables import tables_named
 from stages.core.parallel import ordered_map
 from stages.core.tables import Row, read_table, seed_of
-from stages.evaluation.grading import grade
 from stages.evaluation.solving import Response, solve
-from stages.synthesis.generation import Prompt, Sampling
+from stages.generation.interface import Prompt, Sampling
+from stages.grading.policies import grade
 
 BATCH = 64
 

@@ -10,13 +10,13 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from stages.benchmarks.questions import posed
 from stages.core.command import StageError
 from stages.core.named_tables import tables_named
 from stages.core.tables import Row, read_table
-from stages.distillation.parsing import boxed_answers
 from stages.evaluation.sections import Shots
-from stages.training.formats import COT, student_prompt
+from stages.problems.grammar import boxed_answers
+from stages.problems.questions import posed
+from stages.problems.student_format import COT, student_prompt
 
 STOP = "## Question"
 

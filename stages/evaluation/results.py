@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from stages.core.tables import Row
-from stages.evaluation.grading import VERSION
+from stages.grading.policies import VERSION
 
 
 def hash_of(parts: list[str]) -> str:

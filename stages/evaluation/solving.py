@@ -12,9 +12,9 @@ from stages.evaluation.prompting import STOP
 from stages.execution.executions import run_programs
 from stages.execution.sandbox import Execution
 from stages.execution.transcript import OUTPUT_FENCE, last_program, output_block, prose
-from stages.synthesis.engine import generate
-from stages.synthesis.generation import Prompt, Sampling
-from stages.training.formats import COT
+from stages.generation.engine import generate
+from stages.generation.interface import Prompt, Sampling
+from stages.problems.student_format import COT
 
 MAX_TURNS = 4
 

@@ -1,0 +1,4 @@
+"""The sandbox that runs model-written Python.
+
+Scripts: run_program, zygote.
+"""

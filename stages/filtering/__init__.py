@@ -1,0 +1,4 @@
+"""Which synthetic problems are taught.
+
+Scripts: filter_problems.
+"""

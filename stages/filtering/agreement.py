@@ -7,14 +7,14 @@ equivalence, not by their letters (Wang et al. 2022, arXiv 2203.11171, self-cons
 from pathlib import Path
 
 from stages.core.tables import Row, seed_of
-from stages.distillation.parsing import PROBLEM, SOLUTION, Rejection
-from stages.evaluation.voting import majority
-from stages.filtering.rules import marked_answer
 from stages.filtering.sections import AgreementSettings
-from stages.synthesis.generation import Prompt, Sampling
-from stages.synthesis.writing import write_with_programs
-from stages.training.formats import student_prompt
-from stages.training.synthesizer_format import synthesizer_prompt
+from stages.filtering.text_rules import marked_answer
+from stages.generation.interface import Prompt, Sampling
+from stages.generation.writing import write_with_programs
+from stages.grading.voting import majority
+from stages.problems.grammar import PROBLEM, SOLUTION, Rejection
+from stages.problems.student_format import student_prompt
+from stages.problems.synthesizer_format import synthesizer_prompt
 
 
 def disagreements(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.corpus.duplicate_rules import DuplicateRules
-from stages.corpus.near_duplicates import EXACT, KEPT, DuplicateFinder, sign
-from stages.distillation.parsing import Rejection
+from stages.overlap.duplicate_rules import DuplicateRules
+from stages.overlap.near_duplicates import EXACT, KEPT, DuplicateFinder, sign
+from stages.problems.grammar import Rejection
 
 SHINGLE_WORDS, NUM_BANDS, BAND_ROWS = 3, 20, 8  # found with 99% at a Jaccard index of 0.9
 BATCH = 1000

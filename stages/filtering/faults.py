@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from stages.core.parallel import ordered_map
 from stages.core.progress import track
 from stages.core.tables import Row
-from stages.distillation.parsing import Rejection
 from stages.execution.executions import run_programs
 from stages.filtering.duplicates import find_copies
 from stages.filtering.programs import check_program, program_of, with_real_output, worth_a_second_run
-from stages.filtering.rules import find_text_fault
 from stages.filtering.sections import FilterSettings
+from stages.filtering.text_rules import find_text_fault
+from stages.problems.grammar import Rejection
 
 BATCH = 200
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stages.benchmarks.decontamination_rules import DecontaminationRules
 from stages.core.command import StageError, say, stage_command
 from stages.core.files import write_json
 from stages.core.options import section_options
 from stages.filtering.sections import AgreementSettings, FilterSettings
+from stages.overlap.decontamination_rules import DecontaminationRules
 
 if TYPE_CHECKING:
     from stages.core.schemas import Row
-    from stages.distillation.parsing import Rejection
+    from stages.problems.grammar import Rejection
 
 
 @stage_command("filter_problems")
@@ -46,11 +46,11 @@ def main(
             --min-jaccard 0.9 --num-solutions 0 --min-agreement 0.5 --solver-form synthesizer
             --solver-temperature 0.7 --solver-max-tokens 1024
     """
-    from stages.benchmarks.decontamination import load_index
     from stages.core.tables import read_table, write_table
-    from stages.distillation.parsing import Rejection
     from stages.filtering.faults import find_faults
     from stages.filtering.funnel import filter_figures, write_funnel
+    from stages.overlap.decontamination import load_index
+    from stages.problems.grammar import Rejection
 
     problems = read_table("problems", synthesis / "problems.parquet")
     rejected = read_table("rejected", synthesis / "rejected.parquet")

@@ -7,13 +7,13 @@ import re
 from fractions import Fraction
 
 from stages.core.tables import Row
-from stages.distillation.parsing import OUTPUT, PROGRAM, Rejection, boxed_answers
-from stages.evaluation.equivalence import is_equal
-from stages.evaluation.exact_numbers import as_number
-from stages.evaluation.normalization import normalize, plain_words
 from stages.execution.executions import is_chance, may_draw
 from stages.execution.sandbox import Execution
 from stages.execution.transcript import tame_output
+from stages.grading.equivalence import is_equal
+from stages.grading.exact_numbers import as_number
+from stages.grading.normalization import normalize, plain_words
+from stages.problems.grammar import OUTPUT, PROGRAM, Rejection, boxed_answers
 
 NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?(?:/\d+)?")
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 import click
 
 TOOLS = {
-    "check": "project.check", "plan": "reporting.plan", "estimate": "distillation.estimate", "status": "distillation.status",
+    "check": "project.check", "plan": "project.plan", "estimate": "distillation.estimate", "status": "distillation.status",
     "publish": "distillation.publish", "import": "distillation.import_completions", "compare": "evaluation.compare",
-    "grade": "evaluation.grade_answers", "run-program": "execution.run_program", "merge-adapter": "training.merge_adapter",
+    "grade": "grading.grade_answers", "run-program": "execution.run_program", "merge-adapter": "models.merge_adapter",
     "export": "reporting.export_dataset",
 }  # fmt: skip
 STAGES = {
@@ -21,7 +21,7 @@ STAGES = {
     for name in (
         "project.check_project", "project.track_input", "corpus.ingest_corpus", "benchmarks.prepare_benchmarks", "benchmarks.prepare_targets",
         "corpus.curate_texts", "corpus.sample_texts", "distillation.build_requests", "distillation.distill",
-        "distillation.parse_completions", "training.prepare_models", "training.adopt_model", "training.train_synthesizer",
+        "distillation.parse_completions", "models.prepare_models", "models.adopt_model", "training.train_synthesizer",
         "synthesis.synthesize", "training.train_reference", "value.build_datastore", "value.estimate_value", "value.select_texts",
         "filtering.filter_problems", "training.pretrain", "training.finetune", "evaluation.evaluate", "reporting.report",
         "reporting.export_dataset",

@@ -16,21 +16,21 @@ from typing import Annotated, Any
 from annotated_types import MinLen
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stages.benchmarks.decontamination_rules import DecontaminationRules
 from stages.benchmarks.sections import Benchmark, Target
 from stages.core.command import StageError
 from stages.core.section import Grammar, section
-from stages.corpus.duplicate_rules import DuplicateRules
 from stages.corpus.sample_texts import SampleSettings
 from stages.corpus.sections import IngestSettings, Source
 from stages.distillation.sections import RequestPlan
 from stages.evaluation.sections import EvaluationSettings
 from stages.filtering.sections import AgreementSettings, FilterSettings
+from stages.models.sections import ConfigModel, HubModel, LocalModel
+from stages.overlap.decontamination_rules import DecontaminationRules
+from stages.overlap.duplicate_rules import DuplicateRules
 from stages.project.messages import sentences
 from stages.reporting.report import ReportSettings
 from stages.synthesis.sections import WritingPlan
 from stages.training.finetune import FinetuneSettings
-from stages.training.model_sections import ConfigModel, HubModel, LocalModel
 from stages.training.pretrain import PretrainSettings
 from stages.training.sections import TrainingPlan
 from stages.training.train_reference import ReferenceSettings

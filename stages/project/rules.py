@@ -11,11 +11,11 @@ from pathlib import Path
 
 from stages.benchmarks.sections import Benchmark
 from stages.core.section import RuleError
-from stages.corpus.quotas import parse_quota
 from stages.corpus.sections import Source
 from stages.evaluation.sections import parse_shots
+from stages.models.sections import ConfigModel, LocalModel
 from stages.project.params import Params
-from stages.training.model_sections import ConfigModel, LocalModel
+from stages.texts.quotas import parse_quota
 
 WRITTEN = {"data", "models", "reports", ".work", ".dvc", ".git"}
 SUITE = "suite"

@@ -1,0 +1,4 @@
+"""Figures, the page, the exported dataset.
+
+Scripts: export_dataset, report.
+"""

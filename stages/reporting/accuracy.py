@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.core.tables import read_table
-from stages.evaluation.comparison import Run, TaskComparison, compare_tasks, obstacles
 from stages.reporting.published import PUBLISHED
+from stages.statistics.comparison import Run, TaskComparison, compare_tasks, obstacles
 
 STARTS = ("pretrained", "base")
 IN_METRICS = ("accuracy", "low_95", "high_95", "num_problems")

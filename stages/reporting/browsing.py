@@ -16,7 +16,7 @@ from typing import Any
 import xxhash
 
 from stages.core.tables import Row, read_table
-from stages.evaluation.comparison import TaskComparison
+from stages.statistics.comparison import TaskComparison
 
 PROBLEM_COLUMNS = (
     "round", "verdict", "detail", "source", "level", "mode", "problem", "solution", "answer", "synthesizer", "id", "text",

@@ -57,7 +57,7 @@ def main(
 
     from stages.core.files import write_json, write_text
     from stages.core.named_tables import names_in
-    from stages.reporting import figures, gather
+    from stages.reporting import pictures, stage_figures
     from stages.reporting.accuracy import accuracy_rows, load_standing, nest_accuracy, suite_rows, write_accuracy
     from stages.reporting.browsing import FLIP_COLUMNS, flips_table, pack, problems_table, questions_of
     from stages.reporting.curves import read_curves, write_curves
@@ -66,35 +66,35 @@ def main(
     students, benchmarks = tracked_students(tracked), names_in(data / "benchmarks")
     standings = [load_standing(reports, data, student) for student in students]
     tasks = [row for standing in standings for row in accuracy_rows(standing, benchmarks)]
-    leaks, leaked = gather.gather_leaks(data, names_in(data / "leaks"))
-    value, places = gather.gather_value(reports, data)
+    leaks, leaked = stage_figures.gather_leaks(data, names_in(data / "leaks"))
+    value, places = stage_figures.gather_value(reports, data)
     metrics: dict[str, Any] = {
-        "corpus": gather.gather_corpus(data, names_in(data / "corpus")),
+        "corpus": stage_figures.gather_corpus(data, names_in(data / "corpus")),
         "leaks": leaks,
-        "distillation": gather.gather_distillation(data),
-        "synthesis": gather.gather_synthesis(data),
+        "distillation": stage_figures.gather_distillation(data),
+        "synthesis": stage_figures.gather_synthesis(data),
         "value": value,
         "selection": json.loads((reports / "selection.json").read_text()),
         "filter": json.loads((reports / "filter.json").read_text()),
         "accuracy": nest_accuracy(tasks),
     }
     curves = read_curves(reports / "curves", students)
-    pictures = {
-        "curves": figures.draw_curves(curves),
-        "values": figures.draw_values(reports / "values.csv"),
-        "value_groups": figures.draw_value_groups(places),
-        "overlap": figures.draw_overlap(metrics["selection"]["overlap"]),
-        "funnel": figures.draw_funnel(reports / "funnel.csv"),
-        "accuracy": figures.draw_accuracy(tasks),
+    drawn = {
+        "curves": pictures.draw_curves(curves),
+        "values": pictures.draw_values(reports / "values.csv"),
+        "value_groups": pictures.draw_value_groups(places),
+        "overlap": pictures.draw_overlap(metrics["selection"]["overlap"]),
+        "funnel": pictures.draw_funnel(reports / "funnel.csv"),
+        "accuracy": pictures.draw_accuracy(tasks),
     }
     problems = problems_table(data, settings.max_problems)
     questions = questions_of(data, benchmarks)
     flips = [row for standing in standings for row in flips_table(standing.student, standing.tasks, questions)]
-    top, bottom = gather.valued_problems(data, NUM_EXAMPLES)
+    top, bottom = stage_figures.valued_problems(data, NUM_EXAMPLES)
     write_accuracy(tasks, accuracy_path)
     write_curves(curves, curves_path)
     content = render_page(
-        m=metrics, tasks=tasks, pictures=pictures, top=top, bottom=bottom, leaked=leaked[:NUM_LEAKS], students=students,
+        m=metrics, tasks=tasks, pictures=drawn, top=top, bottom=bottom, leaked=leaked[:NUM_LEAKS], students=students,
         suites=[row for standing in standings for row in suite_rows(standing)],
         comparability=[comparability(standing) for standing in standings],
         problems_shown=len(problems["rows"]), problems_total=problems["total"],

@@ -1,0 +1,4 @@
+"""Problems from texts, by a synthesizer, at scale.
+
+Scripts: synthesize.
+"""

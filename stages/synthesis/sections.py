@@ -1,7 +1,7 @@
 """What params.yaml may say of writing: `synthesize`."""
 
 from stages.core.section import Count, NotNegative, Share, ShareOverZero, section
-from stages.distillation.level_names import LevelChoice
+from stages.problems.level_names import LevelChoice
 
 
 @section

@@ -23,11 +23,11 @@ from stages.core.cluster import actors_for, connect
 from stages.core.command import say
 from stages.core.files import write_bytes, write_json
 from stages.core.schemas import Row
-from stages.synthesis.engine import engine_name
+from stages.generation.engine import engine_name
+from stages.generation.meter import Meter
 from stages.synthesis.line_files import LineFiles
-from stages.synthesis.meter import Meter
-from stages.synthesis.problems import Written, write_problems
 from stages.synthesis.sections import WritingPlan
+from stages.synthesis.written_problems import Written, write_problems
 
 SHARD_PROMPTS = 2048  # about; a kill costs at most one shard's work
 SPILLED = "spilled.json"

@@ -33,9 +33,9 @@ def main(synthesizer: Path, texts: Path, out: Path, plan: WritingPlan) -> None:
     from stages.core.tables import count_rows, read_batches
     from stages.core.usage import write_usage
     from stages.core.work import finish_work, work_folder
+    from stages.problems.synthesizer_format import SYNTHESIZER_PROMPT_PATH
     from stages.synthesis.gathering import gather
     from stages.synthesis.shards import Shards
-    from stages.training.synthesizer_format import SYNTHESIZER_PROMPT_PATH
 
     num_texts = count_rows(texts)
     if not num_texts:

@@ -18,7 +18,7 @@ import torch
 from stages.core.command import StageError
 from stages.core.interruption import PATIENCE_SECONDS, note_kept, own_handlers
 from stages.training.checkpoints import kept_text
-from stages.training.plan import TrainingJob, read_job
+from stages.training.job import TrainingJob, read_job
 from stages.training.worker import end_with_parent, run_job
 
 MAX_FAILURES = 3  # lost workers or nodes of a Ray cluster

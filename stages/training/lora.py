@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from stages.core.files import write_json
-from stages.training.models import PROVENANCE, compute_dtype, library_versions, load_model
-from stages.training.plan import TrainingJob
+from stages.models.folders import PROVENANCE, compute_dtype, library_versions, load_model
+from stages.training.job import TrainingJob
 from stages.training.schedule import wsd_factor
 from stages.training.trainer import ADAM_BETAS
 

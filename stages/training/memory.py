@@ -3,7 +3,7 @@
     savings = choose_savings(Shape.of(config), num_trained=7e9, num_frozen=0, tokens=16_384, num_devices=8, device_bytes=80e9)
     state_bytes(7e9, 0, 8) + activation_bytes(Shape.of(config), 16_384, savings.has_checkpointing)
 
-Bytes, from counts alone (the same arithmetic that `stages.reporting.plan` prints):
+Bytes, from counts alone (the same arithmetic that `stages.project.plan` prints):
 
 - weights, gradients and AdamW's two moments in float32: 16 a trained parameter, divided by the devices where sharded;
 - activations without checkpointing, in bfloat16: 18 hidden + 4 key-value + 8 intermediate bytes a layer and token (the
@@ -17,9 +17,9 @@ from typing import Any
 
 import torch
 
+from stages.models.shape import Shape
 from stages.training.batches import Layout
 from stages.training.sections import TrainingPlan
-from stages.training.shape import Shape
 
 STATE_BYTES = 16  # of a trained parameter
 LOGIT_BYTES = 10

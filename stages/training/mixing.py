@@ -15,7 +15,7 @@ from pathlib import Path
 from stages.core.command import StageError, say
 from stages.core.schemas import Row
 from stages.core.tables import read_batches, seed_of
-from stages.training.formats import MODES, Example, student_example
+from stages.problems.student_format import MODES, Example, student_example
 from stages.training.mix_shares import parse_mix_share
 
 HASH_RANGE = 1 << 63

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.optim import AdamW, Muon, Optimizer
 
-from stages.training.models import has_bf16
+from stages.models.folders import has_bf16
 
 MUON_LEARNING_RATE_FACTOR = 2.0
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from stages.core.command import StageError
 from stages.core.work import finish_work, work_folder
-from stages.training.formats import Example
+from stages.models.folders import load_tokenizer
+from stages.problems.student_format import Example
+from stages.training.job import LoraPlan, TrainingJob
 from stages.training.launch import launch
-from stages.training.models import load_tokenizer
-from stages.training.plan import LoraPlan, TrainingJob
 from stages.training.sections import TrainingPlan
 from stages.training.token_store import write_store
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from stages.core.command import StageError
 from stages.core.tables import Row, count_rows, read_batches, read_table
-from stages.training.formats import Example
-from stages.training.synthesizer_format import synthesizer_output, synthesizer_prompt
+from stages.problems.student_format import Example
+from stages.problems.synthesizer_format import synthesizer_output, synthesizer_prompt
 
 
 def count_problems(folders: Sequence[Path]) -> int:

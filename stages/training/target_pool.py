@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stages.core.tables import read_batches
+from stages.problems.target_examples import target_example
 from stages.training.mixing import Pool
-from stages.training.targets import target_example
 
 
 def target_pool(tables: Sequence[Path]) -> Pool:

@@ -21,8 +21,8 @@ from transformers import PreTrainedTokenizerBase
 
 from stages.core.files import write_json
 from stages.core.progress import Tracker
-from stages.training.formats import Example
-from stages.training.tokenization import IGNORED, TokenizedExample, tokenized_examples
+from stages.models.tokenization import IGNORED, TokenizedExample, tokenized_examples
+from stages.problems.student_format import Example
 
 SHARD_TOKENS = 1 << 27
 HEADER = "store.json"

@@ -52,8 +52,8 @@ def main(
             f"train_reference.optimizer is {plan.optimizer!r}; value estimation needs AdamW's moments: set adamw."
         )
     from stages.core.tables import count_rows
+    from stages.training.job import LoraPlan
     from stages.training.mixing import mixed, problem_pools
-    from stages.training.plan import LoraPlan
     from stages.training.run import train
 
     lora = LoraPlan(settings.lora_rank, settings.lora_alpha, settings.num_checkpoints)

@@ -24,15 +24,15 @@ from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallb
 
 from stages.core.command import StageError, say
 from stages.core.interruption import finishing_first
+from stages.models.folders import has_bf16
 from stages.training.attention import use_packed_attention
 from stages.training.batches import MICRO_TOKENS, Collator, Layout, Rows, layout_of
 from stages.training.checkpoints import Checkpoints, last_checkpoint
 from stages.training.curve import POINTS, Curve
 from stages.training.divergence import DivergenceGuard
+from stages.training.job import TrainingJob
 from stages.training.memory import Savings, savings_for
-from stages.training.models import has_bf16
 from stages.training.optimizer import MuonWithAdamW
-from stages.training.plan import TrainingJob
 from stages.training.schedule import wsd_factor
 from stages.training.sections import TrainingPlan
 from stages.training.token_store import TokenStore

@@ -14,10 +14,10 @@ from transformers import PreTrainedTokenizerBase
 
 from stages.core.command import StageError
 from stages.core.usage import write_usage
+from stages.models.folders import load_model, load_tokenizer, parameter_count, save_model, use_device
+from stages.training.job import TrainingJob, read_job
 from stages.training.lora import ReferenceCheckpoints, lora_model, move_checkpoints
-from stages.training.models import load_model, load_tokenizer, parameter_count, save_model, use_device
 from stages.training.optimizer_state import OPTIMIZER_STATE, ContinuedOptimizer, save_optimizer_state
-from stages.training.plan import TrainingJob, read_job
 from stages.training.token_store import TokenStore
 from stages.training.trainer import Trained, train_model
 

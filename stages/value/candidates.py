@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from transformers import PreTrainedTokenizerBase
 
 from stages.core.tables import Row, read_batches, table_files
-from stages.training.formats import student_example
-from stages.training.tokenization import TokenizedExample, tokenize
+from stages.models.tokenization import TokenizedExample, tokenize
+from stages.problems.student_format import student_example
 
 
 class Candidates:

@@ -14,9 +14,9 @@ from safetensors.torch import save
 from stages.core.command import StageError
 from stages.core.files import write_bytes
 from stages.core.tables import read_table
-from stages.training.models import compute_dtype, load_tokenizer
-from stages.training.targets import target_example
-from stages.training.tokenization import TokenizedExample, tokenize
+from stages.models.folders import compute_dtype, load_tokenizer
+from stages.models.tokenization import TokenizedExample, tokenize
+from stages.problems.target_examples import target_example
 from stages.value.gradients import reduced_gradients
 from stages.value.influence import mean_direction
 from stages.value.projection import CountSketch

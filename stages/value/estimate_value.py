@@ -55,7 +55,7 @@ def main(
     """
     from stages.core.hashes import file_hash
     from stages.core.work import finish_work, work_folder
-    from stages.training.models import use_device
+    from stages.models.folders import use_device
     from stages.value.candidates import Candidates
     from stages.value.datastore import check_header, header_of
     from stages.value.directions import read_targets, write_directions

@@ -20,7 +20,7 @@ from typing import Protocol
 
 import torch
 
-from stages.training.tokenization import IGNORED, TokenizedExample
+from stages.models.tokenization import IGNORED, TokenizedExample
 from stages.value.reference import Reference
 
 Precondition = Callable[[str, torch.Tensor], torch.Tensor]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import torch
 
-from stages.training.tokenization import TokenizedExample
+from stages.models.tokenization import TokenizedExample
 from stages.value.gradients import Precondition, reduced_gradients
 from stages.value.reference import Reference
 

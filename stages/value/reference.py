@@ -24,7 +24,7 @@ from peft import PeftConfig
 from safetensors.torch import load_file
 
 from stages.core.command import StageError
-from stages.training.models import PROVENANCE, load_model, to_device
+from stages.models.folders import PROVENANCE, load_model, to_device
 
 PREFIX = "base_model.model."
 Receive = Callable[[str, torch.Tensor], None]  # a part's name and its gradients, (B, D)

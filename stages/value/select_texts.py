@@ -13,7 +13,7 @@ from stages.core.command import StageError, say, stage_command
 from stages.core.files import write_json
 from stages.core.options import section_options
 from stages.core.section import CountOrNone, Seed, section
-from stages.corpus.quotas import LevelQuota, SourceQuota
+from stages.texts.quotas import LevelQuota, SourceQuota
 
 Strategy = Literal[
     "bm25", "embedding", "ifd", "length", "perplexity", "random", "value", "value_by_target", "value_diversity"
@@ -63,11 +63,11 @@ def main(
             reports/selection.json --strategy value --num-texts 1000 --length-bins 0 --source-quota web=0.4 --seed 1
     """
     from stages.core.tables import count_rows, write_table
-    from stages.corpus.sampling import Quotas
+    from stages.texts.quotas import Quotas
     from stages.value.pool import Pool
     from stages.value.selection import best, overlaps
     from stages.value.strategies import STRATEGIES
-    from stages.value.topics import TopicCounts, topic_figures
+    from stages.value.topic_shares import TopicCounts, topic_figures
 
     count, num_texts = settings.num_texts, count_rows(texts)
     problems = candidates / "problems.parquet"

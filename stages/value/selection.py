@@ -7,7 +7,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable
 
-from stages.corpus.sampling import Quotas
+from stages.texts.quotas import Quotas
 from stages.value.pool import ScoredText
 
 

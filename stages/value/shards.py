@@ -25,8 +25,8 @@ from stages.core.cluster import actors_for, connect
 from stages.core.files import write_bytes
 from stages.core.parallel import end_with_parent
 from stages.core.progress import Tracker
-from stages.training.models import compute_dtype, load_tokenizer, use_device
-from stages.training.tokenization import IGNORED, TokenizedExample
+from stages.models.folders import compute_dtype, load_tokenizer, use_device
+from stages.models.tokenization import IGNORED, TokenizedExample
 from stages.value.candidates import Candidates
 from stages.value.gradients import Reduction, reduced_gradients
 from stages.value.influence import Cosines, precondition_by

@@ -9,10 +9,10 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from stages.core.schemas import Row
-from stages.training.formats import student_example
-from stages.training.models import load_model, load_tokenizer, to_device, use_device
-from stages.training.targets import target_example
-from stages.training.tokenization import TokenizedExample, tokenize
+from stages.models.folders import load_model, load_tokenizer, to_device, use_device
+from stages.models.tokenization import TokenizedExample, tokenize
+from stages.problems.student_format import student_example
+from stages.problems.target_examples import target_example
 from stages.value.gradients import batches_of, padded, token_losses
 from stages.value.pool import Pool
 from stages.value.reference import checkpoints_of, load_reference

@@ -1,8 +1,8 @@
 """Loaders of problems whose answer is an expression: each takes one record as published, and gives a row of `benchmarks`."""
 
-from stages.benchmarks.loaders.answers import EXPRESSION, row
 from stages.core.schemas import Row
-from stages.distillation.parsing import boxed_answers
+from stages.problems.answers import EXPRESSION, row
+from stages.problems.grammar import boxed_answers
 
 
 def load_math(record: Row) -> Row:

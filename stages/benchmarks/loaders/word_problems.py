@@ -2,8 +2,8 @@
 
 import re
 
-from stages.benchmarks.loaders.answers import CHOICE, IS_NUMBER, LETTERS, NUMBER, TEXT, plain_number, row
 from stages.core.schemas import Row
+from stages.problems.answers import CHOICE, IS_NUMBER, LETTERS, NUMBER, TEXT, plain_number, row
 
 
 def load_gsm8k(record: Row) -> Row:

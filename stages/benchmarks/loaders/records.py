@@ -1,0 +1,96 @@
+"""Reading a benchmark's or a target's records, from a local file or from the hub, through the loader of its kind.
+
+A local file is JSON lines, or JSON: a list of records, or records by id (TabMWP). A YAML file names a dataset of the hub
+with its revision (stages/core/hub.py); its `columns` say where the hub's copy has other names: {input: question}.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from stages.benchmarks.loaders.expressions import load_carp, load_math, load_ocw
+from stages.benchmarks.loaders.multiple_choice import load_aqua, load_mathqa, load_mmlu_stem, load_sat_math
+from stages.benchmarks.loaders.word_problems import (
+    load_asdiv,
+    load_gsm8k,
+    load_gsm_hard,
+    load_mawps,
+    load_svamp,
+    load_tabmwp,
+)
+from stages.core.command import StageError
+from stages.core.hub import hub_batches, read_descriptor
+from stages.core.schemas import Row
+
+LOADERS: dict[str, Callable[[Row], Row | None]] = {
+    "gsm8k": load_gsm8k, "gsm_hard": load_gsm_hard, "svamp": load_svamp, "asdiv": load_asdiv, "mawps": load_mawps,
+    "tabmwp": load_tabmwp, "math": load_math, "ocw": load_ocw, "carp": load_carp, "aqua": load_aqua,
+    "sat_math": load_sat_math, "mathqa": load_mathqa, "mmlu_stem": load_mmlu_stem,
+}  # fmt: skip
+
+
+def load_benchmark(name: str, kind: str, path: Path, num_problems: int = 0) -> list[Row]:
+    """The rows of a benchmark under the table `benchmarks`.
+
+    Raises:
+        StageError: the file is missing, holds a record that is not of the kind, or, where `num_problems` is given, holds
+            another number of problems. A benchmark is never read in part.
+    """
+    rows: list[Row] = []
+    for place, record in _records(name, path):
+        try:
+            loaded = LOADERS[kind](record)
+        except KeyError as error:
+            raise StageError(f"{place}: column {error} is missing; the kind {kind} needs it.") from error
+        except (ValueError, TypeError, AttributeError) as error:
+            raise StageError(f"{place}: not a record of the kind {kind}: {error}.") from error
+        if loaded is not None:
+            rows.append({"benchmark": name, "index": len(rows), **loaded})
+    if not rows:
+        raise StageError(f"{path} is empty. Give {name} problems, or remove it from params.yaml.")
+    if num_problems and len(rows) != num_problems:
+        raise StageError(
+            f"{path} holds {len(rows):,} problems, not {num_problems:,}: an accuracy on it would be of another benchmark. "
+            f"Fetch the whole file, or correct num_problems of {name} in params.yaml (0 takes any number)."
+        )
+    return rows
+
+
+def _records(name: str, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each record with its place for messages."""
+    if not path.exists():
+        raise StageError(f"{path} is missing. Correct `path` of the benchmark or target {name} in params.yaml.")
+    if path.suffix in (".yaml", ".yml"):
+        yield from _hub_records(path)
+    else:
+        yield from _file_records(path)
+
+
+def _hub_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    descriptor = read_descriptor(path)
+    number = 0
+    for batch in hub_batches(descriptor, path):
+        for record in batch:
+            number += 1
+            renamed = {ours: record[theirs] for ours, theirs in descriptor.columns.items() if theirs in record}
+            yield f"{descriptor.dataset}:{number}", {**record, **renamed}
+
+
+def _file_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    try:
+        content = path.read_bytes()
+        if path.suffix == ".json":
+            whole = orjson.loads(content)
+            records = [{"pid": key, **value} for key, value in whole.items()] if isinstance(whole, dict) else whole
+            yield from ((f"{path}: record {number}", record) for number, record in enumerate(records, 1))
+            return
+    except (orjson.JSONDecodeError, TypeError) as error:
+        raise StageError(f"{path} is not a JSON list of records, nor records by id: {error}.") from error
+    for number, line in enumerate(content.split(b"\n"), 1):
+        if line.strip():
+            try:
+                yield f"{path}:{number}", orjson.loads(line)
+            except orjson.JSONDecodeError as error:
+                raise StageError(f"{path}:{number}: not JSON: {error}.") from error

@@ -1,0 +1,116 @@
+"""A problem family: one kind of problem that the built-in teacher can write.
+
+A family holds its wordings as templates and a `draw` that makes the numbers and everything computed from
+them, so that an answer is never guessed:
+
+    Family("gain", "grade", draw_gain,
+           setups=("{name} has {a} {noun} and buys {b} more.", ...), questions=("How many {noun} now?", ...),
+           steps=("{a} + {b} = {c}",), program=("print({a} + {b})",), answer="{c}")
+
+Wordings and numbers come in two halves that never meet: `held_out=True` writes benchmark and target problems,
+`held_out=False` writes what is taught. The wording pair (setup i, question j) is held out when (i + j) % 3 == 2;
+a draw of numbers is held out when the hash of the family and its numbers falls in the last fifth.
+"""
+
+import hashlib
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stages.problems.topics import TOPICS
+
+HELD_OUT_FIFTH = 4
+MAX_DRAWS = 1000
+DRAWS_TO_MATCH = 6
+
+Draw = Callable[[random.Random], dict[str, int | str]]
+
+
+@dataclass(frozen=True)
+class Family:
+    name: str
+    level: str
+    draw: Draw
+    setups: tuple[str, ...]
+    questions: tuple[str, ...]
+    steps: tuple[str, ...]
+    program: tuple[str, ...]
+    answer: str
+    subject: str = "Algebra"
+
+    @property
+    def topic_words(self) -> frozenset[str]:
+        """The words of a text that call for this family."""
+        return TOPICS[self.name].words
+
+
+@dataclass(frozen=True)
+class WrittenProblem:
+    family: str
+    level: str
+    subject: str
+    problem: str
+    steps: tuple[str, ...]
+    program: str
+    answer: str
+
+    def solution(self, mode: str) -> str:
+        """The solution as `cot` (steps and a boxed answer) or `tool` (program, its output, boxed answer)."""
+        closing = f"The answer is \\boxed{{{self.answer}}}."
+        if mode == "tool":
+            return f"```python\n{self.program}\n```\n```output\n{self.answer}\n```\n{closing}"
+        return "\n".join((*self.steps, closing))
+
+
+def is_held_out_draw(family: Family, numbers: dict[str, int | str]) -> bool:
+    canonical = json.dumps([family.name, sorted(numbers.items())])
+    return hashlib.sha256(canonical.encode()).digest()[0] % 5 == HELD_OUT_FIFTH
+
+
+def wording_pairs(family: Family, held_out: bool) -> list[tuple[str, str]]:
+    """The (setup, question) pairs of one half, in a fixed order."""
+    return [
+        (setup, question)
+        for i, setup in enumerate(family.setups)
+        for j, question in enumerate(family.questions)
+        if ((i + j) % 3 == 2) == held_out
+    ]
+
+
+def draw_numbers(
+    family: Family, rng: random.Random, held_out: bool, quantities: frozenset[int]
+) -> dict[str, int | str]:
+    """Numbers of the given half; of a few draws, the one that shares most with the text's quantities."""
+    draws = []
+    for _ in range(MAX_DRAWS):
+        numbers = family.draw(rng)
+        if is_held_out_draw(family, numbers) == held_out:
+            draws.append(numbers)
+            if len(draws) == (DRAWS_TO_MATCH if quantities else 1):
+                break
+    if not draws:
+        raise ValueError(f"family {family.name}: no draw in the {'held-out' if held_out else 'taught'} half")
+    return max(draws, key=lambda numbers: len(quantities.intersection(numbers.values())))
+
+
+def write_problem(
+    family: Family,
+    rng: random.Random,
+    words: dict[str, str],
+    held_out: bool,
+    quantities: frozenset[int] = frozenset(),
+) -> WrittenProblem:
+    """Write one problem of the family in the given half; `words` has `name`, `friend` and `noun`."""
+    numbers = draw_numbers(family, rng, held_out, quantities)
+    setup, question = rng.choice(wording_pairs(family, held_out))
+    fill = {**words, **numbers}
+    return WrittenProblem(
+        family=family.name,
+        level=family.level,
+        subject=family.subject,
+        problem=f"{setup} {question}".format_map(fill),
+        steps=tuple(step.format_map(fill) for step in family.steps),
+        program="\n".join(family.program).format_map(fill),
+        answer=family.answer.format_map(fill),
+    )

@@ -1,0 +1,172 @@
+r"""The filter's rules on a problem's text: each takes a problem and the settings, and returns why it is rejected, or None.
+
+check_equations({"mode": "cot", "solution": "3 + 4 = 8\n...", ...}, settings) -> Rejection("equation", "3 + 4 = 8, not 7")
+"""
+
+import re
+
+from stages.core.tables import Row
+from stages.filtering.equations import wrong_equation
+from stages.filtering.sections import FilterSettings
+from stages.grading.equivalence import is_equal
+from stages.grading.extraction import extract_answer
+from stages.grading.responses import FENCED, SAID, said_answer
+from stages.overlap.words import words_of
+from stages.problems.grammar import Rejection, boxed_answers
+from stages.texts.language import language_fault
+
+NUMBER = r"\d+(?:\.\d+)?"
+COMPUTES = re.compile(r"[-+*/×÷]\s*\d.*=|\\(?:times|cdot|frac|div)")
+NEEDS_MORE = re.compile(
+    r"\b(?:(?:figure|diagram|picture|graph|image|chart|illustration)s? (?:above|below|shown|given|provided|to the (?:left|right))"
+    r"|(?:shown|depicted|illustrated|given|displayed|as) in (?:the|this|following)?\s*(?:following )?(?:figure|diagram|picture|image|chart|illustration|graph)"
+    r"|(?:in|see|refer to|from) (?:the )?(?:figure|diagram|fig\.)(?: \d+)?\b|(?:the|this|given|provided) (?:text|passage|excerpt|snippet|paragraph|seed text)\b(?! (?:message|has|contains|is))"
+    r"|as (?:described|mentioned|stated|discussed|defined|shown) (?:above|earlier|previously|in the (?:text|passage|article))"
+    r"|(?:previous|preceding) (?:problem|question|exercise|example|section)|(?:table|code|graph) (?:above|below) (?:shows|is)\b"
+    r"|(?:theorem|lemma|equation|eq\.|proposition|section|chapter|exercise|algorithm) \(?\d+\.\d+)",
+    re.IGNORECASE,
+)
+PLACEHOLDER = re.compile(
+    r"\[(?:insert|your|problem|solution|answer|question|todo)[^\]]*\]|\b(?:TODO|lorem ipsum)\b|<(?:answer|solution|problem)>|\?\?\?|XXX",
+    re.IGNORECASE,
+)
+HEADING = re.compile(r"^\W*(?:(?:[Pp]art|[Ss]tep|[Cc]ase|[Qq]uestion|[Aa]nswer|[Cc]onclusion)\b|\d+\.\s+[A-Z])|\*\*")
+CONCLUDES = re.compile(
+    r"(?:therefore|thus|hence|so|consequently|in conclusion|finally|as a result|it follows)\b", re.IGNORECASE
+)
+IS_BEFORE = re.compile(r"\b(?:is|are|be|equals|to|in)\b[^$\\]*$")
+ENDS_IN_VALUE = re.compile(
+    r"\b(?:is|are|equals|=|was)\s+(-?(?:\\?\$)?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?)(?:\s+[a-zA-Z]+){0,3}\W*$"
+)
+ASKS = re.compile(
+    r"\?|\b(?:find|calculate|compute|determine|evaluate|solve|prove|show that|simplify|express|factor|estimate|what|how|write|verify|"
+    r"approximate|derive|convert|expand|construct|create|design|implement|use|list|give|identify|describe|explain|state|sketch|plot|"
+    r"complete|add|subtract|multiply|divide|integrate|differentiate|reduce|work out|obtain|tell|decide|classify|draw|measure|sum|round|order|compare|name|choose|consider|let|suppose|assume|minimize|maximize|check|count|predict|wants? to|needs? to|would like to)\b",
+    re.IGNORECASE,
+)
+
+
+def check_answer(row: Row, _: FilterSettings) -> Rejection | None:
+    """A final answer that is marked, whole and no sentence; a solution that says another one disagrees with itself."""
+    answer = row["answer"].strip()
+    if not answer:
+        return Rejection("no_answer", "the solution marks no final answer")
+    if (
+        HEADING.search(answer)
+        or len(answer) > 200
+        or answer.count("{") != answer.count("}")
+        or re.fullmatch(r"[\W_]*|\\?\w*\?+", answer)
+        or PLACEHOLDER.search(answer)
+    ):
+        return Rejection("malformed_answer", answer[:100])
+    if len(re.findall(r"(?<!\\)\b[a-zA-Z]{2,}\b", re.sub(r"\\\w+", " ", answer))) > 7:
+        return Rejection("malformed_answer", f"a sentence: {answer[:100]}")
+    words = FENCED.sub(" ", row["solution"])
+    said = said_answer(words)
+    if boxed_answers(words) and said and not said.startswith("\\boxed") and len(said) < 60:
+        numbers = re.findall(r"-?\d[\d,]*(?:\.\d+)?", said)
+        bare = re.fullmatch(r"\D{0,3}(-?\d[\d,]*(?:\.\d+)?)\D*", answer)
+        if bare and len(numbers) == 1 and not is_equal(numbers[0], bare[1]).correct:
+            return Rejection("answers_disagree", f"boxed {answer[:60]}, said {said}")
+    return None
+
+
+def check_self_contained(row: Row, _: FilterSettings) -> Rejection | None:
+    if found := NEEDS_MORE.search(row["problem"]):
+        return Rejection("not_self_contained", found.group(0))
+    if found := PLACEHOLDER.search(f"{row['problem']}\n{row['solution']}"):
+        return Rejection("placeholder", found.group(0))
+    if not ASKS.search(row["problem"]):
+        return Rejection("asks_nothing", row["problem"][-80:])
+    return None
+
+
+def check_length(row: Row, settings: FilterSettings) -> Rejection | None:
+    for part, low, high in (
+        ("problem", settings.min_words, settings.max_words),
+        ("solution", 1, settings.max_solution_words),
+    ):
+        fewest, most = len(words_of(row[part])), len(row[part].split())  # a formula is many words, or one
+        if fewest < low or most > high:
+            return Rejection("length", f"the {part} has {most} words, not {low} to {high}")
+    return None
+
+
+def check_repetition(row: Row, settings: FilterSettings) -> Rejection | None:
+    """Too many of a text's 4-grams occur twice (Gopher's rule of duplicate n-grams, arXiv 2112.11446, A.1); or a line loops."""
+    for part in ("problem", "solution"):
+        tokens = [token for token in row[part].split() if token.isalpha() or part == "solution"]
+        grams = [tuple(tokens[i : i + 4]) for i in range(len(tokens) - 3)]
+        repeated = len(grams) - len(set(grams))
+        if len(grams) >= (4 if part == "problem" else 40) and repeated > settings.max_repeated * len(grams):
+            return Rejection("repetition", f"{repeated} of {len(grams)} 4-grams of the {part} are repeated")
+        lines = [line.strip() for line in row[part].splitlines() if len(line.strip()) > 12]
+        if len(lines) > 5 and len(lines) - len(set(lines)) > len(lines) / 2:
+            return Rejection(
+                "repetition", f"{len(lines) - len(set(lines))} of {len(lines)} lines of the {part} are repeated"
+            )
+    return None
+
+
+def check_language(row: Row, settings: FilterSettings) -> Rejection | None:
+    fault = (
+        language_fault(f"{row['problem']}\n{row['solution']}", settings.max_foreign) if settings.max_foreign else None
+    )
+    return Rejection("language", fault.detail) if fault else None
+
+
+def check_equations(row: Row, _: FilterSettings) -> Rejection | None:
+    """Every numeric equality of a natural-language solution must hold exactly, or as rounded to its places."""
+    wrong = wrong_equation(row["solution"]) if row["mode"] == "cot" else ""
+    return Rejection("equation", wrong) if wrong else None
+
+
+def check_derivation(row: Row, _: FilterSettings) -> Rejection | None:
+    """A whole-number answer of a solution that computes must occur in the working before the closing line."""
+    if row["mode"] != "cot" or not re.fullmatch(r"-?\d+", row["answer"]):
+        return None
+    places = [m.start() for m in SAID.finditer(row["solution"])] + [row["solution"].rfind("boxed")]
+    working = row["solution"][: max(places)]
+    if COMPUTES.search(working) and row["answer"].lstrip("-") not in re.findall(NUMBER, working.replace(",", "")):
+        return Rejection("answer_not_derived", f"\\boxed{{{row['answer']}}} does not occur in the working")
+    return None
+
+
+def marked_answer(solution: str) -> str:
+    """The final answer of a solution that may have no box; "" where only a guess would be left."""
+    found = extract_answer(solution)
+    if found.answer and not any(flag.startswith("fallback") for flag in found.flags):
+        return found.answer
+    return closing_answer(FENCED.sub(" ", solution))
+
+
+def closing_answer(solution: str) -> str:
+    """What a closing sentence concludes: its only value, or the formula that it ends with."""
+    sentence = re.split(r"(?<=[.!?])\s+(?=[A-Z*])|\n", solution.strip().rstrip("*"))[-1].strip(" *")
+    concluded = CONCLUDES.match(sentence)
+    if not concluded:
+        return ""
+    formulas = list(re.finditer(r"\\\((.+?)\\\)|\$([^$]+)\$|\*\*(.+?)\*\*", sentence))
+    last = formulas[-1] if formulas else None
+    if last and not re.search(r"\w", sentence[last.end() :]) and IS_BEFORE.search(sentence[: last.start()]):
+        return next(g for g in last.groups() if g).strip(" .").rpartition("=")[2].strip()
+    if ends := ENDS_IN_VALUE.search(sentence):
+        return ends[1]
+    values = re.findall(r"-?(?:\\?\$)?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?", sentence)
+    return values[0] if len(values) == 1 else ""
+
+
+RULES = (
+    check_answer,
+    check_self_contained,
+    check_length,
+    check_repetition,
+    check_language,
+    check_equations,
+    check_derivation,
+)
+
+
+def find_text_fault(row: Row, settings: FilterSettings) -> Rejection | None:
+    """The first rule on its text that the problem breaks."""
+    return next((fault for rule in RULES if (fault := rule(row, settings))), None)

@@ -1,0 +1,80 @@
+"""One interface to all engines, chosen from the machine, never from params.yaml.
+
+    outputs = generate(Path("models/x"), prompts, Sampling(max_tokens=128, temperature=0.7, top_p=0.95))
+
+`NINECHAPTERS_SERVER` set: that server. GPUs and the `gpu` extra: vLLM, a copy on each GPU, or on as many as one needs. Else
+transformers, on each GPU or in one process for each CPU. `NINECHAPTERS_ENGINE` (vllm, transformers or server) decides else.
+
+With transformers a prompt's answer does not depend on its place or the number of workers: prompts are sorted by length, cut
+into fixed batches, and each prompt's random numbers come from its own seed.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from stages.core.command import StageError, worker_count
+from stages.generation.interface import Engine, Generated, Prompt, Sampling
+from stages.generation.meter import Meter
+from stages.generation.server_engine import ServerEngine
+from stages.generation.transformers_engine import TransformersEngine
+from stages.generation.vllm_engine import VllmEngine, has_vllm, tensor_parallel_size
+from stages.generation.workers import run_jobs
+
+CPU_BATCH, GPU_BATCH, VLLM_BATCH = 128, 256, 2048
+ENGINES: dict[str, Callable[[Path], Engine]] = {
+    "server": ServerEngine,
+    "transformers": TransformersEngine,
+    "vllm": VllmEngine,
+}
+
+
+def engine_name() -> str:
+    """The engine of this machine."""
+    told = os.environ.get("NINECHAPTERS_ENGINE", "")
+    if told and told not in ENGINES:
+        raise StageError(f"NINECHAPTERS_ENGINE is {told!r}; it may be {', '.join(sorted(ENGINES))}.")
+    if told or os.environ.get("NINECHAPTERS_SERVER"):
+        return told or "server"
+    return "vllm" if torch.cuda.is_available() and has_vllm() else "transformers"
+
+
+def generate(
+    model_folder: Path, prompts: list[Prompt], sampling: Sampling, title: str = "generate", meter: Meter | None = None
+) -> list[Generated]:
+    """Generate one output for each prompt, in the prompts' order; what is done is counted on `meter`."""
+    if meter is None:
+        with Meter(title, len(prompts)) as own:
+            return generate(model_folder, prompts, sampling, title, own)
+    order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i].text), prompts[i].text, prompts[i].seed))
+    name = engine_name()
+    size = batch_size(name)
+    batches = [order[start : start + size] for start in range(0, len(order), size)]
+    results: dict[int, Generated] = {}
+    jobs = [[prompts[i] for i in batch] for batch in batches]
+    for number, outputs in run_jobs(ENGINES[name], model_folder, jobs, sampling, places_of(name, model_folder)):
+        results |= zip(batches[number], outputs, strict=True)
+        meter.add(len(outputs), sum(output.num_tokens for output in outputs))
+    return [results[i] for i in range(len(prompts))]
+
+
+def batch_size(name: str) -> int:
+    if name == "transformers":
+        return GPU_BATCH if torch.cuda.is_available() else CPU_BATCH
+    return VLLM_BATCH
+
+
+def places_of(name: str, model_folder: Path) -> list[str]:
+    """Where processes work: the GPUs of each ("0", "1", or "0,1" for a model of two), or "" for a CPU.
+
+    One place alone is this process.
+    """
+    if name == "server":
+        return [""]
+    if not torch.cuda.is_available():
+        return [""] * (worker_count() if name == "transformers" else 1)
+    size = tensor_parallel_size(model_folder) if name == "vllm" else 1
+    gpus = [str(gpu) for gpu in range(torch.cuda.device_count())]
+    return [",".join(gpus[start : start + size]) for start in range(0, len(gpus) - size + 1, size)]

@@ -1,0 +1,117 @@
+"""transformers on one device: batches of prompts, a cache that grows in place, rows that leave when they are finished.
+
+    TransformersEngine(Path("models/x")).run(prompts, Sampling(max_tokens=128, temperature=0.7))
+
+On a CPU an engine uses one thread, so that several processes do not fight.
+"""
+
+from pathlib import Path
+
+import torch
+from transformers.cache_utils import Cache
+
+from stages.generation.interface import Generated, Prompt, Sampling, no_room
+from stages.generation.key_value_cache import GrowingLayer
+from stages.generation.token_sampling import Uniforms, sample_tokens
+from stages.models.folders import compute_dtype, load_model, load_tokenizer, to_device, use_device
+from stages.models.tokenization import encode_prompt
+
+TAIL_TOKENS = 12  # decoded after each token to look for a stop string
+LEAVING_FRAC = 0.125  # finished rows stay, idle, until they are this share: to take them out copies the cache
+
+
+class TransformersEngine:
+    def __init__(self, model_folder: Path) -> None:
+        self.device = use_device(threads=1)
+        self.tokenizer = load_tokenizer(model_folder)
+        self.model = to_device(load_model(model_folder, compute_dtype(self.device)), self.device).eval()
+        eos = self.model.generation_config.eos_token_id  # type: ignore[union-attr]
+        self.eos_ids = {*(eos if isinstance(eos, list) else [eos]), self.tokenizer.eos_token_id}
+        self.max_length: int = self.model.config.max_position_embeddings
+
+    @torch.inference_mode()
+    def run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
+        encoded = [encode_prompt(prompt.text, self.tokenizer) for prompt in prompts]
+        fitting = [i for i, ids in enumerate(encoded) if len(ids) < self.max_length]
+        batch = _Batch(self, [encoded[i] for i in fitting], [prompts[i].seed for i in fitting], sampling)
+        outputs = dict(zip(fitting, batch.run() if fitting else [], strict=True))
+        return [outputs.get(i) or no_room(len(ids), self.max_length) for i, ids in enumerate(encoded)]
+
+    def stop_string(self, ids: list[int], stop: tuple[str, ...]) -> str | None:
+        """The stop string that the last tokens contain."""
+        if not stop:
+            return None
+        tail = str(self.tokenizer.decode(ids[-TAIL_TOKENS:]))
+        return next((s for s in stop if s in tail), None)
+
+
+class _Batch:
+    """Left-padded prompts, one forward pass a token."""
+
+    def __init__(
+        self, engine: TransformersEngine, encoded: list[list[int]], seeds: list[int], sampling: Sampling
+    ) -> None:
+        self.engine, self.sampling = engine, sampling
+        self.width = max(map(len, encoded), default=0)
+        pad = engine.tokenizer.pad_token_id or 0
+        self.room = [min(sampling.max_tokens, engine.max_length - len(ids)) for ids in encoded]
+        padding = [self.width - len(ids) for ids in encoded]
+        self.input_ids = self._tensor([[pad] * n + ids for n, ids in zip(padding, encoded, strict=True)])
+        self.mask = self._tensor([[0] * n + [1] * len(ids) for n, ids in zip(padding, encoded, strict=True)])
+        self.uniforms = Uniforms(seeds, sampling.max_tokens) if encoded and sampling.temperature else None
+        self.tokens: list[list[int]] = [[] for _ in encoded]
+        self.ends: dict[int, tuple[str, str]] = {}  # row -> finish reason, and what stopped it
+        self.rows = list(range(len(encoded)))  # those in the forward pass, in order
+        self.cache = Cache(layer_class_to_replicate=GrowingLayer)
+
+    def _tensor(self, rows: list[list[int]]) -> torch.Tensor:
+        return torch.tensor(rows, device=self.engine.device)
+
+    def run(self) -> list[Generated]:
+        for step in range(self.sampling.max_tokens):
+            drawn = self._draw(step)
+            for row, token in zip(self.rows, drawn, strict=True):
+                if row not in self.ends:
+                    self._take(row, token)
+            if len(self.ends) == len(self.tokens):
+                break
+            self._go_on(drawn)
+        return [self._output(row) for row in range(len(self.tokens))]
+
+    def _draw(self, step: int) -> list[int]:
+        positions = (self.mask.cumsum(1) - 1).clamp(min=0)[:, -self.input_ids.shape[1] :]
+        logits_BV = self.engine.model(
+            input_ids=self.input_ids, attention_mask=self.mask, position_ids=positions, past_key_values=self.cache,
+            use_cache=True, logits_to_keep=1,
+        ).logits[:, -1].float()  # fmt: skip
+        uniforms = self.uniforms.of(self.rows, step) if self.uniforms else logits_BV
+        return sample_tokens(logits_BV, uniforms, self.sampling.temperature, self.sampling.top_p).tolist()
+
+    def _take(self, row: int, token: int) -> None:
+        ids = self.tokens[row]
+        ids.append(token)
+        if token in self.engine.eos_ids:
+            self.ends[row] = ("stop", "")
+        elif (stopped_by := self.engine.stop_string(ids, self.sampling.stop)) is not None:
+            self.ends[row] = ("stop", stopped_by)
+        elif len(ids) >= self.room[row]:
+            self.ends[row] = ("length", "")
+
+    def _go_on(self, drawn: list[int]) -> None:
+        """The tokens drawn are the next inputs; finished rows leave once they are many."""
+        self.input_ids = self._tensor([[token] for token in drawn])
+        self.mask = torch.cat([self.mask, self.mask.new_ones(len(drawn), 1)], dim=1)
+        alive = [place for place, row in enumerate(self.rows) if row not in self.ends]
+        if len(self.rows) - len(alive) > LEAVING_FRAC * len(self.rows):
+            keep = torch.tensor(alive, device=self.engine.device)
+            self.cache.batch_select_indices(keep)
+            self.input_ids, self.mask = self.input_ids[keep], self.mask[keep]
+            self.rows = [self.rows[place] for place in alive]
+
+    def _output(self, row: int) -> Generated:
+        finish_reason, stopped_by = self.ends[row]
+        ids = [i for i in self.tokens[row] if i not in self.engine.eos_ids]
+        text = str(self.engine.tokenizer.decode(ids))
+        if stopped_by:
+            text = text.partition(stopped_by)[0]
+        return Generated(text, finish_reason, len(self.tokens[row]), stopped_by)

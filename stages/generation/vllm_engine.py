@@ -1,0 +1,87 @@
+"""vLLM in this process: prefix caching for the prompts' shared head, bfloat16, a model spread over GPUs where one is too small.
+
+A seed for each request on GPUs; vLLM on a CPU does not take them, and there the whole run has one.
+"""
+
+import os
+from pathlib import Path
+
+import torch
+
+from stages.core.command import StageError
+from stages.generation.interface import Generated, Prompt, Sampling, no_room
+from stages.models.folders import load_tokenizer
+from stages.models.tokenization import encode_prompt
+
+WEIGHTS_FRAC = 0.6  # of a GPU's memory; the rest is for the cache
+
+
+def has_vllm() -> bool:
+    try:
+        import vllm  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def tensor_parallel_size(model_folder: Path) -> int:
+    """GPUs for one copy of the model: the least power of two whose memory holds its weights in bfloat16.
+
+    `NINECHAPTERS_TENSOR_PARALLEL` decides else.
+    """
+    if told := int(os.environ.get("NINECHAPTERS_TENSOR_PARALLEL", 0)):
+        return told
+    if not torch.cuda.is_available():
+        return 1
+    num_bytes = sum(path.stat().st_size for path in model_folder.glob("*.safetensors") if "optimizer" not in path.name)
+    size, memory = 1, torch.cuda.get_device_properties(0).total_memory
+    while (
+        num_bytes / size > WEIGHTS_FRAC * memory
+    ):  # float32 files are twice as large: rather too many GPUs than too few
+        size *= 2
+    if size > torch.cuda.device_count():
+        raise StageError(
+            f"{model_folder} needs {size} GPUs of this size for one copy; there are {torch.cuda.device_count()}."
+        )
+    return size
+
+
+class VllmEngine:
+    def __init__(self, model_folder: Path) -> None:
+        from vllm import LLM
+
+        self.tokenizer = load_tokenizer(model_folder)
+        self.has_seeds = torch.cuda.is_available()
+        self.llm = LLM(
+            model=str(model_folder),
+            tensor_parallel_size=tensor_parallel_size(model_folder),
+            dtype="bfloat16" if torch.cuda.is_available() else "float32",
+            enable_prefix_caching=True,
+            trust_remote_code=False,
+            seed=0,
+        )
+        self.max_length: int = self.llm.model_config.max_model_len
+
+    def run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
+        from vllm import SamplingParams
+
+        encoded = [encode_prompt(prompt.text, self.tokenizer) for prompt in prompts]
+        fitting = [i for i, ids in enumerate(encoded) if len(ids) < self.max_length]
+        settings = [
+            SamplingParams(
+                max_tokens=min(sampling.max_tokens, self.max_length - len(encoded[i])),
+                temperature=sampling.temperature, top_p=sampling.top_p, stop=list(sampling.stop) or None,
+                seed=prompts[i].seed % 2**31 if self.has_seeds else None,
+            )
+            for i in fitting
+        ]  # fmt: skip
+        asked = [{"prompt_token_ids": encoded[i]} for i in fitting]
+        found = self.llm.generate(asked, settings, use_tqdm=False) if asked else []
+        outputs = {i: _generated(request.outputs[0]) for i, request in zip(fitting, found, strict=True)}
+        return [outputs.get(i) or no_room(len(ids), self.max_length) for i, ids in enumerate(encoded)]
+
+
+def _generated(output: "vllm.CompletionOutput") -> Generated:  # type: ignore[name-defined]  # noqa: F821
+    is_stop = output.finish_reason == "stop"
+    stopped_by = output.stop_reason if isinstance(output.stop_reason, str) else ""
+    return Generated(output.text, "stop" if is_stop else "length", len(output.token_ids), stopped_by)

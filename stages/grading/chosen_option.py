@@ -1,0 +1,140 @@
+r"""The option that a response chooses: boxed, named by "the answer is", at a line's start or alone; else by its text.
+
+    extract_choice("It's not A, therefore I think it's B", ["12", "16"])  -> Extraction("B", "option_alone", ...)
+
+The article "a" names no option, nor does the last letter anywhere.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from stages.grading.normalization import plain_words
+from stages.grading.responses import NUMBER_IN_TEXT, last_boxes, said_answer
+
+LETTERS = "A-J"
+STYLED = r"\W*(?:\\(?:text|mathrm|textbf|mathbf)\s*\{)?\W*"
+BOXED_LETTER = re.compile(rf"{STYLED}([{LETTERS}a-j])\W*|{STYLED}([{LETTERS}])\s*[).:].*", re.DOTALL)
+ANCHORED = (
+    re.compile(rf"(?:answer|choice|option|correct one)\s*(?:is|:|would be|=)?\s*(?:therefore|thus|definitely|for sure|clearly|probably|option|choice|the|letter|[,:\s*\"'$(\[{{-]|\\(?:text|mathrm|textbf|boxed|mathbf)\{{)*([{LETTERS}])(?![a-zA-Z'])(?!\s+(?:is|was|has|because|cannot|can't)\s)", re.IGNORECASE),
+    re.compile(rf"\b(?:option|choice)\s*\(?\s*([{LETTERS}])\b", re.IGNORECASE),
+)  # fmt: skip
+AT_START = re.compile(
+    rf"^\s*[\"'*(\[]*([{LETTERS}])[\"')\].*:]+(?=\s|$)|^\s*\(?([{LETTERS}])\)?\s*$|^\s*([{LETTERS}])\s+(?=[A-Z\d$\\])",
+    re.MULTILINE,
+)
+STANDING = re.compile(r"(?<![\w'’$\\])\(?([A-J])\)?(?![\w'’])")
+LONG_WORD = re.compile(r"[a-zA-Z\\\\]{4,}")
+NOT_OPTION = re.compile(
+    r"\b(?:not|isn't|can't be|cannot be|rather than|except)\s+(?:it'?s\s+)?\(?[A-J]\b", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Extraction:
+    answer: str
+    rule: str  # boxed, mark, answer_is, formula, last_number, output, option_..., none
+    flags: tuple[str, ...] = field(default=())
+
+
+def extract_choice(text: str, options: list[str]) -> Extraction:
+    """The letter of an option, by the first rule that finds one; `text` is what a response says."""
+    letters = [chr(ord("A") + i) for i in range(len(options))] or list("ABCDEFGHIJ")
+    for rule in (_boxed, _anchored, _said, _at_line_start, _alone, _by_value):
+        if found := rule(text, letters, options):
+            return found
+    return Extraction("", "none")
+
+
+def _boxed(text: str, letters: list[str], options: list[str]) -> Extraction | None:
+    box = last_boxes(text)
+    found = BOXED_LETTER.fullmatch(box)
+    letter = (found[1] or found[2]).upper() if found else ""
+    if letter in letters:
+        return Extraction(letter, "option_boxed")
+    letter = option_of(box, options) if box else ""
+    return Extraction(letter, "option_text") if letter else None
+
+
+def _anchored(text: str, letters: list[str], _: list[str]) -> Extraction | None:
+    for pattern in ANCHORED:
+        found = [m[1].upper() for m in pattern.finditer(text) if _names_option(m, text) and m[1].upper() in letters]
+        if found:
+            return Extraction(found[-1], "option_said")
+    return None
+
+
+def _said(text: str, _: list[str], options: list[str]) -> Extraction | None:
+    letter = option_of(said_answer(text), options)
+    return Extraction(letter, "option_text") if letter else None
+
+
+def _at_line_start(text: str, letters: list[str], _: list[str]) -> Extraction | None:
+    """A line that begins with an option, or is one; more than two of them are a list of all."""
+    without = NOT_OPTION.sub(" ", text)
+    starts = [letter for m in AT_START.finditer(without) if (letter := next(g for g in m.groups() if g)) in letters]
+    if not starts or len(set(starts)) > 2:
+        return None
+    first = re.match(rf"\s*[(\[]*([{LETTERS}])[)\].:]", without)
+    return Extraction(first[1] if first and first[1] in letters else starts[-1], "option_line")
+
+
+def _alone(text: str, letters: list[str], _: list[str]) -> Extraction | None:
+    without = NOT_OPTION.sub(" ", text)
+    found = {
+        m[1] for m in STANDING.finditer(without) if m[1] in letters and not (m[1] in "AI" and _is_article(m, without))
+    }
+    return Extraction(found.pop(), "option_alone", ("fallback_option",)) if len(found) == 1 else None
+
+
+def _by_value(text: str, _: list[str], options: list[str]) -> Extraction | None:
+    """The only option whose number is the text's last, or whose words the text says."""
+    numbers = NUMBER_IN_TEXT.findall(text)
+    words = plain_words(text)
+    if numbers:
+        places = [i for i, option in enumerate(options) if _numbers_of(option) == [_bare(numbers[-1])]]
+    else:
+        said = [plain_words(option) for option in options]
+        places = [i for i, option in enumerate(said) if option and re.search(rf"\b{re.escape(option)}\b", words)]
+    return Extraction(chr(ord("A") + places[0]), "option_value", ("fallback_option",)) if len(places) == 1 else None
+
+
+def option_of(answer: str, options: list[str]) -> str:
+    """The letter of the only option that an answer is, in words or in number; "" if none or several are."""
+    said = _comparable(answer)
+    places = [i for i, option in enumerate(options) if said and _comparable(option) == said]
+    numbers = _numbers_of(answer)
+    if not places and len(numbers) == 1 and len(LONG_WORD.findall(answer)) < 3:
+        places = [i for i, option in enumerate(options) if _numbers_of(option) == numbers]
+    return chr(ord("A") + places[0]) if len(places) == 1 else ""
+
+
+def _names_option(match: re.Match[str], text: str) -> bool:
+    """Upper case, or lower case that no word follows: "the answer is a number" names no option."""
+    letter = match[1]
+    after = text[match.end(1) : match.end(1) + 12]
+    if letter.isupper():
+        return not (
+            letter in "AI"
+            and re.match(r"\s+[a-z]", after)
+            and not re.match(r"\s+(?:because|since|as|and|but|so|or)\b", after)
+        )
+    if re.match(r"\s*\)?\s*is (?:the )?(?:correct|right|answer)", text[match.end(1) :]):
+        return True
+    return not re.match(r"\s*[a-z]", after.lstrip(" )].*\"'") if letter in "ai" else after)
+
+
+def _is_article(match: re.Match[str], text: str) -> bool:
+    return bool(re.match(r"\s+[a-z]", text[match.end(1) : match.end(1) + 8])) and "(" not in match[0]
+
+
+def _numbers_of(text: str) -> list[str]:
+    return [_bare(number) for number in NUMBER_IN_TEXT.findall(text)]
+
+
+def _bare(number: str) -> str:
+    text = number.replace(",", "").replace("$", "").rstrip(".%")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _comparable(answer: str) -> str:
+    return re.sub(r"[\s,$\\]", "", plain_words(answer))

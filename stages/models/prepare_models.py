@@ -1,0 +1,46 @@
+"""Make a base model's folder: from a config (a small model with random weights), or from the Hugging Face hub.
+
+    python -m stages.models.prepare_models models/base/llama data/texts/initial.parquet data/problems/initial --kind config ...
+
+A config's tokenizer is trained on the initial texts and the teacher's first problems. Everything after this stage
+takes the folder and does not know where it came from. A model on this disk is taken by `adopt_model`.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from stages.core.command import say, stage_command
+from stages.core.options import union_options
+from stages.models.sections import ConfigModel, HubModel
+
+
+@stage_command("prepare_models")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("texts", type=click.Path(path_type=Path))
+@click.argument("distillation", type=click.Path(path_type=Path))
+@union_options(model=ConfigModel | HubModel)
+def main(out: Path, texts: Path, distillation: Path, model: ConfigModel | HubModel) -> None:
+    """Write the model folder OUT; TEXTS and DISTILLATION train a config's tokenizer.
+
+    \b
+    Example:
+        python -m stages.models.prepare_models models/base/mistral data/texts/initial.parquet data/problems/initial
+            --kind hub --name mistralai/Mistral-7B-v0.1 --revision 7231864981174d9bee8c7687c24c8344414eae6b
+    """
+    from stages.models.folders import load_tokenizer, save_model, use_device
+    from stages.models.pretrained import adopt_model, hub_model_folder, stored_parameters
+
+    use_device()
+    if isinstance(model, ConfigModel):
+        from stages.models.architectures import model_of_config
+
+        save_model(*model_of_config(model, texts, distillation), out, asdict(model))
+    else:
+        adopt_model(hub_model_folder(model), out, asdict(model))
+    say(f"prepare_models: {out}: {stored_parameters(out):,} parameters, vocabulary {len(load_tokenizer(out))}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What two texts share: words, n-grams, decontamination, near-duplicates. No scripts."""

@@ -1,0 +1,152 @@
+"""Is a text too close to a benchmark's? Word n-grams with coverage, for problems, texts and training sets alike.
+
+    index = load_index(Path("data/benchmarks"), DecontaminationRules())
+    index.find("Natalia sold clips to 48 of her friends ...") -> Hit("gsm8k", 17, "question", "13-gram", "natalia sold ...")
+
+A benchmark's question, or its reference solution where that is long, is an *entry*. A text is hit by
+
+- `13-gram`: 13 words of a question in a row (Brown et al. 2020, arXiv 2005.14165, app. C), or of a solution of which at
+  least half is covered by 8-grams;
+- `8-gram coverage`: 8-grams that cover at least half of the question, and at least 10 words of it;
+- `whole`: all of a question of 5 to 7 words; a question of fewer words only if it is all of the text;
+- `changed numbers`: 8-grams, every number taken as the same, that cover at least 80% of a question of 13 words or more.
+
+What is common to many entries ("express your answer as a common fraction"), or is next to nothing but numbers and
+formula letters, is no sign of a leak: 13 words that are all in n-grams of over five entries are none, and what holds
+under three words of two letters or more counts only where it goes on from what holds more (stages/overlap/ngrams.py). A batch is hashed as one array; only texts that hold an n-gram of an
+entry are looked at one by one.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from stages.core.named_tables import tables_named
+from stages.core.tables import read_table
+from stages.overlap.decontamination_rules import DecontaminationRules
+from stages.overlap.ngrams import ANSWER, MIN_WHOLE_WORDS, QUESTION, Entry, Grams, Match
+from stages.overlap.words import WordHashes, words_of
+
+MIN_COVERED_WORDS = 10  # one 8-gram is more than half of a short question, and often a phrase
+MIN_ANSWER_WORDS = 20  # a shorter solution is a formula or a phrase
+MIN_CHANGED_WORDS = 13
+MIN_CHANGED_COVERAGE = 0.8
+BATCH = 1000
+DRAWING = re.compile(r"\[asy\].*?\[/asy\]", re.DOTALL)  # MATH's figures are programs, alike in many items
+
+
+@dataclass(frozen=True)
+class Hit:
+    benchmark: str
+    index: int
+    part: str
+    rule: str
+    span: str
+
+    def __str__(self) -> str:
+        return f"{self.benchmark}[{self.index}] {self.part} by {self.rule}: {self.span}"
+
+
+class Index:
+    """The entries of benchmarks, ready to be looked for; `entries` are (benchmark, index, part, text)."""
+
+    def __init__(self, entries: Iterable[tuple[str, int, str, str]], rules: DecontaminationRules) -> None:
+        self.rules = rules
+        self.entries = [
+            Entry(benchmark, index, part, words_of(DRAWING.sub(" ", text))) for benchmark, index, part, text in entries
+        ]
+        self.word_hashes = WordHashes()
+        flat = self.word_hashes.flat(entry.words for entry in self.entries)
+        self.exact = Grams(self.entries, rules.short_words, flat, abstract=False)
+        self.abstracted = (
+            Grams(self.entries, rules.short_words, flat, abstract=True) if rules.abstract_numbers else None
+        )
+        self.tiny = {
+            tuple(entry.words): number
+            for number, entry in enumerate(self.entries)
+            if entry.part == QUESTION and len(entry.words) < MIN_WHOLE_WORDS
+        }
+
+    def find(self, text: str) -> Hit | None:
+        return self.find_all([text])[0]
+
+    def find_all(self, texts: list[str]) -> list[Hit | None]:
+        """For each text the hit that covers most of its entry, or None."""
+        batches = ([words_of(text) for text in texts[i : i + BATCH]] for i in range(0, len(texts), BATCH))
+        return [hit for batch in batches for hit in self.find_words(batch, self.word_hashes.flat(batch))]
+
+    def find_words(self, words: list[list[str]], flat: np.ndarray) -> list[Hit | None]:
+        """The same for a batch of texts, given by their words, and these in one array (`WordHashes.flat`)."""
+        starts = np.cumsum([0] + [len(one) + 1 for one in words])
+        hits = [self._tiny_hit(one) for one in words]
+        for grams in (self.exact, self.abstracted):
+            by_text: defaultdict[int, list[Match]] = defaultdict(list)
+            for match in grams.matches(flat) if grams else ():
+                number = int(np.searchsorted(starts, match.place, "right")) - 1
+                by_text[number].append(replace(match, place=match.place - int(starts[number])))
+            for number, matches in by_text.items():
+                text_flat = flat[starts[number] : starts[number + 1]]
+                assert grams is not None
+                hits[number] = hits[number] or self._best_hit(grams, matches, words[number], text_flat)
+        return hits
+
+    def _tiny_hit(self, words: list[str]) -> Hit | None:
+        number = self.tiny.get(tuple(words)) if words else None
+        return None if number is None else self._hit(number, "whole", words)
+
+    def _best_hit(self, grams: Grams, matches: list[Match], words: list[str], flat: np.ndarray) -> Hit | None:
+        """Of the entries that one text matches, the hit that covers most of its entry; `flat` are the text's words."""
+        by_entry: defaultdict[int, list[Match]] = defaultdict(list)
+        for match in matches:
+            by_entry[match.entry].append(match)
+        best: tuple[float, Hit] | None = None
+        for number, found in by_entry.items():
+            stretches = grams.stretches(found, flat)
+            covered = len({place for s in stretches for place in range(s.position, s.position + s.words)})
+            longest = max(stretches, key=lambda s: (not s.is_common, s.words))
+            run = 0 if longest.is_common else longest.words
+            if rule := self._rule(self.entries[number], covered, run, found[0].size, grams is self.exact):
+                coverage = covered / len(self.entries[number].words)
+                if best is None or coverage > best[0]:
+                    best = coverage, self._hit(number, rule, words[longest.place : longest.place + longest.words])
+        return best[1] if best else None
+
+    def _rule(self, entry: Entry, covered: int, run: int, size: int, is_exact: bool) -> str | None:
+        count, rules = len(entry.words), self.rules
+        if not is_exact:
+            enough = entry.part == QUESTION and count >= MIN_CHANGED_WORDS and covered >= MIN_CHANGED_COVERAGE * count
+            return "changed numbers" if enough else None
+        is_covered = covered >= needed_words(count, rules.min_coverage)
+        if run >= rules.long_words and (is_covered or entry.part == QUESTION):
+            return f"{rules.long_words}-gram"
+        if entry.part == ANSWER or not is_covered:
+            return None
+        return "whole" if size < rules.short_words else f"{rules.short_words}-gram coverage"
+
+    def _hit(self, number: int, rule: str, span: list[str]) -> Hit:
+        entry = self.entries[number]
+        return Hit(entry.benchmark, entry.index, entry.part, rule, " ".join(span))
+
+
+def needed_words(num_words: int, min_coverage: float) -> float:
+    """How many words of a question of so many words must be covered for a hit."""
+    return max(min_coverage * num_words, min(MIN_COVERED_WORDS, num_words))
+
+
+def load_index(folder: Path, rules: DecontaminationRules) -> Index:
+    """The index of all benchmarks in a folder of tables: none is left out of what is kept out."""
+    tables = [read_table("benchmarks", table) for table in tables_named(folder, ()).values()]
+    return Index((entry for rows in tables for row in rows for entry in entries_of(row)), rules)
+
+
+def entries_of(row: dict[str, str | int]) -> Iterator[tuple[str, int, str, str]]:
+    """The question of a benchmark's row, and its solution where it is long."""
+    benchmark, index = str(row["benchmark"]), int(row["index"])
+    yield benchmark, index, QUESTION, str(row["problem"])
+    solution = str(row["solution"])
+    if len(words_of(solution)) >= MIN_ANSWER_WORDS:
+        yield benchmark, index, ANSWER, solution

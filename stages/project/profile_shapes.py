@@ -1,0 +1,66 @@
+"""The shapes of a profile's models, before or after they are made here.
+
+shape_of("mistral", yaml.safe_load(Path("profiles/paper-7b.yaml").read_text())).num_parameters
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from stages.core.command import StageError
+from stages.models.shape import Shape
+
+# The published configs of the models that the profiles name, so that a plan needs no download.
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "mistralai/Mistral-7B-v0.1": {
+        "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
+        "num_key_value_heads": 8, "vocab_size": 32000,
+    },
+    "meta-llama/Meta-Llama-3-8B": {
+        "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
+        "num_key_value_heads": 8, "vocab_size": 128256,
+    },
+    "mistralai/Mixtral-8x7B-v0.1": {
+        "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
+        "num_key_value_heads": 8, "vocab_size": 32000, "num_local_experts": 8, "num_experts_per_tok": 2,
+    },
+    "meta-llama/Llama-3.2-1B": {
+        "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16, "num_attention_heads": 32,
+        "num_key_value_heads": 8, "vocab_size": 128256, "tie_word_embeddings": True,
+    },
+    "deepseek-math-7b-rl": {
+        "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 30, "num_attention_heads": 32,
+        "num_key_value_heads": 32, "vocab_size": 102400,
+    },
+}  # fmt: skip
+
+
+def shape_of(name: str, profile: dict[str, Any]) -> Shape:
+    """The shape of a model of the profile: from its folder where it is on this disk, else from what the profile says of it.
+
+    Raises:
+        StageError: it is on a hub or disk that is not here, and not among the published ones.
+    """
+    entry = {**profile["models"], **profile.get("local_models", {})}[name]
+    folders = [Path(entry["path"])] if "path" in entry else []
+    folders += [Path("models/base") / name] if entry.get("kind") != "config" else []
+    made = next((folder / "config.json" for folder in folders if (folder / "config.json").is_file()), None)
+    return Shape.of(json.loads(made.read_text(encoding="utf-8")) if made else config_in_profile(name, entry))
+
+
+def config_in_profile(name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """The config of a model from its entry in the profile alone."""
+    if entry.get("kind") == "config":
+        return {
+            "hidden_size": entry["hidden_size"], "intermediate_size": entry["intermediate_size"],
+            "num_hidden_layers": entry["num_layers"], "num_attention_heads": entry["num_heads"],
+            "num_key_value_heads": entry["num_key_value_heads"], "vocab_size": entry["vocab_size"], "tie_word_embeddings": True,
+        }  # fmt: skip
+    source = str(entry["path"] if "path" in entry else entry["name"])  # local_models have a path, the hub's a name
+    key = next((key for key in PUBLISHED if source.endswith(key)), None)
+    if key is None:
+        stage = "adopt_model" if "path" in entry else "prepare_models"
+        raise StageError(
+            f"the config of model {name} ({source}) is not known before it is here: run `dvc repro {stage}@{name}` and plan again."
+        )
+    return PUBLISHED[key]

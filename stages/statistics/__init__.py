@@ -1,0 +1,1 @@
+"""Intervals, paired tests, and what changed between two evaluations. No scripts."""

@@ -1,0 +1,69 @@
+"""What a synthesizer makes of texts: problems, and what was rejected with its reason.
+
+written = write_problems(Path("models/synthesizer/boosted"), texts, WritingPlan(num_samples=1, ...), "title", None)
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.core.schemas import Row
+from stages.core.tables import content_id, seed_of
+from stages.execution.sandbox import Execution
+from stages.generation.interface import Generated, Prompt, Sampling
+from stages.generation.meter import Meter
+from stages.generation.writing import write_with_programs
+from stages.problems.grammar import Rejection, parse_completion
+from stages.problems.levels import level_and_mode
+from stages.problems.synthesizer_format import synthesizer_prompt
+from stages.synthesis.sections import WritingPlan
+
+
+@dataclass(frozen=True)
+class Written:
+    problems: list[Row]
+    rejected: list[Row]
+    num_tokens: int
+
+
+def write_problems(model: Path, texts: list[Row], plan: WritingPlan, title: str, meter: Meter | None) -> Written:
+    """The problems of some texts, `num_samples` of each."""
+    asked = [(text, sample) for text in texts for sample in range(plan.num_samples)]
+    kinds = [level_and_mode(t["text_id"], t["text"], sample, plan.level_choice, plan.tool_frac) for t, sample in asked]
+    prompts = [
+        Prompt(synthesizer_prompt(level, mode, text["text"]), seed_of("synthesize", text["text_id"], str(sample)))
+        for (text, sample), (level, mode) in zip(asked, kinds, strict=True)
+    ]
+    sampling = Sampling(plan.max_tokens, plan.temperature, plan.top_p)
+    outputs = write_with_programs(model, prompts, sampling, title, meter)
+    written = Written([], [], sum(output.num_tokens for output, _ in outputs))
+    for (text, sample), kind, (output, execution) in zip(asked, kinds, outputs, strict=True):
+        row, rejection = read_output(text["text_id"], sample, kind, output, execution, model.name)
+        if rejection:
+            written.rejected.append({**row, "reason": rejection.reason, "detail": rejection.detail})
+        else:
+            written.problems.append(row)
+    return written
+
+
+def read_output(
+    text_id: str, sample: int, kind: tuple[str, str], output: Generated, execution: Execution | None, synthesizer: str
+) -> tuple[Row, Rejection | None]:
+    """The problem of one output, or an empty one with the reason of its rejection."""
+    level, mode = kind
+    parsed = parse_completion(output.text, mode, output.finish_reason)
+    if output.finish_reason == "error":
+        parsed = Rejection("engine_error", output.stopped_by)
+    is_rejected = isinstance(parsed, Rejection)
+    fields = {"problem": "", "solution": output.text, "answer": ""} if is_rejected else vars(parsed)
+    row = {
+        "problem_id": content_id(text_id, str(sample), fields["problem"], fields["solution"]),
+        "text_id": text_id,
+        "request_id": "",
+        "prompt": level,
+        "mode": mode,
+        "synthesizer": synthesizer,
+        **fields,
+    }
+    if execution and execution.status != "ok":
+        return row, Rejection(f"program_{execution.status}", execution.stderr[:200])
+    return row, parsed if isinstance(parsed, Rejection) else None

@@ -1,0 +1,79 @@
+"""Are the selected texts richer in the targets' topics? Counted with words, not with gradients.
+
+The topic of a text is the one of stages/problems/topics.json, or those, with the most words in it; the text is on topic when
+one of these is of everyday or secondary mathematics, which the built-in targets ask. For other targets the share says only how
+much of that there is.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from scipy.stats import hypergeom
+
+from stages.problems.topics import TOPICS, topic_words
+from stages.statistics.intervals import wilson
+
+EVERYDAY = frozenset(name for name, topic in TOPICS.items() if topic.is_everyday)
+
+
+def topics_of(text: str) -> frozenset[str]:
+    """The topics with the most words in the text; none when no topic has any."""
+    words = topic_words(text)
+    counts = {name: sum(word in topic.words for word in words) for name, topic in TOPICS.items()}
+    best = max(counts.values())
+    return frozenset(name for name, count in counts.items() if best and count == best)
+
+
+def is_on_topic(text: str) -> bool:
+    return not EVERYDAY.isdisjoint(topics_of(text))
+
+
+@dataclass
+class TopicCounts:
+    """How many texts there are and how many are on topic."""
+
+    num_texts: int = 0
+    num_on_topic: int = 0
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> "TopicCounts":
+        counts = cls()
+        for text in texts:
+            counts.add(text)
+        return counts
+
+    def add(self, text: str) -> None:
+        self.num_texts += 1
+        self.num_on_topic += is_on_topic(text)
+
+    def without(self, part: "TopicCounts") -> "TopicCounts":
+        return TopicCounts(self.num_texts - part.num_texts, self.num_on_topic - part.num_on_topic)
+
+    def record(self) -> dict[str, float | int]:
+        """The share of texts on topic with its 95% interval and their number."""
+        low, high = wilson(self.num_on_topic, self.num_texts)
+        return {
+            "on_topic_frac": round(self.num_on_topic / max(self.num_texts, 1), 4),
+            "low_95": round(low, 4),
+            "high_95": round(high, 4),
+            "num_texts": self.num_texts,
+        }
+
+
+def chance_of_as_many(selected: TopicCounts, candidates: TopicCounts) -> float:
+    """The probability that as many texts drawn at random from the candidates hold at least as many on topic."""
+    return float(
+        hypergeom.sf(selected.num_on_topic - 1, candidates.num_texts, candidates.num_on_topic, selected.num_texts)
+    )
+
+
+def topic_figures(selected: Iterable[str], everything: TopicCounts) -> dict[str, Any]:
+    """The topics of the selected texts beside those of the others, and how likely chance alone selects as many."""
+    chosen = TopicCounts.of(selected)
+    return {
+        "selected": chosen.record(),
+        "not_selected": everything.without(chosen).record(),
+        "all": everything.record(),
+        "chance_by_random": round(chance_of_as_many(chosen, everything), 6),
+    }
