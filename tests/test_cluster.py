@@ -40,11 +40,7 @@ class TwoNodes:
     def __init__(self) -> None:
         from ray.cluster_utils import Cluster
 
-        soon = {
-            "health_check_initial_delay_ms": 1000,
-            "health_check_period_ms": 1000,
-        }  # a dead node is missed in 5 s, not 15
-        self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "_system_config": soon})
+        self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
         self.nodes = [self.cluster.add_node(num_cpus=1) for _ in range(2)]
         self.killed = 0
         self.is_over = threading.Event()

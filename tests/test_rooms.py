@@ -7,6 +7,7 @@ from graphlib import TopologicalSorter
 
 import pytest
 
+from stages.project.closure import Code
 from tests.conftest import ROOT
 
 # From the top down; the rooms of one floor in no order. What stands in a line imports what stands below it.
@@ -100,3 +101,19 @@ def test_paths_in_documents_are_there() -> None:
             if not (ROOT / name).exists():
                 told[name] = path.name
     assert told == {}
+
+
+@pytest.mark.parametrize("script", ["corpus/ingest_corpus", "training/pretrain", "training/train_reference", "synthesis/synthesize",
+                                    "value/build_datastore", "value/estimate_value"])  # fmt: skip
+def test_unfinished_work_knows_the_rooms_of_its_code(script: str) -> None:
+    """Whose code has changed since, a run asks before it goes on: so `rooms(...)` names all that the script runs."""
+    code = Code(ROOT)
+    modules = code.code_of(f"stages/{script}.py")["modules"]
+    named = {
+        room
+        for path in modules if "rooms(" in (text := (ROOT / path).read_text()) and path != "stages/core/work.py"
+        for call in re.findall(r"\brooms\(([^)]*)\)", text)
+        for room in re.findall(r'"(\w+)"', call)
+    }  # fmt: skip
+    run = {path.split("/")[1] for path in modules} - GROUND
+    assert named == run

@@ -1,6 +1,6 @@
 """Work folders: where a long stage keeps what it has done, because DVC deletes outs before each run.
 
-    work = work_folder("pretrain-small", inputs=[Path("data/x.parquet")], options={"seed": 1}, code=[__file__])
+    work = work_folder("pretrain-small", inputs=[Path("data/x.parquet")], options={"seed": 1}, code=rooms("training", "models"))
 
 The folder `.work/<stage>-<hash8>` is named by the options and the inputs' contents. The hash of the code is kept in
 its `run.json`: when the code or the options have changed since, the stage stops and spells out the choice.
@@ -32,6 +32,11 @@ OWNERS = WORK / "owners"
 WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # a file system that has none
 
 _owned: dict[tuple[int, Path], TextIO] = {}  # by process, as a forked one owns nothing
+
+
+def rooms(*names: str) -> list[Path]:
+    """The folders of the project's rooms whose code makes the work of a stage."""
+    return [Path(__file__).parent.parent / name for name in names]
 
 
 def work_folder(stage: str, inputs: Iterable[Path], options: dict[str, object], code: Iterable[str | Path]) -> Path:

@@ -11,7 +11,7 @@ from stages.core.files import write_json
 from stages.core.parallel import ordered_map
 from stages.core.progress import Tracker
 from stages.core.tables import TableWriter
-from stages.core.work import work_folder
+from stages.core.work import rooms, work_folder
 from stages.corpus.preparation import Preparation
 from stages.corpus.quality import DocumentRules
 from stages.corpus.readers.documents import Columns
@@ -35,7 +35,7 @@ def finished_source(name: str, source: Source, settings: IngestSettings, fingerp
         "license": source.license,
         **asdict(settings),
     }
-    work = work_folder(f"ingest_corpus-{name}", [fingerprint], options, [Path(__file__).parent])
+    work = work_folder(f"ingest_corpus-{name}", [fingerprint], options, rooms("corpus", "texts"))
     if not (work / DONE / COUNTS).exists():
         write_source(name, source, settings, work / DONE)
     return work

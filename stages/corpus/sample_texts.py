@@ -11,7 +11,7 @@ import click
 from stages.core.command import say, stage_command
 from stages.core.options import section_options
 from stages.core.section import CountOrNone, Seed, Share, section
-from stages.texts.quotas import LengthQuota, LevelQuota, SourceQuota
+from stages.texts.quota_grammar import LengthQuota, LevelQuota, SourceQuota
 
 
 @section

@@ -22,7 +22,7 @@ from stages.core.files import write_json
 from stages.project.meaning import meaning_of
 
 # Modules that cannot change an output: how a command is framed, resumed, spread over machines and watched. (No `__init__`
-# counts either: they are empty, but for the first, which says how long threads spin.)
+# counts either: they say what a room holds, and the first how long threads spin.)
 OUTPUT_NEUTRAL = {
     f"stages/core/{name}.py" for name in ("cluster", "command", "interruption", "progress", "usage", "work")
 }

@@ -15,7 +15,7 @@ from stages.corpus.sections import Source
 from stages.evaluation.sections import parse_shots
 from stages.models.sections import ConfigModel, LocalModel
 from stages.project.params import Params
-from stages.texts.quotas import parse_quota
+from stages.texts.quota_grammar import parse_quota
 
 WRITTEN = {"data", "models", "reports", ".work", ".dvc", ".git"}
 SUITE = "suite"

@@ -12,9 +12,6 @@ from stages.core.command import StageError, say, stage_command
 from stages.core.options import section_options
 from stages.synthesis.sections import WritingPlan
 
-ROOMS = Path(__file__).parent.parent
-CODE = [ROOMS / "synthesis", ROOMS / "execution", *(ROOMS / "training" / f"{n}.py" for n in ("synthesizer_format", "models", "tokenization"))]  # fmt: skip
-
 
 @stage_command("synthesize")
 @click.argument("synthesizer", type=click.Path(path_type=Path))
@@ -32,7 +29,7 @@ def main(synthesizer: Path, texts: Path, out: Path, plan: WritingPlan) -> None:
     """
     from stages.core.tables import count_rows, read_batches
     from stages.core.usage import write_usage
-    from stages.core.work import finish_work, work_folder
+    from stages.core.work import finish_work, rooms, work_folder
     from stages.problems.synthesizer_format import SYNTHESIZER_PROMPT_PATH
     from stages.synthesis.gathering import gather
     from stages.synthesis.shards import Shards
@@ -41,7 +38,8 @@ def main(synthesizer: Path, texts: Path, out: Path, plan: WritingPlan) -> None:
     if not num_texts:
         raise StageError(f"{texts} has no texts. Raise the size of this set in params.yaml (sample_texts).")
     say(f"synthesize: {num_texts * plan.num_samples:,} prompts from {num_texts:,} texts, with {synthesizer}")
-    work = work_folder(f"synthesize-{out.name}", [synthesizer, texts, SYNTHESIZER_PROMPT_PATH], asdict(plan), CODE)
+    code = rooms("synthesis", "generation", "problems", "models", "execution")
+    work = work_folder(f"synthesize-{out.name}", [synthesizer, texts, SYNTHESIZER_PROMPT_PATH], asdict(plan), code)
     shards = Shards(work, plan, num_texts)
     shards.spill(row for batch in read_batches("texts", texts) for row in batch.to_pylist())
     meter = shards.write(synthesizer, f"synthesize {out.name}")

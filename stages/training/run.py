@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stages.core.command import StageError
-from stages.core.work import finish_work, work_folder
+from stages.core.work import finish_work, rooms, work_folder
 from stages.models.folders import load_tokenizer
 from stages.problems.student_format import Example
 from stages.training.job import LoraPlan, TrainingJob
@@ -12,7 +12,7 @@ from stages.training.launch import launch
 from stages.training.sections import TrainingPlan
 from stages.training.token_store import write_store
 
-CODE = Path(__file__).parent
+CODE = rooms("training", "models", "problems")
 
 
 def train(
@@ -25,7 +25,7 @@ def train(
     same ones.
     """
     settings = {**vars(plan), **(vars(lora) if lora else {}), **(options or {}), **optimizer}
-    work = work_folder(title.replace(" ", "-"), inputs, settings, [CODE])
+    work = work_folder(title.replace(" ", "-"), inputs, settings, CODE)
     job = TrainingJob(title, inputs[0], out, curve, work, plan, lora, **optimizer)
     if not len(write_store(examples, load_tokenizer(inputs[0]), plan.max_length, job.tokens, title)):
         raise StageError(f"{title}: no example fits max_length = {plan.max_length} tokens. Raise it in params.yaml.")

@@ -30,14 +30,16 @@ def main(base: Path, reference: Path, candidates_folder: Path, out: Path, settin
             data/value/datastore --loss mean --preconditioner adam --max-length 2048 --token-budget 16384
             --shard-rows 2048 --projection-dim 8192 --projection-dtype float16 --projection-seed 1
     """
-    from stages.core.work import finish_work, work_folder
+    from stages.core.work import finish_work, rooms, work_folder
     from stages.value.datastore import HEADER, header_of
     from stages.value.reference import checkpoints_of
     from stages.value.shards import ShardJob, compute_shards
 
     candidates = candidates_folder / "problems.parquet"
     header = header_of(base, reference, candidates, settings)
-    work = work_folder("build_datastore", [base, reference, candidates], asdict(settings), [Path(__file__).parent])
+    work = work_folder(
+        "build_datastore", [base, reference, candidates], asdict(settings), rooms("value", "models", "problems")
+    )
     if settings.projection_dim:
         for checkpoint in checkpoints_of(reference):
             job = ShardJob(base, checkpoint, candidates, settings, None)

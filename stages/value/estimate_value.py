@@ -54,7 +54,7 @@ def main(
             --shard-rows 2048 --projection-dim 0 --projection-dtype float16 --projection-seed 1
     """
     from stages.core.hashes import file_hash
-    from stages.core.work import finish_work, work_folder
+    from stages.core.work import finish_work, rooms, work_folder
     from stages.models.folders import use_device
     from stages.value.candidates import Candidates
     from stages.value.datastore import check_header, header_of
@@ -73,7 +73,7 @@ def main(
     say(f"estimate_value: {candidates.num_rows:,} candidates, {len(files)} targets, {len(checkpoints)} checkpoints")
     options = {**asdict(gradients), "targets": tuple(files)}
     inputs = [base, reference, problems, *files.values()]
-    work = work_folder("estimate_value", inputs, options, [Path(__file__).parent])
+    work = work_folder("estimate_value", inputs, options, rooms("value", "models", "problems"))
     for checkpoint in checkpoints:
         folder = work / checkpoint.name
         directions = write_directions(base, checkpoint, examples, gradients, folder, use_device())

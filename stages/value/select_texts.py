@@ -13,7 +13,7 @@ from stages.core.command import StageError, say, stage_command
 from stages.core.files import write_json
 from stages.core.options import section_options
 from stages.core.section import CountOrNone, Seed, section
-from stages.texts.quotas import LevelQuota, SourceQuota
+from stages.texts.quota_grammar import LevelQuota, SourceQuota
 
 Strategy = Literal[
     "bm25", "embedding", "ifd", "length", "perplexity", "random", "value", "value_by_target", "value_diversity"
