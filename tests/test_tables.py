@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stages.core.command import StageError, os_error_text
+from stages.core.files import whole
 from stages.core.tables import content_id, read_table, seed_of, write_table
 from stages.core.work import work_folder
 from tests.tiny import problem_row
@@ -125,3 +126,20 @@ def test_compiled_files_are_no_other_code(tmp_path: Path, monkeypatch: pytest.Mo
     (code / "a.py").write_text("a = 2")
     with pytest.raises(StageError, match="other code"):
         work_folder("train", [data], {}, [code])
+
+
+def test_a_file_or_folder_is_whole_or_not_there(tmp_path: Path) -> None:
+    place = tmp_path / "made/model"
+    with whole(place) as temporary:
+        temporary.mkdir()
+        (temporary / "weights").write_text("1")
+        assert not place.exists()
+    with pytest.raises(OSError, match="full"), whole(place) as temporary:
+        temporary.mkdir()
+        (temporary / "weights").write_text("2")
+        raise OSError("the disk is full")
+    assert [path.name for path in place.parent.iterdir()] == ["model"], "nothing half-written is left"
+    assert (place / "weights").read_text() == "1", "and what was there stays"
+    with whole(place) as temporary:
+        temporary.mkdir()
+    assert list(place.iterdir()) == [], "a folder is replaced whole"

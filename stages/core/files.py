@@ -1,19 +1,55 @@
-"""Small files, written whole or not at all."""
+"""Files and folders, written whole or not at all.
+
+with whole(Path("models/base/tiny")) as temporary:      # beside it, under a name of its own
+    model.save_pretrained(temporary)                    # the folder takes its place when the block ends without an error
+"""
 
 import json
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """The place at which to write what `path` shall be: a file, or a folder, which is to be made."""
+    temporary = temporary_of(path)
+    try:
+        yield temporary
+        put_in_place(temporary, path)
+    finally:
+        remove(temporary)
+
+
+def temporary_of(path: Path) -> Path:
+    """A free name beside the path, whose folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    remove(temporary)
+    return temporary
+
+
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Let a whole file or folder take its place; what stood there goes."""
+    if temporary.is_dir():
+        remove(path)
+    os.replace(temporary, path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_bytes(content: bytes, path: Path) -> None:
     """Write a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with whole(path) as temporary:
         temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_text(text: str, path: Path) -> None:

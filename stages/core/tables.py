@@ -15,8 +15,6 @@ A row of `texts`: {"text_id": "3f2a...", "source": "web", "title": "Buying muffi
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -24,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.core.command import StageError
+from stages.core.files import put_in_place, remove, temporary_of
 from stages.core.schemas import SCHEMAS, Row
 
 ID_LENGTH = 16
@@ -68,8 +67,7 @@ class TableFile:
 
     def __init__(self, schema_name: str, path: Path) -> None:
         self.path = path
-        self.temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self.temporary = temporary_of(path)
         self.writer = pq.ParquetWriter(self.temporary, SCHEMAS[schema_name], compression="zstd")
         self.pending: list[pa.RecordBatch] = []
         self.num_rows = self.num_bytes = self.num_pending = 0
@@ -89,9 +87,9 @@ class TableFile:
                 self._flush()
             self.writer.close()
             if keep:
-                os.replace(self.temporary, self.path)
+                put_in_place(self.temporary, self.path)
         finally:
-            self.temporary.unlink(missing_ok=True)
+            remove(self.temporary)
 
     def __enter__(self) -> "TableFile":
         return self
@@ -113,8 +111,7 @@ class TableWriter:
 
     def __init__(self, schema_name: str, folder: Path) -> None:
         self.schema_name, self.folder = schema_name, folder
-        self.temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-        shutil.rmtree(self.temporary, ignore_errors=True)
+        self.temporary = temporary_of(folder)
         self.num_rows = self.num_shards = 0
         self.file: TableFile | None = None
 
@@ -140,12 +137,11 @@ class TableWriter:
                 if self.num_shards == 0:
                     self.write(table_batch(self.schema_name, [], str(self.folder)))
                 self._end_shard()
-                shutil.rmtree(self.folder, ignore_errors=True)
-                os.replace(self.temporary, self.folder)
+                put_in_place(self.temporary, self.folder)
         finally:
             if self.file:
                 self.file.close(keep=False)
-            shutil.rmtree(self.temporary, ignore_errors=True)
+            remove(self.temporary)
 
     def _end_shard(self) -> None:
         if self.file:

@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 from stages.core.command import StageError, say, tool_command
+from stages.core.files import whole
 from stages.distillation.ledger import PUBLISHED, Ledger, hold, live_folder
 
 TRACKED = Path(f"{PUBLISHED}.dvc")
@@ -33,9 +34,8 @@ def main() -> None:
         new = [path for path in Ledger([live_folder()]).segments if path.name not in published]
         PUBLISHED.mkdir(parents=True, exist_ok=True)
         for path in new:
-            temporary = PUBLISHED / f".{path.name}.tmp"
-            shutil.copyfile(path, temporary)
-            temporary.rename(PUBLISHED / path.name)
+            with whole(PUBLISHED / path.name) as temporary:
+                shutil.copyfile(path, temporary)
     report_doubles(Ledger([PUBLISHED]))
     if not new:
         say("publish: nothing new")

@@ -5,7 +5,6 @@ Whatever runs here runs on the CPU or on the GPU that is there; nothing in param
 """
 
 import gc
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from stages.core.command import StageError
-from stages.core.files import write_json
+from stages.core.files import whole, write_json
 
 PROVENANCE = "provenance.json"
 # Two threads whatever the machine: a sum's order, and so its last bits, depend on the number of threads, and more
@@ -76,19 +75,12 @@ def save_model(
 
     `weights` stand in for the model's own where those are spread over devices; the files `beside` are moved into it.
     """
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
+    with whole(folder) as temporary:
         model.save_pretrained(temporary, state_dict=weights)
         tokenizer.save_pretrained(temporary)
         write_json({**provenance, "versions": library_versions()}, temporary / PROVENANCE)
         for file in beside:
             shutil.move(file, temporary / file.name)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def library_versions() -> dict[str, str]:

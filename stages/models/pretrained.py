@@ -7,7 +7,6 @@ embeddings for (tokens that were added), the model is loaded, and the new ones b
 """
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from stages.core.command import StageError
-from stages.core.files import write_json
+from stages.core.files import whole, write_json
 from stages.models.folders import PROVENANCE, library_versions, save_model
 from stages.models.sections import HubModel, LocalModel
 
@@ -87,19 +86,13 @@ def _save_resized(folder: Path, out: Path, tokenizer: PreTrainedTokenizerBase, p
 
 
 def _save_copied(folder: Path, out: Path, tokenizer: PreTrainedTokenizerBase, provenance: dict[str, Any]) -> None:
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
+    with whole(out) as temporary:
+        temporary.mkdir()
         for pattern in ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json"):
             for file in folder.glob(pattern):
                 shutil.copyfile(file, temporary / file.name)
         tokenizer.save_pretrained(temporary)
         write_json({**provenance, "versions": library_versions()}, temporary / PROVENANCE)
-        shutil.rmtree(out, ignore_errors=True)
-        temporary.rename(out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def stored_parameters(folder: Path) -> int:

@@ -10,8 +10,6 @@ A token is an unsigned integer of 16 bits, or 32 where the vocabulary needs them
 
 import bisect
 import json
-import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
@@ -19,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from stages.core.files import write_json
+from stages.core.files import whole, write_json
 from stages.core.progress import Tracker
 from stages.models.tokenization import IGNORED, TokenizedExample, tokenized_examples
 from stages.problems.student_format import Example
@@ -64,23 +62,17 @@ def write_store(
     """
     if (folder / HEADER).exists():
         return TokenStore(folder)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
+    with whole(folder) as temporary, Tracker(f"{title}: tokens", 0, "examples") as tracker:
+        temporary.mkdir()
         writer = _Writer(temporary, np.uint16 if len(tokenizer) <= 1 << 15 else np.uint32)
         num_too_long = 0
-        with Tracker(f"{title}: tokens", 0, "examples") as tracker:
-            for example in tokenized_examples(examples, tokenizer):
-                if len(example.input_ids) <= max_length:
-                    writer.add(example)
-                else:
-                    num_too_long += 1
-                tracker.advance()
+        for example in tokenized_examples(examples, tokenizer):
+            if len(example.input_ids) <= max_length:
+                writer.add(example)
+            else:
+                num_too_long += 1
+            tracker.advance()
         writer.close(num_too_long)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return TokenStore(folder)
 
 
