@@ -8,11 +8,14 @@ for each request the whole answers that left: what a provider would bill.
 """
 
 import asyncio
+import base64
 import contextlib
 import hashlib
+import html
 import json
 import random
 import threading
+import urllib.parse
 from collections import Counter
 from collections.abc import Iterator
 from email.utils import formatdate
@@ -40,10 +43,22 @@ def completion_of(body: dict, finish_reason: str = "stop") -> dict:
     }  # fmt: skip
 
 
+def echoes(request: web.Request) -> list[str]:
+    """The key that a request was sent with, as servers and proxies write it into their words."""
+    told = request.headers.get("Authorization", "")
+    key = told.removeprefix("Bearer ")
+    return [
+        told, *(base64.b64encode(text.encode()).decode() for text in (key, told, f"me:{key}")), key.encode().hex(),
+        base64.urlsafe_b64encode(key.encode()).decode(), urllib.parse.quote(key, safe=""), urllib.parse.quote_plus(key),
+        json.dumps(key), html.escape(key), repr(key), key.upper(), "".join(f"\\u{ord(char):04x}" for char in key),
+    ]  # fmt: skip
+
+
 class FaultServer:
     def __init__(
         self, faults: dict[str, float] | None = None, latency: float = 0.0, seed: int = 0, status: int = 0,
         code: str = "", batch_polls: int = 1, batch_status: str = "completed", batch_share: float = 1.0, burst: int = 0,
+        echo: bool = False,
     ) -> None:  # fmt: skip
         self.faults, self.latency, self.status, self.code = faults or {}, latency, status, code
         self.rng, self.burst = random.Random(seed), burst  # so many first calls get a 429
@@ -53,7 +68,7 @@ class FaultServer:
         self.billed_usd = 0.0
         self.files: dict[str, str] = {}
         self.batches: dict[str, dict] = {}
-        self.url = ""
+        self.url, self.echo = "", echo  # echo: answers, too, hold the key, in every form
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=1 << 28)
@@ -93,7 +108,7 @@ class FaultServer:
 
     async def reply(self, request: web.Request, body: dict) -> web.StreamResponse:
         if self.status:
-            error = {"message": f"no: {request.headers.get('Authorization', '')}", "code": self.code, "type": self.code}
+            error = {"message": f"no: {' '.join(echoes(request))}", "code": self.code, "type": self.code}
             return web.json_response({"error": error}, status=self.status)
         if any("BAD REQUEST" in m["content"] for m in body["messages"]):
             return web.json_response({"error": {"message": "this prompt is not allowed"}}, status=400)
@@ -112,6 +127,9 @@ class FaultServer:
         if fault == "malformed":
             return web.Response(text='{"choices": [{"mess', content_type="application/json")
         answer = completion_of(body, "content_filter" if fault == "content_filter" else "stop")
+        if self.echo:
+            answer["choices"][0]["message"]["content"] = f"[Problem]\n{' '.join(echoes(request))}"
+            answer["model"] = f"\x1b[31m{echoes(request)[0]}"
         if fault == "no_choices":
             return web.json_response({**answer, "choices": []})
         if fault == "drop":

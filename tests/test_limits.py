@@ -6,7 +6,8 @@ from email.utils import formatdate
 
 import pytest
 
-from stages.distillation.limits import Bucket, Limits, retry_after_seconds
+from stages.distillation.limits import Bucket, Limits
+from stages.generation.transport import retry_after_seconds
 
 
 def test_a_bucket_gives_its_minute_and_then_waits() -> None:

@@ -9,10 +9,13 @@ import pytest
 from aiohttp import web
 
 from stages.core.command import StageError
+from stages.core.redaction import forms_of
 from stages.generation import server_engine
 from stages.generation.engine import generate
 from stages.generation.interface import Prompt, Sampling
+from tests.fault_server import echoes
 
+KEY = "sk-canary/4f1d+9c0'b7e"
 FOLDER = Path("models/synthesizer/boosted")
 
 
@@ -21,15 +24,28 @@ class CompletionServer:
 
     def __init__(self) -> None:
         self.served, self.failures, self.bodies = FOLDER.as_posix(), 0, []  # type: ignore[var-annotated]
-        self.in_flight = self.most_in_flight = 0
+        self.in_flight = self.most_in_flight = self.num_calls = 0
+        self.status, self.place = 0, ""  # of the echo of the key: models or completions
 
-    async def models(self, _: web.Request) -> web.Response:
+    async def models(self, request: web.Request) -> web.Response:
+        if self.place == "models":
+            return self.echo(request)
         return web.json_response(
             {"object": "list", "data": [{"id": self.served, "object": "model", "created": 1, "owned_by": "me"}]}
         )
 
+    def echo(self, request: web.Request) -> web.Response:
+        self.num_calls += 1
+        told = " ".join(echoes(request))
+        headers = {"x-should-retry": "true"}
+        return web.json_response({"error": {"message": f"\x1b[2J{told}"}}, status=self.status, headers=headers)
+
     async def completions(self, request: web.Request) -> web.Response:
+        if self.place == "completions" and self.status != 200:
+            return self.echo(request)
         body = await request.json()
+        if self.place == "completions":
+            body["prompt"] = " ".join(echoes(request))
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         await asyncio.sleep(0.01)
@@ -72,6 +88,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[CompletionServer]:
     port = runner.addresses[0][1]
     monkeypatch.setenv("NINECHAPTERS_SERVER", f"http://127.0.0.1:{port}/v1")
     monkeypatch.setattr(server_engine, "MAX_RETRIES", 2)
+    monkeypatch.setattr(server_engine, "FIRST_BACKOFF", 0.01)
     yield served
     asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(5)
     loop.call_soon_threadsafe(loop.stop)
@@ -113,3 +130,27 @@ def test_another_models_texts_are_not_taken_for_this_ones(server: CompletionServ
     with pytest.raises(StageError, match="serves models/synthesizer/initial, not models/synthesizer/boosted"):
         generate(FOLDER, [Prompt("p")], Sampling(5))
     assert not server.bodies
+
+
+@pytest.mark.parametrize("place", ["models", "completions"])
+@pytest.mark.parametrize(("status", "calls"), [(200, 0), (400, 4), (401, 1), (403, 1), (404, 1), (500, 3)])
+def test_a_key_that_a_server_repeats_is_nowhere(
+    place: str, status: int, calls: int, server: CompletionServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in a message nor in an output; and what stops all is asked once, even if the server asks for more."""
+    monkeypatch.setenv("NINECHAPTERS_SERVER_KEY", KEY)
+    server.status, server.place = status, place
+    if (place, status) == ("models", 200):
+        server.status = 503
+    try:
+        outputs = generate(FOLDER, [Prompt(f"p{i}", i) for i in range(4)], Sampling(5))
+        told = " ".join(f"{output.text} {output.stopped_by}" for output in outputs)
+        assert {output.finish_reason for output in outputs} == {"error" if status == 400 else "stop"}
+    except StageError as error:
+        told = error.message
+    assert "[key]" in told
+    for form in forms_of(KEY) | {KEY.upper()}:
+        assert form not in told, told
+    assert "\x1b" not in told
+    if status != 200:
+        assert server.num_calls == (calls if place == "completions" or status != 400 else 1)

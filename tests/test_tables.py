@@ -128,16 +128,21 @@ def test_compiled_files_are_no_other_code(tmp_path: Path, monkeypatch: pytest.Mo
         work_folder("train", [data], {}, [code])
 
 
+def fill_the_disk(place: Path) -> None:
+    with whole(place) as temporary:
+        temporary.mkdir()
+        (temporary / "weights").write_text("2")
+        raise OSError("the disk is full")
+
+
 def test_a_file_or_folder_is_whole_or_not_there(tmp_path: Path) -> None:
     place = tmp_path / "made/model"
     with whole(place) as temporary:
         temporary.mkdir()
         (temporary / "weights").write_text("1")
         assert not place.exists()
-    with pytest.raises(OSError, match="full"), whole(place) as temporary:
-        temporary.mkdir()
-        (temporary / "weights").write_text("2")
-        raise OSError("the disk is full")
+    with pytest.raises(OSError, match="full"):
+        fill_the_disk(place)
     assert [path.name for path in place.parent.iterdir()] == ["model"], "nothing half-written is left"
     assert (place / "weights").read_text() == "1", "and what was there stays"
     with whole(place) as temporary:

@@ -19,6 +19,7 @@ from collections.abc import Callable
 import click
 
 from stages.core.interruption import interruptible
+from stages.core.redaction import printable, scrub
 
 # Importing torch and transformers makes objects by the hundred thousand that stay to the end; at Python's threshold of
 # 700 the collector walks over them again and again, a quarter of the import's time. `stage_command` then freezes them.
@@ -27,6 +28,9 @@ gc.set_threshold(50_000, 50, 1000)
 
 class StageError(click.ClickException):
     """What is wrong, where, with the value, and what to do next. Ends the stage; nothing is half-written."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(scrub(message)))  # it may quote a server or a file
 
     def show(self, file: object = None) -> None:
         click.echo(f"error: {self.format_message()}", err=True)
@@ -81,7 +85,7 @@ def os_error_text(error: OSError) -> str:
 
 def say(line: str) -> None:
     """One line of what happens, on standard error at once."""
-    click.echo(line, err=True)
+    click.echo(printable(scrub(line)), err=True)
     sys.stderr.flush()
 
 

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.core.command import StageError, say
+from stages.core.redaction import scrub
 from stages.distillation.chat import api_key
 from stages.distillation.ledger import Ledger, Row, now
-from stages.distillation.outcomes import REJECTED_STATUSES, Outcome, outcome_of_error, read_body, scrub
+from stages.distillation.outcomes import Outcome, outcome_of_error, read_body
 from stages.distillation.purchase import Answer, Purchase, Request
+from stages.generation.transport import REJECTED_STATUSES
 
 ENDED = {"completed", "failed", "expired", "cancelled"}
 NAME = "ninechapters"
@@ -58,12 +60,10 @@ class BatchTeacher:
                     batch_id, row = self._submit(chunk)
                     self._collect(batch_id, row, request_of)
         except Exception as error:
-            outcome = outcome_of_error(error, api_key())
+            outcome = outcome_of_error(error)
             if outcome is None:
                 raise
-            self.purchase.stop(
-                outcome.stop or f"the server failed ({outcome.reason}): {scrub(str(error), api_key())[:300]}"
-            )
+            self.purchase.stop(outcome.stop or f"the server failed ({outcome.reason}): {scrub(str(error))[:300]}")
         for key in request_of.keys() - self.answered:
             self.purchase.gave_up.setdefault(key, "not answered in its batches")
 
@@ -137,9 +137,7 @@ class BatchTeacher:
         )
         if batch.status == "failed":
             errors = [error.message for error in (batch.errors.data if batch.errors else None) or []]
-            raise StageError(
-                f"the server refused batch {batch_id}: {scrub('; '.join(map(str, errors)), api_key())[:500]}"
-            )
+            raise StageError(f"the server refused batch {batch_id}: {'; '.join(map(str, errors))[:500]}")
 
     def _wait(self, batch_id: str) -> Any:
         while True:
@@ -180,6 +178,6 @@ class BatchTeacher:
         if status == 200:
             return read_body(body, self.purchase.price)
         if status in REJECTED_STATUSES:
-            message = scrub(json.dumps(body, ensure_ascii=False), api_key())[:500]
+            message = scrub(json.dumps(body, ensure_ascii=False))[:500]
             return Outcome(Answer(message, "rejected", "", 0, 0))
         return Outcome(reason=str(status))

@@ -20,13 +20,13 @@ from stages.core.command import StageError, say
 from stages.distillation.limits import LOOK_SECONDS, Limits
 from stages.distillation.outcomes import Outcome, outcome_of_error, outcome_of_reply
 from stages.distillation.purchase import Purchase, Request
+from stages.generation.transport import backoff_seconds
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 MAX_ATTEMPTS = 8
 MAX_RATE_LIMITED = 100
-MAX_BACKOFF = 60.0
 FIRST_BACKOFF = 0.5
 # So many requests may be refused as malformed before one is answered; then the fault is ours, not a request's.
 MAX_FIRST_REJECTIONS = 3
@@ -125,7 +125,7 @@ class Asker:
                 body = {"messages": request.messages, **request.sampling}
                 reply = await self.client.post("/chat/completions", cast_to=httpx2.Response, body=body)
         except Exception as error:
-            outcome = outcome_of_error(error, api_key())
+            outcome = outcome_of_error(error)
             if outcome is None:
                 raise
             return outcome
@@ -138,8 +138,7 @@ class Asker:
             self.limits.rest(outcome.retry_after)
             await asyncio.sleep(random.uniform(0, 0.1))
             return
-        longest = min(MAX_BACKOFF, FIRST_BACKOFF * 2 ** (num_failures - 1))
-        seconds = outcome.retry_after if outcome.retry_after is not None else random.uniform(0, longest)
+        seconds = backoff_seconds(num_failures, FIRST_BACKOFF, outcome.retry_after)
         if outcome.is_limit:
             self.limits.rest(seconds)
         until = time.monotonic() + seconds

@@ -12,7 +12,8 @@ OpenAI and compatible servers send them. Without headers only the rests slow the
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
+
+from stages.generation.transport import header_number
 
 MINUTE = 60.0
 MAX_REST = 120.0
@@ -73,31 +74,10 @@ class Limits:
 
     def read(self, headers: Mapping[str, str]) -> None:
         for name, bucket in (("requests", self.requests), ("tokens", self.tokens)):
-            limit = _number(headers.get(f"x-ratelimit-limit-{name}"))
+            limit = header_number(headers.get(f"x-ratelimit-limit-{name}"))
             if limit:
-                bucket.set(limit, _number(headers.get(f"x-ratelimit-remaining-{name}")))
+                bucket.set(limit, header_number(headers.get(f"x-ratelimit-remaining-{name}")))
 
     def rest(self, seconds: float) -> None:
         """Let no call leave for some seconds; a burst of 429s makes one rest, not one each."""
         self.resting_until = max(self.resting_until, time.monotonic() + min(seconds, MAX_REST))
-
-
-def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """`Retry-After` (seconds or a date) or `retry-after-ms`; None where the server says nothing."""
-    if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
-        return milliseconds / 1000
-    value = headers.get("retry-after")
-    if value is None or (seconds := _number(value)) is not None:
-        return seconds if value is not None else None
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return None
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = float(text) if text is not None else None
-    except ValueError:
-        return None
-    return number if number is not None and 0 <= number < 1e15 else None

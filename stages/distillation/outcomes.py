@@ -15,17 +15,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from stages.distillation.limits import retry_after_seconds
+from stages.core.redaction import printable, scrub
 from stages.distillation.pricing import Price
 from stages.distillation.purchase import Answer
+from stages.generation.transport import REJECTED_STATUSES, retry_after_seconds, stop_text
 
 QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
-STOP_STATUSES = {
-    401: "the server does not accept the key (401). Check OPENAI_API_KEY and OPENAI_BASE_URL.",
-    403: "the server forbids this key to use this model (403). Check the key's project and the model's region.",
-    404: "the server does not know the model or the address (404). Check build_requests.model and OPENAI_BASE_URL.",
-}
-REJECTED_STATUSES = {400, 413, 422}
 
 
 @dataclass(frozen=True)
@@ -70,20 +65,20 @@ def read_body(body: Any, price: Price) -> Outcome:
         return Outcome(reason="no_choice", billed_usd=usd)
     if not isinstance(text, str) or (not text and reason == "stop"):
         return Outcome(reason="empty", billed_usd=usd)
-    return Outcome(Answer(text, str(reason), served, prompt, completion, cached))
+    return Outcome(Answer(scrub(text), str(reason), printable(scrub(served)), prompt, completion, cached))
 
 
-def outcome_of_error(error: Exception, secret: str) -> Outcome | None:
+def outcome_of_error(error: Exception) -> Outcome | None:
     """The outcome of what the client raised; None for what is no failure of the call (a bug of ours)."""
     import openai
 
     if type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout"):
-        return Outcome(reason="no_connection", detail=scrub(str(error.__cause__), secret)[:200])
+        return Outcome(reason="no_connection", detail=scrub(str(error.__cause__))[:200])
     if isinstance(error, (TimeoutError, openai.APITimeoutError)):
         return Outcome(reason="timeout", billed_usd=None)
     if isinstance(error, openai.APIStatusError):
         return _outcome_of_status(
-            error.status_code, error.response.headers, error.body, error.response.text or str(error), secret
+            error.status_code, error.response.headers, error.body, error.response.text or str(error)
         )
     if isinstance(error, openai.APIConnectionError):
         return Outcome(reason="connection_lost", billed_usd=None)
@@ -92,20 +87,15 @@ def outcome_of_error(error: Exception, secret: str) -> Outcome | None:
     return None
 
 
-def _outcome_of_status(status: int, headers: Any, body: Any, text: str, secret: str) -> Outcome:
-    message = scrub(text, secret)[:500]
+def _outcome_of_status(status: int, headers: Any, body: Any, text: str) -> Outcome:
+    message = scrub(text)[:500]
     code = body.get("code") or body.get("type") if isinstance(body, dict) else None
     if code in QUOTA_CODES:
         return Outcome(reason="quota", stop=f"the account's quota is used up: {message}")
     if status == 429:
         return Outcome(reason="429", is_limit=True, retry_after=retry_after_seconds(headers))
-    if status in STOP_STATUSES:
-        return Outcome(reason=str(status), stop=f"{STOP_STATUSES[status]} It says: {message}")
+    if why := stop_text(status, "OPENAI_API_KEY", "OPENAI_BASE_URL", "build_requests.model"):
+        return Outcome(reason=str(status), stop=f"{why} It says: {message}")
     if status in REJECTED_STATUSES:
         return Outcome(reason=str(status), rejection=Answer(message, "rejected", "", 0, 0))
     return Outcome(reason=str(status), detail=message, retry_after=retry_after_seconds(headers))
-
-
-def scrub(text: str, secret: str) -> str:
-    """A server's message without the key, which some servers repeat."""
-    return text.replace(secret, "[key]") if len(secret) > 4 else text
