@@ -259,7 +259,7 @@ def test_targets_that_are_benchmark_items_are_kept_apart(tmp_path: Path) -> None
 @needs_real
 @pytest.mark.slow
 def test_the_released_samples_hold_what_the_paper_facts_say(tmp_path: Path) -> None:
-    """PAPER 1.6: 13-gram hits of the questions: pre-training CoT 1, tool 0, fine-tuning 13 or a few more."""
+    """13-gram hits of the released questions, counted once: pre-training CoT 1, tool 0, fine-tuning 13 or a few more."""
     for name, (kind, count) in REAL.items():
         write_table(
             "benchmarks",

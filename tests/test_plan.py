@@ -56,7 +56,7 @@ def test_active_parameters_are_those_of_two_experts() -> None:
 
 
 def test_the_papers_scale() -> None:
-    """4.6 billion tokens in batches of 1.05 million; PAPER: 500 A100-hours for training 7B, 320-430 for writing 4.6 billion."""
+    """4.6 billion tokens in batches of 1.05 million; the paper: 500 A100-hours for training 7B, 320-430 for writing 4.6 billion."""
     rows = rows_of("paper-7b")
     pretrain, corpus = rows["pretrain@mistral"], rows["synthesize@corpus"]
     assert pretrain["tokens"] == pytest.approx(4.6e9, rel=0.01)

@@ -4,7 +4,7 @@ r"""Cutting a cleaned document into snippets, at the borders of paragraphs, sent
 
 A snippet is a piece of the document as it stands. No cut falls inside a word, a formula ($...$, \[...\], an equation),
 an environment, or fenced code: what holds no border and is longer than the limit is left out. The release takes the
-first 1,000 characters, wherever they end [PAPER 1.1]; that is the strategy `blind`, for comparison.
+first 1,000 characters, wherever they end (synthesis/build_math_*_prompts.py of github.com/RUCAIBox/JiuZhang3.0); that is the strategy `blind`, for comparison.
 """
 
 import re

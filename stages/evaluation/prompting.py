@@ -3,7 +3,7 @@
     prompt_of(row, "cot", [])  -> "## Question\\nWhat is 2 + 2?\\nAnswer Choices: (A) 3 (B) 4\\n\\n## Solution\\n"
 
 The release asks fine-tuned models without examples, but for AQuA, SAT-Math and MMLU-STEM, where it gives five
-[R:sh/eval]; base models always get five. Here `shots` says how many a benchmark gets, and of which target.
+(sh/eval of its repository); base models always get five. Here `shots` says how many a benchmark gets, and of which target.
 """
 
 import hashlib

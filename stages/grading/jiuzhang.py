@@ -2,7 +2,7 @@ r"""The official JiuZhang3.0 grader's rules, faults included, so that numbers co
 
     grade_as_jiuzhang("24", "expression", "... $\\boxed{24}$", None, "math") -> (True, "24", "string", ())
 
-Re-implemented from what the release does [R:eval/parser.py, R:eval/grader.py of RUCAIBox/JiuZhang3.0], whose lineage is
+Re-implemented from what the release does (eval/parser.py and eval/grader.py of github.com/RUCAIBox/JiuZhang3.0), whose lineage is
 Hendrycks' MATH, ToRA, math-evaluation-harness, Qwen2.5-Math. Known faults that are kept: units are deleted anywhere in an
 answer, a factor of 100 is always forgiven, whole numbers have a relative tolerance of 1e-4, brackets do not count, the
 article "a" is option A. What is not kept: an answer that no LaTeX grammar reads is never evaluated as Python.

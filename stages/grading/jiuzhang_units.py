@@ -1,6 +1,6 @@
 """The words that the official grader deletes as units, wherever they stand, and its reading of number words.
 
-A list of facts [R:eval/parser.py, "units mainly from MathQA"]: one-letter words, "east" and "ab" among them.
+A list of facts (eval/parser.py of github.com/RUCAIBox/JiuZhang3.0, "units mainly from MathQA"): one-letter words, "east" and "ab" among them.
 """
 
 import re

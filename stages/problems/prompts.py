@@ -1,6 +1,6 @@
 """The prompts: eight natural-language levels and two tool levels, as files under `prompts/`, and their slots.
 
-The levels are the paper's (PAPER facts: eight prompts in its release, two tool prompts in its figure); the wording
+The levels are the paper's (eight prompts in its release, two tool prompts in its figure); the wording
 is ours.
 """
 

@@ -1,6 +1,6 @@
 """How problems become training text for a student: its prompts, and the records that are learnt.
 
-The form (the release's format, [R:data/*_sampled.jsonl] of the official repository):
+The form (that of data/*_sampled.jsonl in github.com/RUCAIBox/JiuZhang3.0):
 
     ## Question\\nTom has 3 apples ...\\n\\n## Solution\\n        -> 3 + 4 = 7\\nThe answer is \\boxed{7}.
     ## Question\\nTom has 3 apples ...\\n\\n## Code Solution\\n   -> ```python ... ```, ```output ... ```, boxed answer

@@ -1,6 +1,6 @@
 """Accuracies that the paper published, to stand beside ours; what is not listed is not known.
 
-JiuZhang3.0 (Zhou et al. 2024), table of natural-language reasoning [R:README of RUCAIBox/JiuZhang3.0]: greedy, zero-shot,
+JiuZhang3.0 (Zhou et al. 2024), table of natural-language reasoning (README of github.com/RUCAIBox/JiuZhang3.0): greedy, zero-shot,
 graded by the release's grader; "MATH" there is MATH-500.
 """
 

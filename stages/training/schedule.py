@@ -1,7 +1,7 @@
 """Warm-up, stable, decay (WSD): the factor of the learning rate at each step.
 
 The release runs pre-training and fine-tuning as one schedule: 3% warm-up, constant to 85%, then linear decay to a tenth, which
-falls on the fine-tuning part (PAPER: [I2], train_pack.py). Here: pre-train with `decay_ratio: 0` and `keep_optimizer: true`,
+falls on the fine-tuning part (train_pack.py of its repository). Here: pre-train with `decay_ratio: 0` and `keep_optimizer: true`,
 fine-tune with `continue_optimizer: true` and `decay_ratio: 1.0`.
 """
 
