@@ -184,7 +184,13 @@ def place_inputs(folder: Path) -> list[str]:
     ]
     write_table("benchmarks", rows, folder / "benchmarks/b.parquet")
     write_table("benchmarks", rows, folder / "targets/t.parquet")
-    leak = {**benchmark_row(), "reason": "ngram", "detail": "b[3]: thirteen words"}
+    leak = {
+        **benchmark_row(),
+        "reason": "ngram",
+        "detail": "b[3]: thirteen words",
+        "leaked_benchmark": "b",
+        "leaked_index": 3,
+    }
     write_table("leaked", [leak], folder / "leaks/t.parquet")
     for name, names in (("benchmarks", ["b"]), ("targets", ["t"]), ("leaks", ["t"])):
         write_names(names, folder / name)

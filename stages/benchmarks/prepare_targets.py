@@ -71,7 +71,7 @@ def parted(name: str, target: Target, index: "Index") -> tuple[list["Row"], list
     rows = rows[: target.max_problems] if target.max_problems else rows
     hits = index.find_all([row["problem"] for row in rows])
     clean = [row for row, hit in zip(rows, hits, strict=True) if not hit]
-    leaked = [{**row, "reason": hit.rule, "detail": str(hit)} for row, hit in zip(rows, hits, strict=True) if hit]
+    leaked = [leaked_row(row, hit) for row, hit in zip(rows, hits, strict=True) if hit]
     if not clean:
         raise StageError(
             f"target {name}: all {len(rows):,} problems of {target.path} touch a benchmark, such as {hits[0]}."
@@ -81,6 +81,11 @@ def parted(name: str, target: Target, index: "Index") -> tuple[list["Row"], list
         f"leaks kept apart: {counts_of(hits) or 'none'}"
     )
     return clean, leaked
+
+
+def leaked_row(row: "Row", hit: "Hit") -> "Row":
+    touched = {"leaked_benchmark": hit.benchmark, "leaked_index": hit.index}
+    return {**row, "reason": hit.rule, "detail": str(hit), **touched}
 
 
 def counts_of(hits: list["Hit | None"]) -> dict[str, int]:

@@ -4,10 +4,12 @@ with whole(Path("models/base/tiny")) as temporary:      # beside it, under a nam
     model.save_pretrained(temporary)                    # the folder takes its place when the block ends without an error
 """
 
+import csv
+import io
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,3 +62,15 @@ def write_text(text: str, path: Path) -> None:
 def write_json(value: object, path: Path) -> None:
     """Write JSON with sorted keys, so that equal values are equal bytes."""
     write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", path)
+
+
+def write_csv(rows: Iterable[Sequence[object]], path: Path) -> None:
+    """Write a small CSV file whose first row is the header."""
+    stream = io.StringIO(newline="")
+    csv.writer(stream).writerows(rows)
+    write_text(stream.getvalue(), path)
+
+
+def read_csv(path: Path, delimiter: str = ",") -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream, delimiter=delimiter))

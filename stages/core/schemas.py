@@ -35,7 +35,8 @@ _COLUMNS: dict[str, dict[str, pa.DataType]] = {
     "rejected": {**_PROBLEMS, "reason": TEXT, "detail": TEXT},
     "rejected_texts": {**_TEXTS, "reason": TEXT, "detail": TEXT},
     "benchmarks": _BENCHMARKS,
-    "leaked": {**_BENCHMARKS, "reason": TEXT, "detail": TEXT},
+    # leaked_benchmark, leaked_index: the benchmark's problem that a target's touches.
+    "leaked": {**_BENCHMARKS, "reason": TEXT, "detail": TEXT, "leaked_benchmark": TEXT, "leaked_index": INT},
     # num_tokens: of the output; loss: their mean negative log-likelihood; gradient_norm: before any preconditioning.
     "values": {
         "problem_id": TEXT, "text_id": TEXT, "num_tokens": INT, "loss": FLOAT, "gradient_norm": FLOAT, "value": FLOAT,

@@ -176,6 +176,13 @@ def read_table(schema_name: str, path: Path) -> list[Row]:
     return [row for batch in read_batches(schema_name, path, ROW_GROUP_ROWS) for row in batch.to_pylist()]
 
 
+def read_rows(schema_name: str, *paths: Path) -> Iterator[Row]:
+    """The rows of some tables, one table behind the other, with one batch in memory."""
+    for path in paths:
+        for batch in read_batches(schema_name, path):
+            yield from batch.to_pylist()
+
+
 def count_rows(path: Path) -> int:
     """The number of rows of a table, from its files' footers alone."""
     return sum(int(pq.read_metadata(file).num_rows) for file in table_files(path))

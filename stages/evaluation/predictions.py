@@ -56,15 +56,9 @@ def prediction_of(row: Row, mode: str, sample: int, response: Response, is_flagg
 
 
 def flagged_items(leaks: Path) -> set[tuple[str, int]]:
-    """The benchmark problems that a problem of a target touched, from the details of `leaked` rows: "gsm8k[12]: ..."."""
-    found = set()
-    for path in tables_named(leaks, ()).values():
-        for row in read_table("leaked", path):
-            name, _, rest = row["detail"].partition("[")
-            number = rest.partition("]")[0]
-            if number.isdigit():
-                found.add((name, int(number)))
-    return found
+    """The benchmark problems that a problem of a target touched."""
+    rows = (row for path in tables_named(leaks, ()).values() for row in read_table("leaked", path))
+    return {(row["leaked_benchmark"], row["leaked_index"]) for row in rows}
 
 
 def model_hash(model: Path) -> str:

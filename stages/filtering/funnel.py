@@ -1,10 +1,10 @@
 """The filter's counts: how many problems were made and kept, in all and by mode, source and prompt, and each reason's."""
 
-import csv
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from stages.core.files import write_csv
 from stages.core.tables import Row
 from stages.execution.sandbox import is_unsafe
 
@@ -38,12 +38,9 @@ def _group(kept: list[Row], rejected: list[Row]) -> dict[str, Any]:
 
 def write_funnel(figures: dict[str, Any], path: Path) -> None:
     """What is left after each reason, largest first, as CSV for `dvc plots`: step, num_problems."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     left = figures["num_made"]
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["step", "num_problems"])
-        writer.writerow(["made", left])
-        for reason, count in sorted(figures["rejected"].items(), key=lambda item: (-item[1], item[0])):
-            left -= count
-            writer.writerow([f"after {reason}", left])
+    rows = [("step", "num_problems"), ("made", left)]
+    for reason, count in sorted(figures["rejected"].items(), key=lambda item: (-item[1], item[0])):
+        left -= count
+        rows.append((f"after {reason}", left))
+    write_csv(rows, path)

@@ -1,12 +1,12 @@
 """The students' accuracies: with and without pre-training, paired by problem, with the flips between them."""
 
-import csv
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stages.core.files import write_csv
 from stages.core.tables import read_table
 from stages.reporting.published import PUBLISHED
 from stages.statistics.comparison import Run, TaskComparison, compare_tasks, obstacles
@@ -98,11 +98,9 @@ def nest_accuracy(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def write_accuracy(rows: list[dict[str, Any]], path: Path) -> None:
     """The accuracies as CSV for `dvc plots`: run, accuracy, low_95, high_95, num_problems."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["run", *IN_METRICS])
-        for row in rows:
-            for start, figures in (("pretrained", row["b"]), ("base", row["a"])):
-                name = f"{row['student']} {start} {row['benchmark']} {row['mode']}"
-                writer.writerow([name, *(figures[column] for column in IN_METRICS)])
+    lines = [
+        [f"{row['student']} {start} {row['benchmark']} {row['mode']}", *(row[side][column] for column in IN_METRICS)]
+        for row in rows
+        for start, side in (("pretrained", "b"), ("base", "a"))
+    ]
+    write_csv([["run", *IN_METRICS], *lines], path)

@@ -1,10 +1,9 @@
 """The training losses of every run, from DVCLive's folders: read for the page, and written as one table for `dvc plots`."""
 
-import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from stages.core.files import write_text
+from stages.core.files import read_csv, write_text
 
 COMMON = ("synthesizer-initial", "synthesizer-boosted", "reference")
 
@@ -18,8 +17,7 @@ def read_curves(folder: Path, students: Iterable[str]) -> Curves:
 
 
 def read_curve(path: Path) -> list[tuple[float, float]]:
-    with path.open(newline="", encoding="utf-8") as stream:
-        return [(float(row["step"]), float(row["loss"])) for row in csv.DictReader(stream, delimiter="\t")]
+    return [(float(row["step"]), float(row["loss"])) for row in read_csv(path, delimiter="\t")]
 
 
 def write_curves(curves: Curves, path: Path) -> None:

@@ -4,7 +4,6 @@ Labels are of a grey that reads on white and on black, for the page follows the 
 """
 
 import base64
-import csv
 import io
 from pathlib import Path
 from typing import Any
@@ -15,17 +14,13 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from stages.core.files import read_csv
 from stages.reporting.curves import Curves
 
 BLUE, GREY, INK = "#4a86cc", "#8a8f98", "#7d8794"
 STYLE: dict[Any, Any] = {f"{part}.color": INK for part in ("text", "xtick", "ytick")}
 STYLE |= {f"boxplot.{part}.color": INK for part in ("boxprops", "whiskerprops", "capprops", "flierprops")}
 plt.rcParams.update(STYLE | {"axes.labelcolor": INK, "axes.edgecolor": INK, "boxplot.flierprops.markeredgecolor": INK})
-
-
-def read_csv(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
 
 
 def draw_curves(curves: Curves) -> str:

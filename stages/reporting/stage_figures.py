@@ -34,7 +34,7 @@ def gather_leaks(data: Path, targets: Iterable[str]) -> tuple[dict[str, Any], li
     leaked: list[Row] = []
     for target in targets:
         rows = read_table("leaked", data / "leaks" / f"{target}.parquet")
-        by_benchmark = dict(sorted(Counter(row["detail"].split("[")[0] for row in rows).items()))
+        by_benchmark = dict(sorted(Counter(row["leaked_benchmark"] for row in rows).items()))
         figures[target] = {"num_leaked": len(rows), "by_benchmark": by_benchmark}
         leaked += rows
     return figures, leaked

@@ -27,7 +27,7 @@ def main(synthesizer: Path, texts: Path, out: Path, plan: WritingPlan) -> None:
             data/synthesis/corpus --num-samples 4 --tool-frac 0.27 --level-choice fit --temperature 1 --top-p 1
             --max-tokens 2500
     """
-    from stages.core.tables import count_rows, read_batches
+    from stages.core.tables import count_rows, read_rows
     from stages.core.usage import write_usage
     from stages.core.work import finish_work, rooms, work_folder
     from stages.problems.synthesizer_format import SYNTHESIZER_PROMPT_PATH
@@ -41,7 +41,7 @@ def main(synthesizer: Path, texts: Path, out: Path, plan: WritingPlan) -> None:
     code = rooms("synthesis", "generation", "problems", "models", "execution")
     work = work_folder(f"synthesize-{out.name}", [synthesizer, texts, SYNTHESIZER_PROMPT_PATH], asdict(plan), code)
     shards = Shards(work, plan, num_texts)
-    shards.spill(row for batch in read_batches("texts", texts) for row in batch.to_pylist())
+    shards.spill(read_rows("texts", texts))
     meter = shards.write(synthesizer, f"synthesize {out.name}")
     found = gather(shards, out)
     if not found.num_problems:

@@ -5,7 +5,6 @@ of the last ten losses lies above that of the hundred before by half of it and b
 `NINECHAPTERS_DIVERGENCE_GUARD=0` lets jumps pass.
 """
 
-import csv
 import math
 import os
 import statistics
@@ -15,6 +14,7 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from stages.core.command import StageError
+from stages.core.files import write_csv
 
 RECENT, BEFORE = 10, 100
 REPORT = "divergence.csv"
@@ -45,8 +45,7 @@ class DivergenceGuard(TrainerCallback):
             step, reason = self.losses[-1][0], f"the loss has jumped to {self.losses[-1][1]:.3f}"
         if reason:
             report = Path(args.output_dir or "") / REPORT
-            with report.open("w", newline="", encoding="utf-8") as stream:
-                csv.writer(stream).writerows([("step", "loss"), *self.losses])
+            write_csv([("step", "loss"), *self.losses], report)
             rate = state.log_history[-1].get("learning_rate") if state.log_history else None
             raise StageError(
                 f"{reason} at step {step} of {state.max_steps} (learning rate {rate}). {report} has the losses before. "

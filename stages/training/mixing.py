@@ -14,7 +14,7 @@ from pathlib import Path
 
 from stages.core.command import StageError, say
 from stages.core.schemas import Row
-from stages.core.tables import read_batches, seed_of
+from stages.core.tables import read_rows, seed_of
 from stages.problems.student_format import MODES, Example, student_example
 from stages.training.mix_shares import parse_mix_share
 
@@ -38,13 +38,7 @@ def problem_pools(tables: list[Path]) -> dict[str, Pool]:
     """The problems of some tables by mode."""
 
     def rows_of(mode: str) -> Callable[[], Iterator[Row]]:
-        return lambda: (
-            row
-            for table in tables
-            for batch in read_batches("problems", table)
-            for row in batch.to_pylist()
-            if row["mode"] == mode
-        )
+        return lambda: (row for row in read_rows("problems", *tables) if row["mode"] == mode)
 
     return {mode: Pool(rows_of(mode), problem_example, lambda row: row["problem_id"]) for mode in MODES}
 

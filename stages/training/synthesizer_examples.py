@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from stages.core.command import StageError
-from stages.core.tables import Row, count_rows, read_batches, read_table
+from stages.core.tables import Row, count_rows, read_rows, read_table
 from stages.problems.student_format import Example
 from stages.problems.synthesizer_format import synthesizer_output, synthesizer_prompt
 
@@ -27,9 +27,8 @@ def synthesizer_examples(folders: Iterable[Path], texts: Iterable[Path]) -> Iter
     """The examples of the problems of each folder in turn, whose texts stand in one of the tables `texts`."""
     text_of = {row["text_id"]: row["text"] for table in texts for row in read_table("texts", table)}
     for folder in folders:
-        for batch in read_batches("problems", folder / "problems.parquet"):
-            for row in batch.to_pylist():
-                yield synthesizer_example(row, text_of)
+        for row in read_rows("problems", folder / "problems.parquet"):
+            yield synthesizer_example(row, text_of)
 
 
 def synthesizer_example(problem: Row, text_of: dict[str, str]) -> Example:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from stages.core.command import StageError
 from stages.core.named_tables import tables_named
-from stages.core.tables import Row, read_batches, read_table
+from stages.core.tables import Row, read_rows, read_table
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Pool:
     def scored_texts(self) -> Iterator[ScoredText]:
         """The texts that have a value, in order; its problems' mean. A text of which no problem was made has none."""
         control = self.length_control
-        texts = rows_of("texts", self.texts)
-        for text_id, group in itertools.groupby(rows_of("values", self.values), key=lambda row: row["text_id"]):
+        texts = read_rows("texts", self.texts)
+        for text_id, group in itertools.groupby(read_rows("values", self.values), key=lambda row: row["text_id"]):
             problems = list(group)
             row = next((row for row in texts if row["text_id"] == text_id), None)
             if row is None:
@@ -55,13 +55,13 @@ class Pool:
     def problem_rows(self) -> dict[str, list[Row]]:
         """text -> its problems with their statements; all in memory."""
         found: defaultdict[str, list[Row]] = defaultdict(list)
-        for row in rows_of("problems", self.problems):
+        for row in read_rows("problems", self.problems):
             found[row["text_id"]].append(row)
         return found
 
     def target_rows(self) -> dict[str, list[Row]]:
         """target -> its problems, of the targets that the values are for."""
-        first: Row = next(rows_of("values", self.values), {"target_values": []})
+        first: Row = next(read_rows("values", self.values), {"target_values": []})
         names = [entry["target"] for entry in first["target_values"]]
         tables = tables_named(self.targets, names) if names else {}
         return {name: read_table("benchmarks", path) for name, path in tables.items()}
@@ -77,7 +77,7 @@ class Pool:
             return lambda row: float(row["value"])
         bin_of = self._bins_of_lengths()
         sums: defaultdict[int, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
-        for row in rows_of("values", self.values):
+        for row in read_rows("values", self.values):
             moments = sums[bin_of[row["num_tokens"]]]
             for power in range(3):
                 moments[power] += row["value"] ** power
@@ -93,15 +93,10 @@ class Pool:
     def _bins_of_lengths(self) -> dict[int, int]:
         """length in tokens -> bin, each with about as many problems."""
         counts: defaultdict[int, int] = defaultdict(int)
-        for row in rows_of("values", self.values):
+        for row in read_rows("values", self.values):
             counts[row["num_tokens"]] += 1
         total, before, bins = sum(counts.values()), 0, {}
         for length in sorted(counts):
             bins[length] = before * self.length_bins // total
             before += counts[length]
         return bins
-
-
-def rows_of(schema_name: str, path: Path) -> Iterator[Row]:
-    for batch in read_batches(schema_name, path):
-        yield from batch.to_pylist()

@@ -4,7 +4,6 @@ valued = write_values(candidates, source, work, {"checkpoint-1": 1.0}, ["grade",
 valued.num_valued, valued.rejected
 """
 
-import csv
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from stages.core.files import write_csv
 from stages.core.tables import Row, TableWriter
 from stages.value.candidates import Candidates
 from stages.value.datastore import shard_scores
@@ -79,8 +79,4 @@ def histogram_rows(bins: Counter[int]) -> Iterator[tuple[str, int]]:
 
 def write_histogram(bins: Counter[int], path: Path) -> None:
     """Counts of values in equal bins, as CSV for `dvc plots`: value, num_problems."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["value", "num_problems"])
-        writer.writerows(histogram_rows(bins))
+    write_csv([("value", "num_problems"), *histogram_rows(bins)], path)
