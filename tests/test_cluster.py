@@ -101,7 +101,7 @@ def test_synthesis(tiny_model_folder: Path, tmp_path: Path, address: TwoNodes, m
         shards.folder.mkdir()
         shards.spill(text_row(number) for number in range(160))
     killed = address.killed
-    thread = address.kill_when(lambda: len(list(cluster.folder.glob("shard-*"))) >= 2, "ShardWriter")
+    thread = address.kill_when(lambda: len(list(cluster.folder.glob("shard-*"))) >= 2, "ShardActor")
     cluster.write(tiny_model_folder, "cluster")
     address.is_over.set()
     thread.join()
@@ -118,7 +118,7 @@ def test_value_estimation(inputs: Path, address: TwoNodes, monkeypatch: pytest.M
     """The node is killed as soon as its actor is there: these shards take milliseconds."""
     job = job_of(inputs)
     killed = address.killed
-    thread = address.kill_when(lambda: True, "RayWorker")
+    thread = address.kill_when(lambda: True, "ShardActor")
     compute_shards(job, inputs / "cluster", "cluster")
     address.is_over.set()
     thread.join()

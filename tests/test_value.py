@@ -8,12 +8,13 @@ import pytest
 from click.testing import CliRunner
 
 from bench import value_kills
+from stages.core.shards import made_by_processes
 from stages.core.tables import read_table
 from stages.value import shards as shards_module
 from stages.value.build_datastore import main as build_datastore
 from stages.value.candidates import Candidates
 from stages.value.estimate_value import main as estimate_value
-from stages.value.shards import ShardJob, compute_shards, made_by_processes, shard_path
+from stages.value.shards import ShardJob, compute_shards, shard_path
 from tests.conftest import ROOT
 from tests.forked import Forked
 from tests.valuing import OPTIONS, SETTINGS, write_candidates, write_reference, write_targets

@@ -7,10 +7,11 @@ sorted_out.problems, sorted_out.rejected, sorted_out.repairs
 from collections import Counter
 from dataclasses import dataclass, field
 
-from stages.core.tables import Row, content_id
+from stages.core.schemas import Row
 from stages.overlap.decontamination import Index
 from stages.problems.grammar import Rejection
 from stages.problems.repair import parse_repaired
+from stages.problems.rows import problem_row, rejected_row
 
 
 @dataclass
@@ -34,7 +35,7 @@ def sort_completions(requests: list[Row], completions: list[Row], index: Index) 
             rejection = Rejection("duplicate", "the same problem was written before in this round")
         seen.add(row["problem"])
         if rejection:
-            found.rejected.append({**row, "reason": rejection.reason, "detail": rejection.detail})
+            found.rejected.append(rejected_row(row, rejection))
         else:
             found.problems.append(row)
     return found
@@ -43,15 +44,8 @@ def sort_completions(requests: list[Row], completions: list[Row], index: Index) 
 def read_completion(request: Row, completion: Row) -> tuple[Row, Rejection | None, list[str]]:
     """The problem of one completion, or an empty one with the reason of its rejection; and the repairs it took."""
     parsed, repairs = parse_repaired(completion["completion"], request["mode"], completion["finish_reason"])
-    is_rejected = isinstance(parsed, Rejection)
-    fields = {"problem": "", "solution": completion["completion"], "answer": ""} if is_rejected else vars(parsed)
-    row = {
-        "problem_id": content_id(request["request_id"], fields["problem"], fields["solution"]),
-        "text_id": request["text_id"],
-        "request_id": request["request_id"],
-        "prompt": request["prompt"],
-        "mode": request["mode"],
-        "synthesizer": completion["served_model"],
-        **fields,
-    }
+    row = problem_row(
+        parsed, completion["completion"], (request["request_id"],), text_id=request["text_id"], request_id=request["request_id"],
+        prompt=request["prompt"], mode=request["mode"], synthesizer=completion["served_model"],
+    )  # fmt: skip
     return row, parsed if isinstance(parsed, Rejection) else None, repairs

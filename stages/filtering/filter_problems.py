@@ -81,8 +81,10 @@ def main(
 
 
 def _sort(row: "Row", fault: "Rejection | None", kept: "list[Row]", rejected: "list[Row]") -> None:
+    from stages.problems.rows import rejected_row
+
     if fault:
-        rejected.append({**row, "reason": fault.reason, "detail": fault.detail})
+        rejected.append(rejected_row(row, fault))
     else:
         kept.append(row)
 

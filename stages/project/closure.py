@@ -25,7 +25,7 @@ from stages.project.meaning import meaning_of
 # counts either: they say what a room holds, and the first how long threads spin.)
 OUTPUT_NEUTRAL = {
     f"stages/core/{name}.py"
-    for name in ("cluster", "command", "interruption", "progress", "redaction", "usage", "work")
+    for name in ("cluster", "command", "interruption", "progress", "redaction", "shards", "usage", "work")
 }
 PROMPTS = "prompts"
 PINS = ("constraints.txt", "constraints-gpu.txt")

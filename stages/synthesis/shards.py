@@ -12,17 +12,16 @@ from its own seed. Memory holds one shard at a time.
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import orjson
 import xxhash
 
-from stages.core.cluster import actors_for, connect
 from stages.core.command import say
 from stages.core.files import write_bytes, write_json
 from stages.core.schemas import Row
+from stages.core.shards import MakeShard, made_here, made_shards
 from stages.generation.engine import engine_name
 from stages.generation.meter import Meter
 from stages.synthesis.line_files import LineFiles
@@ -87,54 +86,48 @@ class Shards:
             say(f"{title}: goes on with {len(missing)} of {len(counts)} shards")
         todo = sum(counts[number] for number in missing) * self.plan.num_samples
         with Meter(title, todo) as meter:
-            is_spread = os.environ.get("RAY_ADDRESS") and engine_name() != "server"
-            made = self._made_by_ray(model, missing, meter) if is_spread else self._made(model, missing, title, meter)
-            for number, written in made:
-                write_bytes(orjson.dumps(asdict(written)), self.path(number))
-                meter.judge(len(written.problems) + len(written.rejected), len(written.problems))
+            job = WritingJob(self, model, title, meter)
+            is_spread = (
+                os.environ.get("RAY_ADDRESS") and engine_name() != "server"
+            )  # which a cluster need not ask for us
+            num_gpus = int(os.environ.get("NINECHAPTERS_TENSOR_PARALLEL", 1))  # of one copy of the model
+            for number, content in made_shards(job, missing, gpus=num_gpus) if is_spread else made_here(job, missing):
+                write_bytes(content, self.path(number))
+                written = Written(**orjson.loads(content))
+                num_outputs = len(written.problems) + len(written.rejected)
+                if is_spread:
+                    meter.add(num_outputs, written.num_tokens)
+                meter.judge(num_outputs, len(written.problems))
         return meter
-
-    def _made(self, model: Path, numbers: list[int], title: str, meter: Meter) -> Iterator[tuple[int, Written]]:
-        for number in numbers:
-            yield number, write_problems(model, self.texts(number), self.plan, title, meter)
-
-    def _made_by_ray(self, model: Path, numbers: list[int], meter: Meter) -> Iterator[tuple[int, Written]]:
-        """By actors of the cluster, one for each GPU, or CPU; a shard whose node is lost is made by another."""
-        if not numbers:
-            return
-        ray = connect()
-        num_gpus = int(os.environ.get("NINECHAPTERS_TENSOR_PARALLEL", 1))  # of one copy of the model
-        actors, cost = actors_for(ray, len(numbers), 1, num_gpus)
-        shards = Shards(self.folder.resolve(), self.plan, self.num_texts)
-        rows = ray.data.from_items([{"number": number} for number in numbers], override_num_blocks=len(numbers))
-        made = rows.map_batches(
-            ShardWriter, fn_constructor_args=[shards, model.resolve(), Path.cwd()], batch_size=1, concurrency=(1, actors), **cost
-        )  # fmt: skip
-        for row in made.iter_rows():
-            written = Written(**orjson.loads(row["written"]))
-            meter.add(len(written.problems) + len(written.rejected), written.num_tokens)
-            yield int(row["number"]), written
 
     def read(self) -> Iterator[tuple[int, Written]]:
         for number in self.counts():
             yield number, Written(**orjson.loads(self.path(number).read_bytes()))
 
 
-class ShardWriter:
-    """A Ray Data actor: takes rows {"number": n}, gives them back with what the shard wrote."""
+@dataclass(frozen=True)
+class WritingJob:
+    """What a model writes for the shards. The meter counts what this process writes."""
 
-    def __init__(self, shards: Shards, model: Path, root: Path) -> None:
-        self.shards, self.model = shards, model
-        os.chdir(root)  # prompts are read from the project's folder
-        os.environ["NINECHAPTERS_WORKERS"] = "1"
+    shards: Shards
+    model: Path
+    title: str
+    meter: Meter | None
+    root: Path | None = None  # of the project, from which prompts are read
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        numbers = [int(number) for number in batch["number"]]
-        made = [
-            write_problems(self.model, self.shards.texts(number), self.shards.plan, f"shard {number}", None)
-            for number in numbers
-        ]
-        return {"number": numbers, "written": [orjson.dumps(asdict(written)) for written in made]}
+    def anywhere(self) -> "WritingJob":
+        folder = self.shards.folder.resolve()
+        return WritingJob(replace(self.shards, folder=folder), self.model.resolve(), self.title, None, Path.cwd())
+
+    def worker(self, _: str) -> MakeShard:
+        if self.root:
+            os.chdir(self.root)
+            os.environ["NINECHAPTERS_WORKERS"] = "1"
+        return self.shard
+
+    def shard(self, number: int) -> bytes:
+        texts = self.shards.texts(number)
+        return orjson.dumps(asdict(write_problems(self.model, texts, self.shards.plan, self.title, self.meter)))
 
 
 def hash_of(text_id: str) -> int:

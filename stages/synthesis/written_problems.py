@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.core.schemas import Row
-from stages.core.tables import content_id, seed_of
+from stages.core.tables import seed_of
 from stages.execution.sandbox import Execution
 from stages.generation.interface import Generated, Prompt, Sampling
 from stages.generation.meter import Meter
 from stages.generation.writing import write_with_programs
 from stages.problems.grammar import Rejection, parse_completion
 from stages.problems.levels import level_and_mode
+from stages.problems.rows import problem_row, rejected_row
 from stages.problems.synthesizer_format import synthesizer_prompt
 from stages.synthesis.sections import WritingPlan
 
@@ -39,7 +40,7 @@ def write_problems(model: Path, texts: list[Row], plan: WritingPlan, title: str,
     for (text, sample), kind, (output, execution) in zip(asked, kinds, outputs, strict=True):
         row, rejection = read_output(text["text_id"], sample, kind, output, execution, model.name)
         if rejection:
-            written.rejected.append({**row, "reason": rejection.reason, "detail": rejection.detail})
+            written.rejected.append(rejected_row(row, rejection))
         else:
             written.problems.append(row)
     return written
@@ -53,17 +54,9 @@ def read_output(
     parsed = parse_completion(output.text, mode, output.finish_reason)
     if output.finish_reason == "error":
         parsed = Rejection("engine_error", output.stopped_by)
-    is_rejected = isinstance(parsed, Rejection)
-    fields = {"problem": "", "solution": output.text, "answer": ""} if is_rejected else vars(parsed)
-    row = {
-        "problem_id": content_id(text_id, str(sample), fields["problem"], fields["solution"]),
-        "text_id": text_id,
-        "request_id": "",
-        "prompt": level,
-        "mode": mode,
-        "synthesizer": synthesizer,
-        **fields,
-    }
+    row = problem_row(
+        parsed, output.text, (text_id, str(sample)), text_id=text_id, request_id="", prompt=level, mode=mode, synthesizer=synthesizer,
+    )  # fmt: skip
     if execution and execution.status != "ok":
         return row, Rejection(f"program_{execution.status}", execution.stderr[:200])
     return row, parsed if isinstance(parsed, Rejection) else None

@@ -2,29 +2,22 @@
 
     compute_shards(job, Path(".work/estimate_value-1a2b3c4d/checkpoint-1"), "estimate_value")
 
-A pass that was killed goes on with the shards that are missing. On one machine every GPU takes shards, or the CPU; with
-`RAY_ADDRESS` set, actors of that Ray cluster take them (Ray Data), as many as it has GPUs, or CPUs by twos. What a shard
-holds depends on the job alone.
+A pass that was killed goes on with the shards that are missing. On one machine every GPU takes shards, or the CPU; on a Ray
+cluster as many actors as it has GPUs, or CPUs by twos (stages/core/shards.py). What a shard holds depends on the job alone.
 
 A shard: {"places": int32[n] in the shard, "num_tokens": int32[n] of the output, "losses": float32[n],
 "norms": float32[n], and "scores": float32[n, K], or "features" (and "steps") of the datastore}.
 """
 
-import os
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save
 
-from stages.core.cluster import actors_for, connect
 from stages.core.files import write_bytes
-from stages.core.parallel import end_with_parent
 from stages.core.progress import Tracker
+from stages.core.shards import MakeShard, made_shards
 from stages.models.folders import compute_dtype, load_tokenizer, use_device
 from stages.models.tokenization import IGNORED, TokenizedExample
 from stages.value.candidates import Candidates
@@ -52,6 +45,10 @@ class ShardJob:
         directions = self.directions and self.directions.resolve()
         base, checkpoint, candidates = self.base.resolve(), self.checkpoint.resolve(), self.candidates.resolve()
         return ShardJob(base, checkpoint, candidates, self.settings, directions)
+
+    def worker(self, place: str) -> MakeShard:
+        device = use_device()
+        return ShardWorker(self, torch.device(place) if place else device).shard
 
     def reduction(self, device: torch.device) -> Reduction:
         if self.directions:
@@ -97,74 +94,18 @@ def shard_path(folder: Path, number: int) -> Path:
     return folder / f"part-{number:05d}.safetensors"
 
 
+def places_here() -> list[str]:
+    """Every GPU of this machine, or the device that there is."""
+    count = torch.cuda.device_count()
+    return [f"cuda:{i}" for i in range(count)] if count > 1 else [""]
+
+
 def compute_shards(job: ShardJob, folder: Path, title: str) -> None:
     """Make the shards that are missing in `folder`."""
     candidates = Candidates(job.candidates, job.settings.shard_rows)
     missing = [n for n in range(candidates.num_shards) if not shard_path(folder, n).exists()]
     with Tracker(title, candidates.num_rows, "candidates") as tracker:
         tracker.go_on_from(min(candidates.num_rows, (candidates.num_shards - len(missing)) * job.settings.shard_rows))
-        for number, content in _made(job, missing):
+        for number, content in made_shards(job, missing, places_here(), cpus=CPUS_OF_AN_ACTOR):
             write_bytes(content, shard_path(folder, number))
             tracker.advance(min(job.settings.shard_rows, candidates.num_rows - number * job.settings.shard_rows))
-
-
-def _made(job: ShardJob, numbers: list[int]) -> Iterator[tuple[int, bytes]]:
-    if not numbers:
-        return
-    if os.environ.get("RAY_ADDRESS"):
-        yield from _made_by_ray(job, numbers)
-    elif torch.cuda.device_count() > 1:
-        yield from made_by_processes(job, numbers, [f"cuda:{i}" for i in range(torch.cuda.device_count())])
-    else:
-        worker = ShardWorker(job, use_device())
-        for number in numbers:
-            yield number, worker.shard(number)
-
-
-_worker: ShardWorker | None = None
-
-
-def _start(job: ShardJob, devices: Any) -> None:
-    global _worker
-    end_with_parent()
-    use_device()
-    _worker = ShardWorker(job, torch.device(devices.get()))
-
-
-def _shard(number: int) -> tuple[int, bytes]:
-    assert _worker is not None
-    return number, _worker.shard(number)
-
-
-def made_by_processes(job: ShardJob, numbers: list[int], devices: list[str]) -> Iterator[tuple[int, bytes]]:
-    """The shards, as they are ready, by one process for each device."""
-    context = get_context("spawn")
-    free = context.Queue()
-    for device in devices:
-        free.put(device)
-    with ProcessPoolExecutor(len(devices), context, initializer=_start, initargs=(job, free)) as pool:
-        futures = [pool.submit(_shard, number) for number in numbers]
-        for future in as_completed(futures):
-            yield future.result()
-
-
-class RayWorker:
-    """A Ray Data actor: takes rows {"number": n}, gives them back with the shard's bytes."""
-
-    def __init__(self, job: ShardJob) -> None:
-        self.worker = ShardWorker(job, use_device())
-
-    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        numbers = [int(number) for number in batch["number"]]
-        return {"number": numbers, "content": [self.worker.shard(number) for number in numbers]}
-
-
-def _made_by_ray(job: ShardJob, numbers: list[int]) -> Iterator[tuple[int, bytes]]:
-    ray = connect()
-    actors, cost = actors_for(ray, len(numbers), CPUS_OF_AN_ACTOR)
-    rows = ray.data.from_items([{"number": number} for number in numbers], override_num_blocks=len(numbers))
-    made = rows.map_batches(
-        RayWorker, fn_constructor_args=[job.anywhere()], batch_size=1, concurrency=(1, actors), **cost
-    )
-    for row in made.iter_rows():
-        yield int(row["number"]), row["content"]

@@ -1,0 +1,96 @@
+"""The runner of shards: numbers in, each shard's bytes out, as they are ready, wherever there is room.
+
+    for number, content in made_shards(job, missing, places=["cuda:0", "cuda:1"]): write_bytes(content, path(number))
+
+With `RAY_ADDRESS` set actors of that Ray cluster make them (Ray Data), one for each GPU or for some CPUs; a shard whose node is lost
+is made by another. Else a process for each place; where there is one place alone, this process. A shard's bytes depend on the job
+and its number alone.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from typing import Any, Protocol, Self
+
+from stages.core.cluster import actors_for, connect
+from stages.core.parallel import end_with_parent
+
+MakeShard = Callable[[int], bytes]
+
+
+class ShardJob(Protocol):
+    """What decides the shards' bytes; it is pickled on its way to other processes."""
+
+    def worker(self, place: str) -> MakeShard:
+        """Load what is needed, once for each worker; "" is a place of the worker's own choice."""
+
+    def anywhere(self) -> Self:
+        """The same for a process in another folder."""
+
+
+def made_shards(
+    job: ShardJob, numbers: Sequence[int], places: Sequence[str] = ("",), *, cpus: int = 1, gpus: int = 1
+) -> Iterator[tuple[int, bytes]]:
+    """The numbers and bytes of the shards; `cpus` or `gpus` are what one worker takes of a cluster's node."""
+    if not numbers:
+        return
+    if os.environ.get("RAY_ADDRESS"):
+        yield from _made_by_cluster(job, numbers, cpus, gpus)
+    elif len(places) > 1:
+        yield from made_by_processes(job, numbers, places)
+    else:
+        yield from made_here(job, numbers, places[0])
+
+
+def made_here(job: ShardJob, numbers: Sequence[int], place: str = "") -> Iterator[tuple[int, bytes]]:
+    make = job.worker(place)
+    for number in numbers:
+        yield number, make(number)
+
+
+def made_by_processes(job: ShardJob, numbers: Sequence[int], places: Sequence[str]) -> Iterator[tuple[int, bytes]]:
+    """By one process for each place, which ends with this one."""
+    context = get_context("spawn")
+    free = context.Queue()
+    for place in places:
+        free.put(place)
+    with ProcessPoolExecutor(len(places), context, initializer=_start, initargs=(job, free)) as pool:
+        for future in as_completed([pool.submit(_make, number) for number in numbers]):
+            yield future.result()
+
+
+_make_shard: MakeShard | None = None  # of a worker process
+
+
+def _start(job: ShardJob, free: Any) -> None:
+    global _make_shard
+    end_with_parent()
+    _make_shard = job.worker(free.get())
+
+
+def _make(number: int) -> tuple[int, bytes]:
+    assert _make_shard is not None
+    return number, _make_shard(number)
+
+
+class ShardActor:
+    """A Ray Data actor: takes rows {"number": n}, gives them back with the shard's bytes."""
+
+    def __init__(self, job: ShardJob) -> None:
+        self.make = job.worker("")
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        numbers = [int(number) for number in batch["number"]]
+        return {"number": numbers, "content": [self.make(number) for number in numbers]}
+
+
+def _made_by_cluster(job: ShardJob, numbers: Sequence[int], cpus: int, gpus: int) -> Iterator[tuple[int, bytes]]:
+    ray = connect()
+    actors, cost = actors_for(ray, len(numbers), cpus, gpus)
+    rows = ray.data.from_items([{"number": number} for number in numbers], override_num_blocks=len(numbers))
+    made = rows.map_batches(
+        ShardActor, fn_constructor_args=[job.anywhere()], batch_size=1, concurrency=(1, actors), **cost
+    )
+    for row in made.iter_rows():
+        yield int(row["number"]), row["content"]
