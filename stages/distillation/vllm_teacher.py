@@ -6,7 +6,6 @@ reach the ledger a chunk at a time, so a killed run loses one chunk of work.
 
 from pathlib import Path
 
-from stages.core.command import StageError
 from stages.core.tables import seed_of
 from stages.distillation.purchase import Answer, Purchase, Request
 
@@ -15,15 +14,13 @@ CHUNK = 512
 
 def ask_vllm(requests: list[Request], purchase: Purchase, folder: Path) -> None:
     """Answer all requests with the model in `folder`."""
-    try:
-        from vllm import LLM, SamplingParams
-    except ImportError as error:
-        raise StageError(
-            f"vLLM cannot be imported ({error}). Install the extra: uv pip install -e '.[gpu]'."
-        ) from error
+    from stages.generation.vllm_engine import load_vllm
+
     # A seed of the engine, not of each request, which vLLM on a CPU does not take; another one for each run's rest.
     seed = seed_of(requests[0].key) % 2**31
-    engine = LLM(model=str(folder), enable_prefix_caching=True, trust_remote_code=False, seed=seed)
+    engine = load_vllm(folder, seed)
+    from vllm import SamplingParams
+
     for start in range(0, len(requests), CHUNK):
         chunk = requests[start : start + CHUNK]
         settings = [
