@@ -28,12 +28,12 @@ from tests.tiny import tiny_model, tiny_tokenizer
 MB = 1_000_000
 SYNTHESIZE = """
 from stages.synthesis import written_problems
-from stages.generation.interface import Generated
+from stages.generation.turns import Transcript
 SOLUTION = "Adding both gives the answer. " * 20
-def at_once(model, prompts, sampling, title, meter):
+def at_once(model, prompts, sampling, turns, title, meter):
     meter.add(len(prompts), 200 * len(prompts))
-    return [(Generated(f"[Problem]\\nWhat is {p.seed % 1000}+1, {p.seed}?\\n[Solution]\\n{SOLUTION}\\nThe answer is \\\\boxed{{7}}.\\n[End]", "stop", 200), None) for p in prompts]
-written_problems.write_with_programs = at_once
+    return [Transcript(f"[Problem]\\nWhat is {p.seed % 1000}+1, {p.seed}?\\n[Solution]\\n{SOLUTION}\\nThe answer is \\\\boxed{{7}}.\\n[End]", "", "stop", "", 200) for p in prompts]
+written_problems.write_in_turns = at_once
 from stages.synthesis.synthesize import main
 main()
 """

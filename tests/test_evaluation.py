@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from stages.core.named_tables import write_names
 from stages.core.tables import read_table, write_table
-from stages.evaluation import predictions, revisions, solving
+from stages.evaluation import predictions, revisions
 from stages.evaluation.compare import main as compare
 from stages.evaluation.evaluate import main as evaluate
 from stages.evaluation.metrics import suite_figures, task_figures
@@ -18,6 +18,7 @@ from stages.evaluation.prompting import load_shots, prompt_of
 from stages.evaluation.sections import Shots
 from stages.evaluation.solving import Response, solve
 from stages.execution.transcript import last_program, tame_output
+from stages.generation import turns as turns_module
 from stages.generation.interface import Generated, Prompt, Sampling
 from stages.grading.voting import answer_classes, expected_majority, majority, pass_at_k
 from stages.statistics.comparison import Run, cause_of, compare_tasks, obstacles
@@ -79,12 +80,12 @@ def test_paired_fixtures_of_published_grades() -> None:
 def fake_model(monkeypatch: pytest.MonkeyPatch, turns: list[str]) -> list[tuple[str, Sampling]]:
     remaining, asked = list(turns), []
 
-    def fake_generate(model, prompts, sampling, title):  # type: ignore[no-untyped-def]
+    def fake_generate(model, prompts, sampling, title, meter):  # type: ignore[no-untyped-def]
         asked.extend((prompt.text, sampling) for prompt in prompts)
         text = remaining.pop(0)
         return [Generated(text.partition("```output")[0], "stop", 3) for _ in prompts]
 
-    monkeypatch.setattr(solving, "generate", fake_generate)
+    monkeypatch.setattr(turns_module, "generate", fake_generate)
     return asked
 
 

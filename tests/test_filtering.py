@@ -26,7 +26,7 @@ from stages.filtering.text_rules import (
     check_self_contained,
     marked_answer,
 )
-from stages.generation.interface import Generated
+from stages.generation.turns import Transcript
 from tests.tiny import benchmark_row, problem_row
 
 SETTINGS = FilterSettings(5, 400, 1000, 0.5, 0.65)
@@ -189,11 +189,11 @@ def test_agreement_asks_for_the_majority(monkeypatch: pytest.MonkeyPatch) -> Non
     }
     asked: list[str] = []
 
-    def fake(model, prompts, sampling, title):  # type: ignore[no-untyped-def]
+    def fake(model, prompts, sampling, turns, title):  # type: ignore[no-untyped-def]
         asked.extend(prompt.text for prompt in prompts)
-        return [(Generated(text, "stop", 3), None) for texts in written.values() for text in texts]
+        return [Transcript(text) for texts in written.values() for text in texts]
 
-    monkeypatch.setattr(agreement, "write_with_programs", fake)
+    monkeypatch.setattr(agreement, "write_in_turns", fake)
     rows = [problem_row(problem_id="a"), problem_row(problem_id="b")]
     found = agreement.disagreements(
         rows, {"t": "Apples."}, Path("m"), AgreementSettings(0.9, 4, 0.5, "synthesizer", 0.7, 20)

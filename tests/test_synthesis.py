@@ -19,6 +19,7 @@ from stages.generation.interface import Generated, Prompt, Sampling
 from stages.generation.meter import Meter
 from stages.generation.token_sampling import TRIES, Uniforms, sample_tokens
 from stages.generation.transformers_engine import TransformersEngine
+from stages.generation.turns import Transcript
 from stages.generation.workers import run_jobs
 from stages.models.folders import load_model, load_tokenizer
 from stages.synthesis import gathering, line_files
@@ -140,10 +141,12 @@ def test_random_numbers_belong_to_the_seed() -> None:
 
 def test_outputs_become_problems_or_reasons() -> None:
     good = "[Problem]\nWhat is 3+4?\n[Solution]\n3+4=7\nThe answer is \\boxed{7}.\n[End]"
-    row, rejection = read_output("t", 0, ("grade", "cot"), Generated(good, "stop", 20), None, "boosted")
+    row, rejection = read_output("t", 0, ("grade", "cot"), Transcript(good, good, "stop", "", 20), "boosted")
     assert rejection is None
     assert (row["problem"], row["answer"], row["synthesizer"]) == ("What is 3+4?", "7", "boosted")
-    row, rejection = read_output("t", 0, ("grade", "cot"), Generated(good[:30], "length", 20), None, "boosted")
+    row, rejection = read_output(
+        "t", 0, ("grade", "cot"), Transcript(good[:30], good[:30], "length", "", 20), "boosted"
+    )
     assert rejection
     assert rejection.reason == "truncated"
     assert row["solution"] == good[:30], "what was written is kept with the reason"

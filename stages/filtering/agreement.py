@@ -10,7 +10,7 @@ from stages.core.tables import Row, seed_of
 from stages.filtering.sections import AgreementSettings
 from stages.filtering.text_rules import marked_answer
 from stages.generation.interface import Prompt, Sampling
-from stages.generation.writing import write_with_programs
+from stages.generation.turns import SINGLE, write_in_turns
 from stages.grading.voting import majority
 from stages.problems.grammar import PROBLEM, SOLUTION, Rejection
 from stages.problems.student_format import student_prompt
@@ -28,8 +28,8 @@ def disagreements(
         for row in rows
         for sample in range(num_solutions)
     ]
-    outputs = write_with_programs(solver, prompts, sampling, "filter_problems: solve again")
-    answers = [marked_answer(output.text.partition("[End]")[0]) for output, _ in outputs]
+    outputs = write_in_turns(solver, prompts, sampling, SINGLE, "filter_problems: solve again")
+    answers = [marked_answer(output.text.partition("[End]")[0]) for output in outputs]
     found = {}
     for place, row in enumerate(rows):
         own = answers[place * num_solutions : (place + 1) * num_solutions]

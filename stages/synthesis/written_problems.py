@@ -8,10 +8,9 @@ from pathlib import Path
 
 from stages.core.schemas import Row
 from stages.core.tables import seed_of
-from stages.execution.sandbox import Execution
-from stages.generation.interface import Generated, Prompt, Sampling
+from stages.generation.interface import Prompt, Sampling
 from stages.generation.meter import Meter
-from stages.generation.writing import write_with_programs
+from stages.generation.turns import SINGLE, Transcript, write_in_turns
 from stages.problems.grammar import Rejection, parse_completion
 from stages.problems.levels import level_and_mode
 from stages.problems.rows import problem_row, rejected_row
@@ -35,10 +34,10 @@ def write_problems(model: Path, texts: list[Row], plan: WritingPlan, title: str,
         for (text, sample), (level, mode) in zip(asked, kinds, strict=True)
     ]
     sampling = Sampling(plan.max_tokens, plan.temperature, plan.top_p)
-    outputs = write_with_programs(model, prompts, sampling, title, meter)
-    written = Written([], [], sum(output.num_tokens for output, _ in outputs))
-    for (text, sample), kind, (output, execution) in zip(asked, kinds, outputs, strict=True):
-        row, rejection = read_output(text["text_id"], sample, kind, output, execution, model.name)
+    outputs = write_in_turns(model, prompts, sampling, SINGLE, title, meter)
+    written = Written([], [], sum(output.num_tokens for output in outputs))
+    for (text, sample), kind, output in zip(asked, kinds, outputs, strict=True):
+        row, rejection = read_output(text["text_id"], sample, kind, output, model.name)
         if rejection:
             written.rejected.append(rejected_row(row, rejection))
         else:
@@ -47,7 +46,7 @@ def write_problems(model: Path, texts: list[Row], plan: WritingPlan, title: str,
 
 
 def read_output(
-    text_id: str, sample: int, kind: tuple[str, str], output: Generated, execution: Execution | None, synthesizer: str
+    text_id: str, sample: int, kind: tuple[str, str], output: Transcript, synthesizer: str
 ) -> tuple[Row, Rejection | None]:
     """The problem of one output, or an empty one with the reason of its rejection."""
     level, mode = kind
@@ -57,6 +56,7 @@ def read_output(
     row = problem_row(
         parsed, output.text, (text_id, str(sample)), text_id=text_id, request_id="", prompt=level, mode=mode, synthesizer=synthesizer,
     )  # fmt: skip
-    if execution and execution.status != "ok":
-        return row, Rejection(f"program_{execution.status}", execution.stderr[:200])
+    for execution in output.executions:
+        if execution.status != "ok":
+            return row, Rejection(f"program_{execution.status}", execution.stderr[:200])
     return row, parsed if isinstance(parsed, Rejection) else None
