@@ -6,6 +6,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from click.testing import Result
 
 from stages.generation.engine import generate
 from stages.generation.interface import Prompt, Sampling
@@ -41,19 +42,16 @@ def vllm(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return FakeLLM.loaded
 
 
+def ask(place: Path, folder: Path) -> Result:
+    return buy(write_requests(place / "requests.parquet", 3), FaultServer(), "--via", "vllm", "--folder", str(folder))
+
+
 def test_engine_and_teacher_load_the_model_alike(
     vllm: list[dict[str, Any]], tiny_model_folder: Path, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NINECHAPTERS_ENGINE", "vllm")
     assert [o.num_tokens for o in generate(tiny_model_folder, [Prompt("a"), Prompt("b")], Sampling(5))] == [3, 3]
-    result = buy(
-        write_requests(place / "requests.parquet", 3),
-        FaultServer(),
-        "--via",
-        "vllm",
-        "--folder",
-        str(tiny_model_folder),
-    )
+    result = ask(place, tiny_model_folder)
     assert result.exit_code == 0, result.output
     assert {(row["completion_tokens"], row["usd"]) for row in completions(place)} == {(3, 0.0)}
     engine, teacher = vllm
@@ -68,13 +66,6 @@ def test_without_vllm_the_teacher_says_what_to_install(
     tiny_model_folder: Path, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "vllm", None)
-    result = buy(
-        write_requests(place / "requests.parquet", 3),
-        FaultServer(),
-        "--via",
-        "vllm",
-        "--folder",
-        str(tiny_model_folder),
-    )
+    result = ask(place, tiny_model_folder)
     assert result.exit_code == 1
     assert "Install the extra" in result.output

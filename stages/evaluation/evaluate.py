@@ -40,9 +40,10 @@ def main(
             data/predictions/pretrained/llama reports/metrics/pretrained-llama.json --max-tokens 1024
             --max-problems 0 --num-samples 1 --temperature 0 --top-p 1 --shots aqua=mathqa:5
     """
+    from stages.core.hashes import file_hash
     from stages.core.tables import read_table, write_table
     from stages.evaluation.metrics import suite_figures, task_figures
-    from stages.evaluation.predictions import flagged_items, model_hash, predictions_of
+    from stages.evaluation.predictions import flagged_items, predictions_of
     from stages.evaluation.prompting import load_shots, prompt_of
     from stages.evaluation.results import results_record, task_hashes, task_name
     from stages.execution.executions import image_of
@@ -73,7 +74,7 @@ def main(
         "do_sample": settings.temperature > 0,
     }  # fmt: skip
     config = {
-        "model": str(model), "model_hash": model_hash(model), "num_samples": settings.num_samples,
+        "model": str(model), "model_hash": file_hash(model), "num_samples": settings.num_samples,
         "num_fewshot": {task_name(one.benchmark, "cot"): one.count for one in shots}, "sandbox": image_of(),
         "generation_kwargs": generation,
     }  # fmt: skip

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import xxhash
-
 from stages.core.named_tables import tables_named
 from stages.core.parallel import ordered_map
 from stages.core.tables import Row, read_table, seed_of
@@ -59,15 +57,3 @@ def flagged_items(leaks: Path) -> set[tuple[str, int]]:
     """The benchmark problems that a problem of a target touched."""
     rows = (row for path in tables_named(leaks, ()).values() for row in read_table("leaked", path))
     return {(row["leaked_benchmark"], row["leaked_index"]) for row in rows}
-
-
-def model_hash(model: Path) -> str:
-    """A hash of the model's files, by name and content."""
-    digest = xxhash.xxh3_128()
-    for path in sorted(model.glob("*")):
-        if path.is_file():
-            digest.update(path.name.encode())
-            with path.open("rb") as stream:
-                while block := stream.read(1 << 22):
-                    digest.update(block)
-    return digest.hexdigest()
