@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from stages.core.redaction import forms_of
 from stages.core.tables import read_table
 from stages.distillation.distill import main as distill
 from stages.distillation.ledger import Ledger
@@ -133,3 +134,20 @@ def test_a_full_disk_stops_with_one_sentence(place: Path, monkeypatch: pytest.Mo
         monkeypatch.setenv("OPENAI_API_KEY", CANARY)
         assert buy(requests, server).exit_code == 0
     assert server.delivered.total() <= 30 + 4
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("status", [0, 400, 401, 403, 404, 500])
+def test_a_key_that_a_server_repeats_is_nowhere(status: int, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In every form, in errors and in answers (status 0): no file, message or table has it."""
+    monkeypatch.setenv("OPENAI_API_KEY", key := "sk-canary/4f1d+9c0'b7e")
+    requests = write_requests(place / "requests.parquet", 3)
+    with running_server(status=status, echo=True) as server:
+        result = buy(requests, server)
+    assert (result.exit_code == 0) == (status == 0)
+    files = [path.read_bytes() for path in place.rglob("*") if path.is_file()]
+    kept = str(completions(place)) if status == 0 else result.output
+    assert "[key]" in kept
+    for content in [result.output.encode(), kept.encode(), *files]:
+        assert not [form for form in forms_of(key) | {key.upper()} if form.encode() in content]
+    assert "\x1b" not in result.output

@@ -26,6 +26,7 @@ class CompletionServer:
         self.served, self.failures, self.bodies = FOLDER.as_posix(), 0, []  # type: ignore[var-annotated]
         self.in_flight = self.most_in_flight = self.num_calls = 0
         self.status, self.place = 0, ""  # of the echo of the key: models or completions
+        self.odd: list[str] = []  # bodies of the next replies, each a 200
 
     async def models(self, request: web.Request) -> web.Response:
         if self.place == "models":
@@ -43,6 +44,8 @@ class CompletionServer:
     async def completions(self, request: web.Request) -> web.Response:
         if self.place == "completions" and self.status != 200:
             return self.echo(request)
+        if self.odd:
+            return web.Response(text=self.odd.pop(), content_type="application/json")
         body = await request.json()
         if self.place == "completions":
             body["prompt"] = " ".join(echoes(request))
@@ -154,3 +157,22 @@ def test_a_key_that_a_server_repeats_is_nowhere(
     assert "\x1b" not in told
     if status != 200:
         assert server.num_calls == (calls if place == "completions" or status != 400 else 1)
+
+
+ODD = ["", "<html>busy</html>", "null", "[]", "3", '"text"', '{"choices": null}', '{"choices": []}', '{"choices": [null]}',
+       '{"choices": [{"text": null, "finish_reason": "stop"}], "usage": null}', '{"choices": [{"text": ["a"]}], "usage": {}}',
+       '{"choices": [{"text": "x", "finish_reason": "stop"}], "usage": {"completion_tokens": "many"}}', '{"choices": [{"te']  # fmt: skip
+
+
+@pytest.mark.parametrize("body", ODD)
+def test_a_reply_that_holds_no_text_is_asked_again(body: str, server: CompletionServer) -> None:
+    server.odd = [body]
+    assert generate(FOLDER, [Prompt("p", 3)], Sampling(5))[0].text == "p/3"
+    server.odd = [body] * 3
+    with pytest.raises(StageError, match="failed 3 times"):
+        generate(FOLDER, [Prompt("p", 3)], Sampling(5))
+
+
+def test_no_usage_is_no_fault(server: CompletionServer) -> None:
+    server.odd = ['{"choices": [{"text": "x", "finish_reason": "stop"}]}']
+    assert generate(FOLDER, [Prompt("p", 3)], Sampling(5))[0].num_tokens == 0

@@ -18,7 +18,7 @@ from typing import Any
 from stages.core.redaction import printable, scrub
 from stages.distillation.pricing import Price
 from stages.distillation.purchase import Answer
-from stages.generation.transport import REJECTED_STATUSES, retry_after_seconds, stop_text
+from stages.generation.transport import failure_of
 
 QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 
@@ -70,32 +70,16 @@ def read_body(body: Any, price: Price) -> Outcome:
 
 def outcome_of_error(error: Exception) -> Outcome | None:
     """The outcome of what the client raised; None for what is no failure of the call (a bug of ours)."""
-    import openai
-
-    if type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout"):
-        return Outcome(reason="no_connection", detail=scrub(str(error.__cause__))[:200])
-    if isinstance(error, (TimeoutError, openai.APITimeoutError)):
-        return Outcome(reason="timeout", billed_usd=None)
-    if isinstance(error, openai.APIStatusError):
-        return _outcome_of_status(
-            error.status_code, error.response.headers, error.body, error.response.text or str(error)
-        )
-    if isinstance(error, openai.APIConnectionError):
-        return Outcome(reason="connection_lost", billed_usd=None)
-    if isinstance(error, openai.APIError):
-        return Outcome(reason="malformed", billed_usd=None)
-    return None
-
-
-def _outcome_of_status(status: int, headers: Any, body: Any, text: str) -> Outcome:
-    message = scrub(text)[:500]
-    code = body.get("code") or body.get("type") if isinstance(body, dict) else None
-    if code in QUOTA_CODES:
-        return Outcome(reason="quota", stop=f"the account's quota is used up: {message}")
-    if status == 429:
-        return Outcome(reason="429", is_limit=True, retry_after=retry_after_seconds(headers))
-    if why := stop_text(status, "OPENAI_API_KEY", "OPENAI_BASE_URL", "build_requests.model"):
-        return Outcome(reason=str(status), stop=f"{why} It says: {message}")
-    if status in REJECTED_STATUSES:
-        return Outcome(reason=str(status), rejection=Answer(message, "rejected", "", 0, 0))
-    return Outcome(reason=str(status), detail=message, retry_after=retry_after_seconds(headers))
+    failure = failure_of(error)
+    if failure is None:
+        return None
+    if failure.code in QUOTA_CODES:
+        return Outcome(reason="quota", stop=f"the account's quota is used up: {failure.words}")
+    if failure.status == 429:
+        return Outcome(reason="429", is_limit=True, retry_after=failure.retry_after)
+    if why := failure.stop("OPENAI_API_KEY", "OPENAI_BASE_URL", "build_requests.model"):
+        return Outcome(reason=failure.reason, stop=why)
+    if failure.is_refusal:
+        return Outcome(reason=failure.reason, rejection=Answer(failure.words, "rejected", "", 0, 0))
+    billed_usd = None if failure.may_be_billed else 0.0
+    return Outcome(reason=failure.reason, detail=failure.words, billed_usd=billed_usd, retry_after=failure.retry_after)

@@ -9,21 +9,16 @@ The key is NINECHAPTERS_SERVER_KEY, and is in nothing that is written.
 """
 
 import asyncio
+import itertools
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stages.core.command import StageError
-from stages.core.redaction import printable, scrub
+from stages.core.redaction import scrub
 from stages.generation.interface import Generated, Prompt, Sampling
-from stages.generation.transport import (
-    MAX_BACKOFF,
-    REJECTED_STATUSES,
-    backoff_seconds,
-    retry_after_seconds,
-    stop_text,
-)
+from stages.generation.transport import MAX_BACKOFF, Failure, UnreadableReply, backoff_seconds, failure_of
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -51,7 +46,7 @@ class ServerEngine:
         key = os.environ.get("NINECHAPTERS_SERVER_KEY") or "none"
         gate = asyncio.Semaphore(int(os.environ.get("NINECHAPTERS_SERVER_CONCURRENCY", CONCURRENCY)))
         async with AsyncOpenAI(base_url=url, api_key=key, timeout=TIMEOUT_SECONDS, max_retries=0) as client:
-            served = await self._asked(url, lambda: _served(client, url))
+            served = await _served(url, client)
             if self.model not in served:
                 raise StageError(
                     f"{url} serves {', '.join(served) or 'nothing'}, not {self.model}. Serve that folder under "
@@ -71,59 +66,68 @@ class ServerEngine:
             return [first, *(task.result() for task in rest)]
 
     async def _written(self, url: str, client: "AsyncOpenAI", prompt: Prompt, sampling: Sampling) -> Generated:
-        from openai import APIStatusError
-
-        try:
-            response = await self._asked(url, lambda: client.completions.create(
+        async def ask() -> Generated:
+            reply = await client.completions.create(
                 model=self.model, prompt=prompt.text, max_tokens=sampling.max_tokens, temperature=sampling.temperature,
                 top_p=sampling.top_p, stop=list(sampling.stop) or None, seed=prompt.seed % 2**31,
-            ))  # fmt: skip
-        except APIStatusError as error:
-            return Generated("", "error", 0, f"the server refused: {printable(scrub(error.message))[:200]}")
-        if not response.choices or not isinstance(response.choices[0].text, str):
-            return Generated("", "error", 0, "the server's reply holds no text")
-        choice = response.choices[0]
-        num_tokens = response.usage.completion_tokens if response.usage else 0
-        reason = "stop" if choice.finish_reason == "stop" else "length"
-        stopped_by = getattr(choice, "stop_reason", None)
-        return Generated(scrub(choice.text), reason, num_tokens, stopped_by if isinstance(stopped_by, str) else "")
+            )  # fmt: skip
+            return _generated(reply)
 
-    async def _asked(self, url: str, ask: Callable[[], Awaitable[T]]) -> T:
-        """What the server answers, asked again where that can help (stages/generation/transport.py).
-
-        Raises:
-            openai.APIStatusError: it refuses this request.
-            StageError: it refuses all, or does not answer.
-        """
-        from openai import APIConnectionError, APIStatusError
-
-        for attempt in range(1, MAX_RETRIES + 2):
-            retry_after = None
-            try:
-                return await ask()
-            except APIStatusError as error:
-                if error.status_code in REJECTED_STATUSES:
-                    raise
-                if why := stop_text(
-                    error.status_code, "NINECHAPTERS_SERVER_KEY", "NINECHAPTERS_SERVER", "the model's name"
-                ):
-                    raise StageError(f"{url}: {why} It says: {error.message[:300]}") from None
-                told, retry_after = error.message[:300], retry_after_seconds(error.response.headers)
-            except APIConnectionError as error:
-                told = f"{error} {error.__cause__ or ''}".strip()
-            if attempt <= MAX_RETRIES:
-                await asyncio.sleep(min(MAX_BACKOFF, backoff_seconds(attempt, FIRST_BACKOFF, retry_after)))
-        raise StageError(
-            f"{url} failed {MAX_RETRIES + 1} times ({told}). Finished shards are kept: start the server, and run the stage again."
+        found = await _asked(url, ask)
+        return (
+            found
+            if isinstance(found, Generated)
+            else Generated("", "error", 0, f"the server refused: {found.words[:200]}")
         )
 
 
-async def _served(client: "AsyncOpenAI", url: str) -> list[str]:
-    from openai import APIStatusError
+async def _served(url: str, client: "AsyncOpenAI") -> list[str]:
+    """The models that the server serves."""
 
-    try:
+    async def ask() -> list[str]:
         return [model.id async for model in client.models.list()]
-    except APIStatusError as error:
-        if error.status_code in REJECTED_STATUSES:
-            raise StageError(f"{url} does not say which models it serves: {error.message[:300]}") from None
-        raise
+
+    found = await _asked(url, ask)
+    if isinstance(found, Failure):
+        raise StageError(f"{url} does not say which models it serves: {found.words}")
+    return found
+
+
+def _generated(reply: Any) -> Generated:
+    """What a reply holds; a server may send anything."""
+    try:
+        choice = reply.choices[0]
+        text, num_tokens = choice.text, int(reply.usage.completion_tokens) if reply.usage else 0
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise UnreadableReply(f"the reply holds no text: {str(reply)[:100]}") from error
+    if not isinstance(text, str):
+        raise UnreadableReply(f"the reply holds no text: {str(reply)[:100]}")
+    stopped_by = getattr(choice, "stop_reason", None)
+    reason = "stop" if choice.finish_reason == "stop" else "length"
+    return Generated(scrub(text), reason, num_tokens, stopped_by if isinstance(stopped_by, str) else "")
+
+
+async def _asked(url: str, ask: Callable[[], Awaitable[T]]) -> T | Failure:
+    """What the server answers, asked again where that can help; a failure where it refuses this request alone.
+
+    Raises:
+        StageError: it refuses all, or does not answer.
+    """
+    for attempt in itertools.count(1):
+        try:
+            return await ask()
+        except Exception as error:
+            failure = failure_of(error)
+            if failure is None:
+                raise
+        if failure.is_refusal:
+            return failure
+        if why := failure.stop("NINECHAPTERS_SERVER_KEY", "NINECHAPTERS_SERVER", "the model's name"):
+            raise StageError(f"{url}: {why}")
+        if attempt > MAX_RETRIES:
+            raise StageError(
+                f"{url} failed {attempt} times ({failure.reason} {failure.words}). Finished shards are kept: start the server, "
+                f"and run the stage again."
+            )
+        await asyncio.sleep(min(MAX_BACKOFF, backoff_seconds(attempt, FIRST_BACKOFF, failure.retry_after)))
+    raise AssertionError

@@ -7,10 +7,14 @@
 | 401, 403, 404 | nobody's request will do: all stops |
 """
 
+import json
 import random
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+
+from stages.core.redaction import printable, scrub
 
 REJECTED_STATUSES = {400, 413, 422}
 STOP_STATUSES = {
@@ -19,11 +23,60 @@ STOP_STATUSES = {
     404: "the server does not know the model or the address (404). Check {model} and {url}.",
 }
 MAX_BACKOFF = 60.0
+MAX_WORDS = 500  # characters of a server's own
 
 
-def stop_text(status: int, key: str, url: str, model: str) -> str:
-    """Why such a status stops everything, and what to check; "" where it does not."""
-    return STOP_STATUSES.get(status, "").format(key=key, url=url, model=model)
+@dataclass(frozen=True)
+class Failure:
+    """Why a request has no reply that can be read."""
+
+    reason: str  # the status; or no_connection, timeout, connection_lost, malformed
+    status: int = 0
+    words: str = ""  # the server's or the network's own, without keys and control characters
+    code: str = ""  # the server's own name of the error
+    retry_after: float | None = None  # seconds, where the server says so
+
+    @property
+    def may_be_billed(self) -> bool:
+        """The server may have written an answer that did not arrive."""
+        return self.reason in ("timeout", "connection_lost", "malformed")
+
+    @property
+    def is_refusal(self) -> bool:
+        return self.status in REJECTED_STATUSES
+
+    def stop(self, key: str, url: str, model: str) -> str:
+        """Why nobody's request will do, and what to check, by the names of the variables; "" where another one may."""
+        why = STOP_STATUSES.get(self.status, "").format(key=key, url=url, model=model)
+        return f"{why} It says: {self.words}" if why else ""
+
+
+def failure_of(error: Exception) -> Failure | None:
+    """What an exception of the client `openai` means; None for what is no failure of a call (a bug of ours)."""
+    import openai
+
+    if type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout"):
+        return Failure("no_connection", words=_words(str(error.__cause__)))
+    if isinstance(error, (TimeoutError, openai.APITimeoutError)):
+        return Failure("timeout")
+    if isinstance(error, openai.APIStatusError):
+        body = error.body
+        code = body.get("code") or body.get("type") if isinstance(body, dict) else None
+        words, headers = _words(error.response.text or str(error)), error.response.headers
+        return Failure(str(error.status_code), error.status_code, words, str(code or ""), retry_after_seconds(headers))
+    if isinstance(error, openai.APIConnectionError):
+        return Failure("connection_lost", words=_words(str(error.__cause__ or error)))
+    if isinstance(error, (openai.APIError, UnreadableReply, json.JSONDecodeError)):
+        return Failure("malformed", words=_words(str(error)))
+    return None
+
+
+class UnreadableReply(ValueError):
+    """A 200 that holds no answer."""
+
+
+def _words(text: str) -> str:
+    return printable(scrub(text))[:MAX_WORDS]
 
 
 def backoff_seconds(num_failures: int, first: float, retry_after: float | None = None) -> float:
