@@ -10,6 +10,7 @@ marks. Programs run in the sandbox. Decontamination is left out: bench/decontami
 import json
 import random
 import re
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from stages.core.tables import Row, content_id
 from stages.filtering.faults import find_faults
 from stages.filtering.sections import FilterSettings
 from stages.filtering.text_rules import marked_answer
-from stages.problems.grammar import PROGRAM
+from stages.problems.grammar import PROGRAM, Rejection
 
 SETTINGS = FilterSettings(5, 400, 1000, 0.5, 0.65)
 MIN_JACCARD = 0.9
@@ -39,6 +40,11 @@ def problem_of(record: dict[str, str], name: str, number: int) -> Row:
     }  # fmt: skip
 
 
+def faults_of(rows: list[Row]) -> list[tuple[Row, Rejection | None]]:
+    with tempfile.TemporaryDirectory() as work:
+        return list(find_faults(rows, SETTINGS, MIN_JACCARD, Path(work)))
+
+
 @click.command()
 @click.argument("samples", type=click.Path(path_type=Path, exists=True))
 @click.option("--read", "folder", type=click.Path(path_type=Path), help="Write 100 kept and 100 rejected rows here.")
@@ -51,7 +57,7 @@ def main(samples: Path, folder: Path | None, quick: bool) -> None:
         lines = (samples / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()[: 150 if quick else None]
         rows = [problem_of(json.loads(line), name, number) for number, line in enumerate(lines)]
         counts: Counter[str] = Counter()
-        for row, fault in find_faults(rows, SETTINGS, MIN_JACCARD):
+        for row, fault in faults_of(rows):
             counts[fault.reason if fault else "kept"] += 1
             verdicts[fault is None].append(
                 {**row, "reason": fault.reason if fault else "", "detail": fault.detail if fault else ""}

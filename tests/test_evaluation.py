@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from stages.core.command import StageError
 from stages.core.named_tables import write_names
 from stages.core.tables import read_table, write_table
 from stages.evaluation import predictions, revisions
@@ -200,16 +201,24 @@ def place_inputs(folder: Path) -> list[str]:
     return [str(folder / name) for name in ("m", "benchmarks", "targets", "leaks", "out", "metrics.json")]
 
 
-def run_evaluation(folder: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
+def run_evaluation(folder: Path, monkeypatch: pytest.MonkeyPatch, *options: str, fails_at: str = "") -> list[str]:
+    """Evaluate; returns the modes that were solved, up to the one that fails."""
+    solved: list[str] = []
+
     def answer(model, prompts, mode, sampling):  # type: ignore[no-untyped-def]
+        if mode == fails_at:
+            raise StageError("the node is lost")
+        solved.append(mode)
         chooser = [random.Random(p.seed).random() < 0.5 for p in prompts]
         texts = ["\\boxed{4}" if c else "It is about 9." for c in chooser]
         return [Response(text, text, "stop", (), 3) for text in texts]
 
     monkeypatch.setattr(predictions, "solve", answer)
     common = "--max-tokens 9 --max-problems 0 --top-p 1".split()
+    monkeypatch.chdir(folder)
     result = CliRunner().invoke(evaluate, [*place_inputs(folder), *common, *options])
-    assert result.exit_code == 0, result.output
+    assert (result.exit_code == 0) == (not fails_at), result.output
+    return solved
 
 
 def test_the_stage_keeps_every_prediction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,6 +237,22 @@ def test_the_stage_keeps_every_prediction(tmp_path: Path, monkeypatch: pytest.Mo
     before = (tmp_path / "out/predictions.parquet").read_bytes(), (tmp_path / "out/results.json").read_bytes()
     run_evaluation(tmp_path, monkeypatch, "--num-samples", "2", "--temperature", "0.7", "--shots", "b=t:1")
     assert before == ((tmp_path / "out/predictions.parquet").read_bytes(), (tmp_path / "out/results.json").read_bytes())
+
+
+def test_an_evaluation_that_ended_early_goes_on_with_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--num-samples", "2", "--temperature", "0.7")
+    outs = [tmp_path / "out/predictions.parquet", tmp_path / "out/results.json", tmp_path / "metrics.json"]
+    assert run_evaluation(tmp_path, monkeypatch, *options) == ["cot", "tool"]
+    unbroken = [out.read_bytes() for out in outs]
+    for out in outs:
+        out.unlink()
+    assert run_evaluation(tmp_path, monkeypatch, *options, fails_at="tool") == ["cot"]
+    assert not any(out.exists() for out in outs), "nothing half-written"
+    assert run_evaluation(tmp_path, monkeypatch, *options) == ["tool"], "what was solved is kept"
+    assert [out.read_bytes() for out in outs] == unbroken
+    assert not list(tmp_path.glob(".work/evaluate-*")), "and nothing is left"
 
 
 def run_of(name: str, corrects: list[bool], **results: object) -> Run:

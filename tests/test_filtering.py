@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from stages.core.command import StageError
 from stages.core.named_tables import write_names
 from stages.core.tables import read_table, write_table
 from stages.execution.sandbox import Execution
-from stages.filtering import agreement
+from stages.filtering import agreement, faults
 from stages.filtering.duplicates import find_copies
 from stages.filtering.equations import equalities, wrong_equation
 from stages.filtering.filter_problems import main as filter_problems
@@ -210,7 +211,37 @@ def test_agreement_asks_for_the_majority(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.sandbox
-def test_the_stage_keeps_good_problems_and_counts_the_others(tmp_path: Path) -> None:
+def test_a_filter_that_ended_early_goes_on_with_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        problem_row(problem_id=f"p{i}", problem=f"What is {i} times seven, please?", mode="tool", answer=str(7 * i),
+                    solution=f"```python\nprint({i} * 7)\n```\n```output\n{7 * i - i % 2}\n```\nThe answer is \\boxed{{{7 * i}}}.")
+        for i in range(11, 18)
+    ]  # fmt: skip
+    unbroken = list(faults.find_faults(rows, SETTINGS, 0.9, tmp_path / "unbroken"))
+    assert {fault for _, fault in unbroken} == {None}
+    assert [row["solution"] for row, _ in unbroken] != [row["solution"] for row in rows], "real outputs are in place"
+    monkeypatch.setattr(faults, "SHARD_ROWS", 3)
+    original, seen = faults.own_faults, []
+
+    def fail_at_the_second(problems, settings):  # type: ignore[no-untyped-def]
+        if len(seen) == 1:
+            raise StageError("the disk is full")
+        seen.append([row["problem_id"] for row in problems])
+        return original(problems, settings)
+
+    monkeypatch.setattr(faults, "own_faults", fail_at_the_second)
+    with pytest.raises(StageError, match="full"):
+        list(faults.find_faults(rows, SETTINGS, 0.9, tmp_path / "work"))
+    monkeypatch.setattr(faults, "own_faults", lambda rows, settings: seen.append(len(rows)) or original(rows, settings))
+    assert list(faults.find_faults(rows, SETTINGS, 0.9, tmp_path / "work")) == unbroken
+    assert seen == [["p11", "p12", "p13"], 3, 1], "what was looked at is not looked at again"
+
+
+@pytest.mark.sandbox
+def test_the_stage_keeps_good_problems_and_counts_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     benchmark = benchmark_row()
     write_table("benchmarks", [benchmark], tmp_path / "benchmarks/b.parquet")
     write_names(["b"], tmp_path / "benchmarks")

@@ -4,8 +4,8 @@ python -m stages.evaluation.evaluate models/finetuned/pretrained/llama data/benc
     data/predictions/pretrained/llama METRICS --max-tokens 1024 ...
 """
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,9 +14,6 @@ from stages.core.files import write_json
 from stages.core.named_tables import tables_named
 from stages.core.options import section_options
 from stages.evaluation.sections import EvaluationSettings, parse_shots
-
-if TYPE_CHECKING:
-    from stages.core.schemas import Row
 
 
 @stage_command("evaluate")
@@ -41,47 +38,37 @@ def main(
             --max-problems 0 --num-samples 1 --temperature 0 --top-p 1 --shots aqua=mathqa:5
     """
     from stages.core.hashes import file_hash
-    from stages.core.tables import read_table, write_table
+    from stages.core.tables import write_table
+    from stages.core.work import finish_work, rooms, work_folder
     from stages.evaluation.metrics import suite_figures, task_figures
-    from stages.evaluation.predictions import flagged_items, predictions_of
-    from stages.evaluation.prompting import load_shots, prompt_of
     from stages.evaluation.results import results_record, task_hashes, task_name
+    from stages.evaluation.tasks import EvaluationJob, predictions_in
     from stages.execution.executions import image_of
-    from stages.generation.interface import Sampling
     from stages.problems.student_format import MODES
 
-    sampling = Sampling(settings.max_tokens, settings.temperature, settings.top_p)
-    shots = list(map(parse_shots, settings.shots))
-    examples, flagged = load_shots(targets, shots), flagged_items(leaks)
-    predictions: list[Row] = []
-    figures: dict[str, dict[str, Any]] = {}
-    hashes: dict[str, dict[str, str]] = {}
-    suite: dict[str, dict[str, list[Row]]] = {mode: {} for mode in MODES}
-    for name, table in tables_named(benchmarks, settings.benchmark).items():
-        rows = read_table("benchmarks", table)[: settings.max_problems or None]
-        say(
-            f"evaluate: {model} on {name}, {len(rows):,} problems, modes {', '.join(MODES)}, {settings.num_samples} samples each"
-        )
-        for mode in MODES:
-            prompts = [prompt_of(row, mode, examples.get(name, [])) for row in rows]
-            hashes[task_name(name, mode)] = task_hashes(rows, prompts)
-            graded = predictions_of(model, rows, prompts, mode, sampling, settings.num_samples, flagged)
-            predictions += graded
-            suite[mode][name] = graded
-            figures.setdefault(name, {})[mode] = task_figures(graded)
+    job = EvaluationJob(model, tables_named(benchmarks, settings.benchmark), settings, targets, leaks)
+    options = {**asdict(settings), "benchmark": list(job.tables), "sandbox": image_of()}
+    code = rooms("evaluation", "generation", "grading", "problems", "models", "execution")
+    title = f"evaluate-{out.parent.name}-{out.name}"
+    work = work_folder(title, [model, *job.tables.values(), targets, leaks], options, code)
+    predictions = predictions_in(work, job)
+    hashes = {task_name(*task): task_hashes(job.rows(task[0]), job.prompts(*task)) for task in job.tasks}
+    figures = {name: {mode: task_figures(predictions[name, mode]) for mode in MODES} for name in job.tables}
+    suite = {mode: {name: predictions[name, mode] for name in job.tables} for mode in MODES}
     generation = {
         "max_gen_toks": settings.max_tokens, "temperature": settings.temperature, "top_p": settings.top_p,
         "do_sample": settings.temperature > 0,
     }  # fmt: skip
     config = {
         "model": str(model), "model_hash": file_hash(model), "num_samples": settings.num_samples,
-        "num_fewshot": {task_name(one.benchmark, "cot"): one.count for one in shots}, "sandbox": image_of(),
+        "num_fewshot": {task_name(one.benchmark, "cot"): one.count for one in map(parse_shots, settings.shots)}, "sandbox": image_of(),
         "generation_kwargs": generation,
     }  # fmt: skip
     by_task = {task_name(name, mode): figure for name, modes in figures.items() for mode, figure in modes.items()}
-    write_table("predictions", predictions, out / "predictions.parquet")
+    write_table("predictions", [row for task in predictions.values() for row in task], out / "predictions.parquet")
     write_json(results_record(by_task, hashes, config), out / "results.json")
     write_json({**figures, "suite": {mode: suite_figures(tasks) for mode, tasks in suite.items()}}, metrics)
+    finish_work(work)
     for name, modes in figures.items():
         say(f"evaluate: {name}: " + ", ".join(f"{mode} {figure['accuracy']:.1%}" for mode, figure in modes.items()))
 

@@ -4,6 +4,7 @@ python -m stages.filtering.filter_problems data/synthesis/corpus data/texts/synt
     data/benchmarks data/synthetic METRICS FUNNEL --min-words 5 ...
 """
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,8 @@ def main(
             --solver-temperature 0.7 --solver-max-tokens 1024
     """
     from stages.core.tables import read_table, write_table
+    from stages.core.work import finish_work, rooms, work_folder
+    from stages.execution.executions import image_of
     from stages.filtering.faults import find_faults
     from stages.filtering.funnel import filter_figures, write_funnel
     from stages.overlap.decontamination import load_index
@@ -58,7 +61,10 @@ def main(
     say(f"filter_problems: {len(problems):,} problems, {len(rejected):,} outputs that were none")
     kept: list[Row] = []
     hits = load_index(benchmarks, rules).find_all([row["problem"] for row in problems])
-    for (row, fault), hit in zip(find_faults(problems, settings, agreement.min_jaccard), hits, strict=True):
+    options = {**asdict(settings), "sandbox": image_of()}
+    code = rooms("filtering", "grading", "problems", "texts", "execution", "overlap")
+    work = work_folder("filter_problems", [synthesis / "problems.parquet"], options, code)
+    for (row, fault), hit in zip(find_faults(problems, settings, agreement.min_jaccard, work), hits, strict=True):
         _sort(row, fault or (Rejection("contaminated", str(hit)) if hit else None), kept, rejected)
     if agreement.num_solutions and kept:
         from stages.filtering.agreement import disagreements
@@ -76,6 +82,7 @@ def main(
     write_funnel(figures, funnel)
     write_json(figures, metrics)
     write_table("problems", kept, out / "problems.parquet")
+    finish_work(work)
     reasons = dict(sorted(figures["rejected"].items(), key=lambda item: -item[1]))
     say(f"filter_problems: kept {len(kept):,}, rejected {reasons}; next: pretrain")
 

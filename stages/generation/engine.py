@@ -41,6 +41,16 @@ def engine_name() -> str:
     return "vllm" if torch.cuda.is_available() and has_vllm() else "transformers"
 
 
+def is_spread() -> bool:
+    """Whether the engines of a Ray cluster write; a server needs no cluster to be asked."""
+    return bool(os.environ.get("RAY_ADDRESS")) and engine_name() != "server"
+
+
+def gpus_of_a_copy() -> int:
+    """The GPUs that one copy of a model takes of a cluster's node."""
+    return int(os.environ.get("NINECHAPTERS_TENSOR_PARALLEL", 1))
+
+
 def generate(
     model_folder: Path, prompts: list[Prompt], sampling: Sampling, title: str = "generate", meter: Meter | None = None
 ) -> list[Generated]:

@@ -22,7 +22,7 @@ from stages.core.command import say
 from stages.core.files import write_bytes, write_json
 from stages.core.schemas import Row
 from stages.core.shards import MakeShard, made_here, made_shards
-from stages.generation.engine import engine_name
+from stages.generation.engine import gpus_of_a_copy, is_spread
 from stages.generation.meter import Meter
 from stages.synthesis.line_files import LineFiles
 from stages.synthesis.sections import WritingPlan
@@ -87,15 +87,12 @@ class Shards:
         todo = sum(counts[number] for number in missing) * self.plan.num_samples
         with Meter(title, todo) as meter:
             job = WritingJob(self, model, title, meter)
-            is_spread = (
-                os.environ.get("RAY_ADDRESS") and engine_name() != "server"
-            )  # which a cluster need not ask for us
-            num_gpus = int(os.environ.get("NINECHAPTERS_TENSOR_PARALLEL", 1))  # of one copy of the model
-            for number, content in made_shards(job, missing, gpus=num_gpus) if is_spread else made_here(job, missing):
+            made = made_shards(job, missing, gpus=gpus_of_a_copy()) if is_spread() else made_here(job, missing)
+            for number, content in made:
                 write_bytes(content, self.path(number))
                 written = Written(**orjson.loads(content))
                 num_outputs = len(written.problems) + len(written.rejected)
-                if is_spread:
+                if is_spread():
                     meter.add(num_outputs, written.num_tokens)
                 meter.judge(num_outputs, len(written.problems))
         return meter
