@@ -14,6 +14,10 @@ import pytest
 from stages.core.cluster import actors_for
 from stages.core.command import StageError
 from stages.core.interruption import Interrupted, interruptible, own_handlers
+from stages.core.named_tables import write_names
+from stages.core.tables import write_table
+from stages.evaluation.sections import EvaluationSettings
+from stages.evaluation.tasks import EvaluationJob, predictions_in
 from stages.problems.student_format import Example, student_prompt
 from stages.synthesis import shards as shards_module
 from stages.synthesis.sections import WritingPlan
@@ -23,6 +27,7 @@ from stages.training.sections import TrainingPlan
 from stages.value.shards import compute_shards
 from tests.test_synthesis import text_row
 from tests.test_value import bytes_of, inputs, job_of  # noqa: F401
+from tests.tiny import benchmark_row
 
 ray = pytest.importorskip("ray", reason="ray is not installed: no test of a cluster")
 
@@ -126,6 +131,24 @@ def test_value_estimation(inputs: Path, address: TwoNodes, monkeypatch: pytest.M
     monkeypatch.delenv("RAY_ADDRESS")
     compute_shards(job, inputs / "local", "local")
     assert bytes_of(inputs / "cluster") == bytes_of(inputs / "local")
+
+
+def test_evaluation(
+    tiny_model_folder: Path, tmp_path: Path, address: TwoNodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task is a shard; the cluster's predictions are the local ones."""
+    monkeypatch.chdir(tmp_path)
+    rows = [benchmark_row(index=i, problem=f"What is {i} + {i}?", answer=str(2 * i)) for i in range(5)]
+    write_table("benchmarks", rows, tmp_path / "b.parquet")
+    write_names([], tmp_path / "leaks")
+    settings = EvaluationSettings(
+        benchmark=(), max_tokens=12, max_problems=0, num_samples=2, temperature=1.0, top_p=1.0, shots=()
+    )
+    job = EvaluationJob(tiny_model_folder, {"b": Path("b.parquet")}, settings, Path("targets"), Path("leaks"))
+    cluster = predictions_in(tmp_path / "cluster", job)
+    monkeypatch.delenv("RAY_ADDRESS")
+    assert predictions_in(tmp_path / "local", job) == cluster
+    assert [len(task) for task in cluster.values()] == [10, 10]
 
 
 def test_training(tiny_model_folder: Path, tmp_path: Path, address: TwoNodes, monkeypatch: pytest.MonkeyPatch) -> None:
