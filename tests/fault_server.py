@@ -45,12 +45,18 @@ def completion_of(body: dict, finish_reason: str = "stop") -> dict:
 
 def echoes(request: web.Request) -> list[str]:
     """The key that a request was sent with, as servers and proxies write it into their words."""
-    told = request.headers.get("Authorization", "")
-    key = told.removeprefix("Bearer ")
+    return written_ways(request.headers.get("Authorization", "").removeprefix("Bearer "))
+
+
+def written_ways(key: str) -> list[str]:
+    told = f"Bearer {key}"
     return [
         told, *(base64.b64encode(text.encode()).decode() for text in (key, told, f"me:{key}")), key.encode().hex(),
         base64.urlsafe_b64encode(key.encode()).decode(), urllib.parse.quote(key, safe=""), urllib.parse.quote_plus(key),
         json.dumps(key), html.escape(key), repr(key), key.upper(), "".join(f"\\u{ord(char):04x}" for char in key),
+        key.replace("/", "\\/"), key.replace("+", "\\u002B"), key.replace("/", "&#x2F;"), key.encode().hex(":"),
+        urllib.parse.quote(urllib.parse.quote(key, safe=""), safe=""), urllib.parse.quote(key, safe="+"),
+        base64.encodebytes(f"{'x' * 50}{key}".encode()).decode().strip(),
     ]  # fmt: skip
 
 
@@ -129,6 +135,7 @@ class FaultServer:
         answer = completion_of(body, "content_filter" if fault == "content_filter" else "stop")
         if self.echo:
             answer["choices"][0]["message"]["content"] = f"[Problem]\n{' '.join(echoes(request))}"
+            answer["choices"][0]["finish_reason"] = f"\x1b[2J{echoes(request)[0]}"
             answer["model"] = f"\x1b[31m{echoes(request)[0]}"
         if fault == "no_choices":
             return web.json_response({**answer, "choices": []})

@@ -9,11 +9,10 @@ import pytest
 from aiohttp import web
 
 from stages.core.command import StageError
-from stages.core.redaction import forms_of
 from stages.generation import server_engine
 from stages.generation.engine import generate
 from stages.generation.interface import Prompt, Sampling
-from tests.fault_server import echoes
+from tests.fault_server import echoes, written_ways
 
 KEY = "sk-canary/4f1d+9c0'b7e"
 FOLDER = Path("models/synthesizer/boosted")
@@ -26,11 +25,14 @@ class CompletionServer:
         self.served, self.failures, self.bodies = FOLDER.as_posix(), 0, []  # type: ignore[var-annotated]
         self.in_flight = self.most_in_flight = self.num_calls = 0
         self.status, self.place = 0, ""  # of the echo of the key: models or completions
+        self.odd_models = ""
         self.odd: list[str] = []  # bodies of the next replies, each a 200
 
     async def models(self, request: web.Request) -> web.Response:
         if self.place == "models":
             return self.echo(request)
+        if self.odd_models:
+            return web.Response(text=self.odd_models, content_type="application/json")
         return web.json_response(
             {"object": "list", "data": [{"id": self.served, "object": "model", "created": 1, "owned_by": "me"}]}
         )
@@ -136,7 +138,7 @@ def test_another_models_texts_are_not_taken_for_this_ones(server: CompletionServ
 
 
 @pytest.mark.parametrize("place", ["models", "completions"])
-@pytest.mark.parametrize(("status", "calls"), [(200, 0), (400, 4), (401, 1), (403, 1), (404, 1), (500, 3)])
+@pytest.mark.parametrize(("status", "calls"), [(200, 0), (400, 4), (401, 1), (402, 1), (403, 1), (404, 1), (500, 3)])
 def test_a_key_that_a_server_repeats_is_nowhere(
     place: str, status: int, calls: int, server: CompletionServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,7 +154,7 @@ def test_a_key_that_a_server_repeats_is_nowhere(
     except StageError as error:
         told = error.message
     assert "[key]" in told
-    for form in forms_of(KEY) | {KEY.upper()}:
+    for form in written_ways(KEY):
         assert form not in told, told
     assert "\x1b" not in told
     if status != 200:
@@ -161,7 +163,8 @@ def test_a_key_that_a_server_repeats_is_nowhere(
 
 ODD = ["", "<html>busy</html>", "null", "[]", "3", '"text"', '{"choices": null}', '{"choices": []}', '{"choices": [null]}',
        '{"choices": [{"text": null, "finish_reason": "stop"}], "usage": null}', '{"choices": [{"text": ["a"]}], "usage": {}}',
-       '{"choices": [{"text": "x", "finish_reason": "stop"}], "usage": {"completion_tokens": "many"}}', '{"choices": [{"te']  # fmt: skip
+       '{"choices": [{"text": "x", "finish_reason": "stop"}], "usage": {"completion_tokens": "many"}}',
+       '{"choices": [{"text": "x", "finish_reason": "stop"}], "usage": {"completion_tokens": 1e999}}', '{"choices": [{"te']  # fmt: skip
 
 
 @pytest.mark.parametrize("body", ODD)
@@ -171,6 +174,22 @@ def test_a_reply_that_holds_no_text_is_asked_again(body: str, server: Completion
     server.odd = [body] * 3
     with pytest.raises(StageError, match="failed 3 times"):
         generate(FOLDER, [Prompt("p", 3)], Sampling(5))
+
+
+MODELS = ["<html>log in</html>", "null", "[1]", "3", '{"data": ["a"]}', '{"data": [{"id": 1}]}', '{"data": null}']
+
+
+@pytest.mark.parametrize("body", MODELS)
+def test_a_list_of_models_that_is_none_is_told(body: str, server: CompletionServer) -> None:
+    server.odd_models = body
+    with pytest.raises(StageError, match=r"serves nothing|failed 3 times \(malformed"):
+        generate(FOLDER, [Prompt("p", 3)], Sampling(5))
+
+
+def test_text_that_no_file_can_hold_is_mended(server: CompletionServer) -> None:
+    server.odd = ['{"choices": [{"text": "a\\ud800b", "finish_reason": "stop", "stop_reason": "\\u001b[2J"}]}']
+    (output,) = generate(FOLDER, [Prompt("p", 3)], Sampling(5))
+    assert (output.text, output.stopped_by) == ("a?b", "\\x1b[2J")
 
 
 def test_no_usage_is_no_fault(server: CompletionServer) -> None:

@@ -55,9 +55,11 @@ def test_engine_and_teacher_load_the_model_alike(
     assert result.exit_code == 0, result.output
     assert {(row["completion_tokens"], row["usd"]) for row in completions(place)} == {(3, 0.0)}
     engine, teacher = vllm
-    assert {key: engine[key] for key in engine if key != "seed"} == {
-        key: teacher[key] for key in teacher if key != "seed"
+    own = ("seed", "dtype")
+    assert {key: engine[key] for key in engine if key not in own} == {
+        key: teacher[key] for key in teacher if key not in own
     }
+    assert teacher["dtype"] == "auto"
     assert engine["trust_remote_code"] is False
     assert engine["seed"] == 0 != teacher["seed"]
 

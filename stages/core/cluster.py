@@ -6,6 +6,7 @@ from typing import Any
 
 from stages.core.command import StageError
 from stages.core.interruption import own_handlers
+from stages.core.redaction import KEYS
 
 TOLD = ("NINECHAPTERS_", "GOMP_SPINCOUNT", "OMP_WAIT_POLICY")  # beginnings of the variables that workers get
 
@@ -22,7 +23,7 @@ def connect() -> Any:
     except ModuleNotFoundError as error:
         raise StageError(f"RAY_ADDRESS is {address}, but ray is not installed. Install the extra `ray`.") from error
     root = Path(__file__).resolve().parent.parent.parent
-    told = {name: value for name, value in os.environ.items() if name.startswith(TOLD)}
+    told = {name: value for name, value in os.environ.items() if name.startswith(TOLD) and name not in KEYS}
     environment = {"env_vars": {**told, "PYTHONPATH": str(root)}}
     try:
         with own_handlers():

@@ -5,49 +5,37 @@ A server may repeat what it was sent, in an error or in a text that it writes; a
 
 import base64
 import functools
-import html
-import json
 import os
 import re
-import urllib.parse
 
 KEYS = ("OPENAI_API_KEY", "NINECHAPTERS_SERVER_KEY")
-MIN_KEY_CHARS = 5  # a shorter one, such as `none`, is no secret
+LONG_KEY = 16  # characters from which on a key is looked for whatever it is made of, and in either case
+MIN_KEY = 6
+NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}  # in HTML
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # but tab and line feed
 
 
 def scrub(text: str) -> str:
-    """The text without the keys that the environment holds: plain, quoted, escaped, in hexadecimal or base64.
+    """The text without the keys that the environment holds: plain, quoted, escaped, in hexadecimal or base64; and without lone
+    surrogates, which no file can hold.
 
     >>> import os; os.environ["NINECHAPTERS_SERVER_KEY"] = "sk-secret/1"
     >>> scrub("Bearer sk-secret/1 is wrong; /login?key=sk-secret%2F1")
     'Bearer [key] is wrong; /login?key=[key]'
     >>> del os.environ["NINECHAPTERS_SERVER_KEY"]
     """
-    keys = tuple(key for name in KEYS if len(key := os.environ.get(name, "").strip()) >= MIN_KEY_CHARS)
-    return _pattern(keys).sub("[key]", text) if keys else text
+    keys = tuple(key for name in KEYS if is_secret(key := os.environ.get(name, "").strip()))
+    return _pattern(keys).sub("[key]", _storable(text)) if keys else _storable(text)
 
 
-@functools.cache
-def _pattern(keys: tuple[str, ...]) -> re.Pattern[str]:
-    forms = {form for key in keys for form in forms_of(key)}
-    return re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)), re.IGNORECASE)
+def is_secret(key: str) -> bool:
+    """Whether a key is to be hidden: not a word that stands for none (`EMPTY`, `dummy`), which texts may hold.
 
-
-def forms_of(key: str) -> set[str]:
-    """How a key may be written, wherever it stands in what was encoded."""
-    data = key.encode()
-    forms = {
-        key, urllib.parse.quote(key, safe=""), urllib.parse.quote(key), urllib.parse.quote_plus(key), html.escape(key),
-        json.dumps(key)[1:-1], repr(key)[1:-1], "".join(f"\\u{ord(char):04x}" for char in key), data.hex(),
-    }  # fmt: skip
-    for before in range(3):  # base64 writes three bytes as four characters: three ways for the key to begin
-        whole = base64.b64encode(b"\0" * before + data).decode()
-        begin = (8 * before + 5) // 6
-        inner = whole[begin : 8 * (before + len(data)) // 6]
-        for form in (inner, whole[begin:], whole[begin:].rstrip("=")):  # something follows, or the key is the end
-            forms |= {form, form.replace("+", "-").replace("/", "_")}
-    return forms
+    >>> [is_secret(key) for key in ("EMPTY", "token-abc123", "a" * 20)]
+    [False, True, True]
+    """
+    is_mixed = any(map(str.isdigit, key)) and any(map(str.isalpha, key))
+    return len(key) >= LONG_KEY or (len(key) >= MIN_KEY and is_mixed)
 
 
 def printable(text: str) -> str:
@@ -57,3 +45,48 @@ def printable(text: str) -> str:
     'red \\x1b[31m alarm'
     """
     return CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def _storable(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+@functools.cache
+def _pattern(keys: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(form for key in keys for form in _forms(key)))
+
+
+def _forms(key: str) -> list[str]:
+    """Patterns of all ways in which a key may be written, wherever it stands in what was encoded."""
+    flags = "i" if len(key) >= LONG_KEY else "-i"
+    plain = "".join(_character(char) for char in key)
+    octets = r"[:\s,]{0,2}".join(f"{byte:02x}" for byte in key.encode())
+    return [*_base64(key.encode()), f"(?{flags}:{plain})", f"(?i:{octets})"]
+
+
+def _character(char: str) -> str:
+    """A character as it is, and as JSON, URLs (once or twice encoded) and HTML write it."""
+    code = "".join(f"%(?:25)?{byte:02x}" for byte in char.encode())
+    ways = [
+        re.escape(char),
+        rf"(?i:{code})",
+        rf"(?i:\\u{ord(char):04x})",
+        rf"(?i:&#x0*{ord(char):x};)",
+        rf"&#0*{ord(char)};",
+    ]
+    ways += [] if char.isalnum() else [re.escape(f"\\{char}")]
+    ways += [re.escape(NAMED[char])] if char in NAMED else []
+    return f"(?:{'|'.join(ways)})"
+
+
+def _base64(data: bytes) -> list[str]:
+    """Three bytes are four characters: so there are three ways for the key to begin, and it ends or something follows."""
+    forms = []
+    for before in range(3):
+        whole = base64.b64encode(b"\0" * before + data).decode()
+        begin = (8 * before + 5) // 6
+        inner = whole[begin : 8 * (before + len(data)) // 6]
+        for form in (whole[begin:], whole[begin:].rstrip("="), inner):
+            letters = [{"+": "[+-]", "/": "[/_]"}.get(letter, letter) for letter in form]
+            forms.append(r"(?:\\n|\s)*".join(letters))  # lines of 76 characters
+    return sorted(set(forms), key=len, reverse=True)

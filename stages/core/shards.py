@@ -56,8 +56,13 @@ def made_by_processes(job: ShardJob, numbers: Sequence[int], places: Sequence[st
     for place in places:
         free.put(place)
     with ProcessPoolExecutor(len(places), context, initializer=_start, initargs=(job, free)) as pool:
-        for future in as_completed([pool.submit(_make, number) for number in numbers]):
-            yield future.result()
+        futures = [pool.submit(_make, number) for number in numbers]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:  # where one failed, the others need not begin
+            for future in futures:
+                future.cancel()
 
 
 _make_shard: MakeShard | None = None  # of a worker process

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from stages.core.redaction import printable, scrub
 from stages.core.tables import read_table
 from stages.distillation.ledger import Ledger, Row
 
@@ -82,4 +84,7 @@ def print_table(records: list[dict[str, Any]]) -> None:
 
 
 def _cell(value: Any) -> str:
-    return f"{value:,.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    """A number with its places; words, which may be another person's, as they are."""
+    if isinstance(value, (int, float)):
+        return f"{value:,.4f}" if isinstance(value, float) else f"{value:,}"
+    return escape(printable(scrub(str(value))))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.core.command import StageError, say
-from stages.core.redaction import scrub
+from stages.core.redaction import printable, scrub
 from stages.distillation.chat import api_key
 from stages.distillation.ledger import Ledger, Row, now
 from stages.distillation.outcomes import Outcome, outcome_of_error, read_body
@@ -129,7 +129,9 @@ class BatchTeacher:
             if file_id:
                 for line in self.client.files.content(file_id).text.splitlines():
                     self._record(line, request_of, set(row["keys"]))
-        self.purchase.segment.append({"kind": "batch_end", "batch_id": batch_id, "status": batch.status, "at": now()})
+        self.purchase.segment.append(
+            {"kind": "batch_end", "batch_id": batch_id, "status": printable(scrub(str(batch.status))), "at": now()}
+        )
         self.ended.add(batch_id)
         num = len(self.answered & set(row["keys"]))
         say(
@@ -137,7 +139,7 @@ class BatchTeacher:
         )
         if batch.status == "failed":
             errors = [error.message for error in (batch.errors.data if batch.errors else None) or []]
-            raise StageError(f"the server refused batch {batch_id}: {'; '.join(map(str, errors))[:500]}")
+            raise StageError(f"the server refused batch {batch_id}: {scrub('; '.join(map(str, errors)))[:500]}")
 
     def _wait(self, batch_id: str) -> Any:
         while True:
@@ -153,9 +155,9 @@ class BatchTeacher:
         """One line of a batch's output: an answer once (a line may be delivered twice), else what it may have cost."""
         try:
             entry = json.loads(line)
-            key, response = entry["custom_id"], entry.get("response") or {}
+            key, response = str(entry["custom_id"]), entry.get("response") or {}
             status, body = response.get("status_code"), response.get("body")
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             say("distill: a line of a batch's output is not JSON; its request will be asked again")
             return
         if key not in keys or key in self.answered:
@@ -177,7 +179,7 @@ class BatchTeacher:
     def _outcome(self, status: object, body: Any) -> Outcome:
         if status == 200:
             return read_body(body, self.purchase.price)
-        if status in REJECTED_STATUSES:
-            message = scrub(json.dumps(body, ensure_ascii=False))[:500]
+        if isinstance(status, int) and status in REJECTED_STATUSES:
+            message = printable(scrub(json.dumps(body, ensure_ascii=False)))[:500]
             return Outcome(Answer(message, "rejected", "", 0, 0))
-        return Outcome(reason=str(status))
+        return Outcome(reason=printable(scrub(str(status)))[:100])

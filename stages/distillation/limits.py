@@ -13,10 +13,9 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 
-from stages.generation.transport import header_number
+from stages.generation.transport import MAX_REST, header_number
 
 MINUTE = 60.0
-MAX_REST = 120.0
 LOOK_SECONDS = 0.5  # how soon a wait notices that the purchase stops
 
 

@@ -8,7 +8,7 @@
 | connection refused, 408, 409, 5xx | yes | no | asked again |
 | 429 | yes | no | asked again after a rest of all calls |
 | 400, 413, 422 | never | no | recorded as rejected, once the server answers others |
-| 401, 403, 404, quota used up | never | no | the purchase stops |
+| 401, 402, 403, 404, quota used up | never | no | the purchase stops |
 """
 
 import json
@@ -42,7 +42,7 @@ def outcome_of_reply(content: bytes, price: Price) -> Outcome:
     """The outcome of a 200: its JSON is read strictly, and counted as billed even where it holds no answer."""
     try:
         body = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return Outcome(reason="malformed", billed_usd=None)
     return read_body(body, price)
 
@@ -53,7 +53,7 @@ def read_body(body: Any, price: Price) -> Outcome:
     try:
         prompt, completion = int(usage["prompt_tokens"]), int(usage["completion_tokens"])
         cached = int((usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
-    except (TypeError, KeyError, ValueError, AttributeError):
+    except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
         return Outcome(reason="no_usage", billed_usd=None)
     usd = price.usd(prompt, completion, cached)
     try:
@@ -65,7 +65,9 @@ def read_body(body: Any, price: Price) -> Outcome:
         return Outcome(reason="no_choice", billed_usd=usd)
     if not isinstance(text, str) or (not text and reason == "stop"):
         return Outcome(reason="empty", billed_usd=usd)
-    return Outcome(Answer(scrub(text), str(reason), printable(scrub(served)), prompt, completion, cached))
+    return Outcome(
+        Answer(scrub(text), printable(scrub(str(reason))), printable(scrub(served)), prompt, completion, cached)
+    )
 
 
 def outcome_of_error(error: Exception) -> Outcome | None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stages.core.command import StageError
+from stages.core.redaction import printable
 from stages.statistics.comparison import CAUSES, Run, TaskComparison
 
 WORKSPACE = "workspace"
@@ -64,8 +65,8 @@ def print_table(a: str, b: str, tasks: list[TaskComparison], num_flips: int) -> 
     for task in tasks:
         for flip in sorted(task.flips, key=lambda flip: not flip.was_correct)[:num_flips]:
             change = "right -> wrong" if flip.was_correct else "wrong -> right"
-            console.print(
+            line = (
                 f"{flip.benchmark} {flip.mode} {flip.index}: {change}, {flip.cause}; expected {flip.b['answer']!r}, "
-                f"extracted {flip.a['extracted']!r} ({flip.a['reason']}) and {flip.b['extracted']!r} ({flip.b['reason']})",
-                markup=False, highlight=False,
-            )  # fmt: skip
+                f"extracted {flip.a['extracted']!r} ({flip.a['reason']}) and {flip.b['extracted']!r} ({flip.b['reason']})"
+            )
+            console.print(printable(line), markup=False, highlight=False)

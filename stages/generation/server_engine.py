@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stages.core.command import StageError
-from stages.core.redaction import scrub
+from stages.core.redaction import printable, scrub
 from stages.generation.interface import Generated, Prompt, Sampling
-from stages.generation.transport import MAX_BACKOFF, Failure, UnreadableReply, backoff_seconds, failure_of
+from stages.generation.transport import Failure, UnreadableReply, backoff_seconds, failure_of
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -85,7 +85,13 @@ async def _served(url: str, client: "AsyncOpenAI") -> list[str]:
     """The models that the server serves."""
 
     async def ask() -> list[str]:
-        return [model.id async for model in client.models.list()]
+        try:
+            names = [model.id async for model in client.models.list()]
+        except (AttributeError, TypeError) as error:  # the client takes any 200 for a list
+            raise UnreadableReply(f"/models holds no list of models: {error}") from error
+        if not all(isinstance(name, str) for name in names):
+            raise UnreadableReply(f"/models holds no list of models: {names}")
+        return names
 
     found = await _asked(url, ask)
     if isinstance(found, Failure):
@@ -98,13 +104,14 @@ def _generated(reply: Any) -> Generated:
     try:
         choice = reply.choices[0]
         text, num_tokens = choice.text, int(reply.usage.completion_tokens) if reply.usage else 0
-    except (AttributeError, IndexError, TypeError, ValueError) as error:
-        raise UnreadableReply(f"the reply holds no text: {str(reply)[:100]}") from error
+    except (AttributeError, IndexError, TypeError, ValueError, OverflowError) as error:
+        raise UnreadableReply(f"the reply holds no text: {reply}") from error
     if not isinstance(text, str):
-        raise UnreadableReply(f"the reply holds no text: {str(reply)[:100]}")
+        raise UnreadableReply(f"the reply holds no text: {reply}")
     stopped_by = getattr(choice, "stop_reason", None)
     reason = "stop" if choice.finish_reason == "stop" else "length"
-    return Generated(scrub(text), reason, num_tokens, stopped_by if isinstance(stopped_by, str) else "")
+    told = printable(scrub(stopped_by)) if isinstance(stopped_by, str) else ""
+    return Generated(scrub(text), reason, num_tokens, told)
 
 
 async def _asked(url: str, ask: Callable[[], Awaitable[T]]) -> T | Failure:
@@ -129,5 +136,5 @@ async def _asked(url: str, ask: Callable[[], Awaitable[T]]) -> T | Failure:
                 f"{url} failed {attempt} times ({failure.reason} {failure.words}). Finished shards are kept: start the server, "
                 f"and run the stage again."
             )
-        await asyncio.sleep(min(MAX_BACKOFF, backoff_seconds(attempt, FIRST_BACKOFF, failure.retry_after)))
+        await asyncio.sleep(backoff_seconds(attempt, FIRST_BACKOFF, failure.retry_after))
     raise AssertionError

@@ -4,7 +4,7 @@
 |---|---|
 | connection refused or lost, timeout, 408, 409, 429, 5xx | asked again, after a rest |
 | 400, 413, 422 | the request's own fault: not asked again |
-| 401, 403, 404 | nobody's request will do: all stops |
+| 401, 402, 403, 404 | nobody's request will do: all stops |
 """
 
 import json
@@ -19,10 +19,11 @@ from stages.core.redaction import printable, scrub
 REJECTED_STATUSES = {400, 413, 422}
 STOP_STATUSES = {
     401: "the server does not accept the key (401). Check {key} and {url}.",
+    402: "the server asks for money (402). Check the account of {key}.",
     403: "the server forbids this key to use this model (403). Check the key's project and the model's region.",
     404: "the server does not know the model or the address (404). Check {model} and {url}.",
 }
-MAX_BACKOFF = 60.0
+MAX_BACKOFF, MAX_REST = 60.0, 120.0  # seconds: of our own choice, and of what a server may ask for
 MAX_WORDS = 500  # characters of a server's own
 
 
@@ -66,7 +67,7 @@ def failure_of(error: Exception) -> Failure | None:
         return Failure(str(error.status_code), error.status_code, words, str(code or ""), retry_after_seconds(headers))
     if isinstance(error, openai.APIConnectionError):
         return Failure("connection_lost", words=_words(str(error.__cause__ or error)))
-    if isinstance(error, (openai.APIError, UnreadableReply, json.JSONDecodeError)):
+    if isinstance(error, (openai.APIError, UnreadableReply, json.JSONDecodeError, RecursionError)):
         return Failure("malformed", words=_words(str(error)))
     return None
 
@@ -82,7 +83,7 @@ def _words(text: str) -> str:
 def backoff_seconds(num_failures: int, first: float, retry_after: float | None = None) -> float:
     """What the server asks for, or a random time of which the longest doubles with each failure (full jitter)."""
     if retry_after is not None:
-        return retry_after
+        return min(retry_after, MAX_REST)
     return random.uniform(0, min(MAX_BACKOFF, first * 2 ** (num_failures - 1)))
 
 

@@ -46,8 +46,8 @@ def tensor_parallel_size(model_folder: Path) -> int:
     return size
 
 
-def load_vllm(model_folder: Path, seed: int = 0) -> "vllm.LLM":  # type: ignore[name-defined]  # noqa: F821
-    """The model in this process, over as many GPUs as one copy of it needs.
+def load_vllm(model_folder: Path, seed: int = 0, dtype: str = "auto") -> "vllm.LLM":  # type: ignore[name-defined]  # noqa: F821
+    """The model in this process, over as many GPUs as one copy of it needs; `auto` is the type that its config says.
 
     Raises:
         StageError: vLLM is not installed, or there are too few GPUs.
@@ -60,7 +60,7 @@ def load_vllm(model_folder: Path, seed: int = 0) -> "vllm.LLM":  # type: ignore[
         ) from error
     return LLM(
         model=str(model_folder), tensor_parallel_size=tensor_parallel_size(model_folder),
-        dtype="bfloat16" if torch.cuda.is_available() else "float32", enable_prefix_caching=True, trust_remote_code=False,
+        dtype=dtype, enable_prefix_caching=True, trust_remote_code=False,
         seed=seed,
     )  # fmt: skip
 
@@ -69,7 +69,7 @@ class VllmEngine:
     def __init__(self, model_folder: Path) -> None:
         self.tokenizer = load_tokenizer(model_folder)
         self.has_seeds = torch.cuda.is_available()
-        self.llm = load_vllm(model_folder)
+        self.llm = load_vllm(model_folder, dtype="bfloat16" if torch.cuda.is_available() else "float32")
         self.max_length: int = self.llm.model_config.max_model_len
 
     def run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:

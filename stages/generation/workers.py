@@ -18,6 +18,7 @@ from typing import Any
 
 from stages.core.command import StageError
 from stages.core.parallel import end_with_parent
+from stages.core.redaction import printable, scrub
 from stages.generation.interface import Engine, Generated, Prompt, Sampling
 
 MAX_BAD = 8
@@ -72,7 +73,7 @@ class BadPrompts:
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is, it is this prompt's, or there will be many
             if len(prompts) == 1:
-                reason = f"{type(error).__name__}: {error}"[:300]
+                reason = printable(scrub(f"{type(error).__name__}: {error}"))[:300]
                 self.count([reason])
                 return [Generated("", "error", 0, reason)]
             half = len(prompts) // 2

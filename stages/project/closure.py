@@ -24,8 +24,7 @@ from stages.project.meaning import meaning_of
 # Modules that cannot change an output: how a command is framed, resumed, spread over machines and watched. (No `__init__`
 # counts either: they say what a room holds, and the first how long threads spin.)
 OUTPUT_NEUTRAL = {
-    f"stages/core/{name}.py"
-    for name in ("cluster", "command", "interruption", "progress", "redaction", "shards", "usage", "work")
+    f"stages/core/{name}.py" for name in ("cluster", "command", "interruption", "progress", "shards", "usage", "work")
 }
 PROMPTS = "prompts"
 PINS = ("constraints.txt", "constraints-gpu.txt")

@@ -62,8 +62,11 @@ def _run_with_torchrun(job: TrainingJob, processes: int) -> None:
 
 def _kill_family(pid: int) -> None:
     """Kill a process and its own, and wait until they are gone: no checkpoint that is named afterwards is deleted by one."""
-    parent = psutil.Process(pid)
-    family = [parent, *parent.children(recursive=True)]
+    try:
+        parent = psutil.Process(pid)
+        family = [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:  # it has ended in this moment
+        return
     for process in family:
         with suppress(psutil.NoSuchProcess):
             process.kill()
