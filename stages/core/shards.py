@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from stages.core.cluster import actors_for, connect
 from stages.core.parallel import end_with_parent
@@ -24,9 +24,6 @@ class ShardJob(Protocol):
 
     def worker(self, place: str) -> MakeShard:
         """Load what is needed, once for each worker; "" is a place of the worker's own choice."""
-
-    def anywhere(self) -> Self:
-        """The same for a process in another folder."""
 
 
 def made_shards(
@@ -80,9 +77,11 @@ def _make(number: int) -> tuple[int, bytes]:
 
 
 class ShardActor:
-    """A Ray Data actor: takes rows {"number": n}, gives them back with the shard's bytes."""
+    """A Ray Data actor in the project's folder: takes rows {"number": n}, gives them back with the shard's bytes."""
 
-    def __init__(self, job: ShardJob) -> None:
+    def __init__(self, job: ShardJob, root: str) -> None:
+        os.chdir(root)  # which all nodes share; the job's paths, the prompts and the memory of programs are in it
+        os.environ["NINECHAPTERS_WORKERS"] = "1"
         self.make = job.worker("")
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +94,7 @@ def _made_by_cluster(job: ShardJob, numbers: Sequence[int], cpus: int, gpus: int
     actors, cost = actors_for(ray, len(numbers), cpus, gpus)
     rows = ray.data.from_items([{"number": number} for number in numbers], override_num_blocks=len(numbers))
     made = rows.map_batches(
-        ShardActor, fn_constructor_args=[job.anywhere()], batch_size=1, concurrency=(1, actors), **cost
+        ShardActor, fn_constructor_args=[job, os.getcwd()], batch_size=1, concurrency=(1, actors), **cost
     )
     for row in made.iter_rows():
         yield int(row["number"]), row["content"]

@@ -7,8 +7,7 @@ On a Ray cluster each task is a shard that some node makes (stages/core/shards.p
 uses every device.
 """
 
-import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -36,7 +35,6 @@ class EvaluationJob:
     settings: EvaluationSettings
     targets: Path
     leaks: Path
-    root: Path | None = None  # the project's, for a process in another folder
 
     @property
     def tasks(self) -> list[tuple[str, str]]:
@@ -53,15 +51,7 @@ class EvaluationJob:
     def prompts(self, name: str, mode: str) -> list[str]:
         return [prompt_of(row, mode, self.examples.get(name, [])) for row in self.rows(name)]
 
-    def anywhere(self) -> "EvaluationJob":
-        tables = {name: table.resolve() for name, table in self.tables.items()}
-        model, targets, leaks = self.model.resolve(), self.targets.resolve(), self.leaks.resolve()
-        return replace(self, model=model, tables=tables, targets=targets, leaks=leaks, root=Path.cwd())
-
     def worker(self, _: str) -> MakeShard:
-        if self.root:
-            os.chdir(self.root)
-            os.environ["NINECHAPTERS_WORKERS"] = "1"
         return self.shard
 
     def shard(self, number: int) -> bytes:

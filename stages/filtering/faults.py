@@ -37,9 +37,6 @@ class FaultJob:
     def num_shards(self) -> int:
         return -(-len(self.problems) // SHARD_ROWS)
 
-    def anywhere(self) -> "FaultJob":
-        return self
-
     def worker(self, _: str) -> MakeShard:
         return self.shard
 

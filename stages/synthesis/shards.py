@@ -10,9 +10,8 @@ from its own seed. Memory holds one shard at a time.
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import orjson
@@ -86,13 +85,14 @@ class Shards:
             say(f"{title}: goes on with {len(missing)} of {len(counts)} shards")
         todo = sum(counts[number] for number in missing) * self.plan.num_samples
         with Meter(title, todo) as meter:
-            job = WritingJob(self, model, title, meter)
-            made = made_shards(job, missing, gpus=gpus_of_a_copy()) if is_spread() else made_here(job, missing)
+            spread = is_spread()
+            job = WritingJob(self, model, title, None if spread else meter)
+            made = made_shards(job, missing, gpus=gpus_of_a_copy()) if spread else made_here(job, missing)
             for number, content in made:
                 write_bytes(content, self.path(number))
                 written = Written(**orjson.loads(content))
                 num_outputs = len(written.problems) + len(written.rejected)
-                if is_spread():
+                if spread:
                     meter.add(num_outputs, written.num_tokens)
                 meter.judge(num_outputs, len(written.problems))
         return meter
@@ -104,22 +104,14 @@ class Shards:
 
 @dataclass(frozen=True)
 class WritingJob:
-    """What a model writes for the shards. The meter counts what this process writes."""
+    """What a model writes for the shards."""
 
     shards: Shards
     model: Path
     title: str
-    meter: Meter | None
-    root: Path | None = None  # of the project, from which prompts are read
-
-    def anywhere(self) -> "WritingJob":
-        folder = self.shards.folder.resolve()
-        return WritingJob(replace(self.shards, folder=folder), self.model.resolve(), self.title, None, Path.cwd())
+    meter: Meter | None  # of this process; None where others write
 
     def worker(self, _: str) -> MakeShard:
-        if self.root:
-            os.chdir(self.root)
-            os.environ["NINECHAPTERS_WORKERS"] = "1"
         return self.shard
 
     def shard(self, number: int) -> bytes:

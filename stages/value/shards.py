@@ -40,12 +40,6 @@ class ShardJob:
     settings: GradientSettings
     directions: Path | None  # of the targets, for exact scores; None: features for the datastore
 
-    def anywhere(self) -> "ShardJob":
-        """The same with absolute paths, for processes that run in other folders."""
-        directions = self.directions and self.directions.resolve()
-        base, checkpoint, candidates = self.base.resolve(), self.checkpoint.resolve(), self.candidates.resolve()
-        return ShardJob(base, checkpoint, candidates, self.settings, directions)
-
     def worker(self, place: str) -> MakeShard:
         device = use_device()
         return ShardWorker(self, torch.device(place) if place else device).shard
