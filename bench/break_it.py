@@ -23,7 +23,8 @@ import click
 
 from bench.teacher_overhead import RIVALS, ROOT, command_of, install, write_inputs
 from stages.core.named_tables import write_names
-from stages.core.tables import read_table, write_table
+from stages.core.table_writer import write_table
+from stages.core.tables import read_table
 from stages.distillation.ledger import Ledger
 from tests.fault_server import FaultServer, running_server
 

@@ -22,7 +22,7 @@ import psutil
 from bench.material import DATA, ROOT, benchmark_rows, documents_of_size, sentences
 from stages.core.files import write_json
 from stages.core.named_tables import write_names
-from stages.core.tables import write_table
+from stages.core.table_writer import write_table
 
 MB = 1_000_000
 INGEST = (

@@ -21,7 +21,7 @@ import click
 import psutil
 
 from bench.teacher_overhead import ROOT
-from stages.core.tables import TableFile, table_batch
+from stages.core.table_writer import TableWriter, table_batch
 from stages.models.folders import save_model
 from tests.tiny import tiny_model, tiny_tokenizer
 
@@ -57,7 +57,7 @@ OPTIONS = "--num-samples 1 --tool-frac 0 --level-choice random --temperature 1 -
 
 
 def write_texts(folder: Path, count: int) -> None:
-    with TableFile("texts", folder / "texts.parquet") as file:
+    with TableWriter("texts", folder / "texts.parquet") as file:
         for start in range(0, count, 10_000):
             rows = [
                 {

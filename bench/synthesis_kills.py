@@ -19,7 +19,8 @@ from pathlib import Path
 import click
 
 from bench.teacher_overhead import ROOT
-from stages.core.tables import read_table, write_table
+from stages.core.table_writer import write_table
+from stages.core.tables import read_table
 
 SHARD_PROMPTS = 64
 SAMPLES = 12

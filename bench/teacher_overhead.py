@@ -22,7 +22,7 @@ from pathlib import Path
 
 import click
 
-from stages.core.tables import write_table
+from stages.core.table_writer import write_table
 from stages.distillation.requests import request_key
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -21,7 +21,7 @@ from pathlib import Path
 import click
 
 from bench.teacher_overhead import ROOT
-from stages.core.tables import write_table
+from stages.core.table_writer import write_table
 from stages.models.folders import save_model
 from tests.tiny import problem_row, tiny_model, tiny_tokenizer
 

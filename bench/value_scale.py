@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from bench.value_memory import memory_mb
 from stages.core.schemas import SCHEMAS
-from stages.core.tables import TableFile, TableWriter
+from stages.core.table_writer import TableWriter
 from stages.texts.quotas import Quotas
 from stages.value.pool import Pool
 from stages.value.selection import best
@@ -48,7 +48,7 @@ def write_tables(folder: Path, num_candidates: int) -> None:
     rng = np.random.default_rng(1)
     num_texts = num_candidates // PROBLEMS_OF_A_TEXT
     sources = ["web", "books", "papers", "qa", "wiki"]
-    with TableWriter("values", folder / "values") as values, TableFile("texts", folder / "texts.parquet") as texts:
+    with TableWriter("values", folder / "values") as values, TableWriter("texts", folder / "texts.parquet") as texts:
         for start in range(0, num_texts, BATCH_TEXTS):
             ids = [f"{i:016x}" for i in range(start, min(start + BATCH_TEXTS, num_texts))]
             columns = {name: [""] * len(ids) for name in SCHEMAS["texts"].names}

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from stages.core.tables import read_table, write_table
+from stages.core.table_writer import write_table
+from stages.core.tables import read_table
 from stages.distillation.distill import main as distill
 from stages.distillation.ledger import Ledger
 from stages.distillation.requests import request_key

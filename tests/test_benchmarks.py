@@ -11,7 +11,8 @@ from stages.benchmarks.loaders.records import LOADERS, load_benchmark
 from stages.benchmarks.prepare_targets import main as prepare_targets
 from stages.core.command import StageError
 from stages.core.named_tables import names_in, write_names
-from stages.core.tables import read_table, write_table
+from stages.core.table_writer import write_table
+from stages.core.tables import read_table
 from stages.grading.equivalence import is_equal
 from stages.overlap.decontamination import Index, load_index
 from stages.overlap.decontamination_rules import DecontaminationRules

@@ -15,7 +15,7 @@ from stages.core.cluster import actors_for
 from stages.core.command import StageError
 from stages.core.interruption import Interrupted, interruptible, own_handlers
 from stages.core.named_tables import write_names
-from stages.core.tables import write_table
+from stages.core.table_writer import write_table
 from stages.evaluation.sections import EvaluationSettings
 from stages.evaluation.tasks import EvaluationJob, predictions_in
 from stages.problems.student_format import Example, student_prompt

@@ -14,7 +14,8 @@ from stages.core.command import StageError
 from stages.core.files import write_json
 from stages.core.hashes import file_hash
 from stages.core.named_tables import names_in, write_names
-from stages.core.tables import content_id, read_batches, read_table, table_batch, write_table
+from stages.core.table_writer import table_batch, write_table
+from stages.core.tables import content_id, read_batches, read_table
 from stages.corpus.curate_texts import main as curate
 from stages.corpus.ingest_corpus import main as ingest
 from stages.corpus.readers.documentation import read_documentation

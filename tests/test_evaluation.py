@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from stages.core.command import StageError
 from stages.core.named_tables import write_names
-from stages.core.tables import read_table, write_table
+from stages.core.table_writer import write_table
+from stages.core.tables import read_table
 from stages.evaluation import predictions, revisions
 from stages.evaluation.compare import main as compare
 from stages.evaluation.evaluate import main as evaluate

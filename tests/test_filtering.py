@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from stages.core.command import StageError
 from stages.core.named_tables import write_names
-from stages.core.tables import read_table, write_table
+from stages.core.table_writer import write_table
+from stages.core.tables import read_table
 from stages.execution.sandbox import Execution
 from stages.filtering import agreement, faults
 from stages.filtering.duplicates import find_copies

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stages.core.command import StageError
-from stages.core.tables import write_table
+from stages.core.table_writer import write_table
 from stages.training.finetune import FinetuneSettings
 from stages.training.mixing import kept_fracs, mixed, parse_mix, problem_pools
 from stages.training.pretrain import PretrainSettings

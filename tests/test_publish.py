@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.core.tables import read_table, write_table
+from stages.core.table_writer import write_table
+from stages.core.tables import read_table
 from stages.distillation.ledger import Ledger
 from tests.buying import MODEL
 from tests.fault_server import running_server

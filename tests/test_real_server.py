@@ -18,7 +18,8 @@ import pytest
 from click.testing import CliRunner
 
 from stages.core.named_tables import write_names
-from stages.core.tables import read_table, write_table
+from stages.core.table_writer import write_table
+from stages.core.tables import read_table
 from stages.distillation.build_requests import main as build_requests
 from stages.distillation.distill import main as distill
 from stages.distillation.parse_completions import main as parse_completions

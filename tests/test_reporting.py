@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from stages.core.files import write_json
-from stages.core.tables import TableWriter
+from stages.core.table_writer import TableWriter
 from stages.reporting.accuracy import nest_accuracy, write_accuracy
 from stages.reporting.pictures import draw_overlap, draw_value_groups
 from stages.reporting.stage_figures import gather_value, reliability

@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from stages.core.command import StageError
-from stages.core.tables import TableWriter, read_table, write_table
+from stages.core.table_writer import TableWriter, write_table
+from stages.core.tables import read_table
 from stages.texts.quotas import Quotas
 from stages.value.pool import Pool
 from stages.value.select_texts import main as select_texts

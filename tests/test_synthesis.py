@@ -157,7 +157,7 @@ def test_a_synthesizer_that_writes_nothing_whole_is_an_error(
 ) -> None:
     (tmp_path / "prompts").symlink_to(ROOT / "prompts")
     monkeypatch.chdir(tmp_path)
-    from stages.core.tables import write_table
+    from stages.core.table_writer import write_table
 
     text = {"text_id": "t", "source": "web", "title": "", "url": "", "license": "", "text": "Tom has apples."}
     write_table("texts", [text], tmp_path / "texts.parquet")

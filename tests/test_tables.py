@@ -1,16 +1,35 @@
 """Tables: schemas, atomic writes, clear errors."""
 
 import os
+import random
 import time
+from functools import partial
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from stages.core import lookup as core_lookup
+from stages.core import table_writer, tables
 from stages.core.command import StageError, os_error_text
 from stages.core.files import whole
-from stages.core.tables import content_id, read_table, seed_of, write_table
+from stages.core.lookup import Lookup
+from stages.core.schemas import SCHEMAS
+from stages.core.table_writer import TableWriter, write_table
+from stages.core.tables import (
+    FRAME_BYTES,
+    collected,
+    content_id,
+    count_rows,
+    frames,
+    hash_parts,
+    read_table,
+    scan_table,
+    seed_of,
+    table_files,
+)
 from stages.core.work import work_folder
 from tests.tiny import problem_row
 
@@ -23,9 +42,9 @@ def test_a_table_reads_as_it_was_written(tmp_path: Path) -> None:
 
 def test_the_same_rows_are_the_same_bytes(tmp_path: Path) -> None:
     rows = [problem_row(problem_id=str(i)) for i in range(100)]
-    for name in ("a", "b"):
+    for name in ("a.parquet", "b.parquet"):
         write_table("problems", rows, tmp_path / name)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
 
 def test_a_wrong_row_writes_nothing(tmp_path: Path) -> None:
@@ -148,3 +167,129 @@ def test_a_file_or_folder_is_whole_or_not_there(tmp_path: Path) -> None:
     with whole(place) as temporary:
         temporary.mkdir()
     assert list(place.iterdir()) == [], "a folder is replaced whole"
+
+
+def tables_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_sizes: list[int]) -> list[Path]:
+    """One table of 1,000 rows written in batches of several sizes, with shards and row groups of a few rows."""
+    monkeypatch.setattr(table_writer, "ROW_GROUP_ROWS", 64)
+    monkeypatch.setattr(table_writer, "ROW_GROUP_BYTES", 20_000)
+    monkeypatch.setattr(table_writer, "SHARD_BYTES", 100_000)
+    rows = [problem_row(problem_id=str(i), solution="s" * (i * i % 997)) for i in range(1000)]
+    paths = []
+    for size in batch_sizes:
+        paths.append(tmp_path / f"{size}/problems.parquet")
+        with TableWriter("problems", paths[-1]) as writer:
+            for start in range(0, 1000, size):
+                writer.write_rows(rows[start : start + size])
+    assert read_table("problems", paths[0]) == rows
+    return paths
+
+
+def test_shards_and_row_groups_depend_on_the_rows_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contents = [
+        [(file.name, file.read_bytes()) for file in sorted(path.iterdir())]
+        for path in tables_of(tmp_path, monkeypatch, [1000, 7, 1, 333])
+    ]
+    assert len(contents[0]) > 3, "one shard tests nothing"
+    assert all(content == contents[0] for content in contents)
+
+
+def test_a_table_of_frames_is_that_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (source,) = tables_of(tmp_path, monkeypatch, [1000])
+    with TableWriter("problems", tmp_path / "copy.parquet") as writer:
+        for frame in frames(scan_table("problems", source), 50):
+            writer.write(frame)
+    copy = tmp_path / "copy.parquet"
+    assert [file.read_bytes() for file in table_files(copy)] == [file.read_bytes() for file in table_files(source)]
+    assert count_rows(copy) == 1000
+
+
+def test_a_small_table_takes_the_place_of_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (path,) = tables_of(tmp_path, monkeypatch, [1000])
+    assert path.is_dir()
+    write_table("problems", [problem_row()], path)
+    assert path.is_file()
+
+
+def test_a_table_that_fails_half_way_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (path,) = tables_of(tmp_path, monkeypatch, [1000])
+    before = read_table("problems", path)
+
+    def fail_half_way() -> None:
+        with TableWriter("problems", path) as writer:
+            writer.write_rows([problem_row()] * 500)
+            writer.write_rows([problem_row(problem=3)])  # type: ignore[arg-type]
+
+    with pytest.raises(StageError, match="does not fit"):
+        fail_half_way()
+    assert read_table("problems", path) == before
+    assert [entry.name for entry in path.parent.iterdir()] == ["problems.parquet"]
+
+
+def test_every_type_of_value_survives(tmp_path: Path) -> None:
+    rows = [
+        {
+            "problem_id": str(i), "text_id": "", "num_tokens": i, "loss": 0.5 * i, "gradient_norm": float("inf"), "value": -1.0,
+            "target_values": [{"target": "ü\n", "value": float(i)}] * (i % 3),
+        }
+        for i in range(5)
+    ]  # fmt: skip
+    write_table("values", rows, tmp_path / "values.parquet")
+    with TableWriter("values", tmp_path / "copy.parquet") as writer:
+        for frame in frames(scan_table("values", tmp_path / "values.parquet"), 2):
+            writer.write(frame)
+    assert read_table("values", tmp_path / "copy.parquet") == rows
+    assert (tmp_path / "copy.parquet").read_bytes() == (tmp_path / "values.parquet").read_bytes()
+
+
+def test_frames_are_bounded_in_bytes(tmp_path: Path) -> None:
+    """300 equal texts of 1 MB are some kilobytes of Parquet."""
+    row = {"text_id": "1", "source": "a", "title": "", "url": "", "license": "", "text": "x" * 1_000_000}
+    pq.write_table(pa.Table.from_pylist([row] * 300, SCHEMAS["texts"]), tmp_path / "texts.parquet", compression="zstd")
+    assert (tmp_path / "texts.parquet").stat().st_size < 50_000
+    sizes = [
+        (frame.height, frame.estimated_size()) for frame in frames(scan_table("texts", tmp_path / "texts.parquet"))
+    ]
+    assert sum(rows for rows, _ in sizes) == 300
+    assert max(size for _, size in sizes) <= FRAME_BYTES
+
+
+def test_a_corrupt_page_is_named_with_its_file(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_table("problems", [problem_row(solution=str(i) * 500) for i in range(50)], tmp_path / f"{name}.parquet")
+    content = bytearray((tmp_path / "b.parquet").read_bytes())
+    content[200:400] = bytes(200)
+    (tmp_path / "b.parquet").write_bytes(content)
+    query = scan_table("problems", tmp_path / "a.parquet", tmp_path / "b.parquet")
+    with pytest.raises(StageError, match=r"b\.parquet cannot be read") as caught:
+        collected(query)
+    assert "a.parquet" not in str(caught.value)
+    with pytest.raises(StageError, match=r"b\.parquet cannot be read"):
+        read_table("problems", tmp_path / "b.parquet")
+
+
+@pytest.mark.parametrize("order", ["same", "reversed", "shuffled", "gaps"])
+def test_a_lookup_is_a_left_join_in_any_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str) -> None:
+    monkeypatch.setattr(core_lookup, "frames", partial(frames, max_rows=16))
+    texts = pl.DataFrame({"text_id": [str(i) for i in range(100)], "text": [f"text {i}" for i in range(100)]})
+    ids = [str(i) for i in range(100) for _ in range(i % 4)]
+    if order == "reversed":
+        ids.reverse()
+    elif order == "shuffled":
+        random.Random(1).shuffle(ids)
+    elif order == "gaps":
+        ids = [text_id if int(text_id) % 7 else f"none {text_id}" for text_id in ids]
+    lookup = Lookup(texts.lazy(), "text_id")
+    problems = pl.DataFrame({"text_id": ids, "number": range(len(ids))})
+    joined = pl.concat([lookup.join(frame) for frame in problems.iter_slices(11)])
+    assert joined.equals(problems.join(texts, on="text_id", how="left", maintain_order="left"))
+    assert joined["text"].null_count() == (sum(i % 4 for i in range(0, 100, 7)) if order == "gaps" else 0)
+
+
+def test_hash_parts_hold_each_key_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "GROUPS_IN_MEMORY", 30)
+    rows = pl.DataFrame({"key": [str(i % 50) for i in range(200)]})
+    parts = [collected(part) for part in hash_parts(rows.lazy(), "key", 200)]
+    assert len(parts) == 7
+    assert sum(part.height for part in parts) == 200
+    assert sum(part["key"].n_unique() for part in parts) == 50

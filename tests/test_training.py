@@ -14,7 +14,7 @@ from torch.optim import Muon
 from transformers import TrainerControl, TrainerState
 
 from stages.core.command import StageError
-from stages.core.tables import write_table
+from stages.core.table_writer import write_table
 from stages.models import folders as models_module
 from stages.problems.student_format import Example, student_prompt
 from stages.problems.synthesizer_format import synthesizer_prompt

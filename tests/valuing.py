@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from stages.core.files import write_json
 from stages.core.named_tables import write_names
-from stages.core.tables import write_table
+from stages.core.table_writer import write_table
 from stages.models.folders import PROVENANCE, load_model
 from stages.models.tokenization import IGNORED, TokenizedExample
 from stages.problems.student_format import Example

@@ -29,7 +29,7 @@ def main(fingerprints: Path, out: Path, benchmarks: dict[str, Benchmark]) -> Non
     """
     from stages.benchmarks.loaders.records import load_benchmark
     from stages.core.named_tables import refuse_strays, write_names
-    from stages.core.tables import write_table
+    from stages.core.table_writer import write_table
 
     if not benchmarks:
         raise StageError("no benchmark is given. Name one under `benchmarks` in params.yaml.")

@@ -48,7 +48,7 @@ def main(
             --gsm8k.kind gsm8k --gsm8k.path gsm8k_train.jsonl --gsm8k.num_problems 0 --gsm8k.max_problems 0
     """
     from stages.core.named_tables import refuse_strays, write_names
-    from stages.core.tables import write_table
+    from stages.core.table_writer import write_table
     from stages.overlap.decontamination import load_index
 
     if not targets:

@@ -35,7 +35,7 @@ def temporary_of(path: Path) -> Path:
 
 def put_in_place(temporary: Path, path: Path) -> None:
     """Let a whole file or folder take its place; what stood there goes."""
-    if temporary.is_dir():
+    if temporary.is_dir() or path.is_dir():
         remove(path)
     os.replace(temporary, path)
 

@@ -1,34 +1,34 @@
-"""The Parquet tables between stages: an explicit schema each, written atomically, read with clear errors.
+"""The Parquet tables between stages, read: queries of polars over checked schemas, whose results come in bounded frames.
 
-    write_table("texts", rows, Path("data/corpus/web.parquet"))
-    rows = read_table("texts", Path("data/corpus/web.parquet"))
+    query = scan_table("problems", Path("data/synthetic/problems.parquet"))
+    counts = collected(query.group_by("mode").len())
+    for frame in frames(query): ...                       # pl.DataFrame, however large the table is
+    for row in read_rows("texts", Path("data/curated/texts")): row["text"]
 
-What may be larger than memory is a folder of shards, written and read in batches:
-
-    with TableWriter("texts", Path("data/corpus/web/texts")) as writer:  # part-00000.parquet, part-00001.parquet, ...
-        writer.write(batch)
-    for batch in read_batches("texts", Path("data/corpus/web/texts")): ...
-
-A row of `texts`: {"text_id": "3f2a...", "source": "web", "title": "Buying muffins", "url": "", "license": "CC0-1.0",
-"text": "Maria buys 12 muffins ..."}. Ids are content hashes, so lineage survives every stage.
+A table is a file, or a folder of shards `part-00000.parquet` (stages/core/table_writer.py). A frame is bounded in rows and in bytes: 300
+rows of 8 MB are a hundred frames. What streams in bounded memory (filter, counts, sums, joins with a small table) is a query; polars neither
+sorts nor tells distinct rows within bounded memory: see stages/core/lookup.py for joins with large tables, `hash_parts` for groups.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
+os.environ.setdefault("POLARS_ROW_GROUP_PREFETCH_SIZE", "1")  # its default grows with the cores, and memory with it
+
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.core.command import StageError
-from stages.core.files import put_in_place, remove, temporary_of
 from stages.core.schemas import SCHEMAS, Row
 
 ID_LENGTH = 16
-ROW_GROUP_ROWS = 65_536
-SHARD_BYTES = 256 << 20  # of a shard's columns in memory; zstd leaves a third of it on the disk
+FRAME_ROWS, FRAME_BYTES = 20_000, 64 << 20
 BATCH_ROWS = 1000
+GROUPS_IN_MEMORY = 2_000_000
 
 
 def content_id(*parts: str) -> str:
@@ -41,114 +41,6 @@ def seed_of(*parts: str) -> int:
     return int.from_bytes(hashlib.sha256("\x1f".join(parts).encode()).digest()[:8], "big") >> 1
 
 
-def table_batch(schema_name: str, rows: list[Row], place: str) -> pa.RecordBatch:
-    """The rows as one record batch; `place` begins the message when a row does not fit."""
-    schema = SCHEMAS[schema_name]
-    for number, row in enumerate(rows):
-        if row.keys() != set(schema.names):
-            wrong = sorted(row.keys() ^ set(schema.names))
-            raise StageError(f"{place}: row {number} does not fit the table {schema_name}: missing or unknown {wrong}")
-    try:
-        return pa.RecordBatch.from_pylist(rows, schema=schema)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise StageError(f"{place}: a value does not fit the table {schema_name}: {error}") from error
-
-
-def write_table(schema_name: str, rows: Iterable[Row], path: Path) -> int:
-    """Write rows under the named schema to `path`, whole or not at all; returns the number of rows."""
-    batch = table_batch(schema_name, list(rows), str(path))
-    with TableFile(schema_name, path) as file:
-        file.write(batch)
-    return batch.num_rows
-
-
-class TableFile:
-    """One Parquet file written in batches; it has its name only when the block ends without an error."""
-
-    def __init__(self, schema_name: str, path: Path) -> None:
-        self.path = path
-        self.temporary = temporary_of(path)
-        self.writer = pq.ParquetWriter(self.temporary, SCHEMAS[schema_name], compression="zstd")
-        self.pending: list[pa.RecordBatch] = []
-        self.num_rows = self.num_bytes = self.num_pending = 0
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Add a batch; batches are joined into row groups of at most ROW_GROUP_ROWS rows."""
-        self.pending.append(batch)
-        self.num_rows += batch.num_rows
-        self.num_pending += batch.num_rows
-        self.num_bytes += batch.nbytes
-        if self.num_pending >= ROW_GROUP_ROWS:
-            self._flush()
-
-    def close(self, *, keep: bool) -> None:
-        try:
-            if keep:
-                self._flush()
-            self.writer.close()
-            if keep:
-                put_in_place(self.temporary, self.path)
-        finally:
-            remove(self.temporary)
-
-    def __enter__(self) -> "TableFile":
-        return self
-
-    def __exit__(self, error: object, *_: object) -> None:
-        self.close(keep=error is None)
-
-    def _flush(self) -> None:
-        table = pa.Table.from_batches(self.pending, self.writer.schema)
-        self.writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
-        self.pending, self.num_pending = [], 0
-
-
-class TableWriter:
-    """A folder of shards `part-00000.parquet`; it takes its name, whole, when the block ends without an error.
-
-    What a shard holds depends on the rows alone, so equal rows are equal bytes.
-    """
-
-    def __init__(self, schema_name: str, folder: Path) -> None:
-        self.schema_name, self.folder = schema_name, folder
-        self.temporary = temporary_of(folder)
-        self.num_rows = self.num_shards = 0
-        self.file: TableFile | None = None
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        if self.file is None:
-            self.file = TableFile(self.schema_name, self.temporary / f"part-{self.num_shards:05d}.parquet")
-            self.num_shards += 1
-        self.file.write(batch)
-        self.num_rows += batch.num_rows
-        if self.file.num_bytes >= SHARD_BYTES:
-            self._end_shard()
-
-    def write_rows(self, rows: list[Row]) -> None:
-        if rows:
-            self.write(table_batch(self.schema_name, rows, str(self.folder)))
-
-    def __enter__(self) -> "TableWriter":
-        return self
-
-    def __exit__(self, error: object, *_: object) -> None:
-        try:
-            if error is None:
-                if self.num_shards == 0:
-                    self.write(table_batch(self.schema_name, [], str(self.folder)))
-                self._end_shard()
-                put_in_place(self.temporary, self.folder)
-        finally:
-            if self.file:
-                self.file.close(keep=False)
-            remove(self.temporary)
-
-    def _end_shard(self) -> None:
-        if self.file:
-            self.file.close(keep=True)
-        self.file = None
-
-
 def table_files(path: Path) -> list[Path]:
     """The files of a table: the file itself, or the shards of a folder in order."""
     files = sorted(path.glob("part-*.parquet")) if path.is_dir() else [path]
@@ -157,30 +49,69 @@ def table_files(path: Path) -> list[Path]:
     return files
 
 
+def scan_table(schema_name: str, *paths: Path) -> pl.LazyFrame:
+    """A query over some tables of one schema, one behind the other.
+
+    Raises:
+        StageError: a file is missing, is no Parquet file, lacks a column, or has one of another type.
+    """
+    files = [file for path in paths for file in table_files(path)]
+    for file in files:
+        _check_schema(schema_name, file)
+    _scanned.update(dict.fromkeys(files))
+    return pl.scan_parquet(files, glob=False, extra_columns="ignore").select(SCHEMAS[schema_name].names)
+
+
+def collected(query: pl.LazyFrame) -> pl.DataFrame:
+    """The result of a query that is small, whatever it is computed from."""
+    try:
+        return query.collect(engine="streaming")
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise _unreadable(error) from error
+
+
+def frames(query: pl.LazyFrame, max_rows: int = FRAME_ROWS, max_bytes: int = FRAME_BYTES) -> Iterator[pl.DataFrame]:
+    """The result of a query in order, in frames of at most so many rows and about so many bytes, or one row that is larger."""
+    batches = query.collect_batches(chunk_size=max_rows, maintain_order=True, lazy=True, engine="streaming")
+    try:
+        for batch in batches:
+            for frame in batch.iter_slices(max_rows):
+                yield from _bounded(frame, max_bytes)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise _unreadable(error) from error
+
+
+def _bounded(frame: pl.DataFrame, max_bytes: int) -> Iterator[pl.DataFrame]:
+    if frame.height <= 1 or frame.estimated_size() <= max_bytes:
+        if frame.height:
+            yield frame
+        return
+    half = frame.height // 2
+    yield from _bounded(frame[:half], max_bytes)
+    yield from _bounded(frame[half:], max_bytes)
+
+
 def read_batches(schema_name: str, path: Path, num_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
-    """The table in batches of at most `num_rows` rows, its schema checked; memory does not grow with the table."""
+    """The table in batches for worker processes, which may not touch polars (stages/core/parallel.py)."""
     schema = SCHEMAS[schema_name]
-    for file in table_files(path):
-        try:
-            with pq.ParquetFile(file, pre_buffer=False) as parquet:
-                _check_schema(schema_name, parquet.schema_arrow, file)
-                yield from parquet.iter_batches(num_rows, columns=schema.names, use_threads=False)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise StageError(
-                f"{file} is not a whole Parquet file ({error}). Delete it and run `dvc repro` again."
-            ) from error
+    for frame in frames(scan_table(schema_name, path), num_rows):
+        yield from arrow_of(frame, schema).to_batches()
 
 
-def read_table(schema_name: str, path: Path) -> list[Row]:
-    """Read a table whole and check its schema; a broken file is an error that names file, column and type."""
-    return [row for batch in read_batches(schema_name, path, ROW_GROUP_ROWS) for row in batch.to_pylist()]
+def arrow_of(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:
+    """The frame as an Arrow table of this schema, one chunk a column."""
+    return frame.select(schema.names).to_arrow().cast(schema).combine_chunks()
 
 
 def read_rows(schema_name: str, *paths: Path) -> Iterator[Row]:
-    """The rows of some tables, one table behind the other, with one batch in memory."""
-    for path in paths:
-        for batch in read_batches(schema_name, path):
-            yield from batch.to_pylist()
+    """The rows of some tables, one table behind the other, with one frame in memory."""
+    for frame in frames(scan_table(schema_name, *paths)):
+        yield from frame.iter_rows(named=True, buffer_size=BATCH_ROWS)
+
+
+def read_table(schema_name: str, path: Path) -> list[Row]:
+    """All rows of a table that is small."""
+    return list(read_rows(schema_name, path))
 
 
 def count_rows(path: Path) -> int:
@@ -188,7 +119,40 @@ def count_rows(path: Path) -> int:
     return sum(int(pq.read_metadata(file).num_rows) for file in table_files(path))
 
 
-def _check_schema(schema_name: str, found: pa.Schema, path: Path) -> None:
+def hash_parts(query: pl.LazyFrame, key: str, num_rows: int) -> Iterator[pl.LazyFrame]:
+    """The query in parts of which each holds all rows of its keys, few enough to be grouped in memory, for `num_rows` rows in all."""
+    count = -(-num_rows // GROUPS_IN_MEMORY) or 1
+    for part in range(count):
+        yield query.filter(pl.col(key).hash(seed=0) % count == part)
+
+
+_scanned: dict[Path, None] = {}  # so that an error of a query, which names no file, can name it
+
+
+def _unreadable(error: BaseException) -> StageError:
+    broken = [str(file) for file in _scanned if not _is_whole(file)] or list(map(str, _scanned))
+    return StageError(
+        f"{', '.join(broken)} cannot be read ({error}). Delete it and run `dvc repro` or `dvc pull` again."
+    )
+
+
+def _is_whole(file: Path) -> bool:
+    try:
+        with pq.ParquetFile(file, pre_buffer=False) as parquet:
+            for _ in parquet.iter_batches(BATCH_ROWS, use_threads=False):
+                pass
+    except (pa.ArrowException, OSError):
+        return False
+    return True
+
+
+def _check_schema(schema_name: str, path: Path) -> None:
+    try:
+        found = pq.read_schema(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise StageError(
+            f"{path} is not a whole Parquet file ({error}). Delete it and run `dvc repro` again."
+        ) from error
     for field in SCHEMAS[schema_name]:
         if field.name not in found.names:
             raise StageError(

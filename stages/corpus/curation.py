@@ -21,7 +21,8 @@ from stages.core.command import StageError
 from stages.core.parallel import ordered_map
 from stages.core.progress import Tracker
 from stages.core.schemas import SCHEMAS, TEXT
-from stages.core.tables import TableWriter, read_batches
+from stages.core.table_writer import TableWriter
+from stages.core.tables import read_batches
 from stages.core.work import WORK
 from stages.overlap.decontamination import Hit, Index
 from stages.overlap.duplicate_rules import DuplicateRules

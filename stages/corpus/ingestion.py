@@ -10,7 +10,7 @@ from stages.core.command import StageError, say
 from stages.core.files import write_json
 from stages.core.parallel import ordered_map
 from stages.core.progress import Tracker
-from stages.core.tables import TableWriter
+from stages.core.table_writer import TableWriter
 from stages.core.work import rooms, work_folder
 from stages.corpus.preparation import Preparation
 from stages.corpus.quality import DocumentRules

@@ -13,7 +13,8 @@ from fnmatch import fnmatch
 import pyarrow as pa
 
 from stages.core.schemas import Row
-from stages.core.tables import content_id, table_batch
+from stages.core.table_writer import table_batch
+from stages.core.tables import content_id
 from stages.corpus.cleaning import clean
 from stages.corpus.cutting import STRATEGIES
 from stages.corpus.quality import DocumentRules, Fault, document_fault, snippet_fault

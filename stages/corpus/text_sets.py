@@ -19,7 +19,8 @@ import numpy as np
 import pyarrow as pa
 
 from stages.core.command import StageError
-from stages.core.tables import TableFile, read_batches, seed_of
+from stages.core.table_writer import TableWriter
+from stages.core.tables import read_batches, seed_of
 from stages.texts.quotas import Quotas
 
 HASH_BITS = 63
@@ -122,7 +123,7 @@ def _by_hash(cells: dict[tuple[str, ...], Lowest], limits: dict[str, int]) -> np
 def write_sets(texts: Path, drawn: dict[str, np.ndarray], out: Path) -> None:
     """Write each set's rows of the table `texts` to OUT/<set>.parquet."""
     with ExitStack() as stack:
-        files = {name: stack.enter_context(TableFile("texts", out / f"{name}.parquet")) for name in drawn}
+        files = {name: stack.enter_context(TableWriter("texts", out / f"{name}.parquet")) for name in drawn}
         first = 0
         for batch in read_batches("texts", texts):
             for name, rows in drawn.items():

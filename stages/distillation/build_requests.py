@@ -27,7 +27,8 @@ def main(round_name: str, texts: Path, out: Path, plan: RequestPlan) -> None:
             data/distillation/initial/requests.parquet --model gpt-4o-mini-2024-07-18 --num-samples 1 --tool-frac 0.27
             --level-choice fit --temperature 0.6 --max-tokens 2500
     """
-    from stages.core.tables import read_table, seed_of, write_table
+    from stages.core.table_writer import write_table
+    from stages.core.tables import read_table, seed_of
     from stages.distillation.requests import build_requests
 
     table = "selected" if round_name == "boost" else "texts"

@@ -44,7 +44,8 @@ def main(requests: Path, out: Path, live: bool, budget_usd: float | None, **sett
         TEACHER_LIVE=1 TEACHER_BUDGET_USD=5 python -m stages.distillation.distill
             data/distillation/initial/requests.parquet data/distillation/initial/completions.parquet
     """
-    from stages.core.tables import read_table, write_table
+    from stages.core.table_writer import write_table
+    from stages.core.tables import read_table
     from stages.distillation.completions import builtin_completions, completions_of_ledger, report_usage
     from stages.distillation.purchase import Request
     from stages.distillation.sections import BUILTIN_TEACHER

@@ -29,7 +29,8 @@ def main(requests: Path, completions: Path, benchmarks: Path, out: Path, rules: 
             data/distillation/initial/completions.parquet data/benchmarks data/problems/initial
             --long-words 13 --short-words 8 --min-coverage 0.5 --abstract-numbers
     """
-    from stages.core.tables import read_table, write_table
+    from stages.core.table_writer import write_table
+    from stages.core.tables import read_table
     from stages.distillation.sorting import sort_completions
     from stages.overlap.decontamination import load_index
 

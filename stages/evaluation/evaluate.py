@@ -38,7 +38,7 @@ def main(
             --max-problems 0 --num-samples 1 --temperature 0 --top-p 1 --shots aqua=mathqa:5
     """
     from stages.core.hashes import file_hash
-    from stages.core.tables import write_table
+    from stages.core.table_writer import write_table
     from stages.core.work import finish_work, rooms, work_folder
     from stages.evaluation.metrics import suite_figures, task_figures
     from stages.evaluation.results import results_record, task_hashes, task_name

@@ -47,7 +47,8 @@ def main(
             --min-jaccard 0.9 --num-solutions 0 --min-agreement 0.5 --solver-form synthesizer
             --solver-temperature 0.7 --solver-max-tokens 1024
     """
-    from stages.core.tables import read_table, write_table
+    from stages.core.table_writer import write_table
+    from stages.core.tables import read_table
     from stages.core.work import finish_work, rooms, work_folder
     from stages.execution.executions import image_of
     from stages.filtering.faults import find_faults

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.core.schemas import Row
-from stages.core.tables import TableFile, table_batch
+from stages.core.table_writer import TableWriter, table_batch
 from stages.synthesis.line_files import LineFiles
 from stages.synthesis.shards import Shards
 
@@ -42,8 +42,8 @@ def gather(shards: Shards, out: Path) -> Gathered:
 
 def _write_tables(parts: LineFiles, num_parts: int, out: Path) -> None:
     with (
-        TableFile("problems", out / "problems.parquet") as problems,
-        TableFile("rejected", out / "rejected.parquet") as rejected,
+        TableWriter("problems", out / "problems.parquet") as problems,
+        TableWriter("rejected", out / "rejected.parquet") as rejected,
     ):
         for number in range(num_parts):
             # A text's rows stand together in its shard, sample after sample, and stay so: the sort is stable.

@@ -62,7 +62,8 @@ def main(
             data/targets models/synthesizer/initial models/reference data/selection/texts.parquet
             reports/selection.json --strategy value --num-texts 1000 --length-bins 0 --source-quota web=0.4 --seed 1
     """
-    from stages.core.tables import count_rows, write_table
+    from stages.core.table_writer import write_table
+    from stages.core.tables import count_rows
     from stages.texts.quotas import Quotas
     from stages.value.pool import Pool
     from stages.value.selection import best, overlaps

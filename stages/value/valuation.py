@@ -13,7 +13,8 @@ from pathlib import Path
 import torch
 
 from stages.core.files import write_csv
-from stages.core.tables import Row, TableWriter
+from stages.core.table_writer import TableWriter
+from stages.core.tables import Row
 from stages.value.candidates import Candidates
 from stages.value.datastore import shard_scores
 from stages.value.directions import DIRECTIONS
