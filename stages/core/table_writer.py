@@ -11,14 +11,13 @@ ends in `.parquet` is one file where one shard suffices, else a folder of that n
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stages.core.command import StageError
 from stages.core.files import put_in_place, remove, temporary_of
+from stages.core.row_groups import RowGroups, row_bytes
 from stages.core.schemas import SCHEMAS, Row
 from stages.core.tables import arrow_of
 
@@ -55,25 +54,20 @@ class TableWriter:
         self.num_rows = 0
         self.shards: list[Path] = []
         self.file: pq.ParquetWriter | None = None
+        self.groups = RowGroups(ROW_GROUP_ROWS, ROW_GROUP_BYTES)
         self.pending: list[pa.Table] = []
-        self.pending_rows = self.pending_bytes = self.shard_bytes = 0
+        self.shard_bytes = 0
 
     def write(self, batch: pa.RecordBatch | pa.Table | pl.DataFrame) -> None:
         schema = SCHEMAS[self.schema_name]
         if isinstance(batch, pl.DataFrame):
             batch = arrow_of(batch, schema)
         table = pa.Table.from_batches([batch], schema) if isinstance(batch, pa.RecordBatch) else batch
-        ends = np.cumsum(_row_bytes(table))
-        start = 0
-        while start < table.num_rows:
-            before = int(ends[start - 1]) if start else 0
-            full = int(np.searchsorted(ends, before + ROW_GROUP_BYTES - self.pending_bytes)) + 1
-            stop = min(table.num_rows, start + ROW_GROUP_ROWS - self.pending_rows, full)
+        sizes = row_bytes(pl.DataFrame(pl.from_arrow(table)))
+        for start, stop, is_full in self.groups.cut(sizes):
             self.pending.append(table.slice(start, stop - start))
-            self.pending_rows += stop - start
-            self.pending_bytes += int(ends[stop - 1]) - before
-            start = stop
-            if self.pending_rows >= ROW_GROUP_ROWS or self.pending_bytes >= ROW_GROUP_BYTES:
+            self.shard_bytes += int(sizes[start:stop].sum())
+            if is_full:
                 self._end_row_group()
         self.num_rows += table.num_rows
 
@@ -106,8 +100,7 @@ class TableWriter:
             self._begin_shard()
         assert self.file is not None
         self.file.write_table(pa.concat_tables(self.pending).combine_chunks(), row_group_size=ROW_GROUP_ROWS)
-        self.shard_bytes += self.pending_bytes
-        self.pending, self.pending_rows, self.pending_bytes = [], 0, 0
+        self.pending = []
         if self.shard_bytes >= SHARD_BYTES:
             self._end_shard()
 
@@ -120,21 +113,3 @@ class TableWriter:
         if self.file:
             self.file.close()
         self.file, self.shard_bytes = None, 0
-
-
-def _row_bytes(table: pa.Table) -> np.ndarray:
-    """int64[N]: about the bytes of each row."""
-    sizes = np.zeros(table.num_rows, np.int64)
-    for column in table.combine_chunks().columns:
-        sizes += _cell_bytes(column.chunk(0)) if column.num_chunks else 0
-    return sizes
-
-
-def _cell_bytes(column: pa.Array) -> np.ndarray:
-    if pa.types.is_string(column.type):
-        return pc.fill_null(pc.binary_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)
-    if pa.types.is_list(column.type):
-        ends = np.cumsum(pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False), dtype=np.int64)
-        inner = np.concatenate([[0], np.cumsum(_cell_bytes(column.flatten()), dtype=np.int64)])
-        return np.asarray(np.diff(inner[np.concatenate([[0], ends])]))
-    return np.full(len(column), 8, np.int64)

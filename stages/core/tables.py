@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.core.command import StageError
+from stages.core.row_groups import RowGroups, row_bytes
 from stages.core.schemas import SCHEMAS, Row
 
 ID_LENGTH = 16
@@ -71,24 +72,20 @@ def collected(query: pl.LazyFrame) -> pl.DataFrame:
 
 
 def frames(query: pl.LazyFrame, max_rows: int = FRAME_ROWS, max_bytes: int = FRAME_BYTES) -> Iterator[pl.DataFrame]:
-    """The result of a query in order, in frames of at most so many rows and about so many bytes, or one row that is larger."""
+    """The result of a query in order, in frames of at most so many rows, that end with the row that reaches so many bytes."""
+    groups, pending = RowGroups(max_rows, max_bytes), list[pl.DataFrame]()
     batches = query.collect_batches(chunk_size=max_rows, maintain_order=True, lazy=True, engine="streaming")
     try:
         for batch in batches:
-            for frame in batch.iter_slices(max_rows):
-                yield from _bounded(frame, max_bytes)
+            for start, stop, is_full in groups.cut(row_bytes(batch)):
+                pending.append(batch[start:stop])
+                if is_full:
+                    yield pl.concat(pending)
+                    pending = []
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise _unreadable(error) from error
-
-
-def _bounded(frame: pl.DataFrame, max_bytes: int) -> Iterator[pl.DataFrame]:
-    if frame.height <= 1 or frame.estimated_size() <= max_bytes:
-        if frame.height:
-            yield frame
-        return
-    half = frame.height // 2
-    yield from _bounded(frame[:half], max_bytes)
-    yield from _bounded(frame[half:], max_bytes)
+    if pending:
+        yield pl.concat(pending)
 
 
 def read_batches(schema_name: str, path: Path, num_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
