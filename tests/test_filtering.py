@@ -4,16 +4,18 @@ import json
 from fractions import Fraction
 from pathlib import Path
 
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
 from stages.core.command import StageError
+from stages.core.lookup import Lookup
 from stages.core.named_tables import write_names
 from stages.core.table_writer import write_table
-from stages.core.tables import read_table
+from stages.core.tables import read_table, scan_table
 from stages.execution.sandbox import Execution
 from stages.filtering import agreement, faults
-from stages.filtering.duplicates import find_copies
+from stages.filtering.duplicates import find_copies, with_details
 from stages.filtering.equations import equalities, wrong_equation
 from stages.filtering.filter_problems import main as filter_problems
 from stages.filtering.programs import agrees, check_program, with_real_output
@@ -29,6 +31,9 @@ from stages.filtering.text_rules import (
     marked_answer,
 )
 from stages.generation.turns import Transcript
+from stages.overlap.decontamination import Index
+from stages.overlap.decontamination_rules import DecontaminationRules
+from stages.problems.grammar import Rejection
 from tests.tiny import benchmark_row, problem_row
 
 SETTINGS = FilterSettings(5, 400, 1000, 0.5, 0.65)
@@ -176,11 +181,19 @@ def test_the_other_rules() -> None:
         assert rule(problem_row(), SETTINGS) is None
 
 
-def test_copies_are_found() -> None:
+def copies_of(problems: list[str], min_jaccard: float, folder: Path) -> dict[int, tuple[str, str]]:
+    frame = pl.DataFrame({"problem": problems, "reason": None}, {"problem": pl.String, "reason": pl.String})
+    folder.mkdir()
+    copies = with_details(find_copies([frame[:2], frame[2:]], min_jaccard, folder), frame.lazy())
+    return {row: (reason, detail) for row, reason, detail in copies.iter_rows()}
+
+
+def test_copies_are_found(tmp_path: Path) -> None:
     long = "Maria buys 12 muffins for the party and eats 3 of them on her way home before she meets her friend Tom at the old bridge over the river. How many muffins are left for the party in the evening?"
-    copies = find_copies([long, "Another problem. How many?", long, long.replace("evening", "night")], 0.9)
-    assert {place: fault.reason for place, fault in copies.items()} == {2: "duplicate", 3: "near_duplicate"}
-    assert set(find_copies([long, long.replace("evening", "night")], 0.0)) == set()
+    problems = [long, "Another problem. How many?", long, long.replace("evening", "night")]
+    like = f"like: {long[:100]}"
+    assert copies_of(problems, 0.9, tmp_path / "a") == {2: ("duplicate", like), 3: ("near_duplicate", like)}
+    assert copies_of([long, long.replace("evening", "night")], 0.0, tmp_path / "b") == {}
 
 
 def test_agreement_asks_for_the_majority(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,19 +209,44 @@ def test_agreement_asks_for_the_majority(monkeypatch: pytest.MonkeyPatch) -> Non
         return [Transcript(text) for texts in written.values() for text in texts]
 
     monkeypatch.setattr(agreement, "write_in_turns", fake)
-    rows = [problem_row(problem_id="a"), problem_row(problem_id="b")]
-    found = agreement.disagreements(
-        rows, {"t": "Apples."}, Path("m"), AgreementSettings(0.9, 4, 0.5, "synthesizer", 0.7, 20)
-    )
+    rows = [{**problem_row(problem_id=name), "text": "Apples."} for name in "ab"]
+    found = agreement.disagreements(rows, Path("m"), AgreementSettings(0.9, 4, 0.5, "synthesizer", 0.7, 20))
     assert set(found) == {1}
     assert found[1].reason == "no_agreement"
     assert asked[0].endswith("How many apples has Tom now?\n[Solution]\n")
-    assert set(
-        agreement.disagreements(rows, {"t": "Apples."}, Path("m"), AgreementSettings(0.9, 4, 0.6, "student", 0.7, 20))
-    ) == {
-        0,
-        1,
-    }
+    strict = AgreementSettings(0.9, 4, 0.6, "student", 0.7, 20)
+    assert set(agreement.disagreements(rows, Path("m"), strict)) == {0, 1}
+
+
+def test_agreement_is_kept_by_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was solved again is not solved once more; a problem that is out is not solved at all."""
+    solved: list[list[str]] = []
+
+    def fake(rows, solver, settings):  # type: ignore[no-untyped-def]
+        assert all(row["text"] == "Apples." for row in rows)
+        solved.append([row["problem_id"] for row in rows])
+        if len(solved) == 2:
+            raise StageError("the engine died")
+        return {0: Rejection("no_agreement", f"not {rows[0]['problem_id']}")}
+
+    monkeypatch.setattr(agreement, "disagreements", fake)
+    rows = [
+        {**problem_row(problem_id=f"p{i}"), "reason": "equation" if i == 0 else None, "detail": None} for i in range(6)
+    ]
+    frame = pl.DataFrame(rows, schema_overrides={"reason": pl.String, "detail": pl.String})
+    settings = AgreementSettings(0.9, 4, 0.5, "synthesizer", 0.7, 20)
+
+    def run() -> pl.DataFrame:
+        texts = Lookup(pl.LazyFrame({"text_id": ["t"], "text": ["Apples."]}), "text_id")
+        return pl.concat(agreement.agreed(frame.iter_slices(3), texts, Path("m"), settings, tmp_path))
+
+    with pytest.raises(StageError, match="died"):
+        run()
+    assert run()["reason"].to_list() == ["equation", "no_agreement", None, "no_agreement", None, None]
+    assert solved == [["p1", "p2"], ["p3", "p4", "p5"], ["p3", "p4", "p5"]]
+    missing = Lookup(pl.LazyFrame({"text_id": ["other"], "text": ["Apples."]}), "text_id")
+    with pytest.raises(StageError, match="problem p1: its text t is not in the table"):
+        list(agreement.agreed([frame], missing, Path("m"), settings, tmp_path / "empty"))
 
 
 @pytest.mark.sandbox
@@ -220,24 +258,31 @@ def test_a_filter_that_ended_early_goes_on_with_what_is_missing(
                     solution=f"```python\nprint({i} * 7)\n```\n```output\n{7 * i - i % 2}\n```\nThe answer is \\boxed{{{7 * i}}}.")
         for i in range(11, 18)
     ]  # fmt: skip
-    unbroken = list(faults.find_faults(rows, SETTINGS, 0.9, tmp_path / "unbroken"))
-    assert {fault for _, fault in unbroken} == {None}
-    assert [row["solution"] for row, _ in unbroken] != [row["solution"] for row in rows], "real outputs are in place"
+    write_table("problems", rows, tmp_path / "problems.parquet")
+    problems = scan_table("problems", tmp_path / "problems.parquet")
+    judge = faults.Judge(SETTINGS, Index([], DecontaminationRules()))
     monkeypatch.setattr(faults, "SHARD_ROWS", 3)
-    original, seen = faults.own_faults, []
+    original, seen = faults.with_programs, []
 
-    def fail_at_the_second(problems, settings):  # type: ignore[no-untyped-def]
-        if len(seen) == 1:
+    def fail_at_the_second(rows, verdicts):  # type: ignore[no-untyped-def]
+        seen.append([row["problem_id"] for row in rows])
+        if len(seen) == 2:
             raise StageError("the disk is full")
-        seen.append([row["problem_id"] for row in problems])
-        return original(problems, settings)
+        return original(rows, verdicts)
 
-    monkeypatch.setattr(faults, "own_faults", fail_at_the_second)
+    monkeypatch.setattr(faults, "with_programs", fail_at_the_second)
     with pytest.raises(StageError, match="full"):
-        list(faults.find_faults(rows, SETTINGS, 0.9, tmp_path / "work"))
-    monkeypatch.setattr(faults, "own_faults", lambda rows, settings: seen.append(len(rows)) or original(rows, settings))
-    assert list(faults.find_faults(rows, SETTINGS, 0.9, tmp_path / "work")) == unbroken
-    assert seen == [["p11", "p12", "p13"], 3, 1], "what was looked at is not looked at again"
+        faults.make_verdicts(problems, judge, tmp_path / "work")
+    faults.make_verdicts(problems, judge, tmp_path / "work")
+    assert seen == [["p11", "p12", "p13"], ["p14", "p15", "p16"], ["p14", "p15", "p16"], ["p17"]]
+    found = pl.concat(faults.judged(problems, tmp_path / "work"))
+    assert found["reason"].null_count() == len(rows)
+    real = [
+        f"```output\n{7 * i}\n```" in solution for i, solution in zip(range(11, 18), found["solution"], strict=True)
+    ]
+    assert all(real), "real outputs are in place"
+    faults.make_verdicts(problems, judge, tmp_path / "unbroken")
+    assert pl.concat(faults.judged(problems, tmp_path / "unbroken")).equals(found)
 
 
 @pytest.mark.sandbox

@@ -104,7 +104,7 @@ def test_paths_in_documents_are_there() -> None:
 
 
 # What a script runs besides the work that it keeps.
-BESIDES = {"filtering/filter_problems": {"generation", "models"}, "evaluation/evaluate": {"statistics"}}
+BESIDES = {"evaluation/evaluate": {"statistics"}}
 
 
 @pytest.mark.parametrize("script", ["corpus/ingest_corpus", "training/pretrain", "training/train_reference", "synthesis/synthesize",

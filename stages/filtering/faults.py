@@ -1,90 +1,131 @@
-"""Every fault of the problems: of their text, of their programs when run, of being copies of others.
+"""What is wrong with each problem alone: its text, its program when run, what it shares with a benchmark; kept shard by shard.
 
-for row, fault in find_faults(problems, settings, 0.9, work): ...      # what `work` holds is not looked for again
+    judge = Judge(settings, index)
+    make_verdicts(problems, judge, work)                # what `work` holds is not looked for again
+    for frame in judged(problems, work): ...            # the problems with `reason`, `detail`, `leak`; null where there is none
+
+Workers judge the texts of the next shards while the programs of this one run. Memory holds some shards, whatever the table.
 """
 
+import io
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-import orjson
+import polars as pl
 
 from stages.core.command import say
 from stages.core.files import write_bytes
 from stages.core.parallel import ordered_map
-from stages.core.progress import track
-from stages.core.shards import MakeShard, made_here
-from stages.core.tables import Row
+from stages.core.progress import Tracker
+from stages.core.schemas import Row
+from stages.core.tables import collected, frames
 from stages.execution.executions import run_programs
-from stages.filtering.duplicates import find_copies
 from stages.filtering.programs import check_program, program_of, with_real_output, worth_a_second_run
 from stages.filtering.sections import FilterSettings
 from stages.filtering.text_rules import find_text_fault
-from stages.problems.grammar import Rejection
+from stages.overlap.decontamination import Index
 
 BATCH = 200  # problems that a worker process takes at once
-SHARD_ROWS = 5000  # a kill costs at most one shard's work
+SHARD_ROWS, SHARD_BYTES = 5000, 32 << 20  # a kill costs at most one shard's work
+
+
+class Verdict(NamedTuple):
+    """Of one problem; `solution` is there where its program's real output is not what it claimed."""
+
+    reason: str | None = None
+    detail: str | None = None
+    leak: str | None = None  # what it shares with a benchmark
+    solution: str | None = None
+
+
+VERDICT = dict.fromkeys(Verdict._fields, pl.String)
 
 
 @dataclass(frozen=True)
-class FaultJob:
-    """What is wrong with each problem alone, `SHARD_ROWS` problems a shard."""
+class Judge:
+    """What a worker process does with a batch of problems."""
 
-    problems: list[Row]
     settings: FilterSettings
+    index: Index
 
-    @property
-    def num_shards(self) -> int:
-        return -(-len(self.problems) // SHARD_ROWS)
-
-    def worker(self, _: str) -> MakeShard:
-        return self.shard
-
-    def shard(self, number: int) -> bytes:
-        """A list of [solution, reason, detail]; the solution has its program's real output in it, the reason is "" for none."""
-        rows = self.problems[number * SHARD_ROWS : (number + 1) * SHARD_ROWS]
-        found = own_faults(rows, self.settings)
-        return orjson.dumps([
-            [row["solution"], fault.reason if fault else "", fault.detail if fault else ""] for row, fault in found
-        ])  # fmt: skip
+    def __call__(self, rows: list[Row]) -> list[Verdict]:
+        hits = self.index.find_all([row["problem"] for row in rows])
+        found = []
+        for row, hit in zip(rows, hits, strict=True):
+            fault = find_text_fault(row, self.settings)
+            reason, detail = (fault.reason, fault.detail) if fault else (None, None)
+            found.append(Verdict(reason, detail, str(hit) if hit else None))
+        return found
 
 
-def find_faults(
-    problems: list[Row], settings: FilterSettings, min_jaccard: float, work: Path
-) -> Iterator[tuple[Row, Rejection | None]]:
-    """Each problem with the first fault found, its program's real output in place; copies are told among the sound ones."""
-    job = FaultJob(problems, settings)
-    paths = {number: work / f"faults-{number:05d}.json" for number in range(job.num_shards)}
-    missing = [number for number, path in paths.items() if not path.exists()]
-    if len(missing) < len(paths):
-        say(f"filter_problems: goes on with {len(missing)} of {len(paths)} shards")
-    for number, content in made_here(job, missing):
-        write_bytes(content, paths[number])
-    told = [entry for path in paths.values() for entry in orjson.loads(path.read_bytes())]
-    faults = [Rejection(reason, detail) if reason else None for _, reason, detail in told]
-    sound = [place for place, fault in enumerate(faults) if not fault]
-    copies = find_copies([problems[place]["problem"] for place in sound], min_jaccard)
-    for number, place in enumerate(sound):
-        faults[place] = copies.get(number)
-    for row, (solution, _, _), fault in zip(problems, told, faults, strict=True):
-        yield {**row, "solution": solution}, fault
+def shards_of(problems: pl.LazyFrame) -> Iterator[tuple[int, pl.DataFrame]]:
+    return enumerate(frames(problems, SHARD_ROWS, SHARD_BYTES))
 
 
-def own_faults(problems: list[Row], settings: FilterSettings) -> list[tuple[Row, Rejection | None]]:
-    """Each problem with what is wrong with it, whatever the others are, and its program's real output in place."""
-    batches = [problems[start : start + BATCH] for start in range(0, len(problems), BATCH)]
-    texts = ordered_map(lambda batch: [find_text_fault(row, settings) for row in batch], batches)
-    faults = [fault for batch in track(texts, "filter_problems: rules", len(batches), "batches") for fault in batch]
-    programs = [
-        p for row, fault in zip(problems, faults, strict=True) if not fault and (p := program_of(row)) is not None
-    ]
-    executions = run_programs(programs, "filter_problems: programs")
-    again = run_programs(worth_a_second_run(programs), "filter_problems: programs again", salt=1)
-    problems = list(problems)
-    for place, row in enumerate(problems):
-        execution = executions.get(program_of(row) or "") if not faults[place] else None
-        if execution:
-            faults[place] = check_program(row, execution, again)
-            if not faults[place]:  # a rejected one keeps what it claimed
-                problems[place] = with_real_output(row, execution)
-    return list(zip(problems, faults, strict=True))
+def shard_path(work: Path, number: int) -> Path:
+    return work / f"verdicts-{number:05d}.parquet"
+
+
+def make_verdicts(problems: pl.LazyFrame, judge: Judge, work: Path) -> None:
+    """Write the verdicts of each shard that `work` does not hold."""
+    total = int(collected(problems.select(pl.len())).item())
+    if there := len(list(work.glob("verdicts-*.parquet"))):
+        say(f"filter_problems: goes on; {there} shards are there")
+    shards = ((number, frame) for number, frame in shards_of(problems) if not shard_path(work, number).exists())
+    with Tracker("filter_problems: verdicts", total, "problems") as tracker:
+        for number, frame, verdicts in _judged_texts(shards, judge):
+            content = io.BytesIO()
+            found = with_programs(frame.to_dicts(), verdicts)
+            pl.DataFrame(found, VERDICT, orient="row").write_parquet(content)
+            write_bytes(content.getvalue(), shard_path(work, number))
+            tracker.advance(frame.height)
+
+
+def _judged_texts(
+    shards: Iterator[tuple[int, pl.DataFrame]], judge: Judge
+) -> Iterator[tuple[int, pl.DataFrame, list[Verdict]]]:
+    """The shards with the verdicts on their texts, judged by all workers some batches ahead."""
+    waiting: deque[tuple[int, pl.DataFrame]] = deque()
+
+    def batches() -> Iterator[list[Row]]:
+        for shard in shards:
+            waiting.append(shard)
+            for part in shard[1].iter_slices(BATCH):
+                yield part.to_dicts()
+
+    verdicts: list[Verdict] = []
+    for batch in ordered_map(judge, batches()):
+        verdicts += batch
+        if len(verdicts) == waiting[0][1].height:
+            yield *waiting.popleft(), verdicts
+            verdicts = []
+
+
+def with_programs(rows: list[Row], verdicts: list[Verdict]) -> list[Verdict]:
+    """The verdicts, the programs of what is sound so far being run."""
+    programs = {
+        place: program
+        for place, (row, verdict) in enumerate(zip(rows, verdicts, strict=True))
+        if not verdict.reason and (program := program_of(row)) is not None
+    }
+    executions = run_programs(programs.values(), "filter_problems: programs")
+    again = run_programs(worth_a_second_run(list(programs.values())), "filter_problems: programs again", salt=1)
+    verdicts = list(verdicts)
+    for place, program in programs.items():
+        row = rows[place]
+        if fault := check_program(row, executions[program], again):  # a rejected one keeps what it claimed
+            verdicts[place] = verdicts[place]._replace(reason=fault.reason, detail=fault.detail)
+        elif (solution := with_real_output(row, executions[program])["solution"]) != row["solution"]:
+            verdicts[place] = verdicts[place]._replace(solution=solution)
+    return verdicts
+
+
+def judged(problems: pl.LazyFrame, work: Path) -> Iterator[pl.DataFrame]:
+    """The problems, with the real outputs of their programs, and the verdicts on them."""
+    for number, frame in shards_of(problems):
+        verdicts = pl.read_parquet(shard_path(work, number), glob=False)
+        solution = pl.coalesce(verdicts["solution"], frame["solution"]).alias("solution")
+        yield frame.with_columns(verdicts["reason"], verdicts["detail"], verdicts["leak"], solution)

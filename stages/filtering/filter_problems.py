@@ -6,19 +6,15 @@ python -m stages.filtering.filter_problems data/synthesis/corpus data/texts/synt
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
 
 import click
 
-from stages.core.command import StageError, say, stage_command
+from stages.core.command import say, stage_command
 from stages.core.files import write_json
 from stages.core.options import section_options
 from stages.filtering.sections import AgreementSettings, FilterSettings
 from stages.overlap.decontamination_rules import DecontaminationRules
-
-if TYPE_CHECKING:
-    from stages.core.schemas import Row
-    from stages.problems.grammar import Rejection
 
 
 @stage_command("filter_problems")
@@ -47,54 +43,38 @@ def main(
             --min-jaccard 0.9 --num-solutions 0 --min-agreement 0.5 --solver-form synthesizer
             --solver-temperature 0.7 --solver-max-tokens 1024
     """
-    from stages.core.table_writer import write_table
-    from stages.core.tables import read_table
+    from stages.core.lookup import Lookup
+    from stages.core.tables import count_rows, scan_table
     from stages.core.work import finish_work, rooms, work_folder
     from stages.execution.executions import image_of
-    from stages.filtering.faults import find_faults
-    from stages.filtering.funnel import filter_figures, write_funnel
+    from stages.filtering.agreement import agreed
+    from stages.filtering.duplicates import find_copies, with_details
+    from stages.filtering.faults import Judge, judged, make_verdicts
+    from stages.filtering.funnel import Counts, write_funnel
+    from stages.filtering.verdicts import decided, write_sorted
     from stages.overlap.decontamination import load_index
-    from stages.problems.grammar import Rejection
 
-    problems = read_table("problems", synthesis / "problems.parquet")
-    rejected = read_table("rejected", synthesis / "rejected.parquet")
-    text_rows = {row["text_id"]: row for row in read_table("texts", texts)}
-    say(f"filter_problems: {len(problems):,} problems, {len(rejected):,} outputs that were none")
-    kept: list[Row] = []
-    hits = load_index(benchmarks, rules).find_all([row["problem"] for row in problems])
-    options = {**asdict(settings), "sandbox": image_of()}
-    code = rooms("filtering", "grading", "problems", "texts", "execution", "overlap")
-    work = work_folder("filter_problems", [synthesis / "problems.parquet"], options, code)
-    for (row, fault), hit in zip(find_faults(problems, settings, agreement.min_jaccard, work), hits, strict=True):
-        _sort(row, fault or (Rejection("contaminated", str(hit)) if hit else None), kept, rejected)
-    if agreement.num_solutions and kept:
-        from stages.filtering.agreement import disagreements
-
-        again = disagreements(kept, {key: row["text"] for key, row in text_rows.items()}, solver, agreement)
-        candidates, kept = kept, []
-        for place, row in enumerate(candidates):
-            _sort(row, again.get(place), kept, rejected)
-    figures = filter_figures(kept, rejected, {key: row["source"] for key, row in text_rows.items()})
-    if not kept:
-        raise StageError(
-            f"no problem passed the filter: {figures['rejected']}. Train the synthesizer longer, or lower temperature."
-        )
-    write_table("rejected", rejected, out / "rejected.parquet")
+    made, none = synthesis / "problems.parquet", synthesis / "rejected.parquet"
+    say(f"filter_problems: {count_rows(made):,} problems, {count_rows(none):,} outputs that were none")
+    options = {**asdict(settings), **asdict(agreement), **asdict(rules), "sandbox": image_of()}
+    inputs = [made, benchmarks, *([texts, solver] if agreement.num_solutions else [])]
+    code = rooms("filtering", "grading", "problems", "texts", "execution", "overlap", "generation", "models")
+    work = work_folder("filter_problems", inputs, options, code)
+    problems, sources = scan_table("problems", made), scan_table("texts", texts)
+    make_verdicts(problems, Judge(settings, load_index(benchmarks, rules)), work)
+    with TemporaryDirectory(dir=work) as folder:
+        copies = find_copies(judged(problems, work), agreement.min_jaccard, Path(folder))
+    frames = decided(problems, with_details(copies, problems), work)
+    if agreement.num_solutions:
+        frames = agreed(frames, Lookup(sources.select("text_id", "text"), "text_id"), solver, agreement, work)
+    counts = Counts(Lookup(sources.select("text_id", "source"), "text_id"))
+    write_sorted(scan_table("rejected", none), frames, counts, out)
+    figures = counts.figures()
     write_funnel(figures, funnel)
     write_json(figures, metrics)
-    write_table("problems", kept, out / "problems.parquet")
     finish_work(work)
     reasons = dict(sorted(figures["rejected"].items(), key=lambda item: -item[1]))
-    say(f"filter_problems: kept {len(kept):,}, rejected {reasons}; next: pretrain")
-
-
-def _sort(row: "Row", fault: "Rejection | None", kept: "list[Row]", rejected: "list[Row]") -> None:
-    from stages.problems.rows import rejected_row
-
-    if fault:
-        rejected.append(rejected_row(row, fault))
-    else:
-        kept.append(row)
+    say(f"filter_problems: kept {figures['num_kept']:,}, rejected {reasons}; next: pretrain")
 
 
 if __name__ == "__main__":
