@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from math import isqrt
+from typing import NamedTuple
 
 MAX_EXPONENT = 64
 MAX_DIGITS = 40
@@ -18,8 +19,7 @@ class NotNumeric(Exception):
     """An expression that is no plain computation."""
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     kind: str
     text: str
     start: int

@@ -13,7 +13,8 @@ from fractions import Fraction
 from stages.filtering.arithmetic import GAPS, NotNumeric, Side, Token, read_side
 
 TOKEN = re.compile(
-    r"(?P<unit>\\(?:text|mathrm|mbox|textrm)\s*\{[^{}\d]*\}(?:\s*\^\s*(?:\{\s*-?\d\s*\}|\d))?)"
+    r"(?P<word>[a-zA-Z]+)|(?P<blank>\s+(?![\s&]))"  # most of a text; what comes next are none of these
+    r"|(?P<unit>\\(?:text|mathrm|mbox|textrm)\s*\{[^{}\d]*\}(?:\s*\^\s*(?:\{\s*-?\d\s*\}|\d))?)"
     r"|(?P<size>\\(?:left|right|[bB]igg?[lr]?)(?![a-zA-Z])|&(?=\s*(?:=|\\approx))|(?<==)\s*&)"
     r"|(?P<skip>\s+|\\[,!;: ]|\\(?:displaystyle|quad|qquad)(?![a-zA-Z])|\*\*|\\?[$£€]|\\[()\[\]])"
     r"|(?P<number>\d+(?:(?:\{,\}|,\\!\s?|\\,|,)\d{3})+(?!\d)(?:\.\d+)?|\d+\.\d+|\d+|\.\d+)"
@@ -23,6 +24,8 @@ TOKEN = re.compile(
     r"|(?P<about>\\approx(?![a-zA-Z])|≈)|(?P<equal>=)|(?P<other>\\?[a-zA-Z]+|.)",
     re.DOTALL,
 )
+KINDS = {"word": "other", "blank": "skip"}
+SIGN = re.compile(r"=|≈|\\approx")
 BINDING_WORD = re.compile(
     r"(?:mod|pmod|bmod|choose|of|to|log|ln|sin|cos|tan|arcsin|arccos|arctan|gcd|lcm|max|min|base|remainder|P|C|binom|over|by|times|plus|minus|"
     r"divided|per)$"
@@ -58,7 +61,11 @@ def _rounds(written: Side, exact: Side) -> bool:
 
 def equalities(text: str) -> list[tuple[Side, Side, bool, str]]:
     """(left, right, is_about, as written) of each sign between two numeric expressions of which one is computed."""
-    tokens = [Token(m.lastgroup or "", m[0], m.start(), m.end()) for m in TOKEN.finditer(text)]
+    if not SIGN.search(text):
+        return []
+    tokens = [
+        Token(KINDS.get(m.lastgroup or "", m.lastgroup or ""), m[0], m.start(), m.end()) for m in TOKEN.finditer(text)
+    ]
     found = []
     signs = [i for i, token in enumerate(tokens) if token.kind in ("equal", "about")]
     for i in signs:

@@ -4,6 +4,7 @@ check_equations({"mode": "cot", "solution": "3 + 4 = 8\n...", ...}, settings) ->
 """
 
 import re
+from collections.abc import Iterable
 
 from stages.core.tables import Row
 from stages.filtering.equations import wrong_equation
@@ -26,10 +27,16 @@ NEEDS_MORE = re.compile(
     r"|(?:theorem|lemma|equation|eq\.|proposition|section|chapter|exercise|algorithm) \(?\d+\.\d+)",
     re.IGNORECASE,
 )
+# Whatever NEEDS_MORE finds holds one of these, which are looked for much faster.
+NEEDS_MORE_WORDS = (
+    "figure diagram picture graph image chart illustration fig. text passage excerpt snippet above earlier previous article preceding "
+    "table code theorem lemma equation eq. proposition section chapter exercise algorithm"
+).split()
 PLACEHOLDER = re.compile(
     r"\[(?:insert|your|problem|solution|answer|question|todo)[^\]]*\]|\b(?:TODO|lorem ipsum)\b|<(?:answer|solution|problem)>|\?\?\?|XXX",
     re.IGNORECASE,
 )
+PLACEHOLDER_MARKS = ("[", "<", "???", "xxx", "todo", "lorem ipsum")
 HEADING = re.compile(r"^\W*(?:(?:[Pp]art|[Ss]tep|[Cc]ase|[Qq]uestion|[Aa]nswer|[Cc]onclusion)\b|\d+\.\s+[A-Z])|\*\*")
 CONCLUDES = re.compile(
     r"(?:therefore|thus|hence|so|consequently|in conclusion|finally|as a result|it follows)\b", re.IGNORECASE
@@ -72,13 +79,19 @@ def check_answer(row: Row, _: FilterSettings) -> Rejection | None:
 
 
 def check_self_contained(row: Row, _: FilterSettings) -> Rejection | None:
-    if found := NEEDS_MORE.search(row["problem"]):
+    if _holds_any(row["problem"], NEEDS_MORE_WORDS) and (found := NEEDS_MORE.search(row["problem"])):
         return Rejection("not_self_contained", found.group(0))
-    if found := PLACEHOLDER.search(f"{row['problem']}\n{row['solution']}"):
+    written = f"{row['problem']}\n{row['solution']}"
+    if _holds_any(written, PLACEHOLDER_MARKS) and (found := PLACEHOLDER.search(written)):
         return Rejection("placeholder", found.group(0))
     if not ASKS.search(row["problem"]):
         return Rejection("asks_nothing", row["problem"][-80:])
     return None
+
+
+def _holds_any(text: str, words: Iterable[str]) -> bool:
+    lowered = text.lower()
+    return any(word in lowered for word in words)
 
 
 def check_length(row: Row, settings: FilterSettings) -> Rejection | None:
