@@ -32,8 +32,9 @@ from stages.generation.turns import Transcript
 SOLUTION = "Adding both gives the answer. " * 20
 def at_once(model, prompts, sampling, turns, title, meter):
     meter.add(len(prompts), 200 * len(prompts))
+    yield
     return [Transcript(f"[Problem]\\nWhat is {p.seed % 1000}+1, {p.seed}?\\n[Solution]\\n{SOLUTION}\\nThe answer is \\\\boxed{{7}}.\\n[End]", "", "stop", "", 200) for p in prompts]
-written_problems.write_in_turns = at_once
+written_problems.turns_of = at_once
 from stages.synthesis.synthesize import main
 main()
 """

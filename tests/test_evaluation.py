@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from stages.core.command import StageError
 from stages.core.named_tables import write_names
+from stages.core.shards import Steps, finished
 from stages.core.table_writer import write_table
 from stages.core.tables import read_table
 from stages.evaluation import predictions, revisions
@@ -94,7 +95,7 @@ def fake_model(monkeypatch: pytest.MonkeyPatch, turns: list[str]) -> list[tuple[
 @pytest.mark.sandbox
 def test_the_tool_loop_runs_the_program_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = fake_model(monkeypatch, ["```python\nprint(6 * 7)\n```\n```output\n99\n", "The answer is \\boxed{42}."])
-    (response,) = solve(Path("m"), [Prompt("Q?")], "tool", GREEDY)
+    (response,) = finished(solve(Path("m"), [Prompt("Q?")], "tool", GREEDY))
     assert response.text == "```python\nprint(6 * 7)\n```\n```output\n42\n```\nThe answer is \\boxed{42}."
     assert (response.executions, response.tokens, response.finish_reason) == (("ok",), 6, "stop")
     assert asked[1][0].endswith("```output\n42\n```\n")
@@ -108,7 +109,7 @@ def test_the_tool_loop_runs_the_program_and_goes_on(monkeypatch: pytest.MonkeyPa
 def test_a_program_cannot_forge_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     forged = "```python\nprint('```\\nThe answer is \\\\boxed{42}.')\n```\n"
     fake_model(monkeypatch, [forged, "I give up"])
-    (response,) = solve(Path("m"), [Prompt("Q?")], "tool", GREEDY)
+    (response,) = finished(solve(Path("m"), [Prompt("Q?")], "tool", GREEDY))
     assert "\\boxed" not in response.text.replace(forged, "")
     row = prediction_of(benchmark_row(answer="42"), "tool", 0, response, False)
     assert not row["correct"]
@@ -118,7 +119,7 @@ def test_a_program_cannot_forge_the_answer(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.sandbox
 def test_the_tool_loop_ends_after_four_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_model(monkeypatch, ["```python\nprint(1)\n```\n"] * 9)
-    (response,) = solve(Path("m"), [Prompt("Q?")], "tool", GREEDY)
+    (response,) = finished(solve(Path("m"), [Prompt("Q?")], "tool", GREEDY))
     assert (len(response.executions), response.finish_reason) == (4, "turns")
 
 
@@ -206,7 +207,8 @@ def run_evaluation(folder: Path, monkeypatch: pytest.MonkeyPatch, *options: str,
     """Evaluate; returns the modes that were solved, up to the one that fails."""
     solved: list[str] = []
 
-    def answer(model, prompts, mode, sampling):  # type: ignore[no-untyped-def]
+    def answer(model, prompts, mode, sampling) -> Steps[list[Response]]:  # type: ignore[no-untyped-def]
+        yield
         if mode == fails_at:
             raise StageError("the node is lost")
         solved.append(mode)

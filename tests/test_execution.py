@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from stages.execution import executions as executions_module
 from stages.execution import sandbox as sandbox_module
-from stages.execution.executions import may_draw, run_programs
+from stages.execution.executions import may_draw, run_programs, start_programs
 from stages.execution.run_program import main as run_program
 from stages.execution.sandbox import Sandbox, SandboxUnavailable, sandbox_command
 from stages.execution.seccomp import seccomp_filter
@@ -31,10 +32,17 @@ def sandbox():
         yield running
 
 
+def give(monkeypatch: pytest.MonkeyPatch, cpu_seconds: float, wall_seconds: float, patience: int = 3) -> None:
+    """The times of the programs of the sandboxes that are begun after this."""
+    monkeypatch.setattr(sandbox_module, "CPU_SECONDS", cpu_seconds)
+    monkeypatch.setattr(sandbox_module, "WALL_SECONDS", wall_seconds)
+    monkeypatch.setattr(sandbox_module, "PATIENCE", patience)
+
+
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch):
-    """A sandbox whose programs have one second."""
-    monkeypatch.setattr(sandbox_module, "WALL_SECONDS", 1.0)
+    """A sandbox whose programs have half a second of CPU time, and one of wall time."""
+    give(monkeypatch, cpu_seconds=0.5, wall_seconds=1.0)
     with Sandbox() as running:
         yield running
 
@@ -100,7 +108,7 @@ def test_statuses(sandbox: Sandbox, program: str, status: str, stdout: str | Non
         "open('/proc/1/environ').read()",
         "open('/usr/planted', 'w')",
         "open('/dev/planted', 'w')",
-        "open('/sandbox/zygote.py', 'a')",
+        "open('/sandbox/stages/execution/zygote.py', 'a')",
         "import os; os.symlink('/etc/passwd', '/tmp/l'); open('/tmp/l').read()",
         "import os; os.link('/usr/bin/env', '/tmp/env')",
         "import os; os.setuid(0)",
@@ -179,6 +187,9 @@ def test_a_program_draws_the_same_numbers_until_the_salt_changes(sandbox: Sandbo
     program = "import random, numpy; print(random.random(), numpy.random.rand())"
     assert sandbox.run(program).stdout == sandbox.run(program).stdout
     assert sandbox.run(program).stdout != sandbox.run(program, salt=1).stdout
+    command, environment = [sys.executable, "-c", "print(hash('apple'))"], {"PYTHONHASHSEED": "0"}
+    same = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert sandbox.run("print(hash('apple'))").stdout == same, "sets have one order in all interpreters"
     assert (
         sandbox.run("print({'apple', 'pear', 'fig'})").stdout
         == sandbox.run("print({'apple', 'pear', 'fig'})", 1).stdout
@@ -187,29 +198,211 @@ def test_a_program_draws_the_same_numbers_until_the_salt_changes(sandbox: Sandbo
     assert not may_draw("print(1)")
 
 
+def test_what_was_left_open_or_written_without_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Output pipes that are closed hide nothing, nor do a family's many processes, or files that take no place."""
+    family = "import os\nfor _ in range(3): os.fork()\nwhile True: pass"
+    hidden = "import os\nos.close(1); os.close(2)\nwhile True: pass"
+    flood = "import os\nfor i in range(400):\n    os.mkdir(f'd{i}')\n    for j in range(1000): open(f'd{i}/{j}', 'w').close()"
+    give(monkeypatch, cpu_seconds=0.4, wall_seconds=30)
+    with Sandbox() as running:
+        for program in (family, hidden):
+            execution = running.run(program)
+            assert (execution.status, execution.is_final) == ("timeout", True)
+            assert 0.4 < execution.cpu_seconds < 1.2
+        assert running.run(flood).status in ("memory", "timeout")
+        assert running.run("import os; print(os.listdir('.'))").stdout == "[]\n"
+
+
+@pytest.fixture(scope="module")
+def libraries(sandbox: Sandbox) -> Sandbox:
+    """A sandbox whose interpreter with the slow libraries has started."""
+    pytest.importorskip("pandas")
+    assert sandbox.run("import scipy; print(1)").status == "ok"
+    return sandbox
+
+
 @pytest.mark.slow
-def test_run_programs_keeps_them_apart_and_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executions_module, "CACHE", tmp_path / "cache.sqlite")
+@pytest.mark.parametrize(
+    ("program", "stdout"),
+    [
+        ("import scipy.stats as st\nprint(round(st.norm.cdf(1.96), 3))", "0.975\n"),
+        ("from scipy import optimize, integrate\nprint(round(optimize.brentq(lambda x: x - 1, 0, 3), 6))", "1.0\n"),
+        ("from scipy import (\n    special,\n    linalg as la,\n)\nprint(special.comb(4, 2), la.det([[1, 0], [0, 2]]))", "6.0 2.0\n"),
+        ("import pandas as pd\nprint(pd.DataFrame({'a': [1, 2], 'b': ['x', 'y']}).groupby('b').sum().a.tolist())", "[1, 2]\n"),
+        ("from sklearn.linear_model import *\nprint(LinearRegression().fit([[1], [2]], [1, 2]).coef_.round(6))", "[1.]\n"),
+        ("m = __import__('sklearn.cluster').cluster\nprint(m.KMeans(1).fit([[1.0], [3.0]]).cluster_centers_)", "[[2.]]\n"),
+        ("import importlib\nprint(importlib.import_module('networkx').path_graph(3).number_of_edges())", "2\n"),
+        ("exec('import matplotlib.pyplot as plt')\nplt.plot([1, 2]); plt.savefig('a.png'); plt.show(); print(1)", "1\n"),
+        ("import numpy as np, scipy as sp\nprint(sp.spatial.distance.euclidean(np.zeros(2), [3, 4]))", "5.0\n"),
+    ],
+)  # fmt: skip
+def test_slow_libraries_are_no_part_of_a_programs_time(libraries: Sandbox, program: str, stdout: str) -> None:
+    """Their first import takes a second of CPU and more, on this machine; and more memory than a program may map."""
+    execution = libraries.run(program)
+    assert (execution.status, execution.stdout) == ("ok", stdout), execution
+    assert execution.cpu_seconds < 0.5
+
+
+def test_a_module_that_no_interpreter_has_loaded_is_imported_before_the_clock_starts(sandbox: Sandbox) -> None:
+    program = "from sympy.physics.mechanics import ReferenceFrame\nprint(ReferenceFrame('N').x)"
+    in_disguise = program.replace("from sympy.", "exec('from sym' + 'py.").replace("Frame\n", "Frame')\n", 1)
+    named, hidden = sandbox.run(program), sandbox.run(in_disguise)
+    assert named.stdout == hidden.stdout == "N.x\n"
+    assert named.cpu_seconds < hidden.cpu_seconds / 2
+
+
+def test_naming_libraries_gives_no_time(short: Sandbox) -> None:
+    """Names that are no modules are few and quick; a library that is not there is the program's error."""
+    names = "\n".join(f"# sympy.nothing{i} sympy.core.nothing{i}" for i in range(20_000))
+    started = time.monotonic()
+    assert short.run(f"{names}\nwhile True: pass").status == "timeout"
+    assert short.run(f"from {' ' * 100_000}sympy{' from' * 50_000}").status == "error"
+    assert time.monotonic() - started < 10
+    assert "statsmodel" in short.run("import statsmodel").stderr
+
+
+@pytest.mark.slow
+def test_a_program_finds_the_same_whatever_ran_before(libraries: Sandbox) -> None:
+    """Modules, files, random numbers and the memory that is left."""
+    look = (
+        "import os, resource, sys, random, numpy\nleft = resource.getrlimit(resource.RLIMIT_AS)[0]\n"
+        "print(hash(tuple(sorted(sys.modules))), len(sys.modules), os.listdir('/tmp'), random.random(), numpy.random.rand(), left)"
+    )
+    with Sandbox() as fresh:
+        first = fresh.run(look).stdout
+        for program in ("import sympy.physics.mechanics", "from sympy.stats import *", "import random; random.seed(3)"):
+            fresh.run(program)
+        assert fresh.run(look).stdout == first
+    assert libraries.run(look).stdout == first, "nor on the interpreter with the libraries"
+    looks = [libraries.run(f"import pandas\n{look}").stdout for _ in range(2)]
+    libraries.run("import sklearn.impute, scipy.io")
+    assert {*looks, libraries.run(f"import pandas\n{look}").stdout} == {looks[0]}
+    assert len(looks[0]) > 20
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(executions_module, "CACHE", tmp_path / "executions")
+    return tmp_path / "executions"
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The programs that are run, each time that they are."""
+    ran: list[str] = []
+    run = Sandbox.run
+    monkeypatch.setattr(Sandbox, "run", lambda self, program, *rest, **named: ran.append(program) or run(self, program, *rest, **named))  # fmt: skip
+    return ran
+
+
+def test_run_programs_keeps_them_apart_and_caches(cache: Path, runs: list[str]) -> None:
     programs = [f"print({i})" for i in range(20)] * 2
     expected = {f"print({i})": f"{i}\n" for i in range(20)}
-    assert {p: e.stdout for p, e in run_programs(programs).items()} == expected
-    monkeypatch.setattr(executions_module, "_run_all", lambda *_: pytest.fail("a cached program was run again"))
-    assert {p: e.stdout for p, e in run_programs(programs).items()} == expected
+    for _ in range(2):
+        assert {p: e.stdout for p, e in run_programs(programs).items()} == expected
+        assert sorted(runs) == sorted(expected)
     assert run_programs([]) == {}
+    assert set(run_programs(programs[:1], salt=1)) == {programs[0]}
+    assert len(runs) == 21, "another salt is another run"
 
 
 @pytest.mark.slow
-def test_a_timeout_is_run_again_alone_and_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executions_module, "CACHE", tmp_path / "cache.sqlite")
-    monkeypatch.setattr(sandbox_module, "WALL_SECONDS", 0.5)
-    runs = []
-    original = Sandbox.run
-    monkeypatch.setattr(
-        Sandbox, "run", lambda self, program, salt=0: runs.append(program) or original(self, program, salt)
-    )
+def test_what_the_machine_had_a_part_in_runs_again_and_is_then_kept(
+    cache: Path, runs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A whole limit of CPU time is a timeout at once; a wait may be the machine's, and so may SIGKILL."""
+    give(monkeypatch, cpu_seconds=0.3, wall_seconds=1.0)
+    busy, asleep, dead = "while True: pass", "import time; time.sleep(60)", "import os; os.kill(os.getpid(), 9)"
+    late = "import time; time.sleep(1.5); print(1)"
     for _ in range(2):
-        assert run_programs(["while True: pass"])["while True: pass"].status == "timeout"
+        found = run_programs([busy, asleep, late, dead, "print(2)"])
+        assert [execution.status for execution in found.values()] == ["timeout", "timeout", "ok", "killed", "ok"]
+    assert sorted(runs) == sorted([asleep, asleep, late, late, dead, dead, "print(2)", *[busy] * runs.count(busy)])
+    assert found[asleep].wall_seconds > 2.9
+
+
+def test_a_fault_of_the_sandbox_is_never_kept(cache: Path, runs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = SimpleNamespace(ask=lambda *_: b"")
+    lost = SimpleNamespace(worker=worker, isolation="bubblewrap", stop=lambda: "")
+    monkeypatch.setattr(sandbox_module, "Interpreter", lambda _: lost)
+    monkeypatch.setattr(executions_module, "_workers", {})
+    for _ in range(2):
+        assert run_programs(["print(1)"])["print(1)"].stderr == "the sandbox was lost"
     assert len(runs) == 4
+    assert not list(cache.iterdir())
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from stages.execution import executions, sandbox
+executions.CACHE = Path(sys.argv[1])
+run, log = sandbox.Sandbox.run, open(sys.argv[2], "a", buffering=1)
+def logged(self, program, *rest, **named):
+    done = run(self, program, *rest, **named)
+    log.write(f"{program}\\n")
+    return done
+sandbox.Sandbox.run = logged
+found = executions.run_programs([f"print({i} * 7)" for i in range(int(sys.argv[3]))])
+print(sum(int(execution.stdout) for execution in found.values()))
+executions.close_sandboxes()
+"""
+
+
+@pytest.mark.slow
+def test_what_had_ended_before_a_kill_is_not_run_again(tmp_path: Path) -> None:
+    """`kill -9` at random moments: no program ends twice but those in flight, one a worker; the results are the same."""
+    log, count, rng = tmp_path / "log", 200, random.Random(3)
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "executions"), str(log), str(count)]
+    environment = {**os.environ, "NINECHAPTERS_WORKERS": "2"}
+    before, kills = processes_of_sandboxes(), 3
+    for _ in range(kills):
+        done = log.read_text().count("\n") if log.exists() else 0
+        until = done + rng.randrange(1, 60)
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        while process.poll() is None and (not log.exists() or log.read_text().count("\n") < until):
+            time.sleep(0.002)
+        process.kill()
+        process.wait()
+    last = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert int(last.stdout) == 7 * sum(range(count))
+    ended = log.read_text().splitlines()
+    assert len(set(ended)) == count
+    assert len(ended) - count <= 2 * kills
+    while processes_of_sandboxes() - before:
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_verdicts_do_not_depend_on_the_load(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same alone and beside two busy loops on every CPU: half, nearly all and more than all of the CPU time; waiting."""
+    give(monkeypatch, cpu_seconds=0.6, wall_seconds=1.2, patience=10)
+    work = "import time\nwhile time.process_time() < {}: pass\nprint(1) # {}"
+    programs = [work.format(used, i) for i, used in enumerate((0.3, 0.3, 0.4, 0.4))]
+    programs += ["while True: pass", "import time; time.sleep(0.5); print(1)"]
+    verdicts = []
+    for loops in (0, 2 * len(os.sched_getaffinity(0))):
+        monkeypatch.setattr(executions_module, "CACHE", cache / str(loops))
+        busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(loops)]
+        try:
+            verdicts.append([(one.status, one.stdout) for one in run_programs(programs).values()])
+        finally:
+            for process in busy:
+                process.kill()
+                process.wait()
+    assert verdicts[0] == verdicts[1] == [("ok", "1\n")] * 4 + [("timeout", ""), ("ok", "1\n")]
+
+
+def test_programs_run_while_the_caller_works_and_end_with_it(cache: Path, runs: list[str]) -> None:
+    started = start_programs(["print(1)", "print(2)"])
+    while not all(future.done() for future in started.futures.values()):
+        time.sleep(0.01)  # nobody asks for the results
+    assert [execution.stdout for execution in started.results().values()] == ["1\n", "2\n"]
+    before = time.monotonic()
+    endless = start_programs([f"while True: pass # {i}" for i in range(50)])
+    endless.cancel()
+    assert time.monotonic() - before < 5
+    assert run_programs(["print(3)"])["print(3)"].stdout == "3\n"
 
 
 def test_without_bubblewrap_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:

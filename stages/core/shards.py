@@ -8,15 +8,19 @@ and its number alone.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from stages.core.cluster import actors_for, connect
 from stages.core.parallel import end_with_parent
 
 MakeShard = Callable[[int], bytes]
+Result = TypeVar("Result")
+Steps = Generator[None, None, Result]  # work that yields where it waits for something that goes on without it
+IN_TURNS = 2  # shards at once: while the one waits, the other works
 
 
 class ShardJob(Protocol):
@@ -44,6 +48,34 @@ def made_here(job: ShardJob, numbers: Sequence[int], place: str = "") -> Iterato
     make = job.worker(place)
     for number in numbers:
         yield number, make(number)
+
+
+def made_in_steps(begin: Callable[[int], Steps[bytes]], numbers: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+    """Make shards here, two in turns: while what the one waits for goes on, the other works. Each comes as it is done."""
+    waiting, going = deque(numbers), deque[tuple[int, Steps[bytes]]]()
+    try:
+        while waiting or going:
+            if waiting and len(going) < IN_TURNS:
+                number = waiting.popleft()
+                going.append((number, begin(number)))
+                going.rotate(1)  # it begins before the others go on
+            try:
+                next(going[0][1])
+                going.rotate(-1)
+            except StopIteration as end:
+                yield going.popleft()[0], end.value
+    finally:
+        for _, steps in going:
+            steps.close()
+
+
+def finished(steps: Steps[Result]) -> Result:
+    """Do all the steps, waiting at each."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
 
 
 def made_by_processes(job: ShardJob, numbers: Sequence[int], places: Sequence[str]) -> Iterator[tuple[int, bytes]]:

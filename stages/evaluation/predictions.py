@@ -4,6 +4,7 @@ from pathlib import Path
 
 from stages.core.named_tables import tables_named
 from stages.core.parallel import ordered_map
+from stages.core.shards import Steps
 from stages.core.tables import Row, read_table, seed_of
 from stages.evaluation.solving import Response, solve
 from stages.generation.interface import Prompt, Sampling
@@ -15,11 +16,11 @@ BATCH = 64
 def predictions_of(
     model: Path, rows: list[Row], prompts: list[str], mode: str, sampling: Sampling, num_samples: int,
     flagged: set[tuple[str, int]],
-) -> list[Row]:  # fmt: skip
-    """The graded predictions of a task: all samples of a problem one after the other."""
+) -> Steps[list[Row]]:  # fmt: skip
+    """The graded predictions of a task: all samples of a problem one after the other; yields while programs run."""
     asked = [(row, prompt, sample) for row, prompt in zip(rows, prompts, strict=True) for sample in range(num_samples)]
     seeds = [seed_of("evaluate", row["benchmark"], str(row["index"]), mode, str(sample)) for row, _, sample in asked]
-    responses = solve(
+    responses = yield from solve(
         model, [Prompt(prompt, seed) for (_, prompt, _), seed in zip(asked, seeds, strict=True)], mode, sampling
     )
     jobs = [

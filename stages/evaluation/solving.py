@@ -7,11 +7,12 @@ The tool loop follows the release: at most four programs; what a program prints,
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stages.core.shards import Steps
 from stages.evaluation.prompting import STOP
 from stages.execution.transcript import prose
 from stages.generation.engine import generate
 from stages.generation.interface import Prompt, Sampling
-from stages.generation.turns import Transcript, Turns, write_in_turns
+from stages.generation.turns import Transcript, Turns, turns_of
 from stages.problems.student_format import COT
 
 MAX_PROGRAMS = 4  # as in the release
@@ -37,13 +38,14 @@ TOOL_TURNS = Turns(
 )
 
 
-def solve(model: Path, prompts: list[Prompt], mode: str, sampling: Sampling) -> list[Response]:
-    """Responses of the model to the prompts, in order."""
+def solve(model: Path, prompts: list[Prompt], mode: str, sampling: Sampling) -> Steps[list[Response]]:
+    """Responses of the model to the prompts, in order; yields while programs run."""
     sampling = replace(sampling, stop=(*sampling.stop, STOP))
     if mode == COT:
         outputs = generate(model, prompts, sampling, f"solve {mode}")
         return [Response(o.text, o.text, o.finish_reason, (), o.num_tokens) for o in outputs]
-    return [response_of(t) for t in write_in_turns(model, prompts, sampling, TOOL_TURNS, f"solve {mode}")]
+    transcripts = yield from turns_of(model, prompts, sampling, TOOL_TURNS, f"solve {mode}")
+    return [response_of(transcript) for transcript in transcripts]
 
 
 def response_of(transcript: Transcript) -> Response:

@@ -3,8 +3,8 @@
     job = EvaluationJob(model, tables, settings, targets, leaks)
     predictions = predictions_in(work, job)                  # goes on with the tasks that are missing
 
-On a Ray cluster each task is a shard that some node makes (stages/core/shards.py); here one comes after the other, and the engine
-uses every device.
+On a Ray cluster each task is a shard that some node makes (stages/core/shards.py). Here the engine uses every device, and two tasks
+take turns: while the programs of the one run, the model solves the other.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ import orjson
 from stages.core.command import say
 from stages.core.files import write_bytes
 from stages.core.schemas import Row
-from stages.core.shards import MakeShard, made_here, made_shards
+from stages.core.shards import MakeShard, Steps, finished, made_in_steps, made_shards
 from stages.core.tables import read_table
 from stages.evaluation.predictions import flagged_items, predictions_of
 from stages.evaluation.prompting import load_shots, prompt_of
@@ -56,14 +56,19 @@ class EvaluationJob:
 
     def shard(self, number: int) -> bytes:
         """The predictions of a task, as JSON."""
+        return finished(self.steps(number))
+
+    def steps(self, number: int) -> Steps[bytes]:
+        """Make the predictions of a task; yields while its programs run."""
         name, mode = self.tasks[number]
         settings = self.settings
         sampling = Sampling(settings.max_tokens, settings.temperature, settings.top_p)
         prompts, flagged = self.prompts(name, mode), flagged_items(self.leaks)
         say(f"evaluate: {self.model} on {name}, {mode}: {len(prompts):,} problems, {settings.num_samples} samples each")
-        return orjson.dumps(
-            predictions_of(self.model, self.rows(name), prompts, mode, sampling, settings.num_samples, flagged)
+        predictions = yield from predictions_of(
+            self.model, self.rows(name), prompts, mode, sampling, settings.num_samples, flagged
         )
+        return orjson.dumps(predictions)
 
 
 def predictions_in(work: Path, job: EvaluationJob) -> dict[tuple[str, str], list[Row]]:
@@ -72,7 +77,7 @@ def predictions_in(work: Path, job: EvaluationJob) -> dict[tuple[str, str], list
     missing = [number for number, path in paths.items() if not path.exists()]
     if len(missing) < len(paths):
         say(f"evaluate: goes on with {len(missing)} of {len(paths)} tasks")
-    made = made_shards(job, missing, gpus=gpus_of_a_copy()) if is_spread() else made_here(job, missing)
+    made = made_shards(job, missing, gpus=gpus_of_a_copy()) if is_spread() else made_in_steps(job.steps, missing)
     for number, content in made:
         write_bytes(content, paths[number])
     return {task: orjson.loads(paths[number].read_bytes()) for number, task in enumerate(job.tasks)}

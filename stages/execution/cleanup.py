@@ -6,6 +6,7 @@ import signal
 import time
 
 PAGE = resource.getpagesize()
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def descendants() -> list[int]:
@@ -27,17 +28,31 @@ def descendants() -> list[int]:
     return sorted(found)
 
 
-def memory_in_use() -> int:
-    """Resident bytes of everything that the program started; shared pages are not counted."""
-    total = 0
+def usage() -> tuple[int, float]:
+    """Resident bytes, shared pages left out, and CPU seconds of everything that the program started and that is still there."""
+    memory, ticks = 0, 0
     for pid in descendants():
         try:
             with open(f"/proc/{pid}/statm") as stream:
-                _, resident, shared, *_ = stream.read().split()
-                total += (int(resident) - int(shared)) * PAGE
+                _, resident, shared, *_ = map(int, stream.read().split())
+            with open(f"/proc/{pid}/stat", "rb") as binary:
+                ticks += sum(map(int, binary.read().rpartition(b")")[2].split()[11:15]))  # with children waited for
         except (OSError, ValueError):
             continue
-    return total
+        memory += (resident - shared) * PAGE
+    return memory, ticks / TICKS
+
+
+def num_files(folders: list[str]) -> int:
+    """Files and folders in file systems of the sandbox's own; without a sandbox they are the machine's, and not counted."""
+    found = [os.statvfs(folder) for folder in folders] if os.getpid() == 1 else []
+    return sum(one.f_files - one.f_ffree for one in found)
+
+
+def ended_cpu_seconds() -> float:
+    """CPU seconds of all processes that have ended and were waited for here."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def kill_all(spared: int = 0) -> bool:

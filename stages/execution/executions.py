@@ -1,9 +1,12 @@
-"""Running many programs: each different one once, on every CPU, with a cache on the disk; timeouts are run again alone.
+"""Running many programs: each different one once, on every CPU, its result kept the moment it ends.
 
     run_programs(["print(6 * 7)", "print(6 * 7)"])  ->  {"print(6 * 7)": Execution("ok", "42\\n", "", ...)}
+    started = start_programs(programs)              # they run while a model writes on
+    started.results()                               # as above
 
-The cache knows a result by the program, the interpreter with its libraries, the zygote and the limits. A timeout is
-never kept: it depends on the load.
+A kept result is known by the program, the interpreter with its libraries, the code of the sandbox and the limits. Where the machine
+had a part in a run's end (wall time without as much CPU time, SIGKILL), the program runs again, beside the others and with more
+patience; that run counts. A result of a sandbox that was lost is used, but never kept.
 """
 
 import atexit
@@ -13,41 +16,63 @@ import json
 import os
 import platform
 import re
-import sqlite3
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from stages.core.command import worker_count
 from stages.core.progress import track
-from stages.execution.sandbox import CLEANUP, ZYGOTE, Execution, Sandbox, is_unsafe, limits
+from stages.execution.execution_cache import cache_in
+from stages.execution.libraries import DISTRIBUTIONS
+from stages.execution.sandbox import ENVIRONMENT, INSIDE, Execution, Sandbox, is_unsafe, limits
 
-CACHE = Path(".work/executions.sqlite")
+CACHE = Path(".work/executions")
 DRAWS = re.compile(r"\b(?:random|shuffle|uuid|secrets|urandom|time|datetime|perf_counter|id\()")
 
 
 def run_programs(programs: Iterable[str], title: str = "run programs", salt: int = 0) -> dict[str, Execution]:
     """Run each different program once; returns program -> Execution."""
+    return start_programs(programs, title, salt).results()
+
+
+def start_programs(programs: Iterable[str], title: str = "run programs", salt: int = 0) -> "StartedPrograms":
+    """Begin to run each different program that has no kept result, in the background."""
     different = list(dict.fromkeys(programs))
-    cache = ExecutionCache(CACHE, salt)
-    results = {program: found for program in different if (found := cache.get(program))}
-    missing = [program for program in different if program not in results]
-    if missing:
-        fresh = dict(zip(missing, _run_all(missing, title, salt), strict=True))
-        late = [program for program, execution in fresh.items() if execution.status == "timeout"]
-        if late:
-            with Sandbox() as alone:
-                fresh |= {
-                    program: alone.run(program, salt)
-                    for program in track(late, f"{title}: timeouts again", len(late), "programs")
-                }
-        cache.put(fresh)
-        results |= fresh
-    cache.close()
-    return {program: results[program] for program in different}
+    cache = cache_in(CACHE)
+    known = {program: cache.get(key_of(program, salt)) for program in different}
+    missing = [program for program in different if not known[program]]
+    return StartedPrograms(known, _run_all(missing, salt) if missing else {}, title)
+
+
+@dataclass(frozen=True)
+class StartedPrograms:
+    """Programs of which some still run."""
+
+    known: dict[str, Execution | None]
+    futures: dict[str, Future[Execution]]
+    title: str
+
+    def results(self) -> dict[str, Execution]:
+        """Wait for all; program -> Execution, in the order in which they were given.
+
+        Raises:
+            SandboxUnavailable: this machine cannot isolate a program.
+        """
+        try:
+            for future in track(as_completed(self.futures.values()), self.title, len(self.futures), "programs"):
+                future.result()
+        finally:
+            self.cancel()
+        return {program: found or self.futures[program].result() for program, found in self.known.items()}
+
+    def cancel(self) -> None:
+        """Let those that have not begun be, and end those that run: after an error or an interrupt."""
+        running = [future for future in self.futures.values() if not (future.done() or future.cancel())]
+        if running:
+            close_sandboxes()
 
 
 def is_chance(program: str, execution: Execution, others: dict[str, Execution]) -> bool:
@@ -60,81 +85,82 @@ def may_draw(program: str) -> bool:
     return bool(DRAWS.search(program))
 
 
-_kept: dict[str, list[Sandbox]] = {}  # warm ones between two calls: a tool loop has many; by process and limits
+class Workers:
+    """A thread for each CPU, with a warm sandbox each, which are kept between calls: a tool loop has many."""
+
+    def __init__(self) -> None:
+        self.threads = ThreadPoolExecutor(worker_count(), "programs")
+        self.idle: SimpleQueue[Sandbox] = SimpleQueue()
+        self.sandboxes: list[Sandbox] = []
+        self.is_open = True
+
+    def execution_of(self, program: str, salt: int) -> Execution:
+        """Run a program, again if need be, and keep the result."""
+        try:
+            sandbox = self.idle.get_nowait()
+        except Empty:
+            sandbox = Sandbox()
+            self.sandboxes.append(sandbox)
+        try:
+            execution = sandbox.run(program, salt)
+            if not execution.is_final and self.is_open:
+                execution = sandbox.run(program, salt, is_last=True)
+        finally:
+            self.idle.put(sandbox)
+        if self.is_open:
+            cache_in(CACHE).put(key_of(program, salt), execution)
+        return execution
+
+    def close(self) -> None:
+        """End the sandboxes, whatever runs in them."""
+        self.is_open = False
+        for sandbox in self.sandboxes:
+            sandbox.kill()
+        self.threads.shutdown(cancel_futures=True)
+        for sandbox in self.sandboxes:
+            sandbox.__exit__()
+
+
+_workers: dict[tuple[int, str], Workers] = {}  # by process and limits
 
 
 def close_sandboxes() -> None:
     """End the sandboxes that this process keeps warm."""
-    for key, sandboxes in _kept.items():
-        if key.startswith(f"{os.getpid()} "):
-            for sandbox in sandboxes:
-                sandbox.__exit__()
+    for key in [key for key in _workers if key[0] == os.getpid()]:
+        _workers.pop(key).close()
 
 
 atexit.register(close_sandboxes)
 
 
-def _run_all(programs: list[str], title: str, salt: int) -> list[Execution]:
-    idle: SimpleQueue[Sandbox] = SimpleQueue()
-    kept = _kept.setdefault(f"{os.getpid()} {json.dumps(limits([]))} {is_unsafe()}", [])
-    count = min(worker_count(), len(programs))
-    while len(kept) < count:
-        kept.append(Sandbox())
-    sandboxes = kept[:count]
+def _run_all(programs: list[str], salt: int) -> dict[str, Future[Execution]]:
+    key = os.getpid(), f"{worker_count()} {_limits()}"
+    workers = _workers.setdefault(key, Workers())
+    return {program: workers.threads.submit(workers.execution_of, program, salt) for program in programs}
 
-    def run(program: str) -> Execution:
-        sandbox = idle.get()
-        try:
-            return sandbox.run(program, salt)
-        finally:
-            idle.put(sandbox)
 
-    with ThreadPoolExecutor(count) as pool:
-        for sandbox in pool.map(Sandbox.__enter__, sandboxes):
-            idle.put(sandbox)
-        return list(track(pool.map(run, programs), title, len(programs), "programs"))
+def image_of() -> str:
+    """What a result depends on besides the program: interpreter, libraries, the sandbox's code, limits, isolation."""
+    return hashlib.sha256(f"{_installed()}\0{_limits()}".encode()).hexdigest()
+
+
+def _limits() -> str:
+    return json.dumps([limits([]), ENVIRONMENT, is_unsafe(), list(Execution.__dataclass_fields__)])
 
 
 @functools.cache
-def image_of() -> str:
-    """What a result depends on besides the program: interpreter, libraries, zygote, limits, isolation."""
-    versions = [f"{name}={metadata.version(name)}" for name in ("sympy", "numpy", "mpmath")]
-    parts = [
-        platform.python_version(),
-        *versions,
-        *(file.read_text(encoding="utf-8") for file in (ZYGOTE, CLEANUP)),
-        json.dumps(limits([])),
-        str(is_unsafe()),
-    ]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+def _installed() -> str:
+    versions = []
+    for name in sorted(set(DISTRIBUTIONS.values())):
+        try:
+            versions.append(f"{name}={metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            versions.append(f"{name} is not there")
+    code = [file.read_text(encoding="utf-8") for file in INSIDE]
+    return "\0".join([platform.python_version(), *versions, *code])
 
 
-class ExecutionCache:
-    """Results of programs in an SQLite file, shared by the stages of this checkout. A cache: it may be deleted."""
-
-    def __init__(self, path: Path, salt: int = 0) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.salt = salt
-        self.connection = sqlite3.connect(path, timeout=60)
-        self.connection.execute("PRAGMA journal_mode=WAL")
-        self.connection.execute(
-            "CREATE TABLE IF NOT EXISTS executions (key TEXT PRIMARY KEY, result TEXT) WITHOUT ROWID"
-        )
-
-    def get(self, program: str) -> Execution | None:
-        row = self.connection.execute("SELECT result FROM executions WHERE key = ?", (self._key(program),)).fetchone()
-        return Execution(**json.loads(row[0])) if row else None
-
-    def put(self, results: dict[str, Execution]) -> None:
-        rows = [
-            (self._key(p), json.dumps(asdict(e))) for p, e in results.items() if e.status not in ("timeout", "killed")
-        ]
-        with self.connection:
-            self.connection.executemany("INSERT OR REPLACE INTO executions VALUES (?, ?)", rows)
-
-    def close(self) -> None:
-        self.connection.close()
-
-    def _key(self, program: str) -> str:
-        content = f"{image_of()}\0{self.salt}\0{program}"
-        return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+def key_of(program: str, salt: int = 0) -> str:
+    """The key of a program's result: 32 hex digits."""
+    content = f"{image_of()}\0{salt}\0{program}"
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]

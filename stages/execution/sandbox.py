@@ -4,7 +4,7 @@
         sandbox.run("print(6 * 7)")  ->  Execution(status="ok", stdout="42\\n", stderr="", wall_seconds=0.004)
 
 Inside: namespaces of its own, no network, no environment, a read-only interpreter, a private /tmp, no capabilities, a
-filter of system calls, limits on time, memory, processes, files and output; every program is a fork of its own that is
+filter of system calls, limits on CPU and wall time, memory, processes, files and output; every program is a fork of its own that is
 killed with all it started, and what it wrote is removed. As root, the user is given up before the sandbox is made,
 because the limit on processes does not bind root. Where a platform cannot isolate, nothing is run: `SandboxUnavailable`
 says what to do; NINECHAPTERS_UNSAFE_EXECUTION=1 runs programs with limits alone, and every result says so.
@@ -26,24 +26,34 @@ import xxhash
 
 from stages.core.command import StageError
 from stages.core.line_process import LineProcess
+from stages.execution.libraries import needs_libraries
 from stages.execution.seccomp import seccomp_filter
 
-WALL_SECONDS = 5.0  # as in the release
+CPU_SECONDS = 5  # of the program and all it starts; the release gives 5 s of wall time
+WALL_SECONDS = (
+    10.0  # twice that: a program that computes meets its limit of CPU time first, also where two share a core
+)
+PATIENCE = 3  # times as much wall time in a second run
+IMPORT_SECONDS = 60.0  # for the libraries that a program names, before its clock starts
 GRACE_SECONDS = 5.0
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 MEMORY_BYTES = 1 << 30
 OUTPUT_BYTES = 64 << 10
 MAX_PROGRAM_BYTES = 1 << 20
 TMP_BYTES, SHM_BYTES = 16 << 20, 1 << 20
+MAX_FILES = 10_000
+INTERPRETER = (sys.executable, "-P", "-s", "-X", "utf8")  # not -I, which would not see PYTHONHASHSEED
 UNSAFE = "NINECHAPTERS_UNSAFE_EXECUTION"
 NOBODY = "65534"
 ZYGOTE = Path(__file__).with_name("zygote.py")
-CLEANUP = ZYGOTE.with_name("cleanup.py")
-INSIDE_BINDS = tuple(part for file in (ZYGOTE, CLEANUP) for part in ("--ro-bind", str(file), str(file)))
+INSIDE = (ZYGOTE, ZYGOTE.with_name("child.py"), ZYGOTE.with_name("cleanup.py"), ZYGOTE.with_name("libraries.py"))
+INSIDE_FOLDER = "/sandbox/stages/execution"
 STATUSES = ("ok", "error", "timeout", "memory", "output", "killed", "refused")
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C.UTF-8", "HOME": "/tmp", "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",
+    # pandas' arrow: its allocators reserve more than a program may map, and one starts a thread, which a fork would lose
+    "ARROW_DEFAULT_MEMORY_POOL": "system", "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }  # fmt: skip
 
 
@@ -54,6 +64,8 @@ class Execution:
     stderr: str
     wall_seconds: float = 0.0
     isolation: str = "bubblewrap"  # or "none": limits alone
+    cpu_seconds: float = 0.0  # without the import of the libraries that it names, as wall_seconds
+    is_final: bool = True  # False: the machine had its part in it (load, memory), and another run may end otherwise
 
 
 class SandboxUnavailable(StageError):
@@ -76,7 +88,7 @@ def tool(name: str, package: str) -> str:
     return found
 
 
-def sandbox_command(filter_descriptor: int) -> list[str]:
+def sandbox_command(filter_descriptor: int, has_libraries: bool = False) -> list[str]:
     """The bubblewrap command around this interpreter; only system folders and the interpreter's own can be read."""
     roots = {"/usr", "/lib", "/lib64", "/bin", sys.prefix, sys.base_prefix, sysconfig.get_paths()["stdlib"]}
     present = [root for root in sorted(roots) if Path(root).exists()]
@@ -87,10 +99,12 @@ def sandbox_command(filter_descriptor: int) -> list[str]:
         tool("bwrap", "bubblewrap"), "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session",
         "--as-pid-1", "--cap-drop", "ALL", "--uid", NOBODY, "--gid", NOBODY, "--hostname", "sandbox",
         "--proc", "/proc", "--dev", "/dev", "--size", str(TMP_BYTES), "--tmpfs", "/tmp",
-        "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", *binds, "--ro-bind", str(ZYGOTE), "/sandbox/zygote.py", "--ro-bind", str(CLEANUP), "/sandbox/cleanup.py",
+        "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", *binds,
+        *(part for file in INSIDE for part in ("--ro-bind", str(file), f"{INSIDE_FOLDER}/{file.name}")),
         "--remount-ro", "/", "--remount-ro", "/dev", "--chdir", "/tmp", "--clearenv", *variables,
         "--seccomp", str(filter_descriptor),
-        "--", sys.executable, "-I", "-X", "utf8", "/sandbox/zygote.py", json.dumps(limits(["/tmp", "/dev/shm"])),
+        "--", *INTERPRETER, f"{INSIDE_FOLDER}/{ZYGOTE.name}",
+        json.dumps(limits(["/tmp", "/dev/shm"], has_libraries)),
     ]  # fmt: skip
 
 
@@ -99,82 +113,102 @@ def _as_nobody(present: list[str], binds: list[str]) -> list[str]:
     parents = sorted({str(parent) for root in (*present, str(ZYGOTE)) for parent in Path(root).parents} - {"/", "/tmp"})
     folders = [part for parent in parents if parent not in present for part in ("--perms", "0755", "--dir", parent)]
     return [
-        tool("bwrap", "bubblewrap"), "--die-with-parent", "--tmpfs", "/tmp", *folders, *binds, *INSIDE_BINDS,
+        tool("bwrap", "bubblewrap"), "--die-with-parent", "--tmpfs", "/tmp", *folders, *binds,
+        *(part for file in INSIDE for part in ("--ro-bind", str(file), str(file))),
         "--bind", "/proc", "/proc", "--dev-bind", "/dev", "/dev", "--chdir", "/", "--",
         tool("setpriv", "util-linux"), "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--no-new-privs",
     ]  # fmt: skip
 
 
-def limits(writable: list[str]) -> dict[str, Any]:
-    """What bounds a program, as the zygote reads it; rlimits by their names."""
+def limits(writable: list[str], has_libraries: bool = False) -> dict[str, Any]:
+    """What bounds a program, as the zygote reads it; rlimits by their names. AS and CPU are what the program adds."""
     return {
-        "wall_seconds": WALL_SECONDS, "output_bytes": OUTPUT_BYTES, "writable": writable,
-        "AS": MEMORY_BYTES, "CPU": int(2 * WALL_SECONDS) + 1, "NPROC": 16, "FSIZE": 8 << 20, "NOFILE": 64, "CORE": 0,
+        "wall_seconds": WALL_SECONDS, "patience": PATIENCE, "import_seconds": IMPORT_SECONDS, "output_bytes": OUTPUT_BYTES, 
+        "writable": writable, "libraries": has_libraries,
+        "AS": MEMORY_BYTES, "CPU": CPU_SECONDS, "NPROC": 16, "FSIZE": 8 << 20, "NOFILE": 64, "CORE": 0,
+        "files": MAX_FILES,
     }  # fmt: skip
 
 
 class Sandbox:
-    """One warm interpreter. Not safe for threads; when a program spoils it, it is replaced before the next one."""
+    """Warm interpreters: one, and another with the slow libraries once a program names one of them. Not safe for threads.
+
+    When a program spoils its interpreter, that is replaced before the next one.
+    """
 
     def __init__(self) -> None:
-        self.worker: LineProcess | None = None
-        self.folder: tempfile.TemporaryDirectory[str] | None = None
+        self.interpreters: dict[bool, Interpreter] = {}
 
     def __enter__(self) -> "Sandbox":
-        if self.worker is None:
-            self._start()
+        self._interpreter(False)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._stop()
+        while self.interpreters:
+            self.interpreters.popitem()[1].stop()
 
-    def run(self, program: str, salt: int = 0) -> Execution:
+    def kill(self) -> None:
+        """End what runs, from another thread: `run` then finds the sandbox lost."""
+        for interpreter in list(self.interpreters.values()):
+            interpreter.worker.process.kill()
+
+    def run(self, program: str, salt: int = 0, is_last: bool = False) -> Execution:
         """Run one program; what it does to its interpreter ends with it.
 
         `salt` changes the seed of the generators that a program leaves unseeded: two salts tell a program whose answer
-        is chance.
+        is chance. The last run of a program has more patience, and is final but where the sandbox itself is lost.
         """
         if len(program) > MAX_PROGRAM_BYTES:
             return Execution("refused", "", f"the program is longer than {MAX_PROGRAM_BYTES:,} characters")
-        if self.worker is None:
-            self._start()
-        assert self.worker is not None
         seed = xxhash.xxh3_64_intdigest(program.encode("utf-8", "surrogatepass"), seed=salt) >> 1
-        request = json.dumps({"program": program, "seed": seed}).encode()
+        wall_seconds = WALL_SECONDS * (PATIENCE if is_last else 1)
+        request = json.dumps({"program": program, "seed": seed, "is_last": is_last}).encode()
+        has_libraries = needs_libraries(program)
+        interpreter = self._interpreter(has_libraries)
         started = time.monotonic()
-        line = self.worker.ask(request, WALL_SECONDS + GRACE_SECONDS)
-        isolation = "none" if self.folder else "bubblewrap"
-        if not line:
-            self._stop()
-            return Execution("killed", "", "the sandbox was lost", round(time.monotonic() - started, 4), isolation)
-        reply = json.loads(line)
+        line = interpreter.worker.ask(request, IMPORT_SECONDS + wall_seconds + GRACE_SECONDS)
+        reply = json.loads(line) if line else {"is_whole": False}
         if not reply.pop("is_whole"):
-            self._stop()
-        return Execution(**reply, isolation=isolation)
+            self.interpreters.pop(has_libraries).stop()
+        if not line:
+            seconds = round(time.monotonic() - started, 4)
+            return Execution("killed", "", "the sandbox was lost", seconds, interpreter.isolation, is_final=False)
+        return Execution(**reply | {"is_final": is_last or reply["is_final"]}, isolation=interpreter.isolation)
 
-    def _start(self) -> None:
-        if is_unsafe():
-            self.folder = tempfile.TemporaryDirectory(prefix="ninechapters-")
-            command = [sys.executable, "-I", "-X", "utf8", str(ZYGOTE), json.dumps(limits([self.folder.name]))]
-            worker = LineProcess(command, env=ENVIRONMENT, cwd=self.folder.name)
+    def _interpreter(self, has_libraries: bool) -> "Interpreter":
+        if has_libraries not in self.interpreters:
+            self.interpreters[has_libraries] = Interpreter(has_libraries)
+        return self.interpreters[has_libraries]
+
+
+class Interpreter:
+    """One process that forks for each program, in its sandbox, or with limits alone in a folder of its own."""
+
+    def __init__(self, has_libraries: bool) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="ninechapters-") if is_unsafe() else None
+        self.isolation = "none" if self.folder else "bubblewrap"
+        if self.folder:
+            given = json.dumps(limits([self.folder.name], has_libraries))
+            environment = {**ENVIRONMENT, "HOME": self.folder.name}
+            command = [*INTERPRETER, str(ZYGOTE), given]
+            self.worker = LineProcess(command, env=environment, cwd=self.folder.name)
         else:
             with _filter_file() as descriptor:
-                worker = LineProcess(sandbox_command(descriptor), env={}, pass_fds=(descriptor,))
-        if worker.read_line(START_SECONDS) != b"ready":
+                command = sandbox_command(descriptor, has_libraries)
+                self.worker = LineProcess(command, env={}, pass_fds=(descriptor,))
+        if self.worker.read_line(START_SECONDS) != b"ready":
             raise SandboxUnavailable(
-                f"the sandbox does not start: {worker.stop()[:300]}. User namespaces may be switched off here; without "
+                f"the sandbox does not start: {self.stop()[:300]}. User namespaces may be switched off here; without "
                 f"them no model-written program is run. {UNSAFE}=1 runs programs without isolation, on your own risk, and "
                 "marks every result."
             )
-        self.worker = worker
 
-    def _stop(self) -> None:
-        if self.worker:
-            self.worker.stop()
-            self.worker = None
+    def stop(self) -> str:
+        """Kill it; returns what stands on its standard error."""
+        words = self.worker.stop()
         if self.folder:
             self.folder.cleanup()
-            self.folder = None
+        return words
 
 
 class _filter_file:

@@ -1,30 +1,28 @@
 """Runs inside the sandbox, as its first process: reads programs, forks for each, writes one line of JSON for each.
 
-Started by sandbox.py as `python -I zygote.py LIMITS`. It imports sympy and numpy once, so that they cost a program
-nothing, and forks, so that no interpreter is used twice. Results cross as text and a status, never as objects. As first
-process of its namespace it receives no signal from inside that it does not handle, and orphans become its own children.
+Started by sandbox.py as `python -P -s zygote.py LIMITS`. It imports sympy and numpy once, or with `"libraries": true` all that
+libraries.py calls slow, so that they cost a program nothing, and forks, so that no interpreter is used twice. Results cross as
+text and a status, never as objects. As first process of its namespace it receives no signal from inside that it does not handle,
+and orphans become its own children.
 """
 
-import ast
-import atexit
 import ctypes
 import gc
 import importlib
-import io
 import json
+import math
 import os
-import random
-import resource
 import select
 import signal
 import sys
-import threading
 import time
-import types
 from typing import Any
 
-sys.path.insert(0, os.path.dirname(__file__))
-from cleanup import clean, kill_all, memory_in_use, mounted_below  # type: ignore[import-not-found]
+ROOM = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(os.path.dirname(ROOM)))
+from stages.execution.child import MEMORY_STATUS, STDERR_CHARS, run_child  # noqa: E402
+from stages.execution.cleanup import clean, ended_cpu_seconds, kill_all, mounted_below, num_files, usage  # noqa: E402
+from stages.execution.libraries import SLOW_MODULES, import_modules  # noqa: E402
 
 sys.path.pop(0)
 
@@ -41,166 +39,99 @@ PRELOADED = (
     "statistics",
 )
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 4, 38, 36
-MEMORY_STATUS = 77
 WATCH_SECONDS = 0.1
-STDERR_CHARS = 2000
 
 
-def limit(limits: dict[str, Any]) -> None:
-    """The limits of one program; hard ones, so that it cannot raise them."""
-    for name in ("AS", "CPU", "NPROC", "FSIZE", "NOFILE", "CORE"):
-        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limits[name], limits[name]))
+class Run:
+    """One program from its fork to its end."""
 
+    def __init__(self, request: dict[str, Any], limits: dict[str, Any]) -> None:
+        self.limits = limits
+        self.wall_seconds = limits["wall_seconds"] * (limits["patience"] if request["is_last"] else 1)
+        self.ended_before = ended_cpu_seconds()
+        out, err, ready = os.pipe(), os.pipe(), os.pipe()
+        self.child = os.fork()
+        if self.child == 0:
+            run_child(request, limits, out[1], err[1], ready[1])
+        for _, write_end in (out, err, ready):
+            os.close(write_end)
+        self.pipes = {out[0]: bytearray(), err[0]: bytearray()}
+        self.stopped = "" if self._is_ready(ready[0]) else "timeout"
+        self.started = time.monotonic()
 
-def run_child(request: dict[str, Any], limits: dict[str, Any], out: int, err: int) -> None:
-    """In the fork: own session, own pipes, no other descriptors; never returns."""
-    os.setsid()
-    null = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((null, 0), (out, 1), (err, 2)):
-        os.dup2(source, target)
-    os.closerange(3, 1024)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    limit(limits)
-    sys.stdin, sys.stdout, sys.stderr = open(0), Output(1), open(2, "w")
-    sys.argv = ["program.py"]
-    seed(request["seed"])
-    status = 0
-    module = types.ModuleType("__main__")
-    sys.modules["__main__"] = module
-    try:
-        source = request["program"].encode("utf-8", "surrogateescape")
-        run_module(source, module.__dict__)
-    except SystemExit as stop:
-        status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    except MemoryError:
-        status = MEMORY_STATUS
-    except BaseException as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}"[:STDERR_CHARS])
-        status = 1
-    finish(status)
-
-
-class Output(io.TextIOWrapper):
-    """Standard output that knows whether anything was printed."""
-
-    is_silent = True
-
-    def __init__(self, descriptor: int) -> None:
-        super().__init__(open(descriptor, "wb"), encoding="utf-8")
-
-    def write(self, text: str) -> int:
-        self.is_silent = self.is_silent and not text
-        return super().write(text)
-
-
-def run_module(source: bytes, names: dict[str, Any]) -> None:
-    """Run a program; as in a notebook, the value of its last expression is shown if it printed nothing."""
-    tree = ast.parse(source, "program.py")
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    exec(compile(tree, "program.py", "exec"), names)
-    if isinstance(last, ast.Expr):
-        value = eval(compile(ast.Expression(last.value), "program.py", "eval"), names)
-        is_writing = isinstance(last.value, ast.Call) and getattr(last.value.func, "attr", "").startswith("write")
-        if value is not None and not is_writing and getattr(sys.stdout, "is_silent", False):
-            print(value)
-
-
-def finish(status: int) -> None:
-    """What an interpreter does at its end: wait for threads, run exit functions, flush."""
-    try:
-        threading._shutdown()  # type: ignore[attr-defined]
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BaseException as error:  # of an exit function, or a pipe that is gone
-        os.write(2, f"{type(error).__name__}: {error}"[:STDERR_CHARS].encode("utf-8", "replace"))
-        status = status or 1
-    finally:
-        os._exit(status & 0xFF)
-
-
-def seed(number: int) -> None:
-    """The generators that a program may use without seeding them; the same program draws the same numbers."""
-    random.seed(number)
-    if numpy := sys.modules.get("numpy.random"):
-        numpy.seed(number % 2**32)
-
-
-def collect(child: int, pipes: dict[int, bytearray], limits: dict[str, Any]) -> str:
-    """Read the child's pipes until it ends, or too long, or too much; returns "" or the status that stopped it.
-
-    Standard error beyond its limit is read and dropped, so that a program that warns much still answers. What the child
-    leaves running when it ends is killed at once, and holds no pipe open.
-    """
-    deadline = time.monotonic() + limits["wall_seconds"]
-    out, _ = pipes
-    is_over = os.pidfd_open(child)
-    watched = [*pipes, is_over]
-    try:
-        while len(watched) > (is_over in watched):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return "timeout"
-            ready = select.select(watched, [], [], min(left, WATCH_SECONDS))[0]
-            if not ready and memory_in_use() > limits["AS"] * 3 // 2:
-                return "memory"
-            for pipe in ready:
-                if pipe == is_over:
-                    kill_all(spared=child)
-                    watched.remove(is_over)
-                    continue
-                block = os.read(pipe, 1 << 16)
-                if not block:
-                    watched.remove(pipe)
-                if pipe == out or len(pipes[pipe]) < limits["output_bytes"]:
-                    pipes[pipe] += block
-            if len(pipes[out]) > limits["output_bytes"]:
-                return "output"
-    finally:
-        os.close(is_over)
-    return ""
-
-
-def execute(request: dict[str, Any], limits: dict[str, Any], kept: frozenset[str]) -> dict[str, Any]:
-    out_read, out_write = os.pipe()
-    err_read, err_write = os.pipe()
-    started = time.monotonic()
-    child = os.fork()
-    if child == 0:
-        run_child(request, limits, out_write, err_write)
-    os.close(out_write)
-    os.close(err_write)
-    pipes = {out_read: bytearray(), err_read: bytearray()}
-    stopped = collect(child, pipes, limits)
-    code = None
-    if not stopped:
-        code, stopped = wait_for(child, started + limits["wall_seconds"])
-    if stopped:
-        try:
-            os.kill(child, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-    seconds = time.monotonic() - started
-    is_whole = kill_all() and clean(limits["writable"], kept)
-    for pipe in pipes:
+    def _is_ready(self, pipe: int) -> bool:
+        """Wait for the program's imports; keeps the CPU seconds that they took."""
+        is_ready = bool(select.select([pipe], [], [], self.limits["import_seconds"])[0])
+        self.import_cpu_seconds = float(os.read(pipe, 64) or 0) if is_ready else math.inf
         os.close(pipe)
-    limit_bytes = limits["output_bytes"]
-    stdout, stderr = (bytes(block[:limit_bytes]).decode("utf-8", "replace") for block in pipes.values())
-    return {
-        "status": stopped or status_of(code or 0, stderr), "stdout": stdout, "stderr": stderr[-STDERR_CHARS:],
-        "wall_seconds": round(seconds, 4), "is_whole": is_whole,
-    }  # fmt: skip
+        return is_ready
 
+    def cpu_seconds(self, running: float) -> float:
+        """Of the program and all that it started: `running` is what those that still run have used."""
+        return max(0.0, ended_cpu_seconds() - self.ended_before + running - self.import_cpu_seconds)
 
-def wait_for(child: int, deadline: float) -> tuple[int, str]:
-    """The child's wait status; it may have closed its pipes and go on."""
-    while True:
-        pid, code = os.waitpid(child, os.WNOHANG)
-        if pid:
-            return code, ""
-        if time.monotonic() > deadline:
-            return 0, "timeout"
-        time.sleep(0.001)
+    def watch(self) -> str:
+        """Read the pipes until the program ends, or too long, or too much; returns "" or the status that stopped it.
+
+        Standard error beyond its limit is read and dropped, so that a program that warns much still answers. What the child
+        leaves running when it ends is killed at once, and holds no pipe open.
+        """
+        out, _ = self.pipes
+        is_over = os.pidfd_open(self.child)
+        watched = [*self.pipes, is_over]
+        next_look = self.started + WATCH_SECONDS
+        try:
+            while watched:
+                ready = select.select(watched, [], [], max(0.0, next_look - time.monotonic()))[0]
+                for pipe in ready:
+                    if pipe == is_over:
+                        kill_all(spared=self.child)
+                    if pipe == is_over or not self._read(pipe, pipe == out):
+                        watched.remove(pipe)
+                if len(self.pipes[out]) > self.limits["output_bytes"]:
+                    return "output"
+                if time.monotonic() >= next_look:
+                    next_look = time.monotonic() + WATCH_SECONDS
+                    if status := self._look():
+                        return status
+        finally:
+            os.close(is_over)
+        return ""
+
+    def _read(self, pipe: int, is_whole: bool) -> bool:
+        """Whether the pipe is still open."""
+        block = os.read(pipe, 1 << 16)
+        if is_whole or len(self.pipes[pipe]) < self.limits["output_bytes"]:
+            self.pipes[pipe] += block
+        return bool(block)
+
+    def _look(self) -> str:
+        memory, running = usage()
+        is_flood = num_files(self.limits["writable"]) > self.limits["files"]  # empty ones take memory, though no size
+        if is_flood or memory > self.limits["AS"] * 3 // 2:
+            return "memory"
+        is_late = time.monotonic() - self.started > self.wall_seconds
+        return "timeout" if is_late or self.cpu_seconds(running) > self.limits["CPU"] else ""
+
+    def end(self, kept: frozenset[str]) -> dict[str, Any]:
+        """Kill what is left, remove what was written; returns what crosses to the other side."""
+        self.stopped = self.stopped or self.watch()
+        seconds = time.monotonic() - self.started
+        code = 0 if self.stopped else os.waitpid(self.child, 0)[1]
+        is_whole = kill_all() and clean(self.limits["writable"], kept)
+        for pipe in self.pipes:
+            os.close(pipe)
+        size = self.limits["output_bytes"]
+        stdout, stderr = (bytes(block[:size]).decode("utf-8", "replace") for block in self.pipes.values())
+        cpu_seconds = self.cpu_seconds(0.0)
+        status = self.stopped or status_of(code, stderr)
+        is_spent = cpu_seconds > self.limits["CPU"]
+        by_others = not self.stopped and os.WIFSIGNALED(code) and os.WTERMSIG(code) == signal.SIGKILL
+        return {
+            "status": "timeout" if is_spent and status in ("ok", "error", "killed") else status, "stdout": stdout,
+            "stderr": stderr[-STDERR_CHARS:], "wall_seconds": round(seconds, 4), "cpu_seconds": round(cpu_seconds, 4),
+            "is_final": is_spent or not (status == "timeout" or by_others), "is_whole": is_whole,
+        }  # fmt: skip
 
 
 def status_of(code: int, stderr: str) -> str:
@@ -230,25 +161,33 @@ def warm_up() -> None:
         return
 
 
-def main() -> None:
-    limits = json.loads(sys.argv[1])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def preload(has_libraries: bool) -> None:
     for name in PRELOADED:
         try:
             importlib.import_module(name)
         except ImportError:
             continue
     warm_up()
+    if has_libraries:
+        import_modules(list(SLOW_MODULES))
     gc.collect()
     gc.freeze()
+
+
+def main() -> None:
+    limits = json.loads(sys.argv[1])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    preload(limits["libraries"])
     libc = ctypes.CDLL(None)
     # Not dumpable: a program of the same user cannot open this process's memory or pipes through /proc.
     for option, value in ((PR_SET_DUMPABLE, 0), (PR_SET_NO_NEW_PRIVS, 1), (PR_SET_CHILD_SUBREAPER, 1)):
         libc.prctl(option, value, 0, 0, 0)
     kept = mounted_below(limits["writable"])
+    kill_all()
+    clean(limits["writable"], kept)  # what the libraries wrote: the first program finds what all find
     os.write(1, b"ready\n")
     for line in sys.stdin.buffer:
-        reply = json.dumps(execute(json.loads(line), limits, kept)).encode() + b"\n"
+        reply = json.dumps(Run(json.loads(line), limits).end(kept)).encode() + b"\n"
         while reply:
             reply = reply[os.write(1, reply) :]
 

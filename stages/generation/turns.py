@@ -3,13 +3,19 @@ written into the block, and the model goes on from there.
 
 The release's synthesizer makes up what its programs print, and most of it is wrong. The block is ours: backquotes and boxes in
 a program's output are taken out, so that it cannot forge the transcript.
+
+    transcripts = write_in_turns(model, prompts, sampling, SINGLE, "synthesize")
+    transcripts = yield from turns_of(model, prompts, sampling, SINGLE, "synthesize")     # yields while programs run
+
+While the programs of one shard run, the model writes another: `made_in_steps` of stages/core/shards.py takes turns between them.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stages.execution.executions import run_programs
+from stages.core.shards import Steps, finished
+from stages.execution.executions import start_programs
 from stages.execution.sandbox import Execution
 from stages.execution.transcript import OUTPUT_FENCE, last_program, output_block
 from stages.generation.engine import generate
@@ -54,6 +60,13 @@ def write_in_turns(
     model: Path, prompts: list[Prompt], sampling: Sampling, turns: Turns, title: str, meter: Meter | None = None
 ) -> list[Transcript]:
     """The transcripts of the prompts, in order; the meter counts the first turn."""
+    return finished(turns_of(model, prompts, sampling, turns, title, meter))
+
+
+def turns_of(
+    model: Path, prompts: list[Prompt], sampling: Sampling, turns: Turns, title: str, meter: Meter | None = None
+) -> Steps[list[Transcript]]:
+    """As `write_in_turns`; yields each time that programs have begun to run."""
     transcripts = [Transcript() for _ in prompts]
     going = list(range(len(prompts)))
     for turn in range(turns.max_programs + 1):
@@ -66,20 +79,32 @@ def write_in_turns(
         for i, output in zip(going, outputs, strict=True):
             transcripts[i] = transcripts[i].with_output(output)
         programs = _programs(going, outputs, turns) if looks else {}
-        executions = {} if is_last else run_programs(programs.values(), f"{title}: programs")
-        going = []
-        for i, program in programs.items():
-            if is_last:
+        if is_last:
+            for i in programs:
                 transcripts[i] = replace(transcripts[i], finish_reason="turns")
-                continue
-            execution = executions[program]
+            break
+        executions = yield from _executions(programs, f"{title}: programs")
+        for i, execution in executions.items():
             transcripts[i] = replace(transcripts[i], executions=(*transcripts[i].executions, execution))
-            if execution.status == "ok" or turns.goes_on_after_failure:
-                transcripts[i] = transcripts[i].with_block(execution)
-                going.append(i)
+        going = [i for i, execution in executions.items() if execution.status == "ok" or turns.goes_on_after_failure]
+        for i in going:
+            transcripts[i] = transcripts[i].with_block(executions[i])
         if not going:
             break
     return transcripts
+
+
+def _executions(programs: dict[int, str], title: str) -> Steps[dict[int, Execution]]:
+    """The results of the programs, by the prompts' places; yields once while they run."""
+    if not programs:
+        return {}
+    started = start_programs(programs.values(), title)
+    try:
+        yield
+        found = started.results()
+    finally:
+        started.cancel()
+    return {i: found[program] for i, program in programs.items()}
 
 
 def _programs(going: list[int], outputs: list[Generated], turns: Turns) -> dict[int, str]:

@@ -6,7 +6,7 @@
     for number, written in shards.read(): ...            # Written(problems, rejected, num_tokens)
 
 A text's shard follows from the high bits of its id's hash, so texts that come or go move no other. A prompt's random numbers come
-from its own seed. Memory holds one shard at a time.
+from its own seed. Memory holds two shards at a time: while the programs of the one run, the model writes the other.
 """
 
 import json
@@ -20,14 +20,14 @@ import xxhash
 from stages.core.command import say
 from stages.core.files import write_bytes, write_json
 from stages.core.schemas import Row
-from stages.core.shards import MakeShard, made_here, made_shards
+from stages.core.shards import MakeShard, Steps, finished, made_in_steps, made_shards
 from stages.generation.engine import gpus_of_a_copy, is_spread
 from stages.generation.meter import Meter
 from stages.synthesis.line_files import LineFiles
 from stages.synthesis.sections import WritingPlan
 from stages.synthesis.written_problems import Written, write_problems
 
-SHARD_PROMPTS = 2048  # about; a kill costs at most one shard's work
+SHARD_PROMPTS = 2048  # about; a kill costs at most the work of the two shards in hand
 SPILLED = "spilled.json"
 
 
@@ -87,7 +87,7 @@ class Shards:
         with Meter(title, todo) as meter:
             spread = is_spread()
             job = WritingJob(self, model, title, None if spread else meter)
-            made = made_shards(job, missing, gpus=gpus_of_a_copy()) if spread else made_here(job, missing)
+            made = made_shards(job, missing, gpus=gpus_of_a_copy()) if spread else made_in_steps(job.steps, missing)
             for number, content in made:
                 write_bytes(content, self.path(number))
                 written = Written(**orjson.loads(content))
@@ -115,8 +115,13 @@ class WritingJob:
         return self.shard
 
     def shard(self, number: int) -> bytes:
+        return finished(self.steps(number))
+
+    def steps(self, number: int) -> Steps[bytes]:
+        """Write a shard; yields while its programs run."""
         texts = self.shards.texts(number)
-        return orjson.dumps(asdict(write_problems(self.model, texts, self.shards.plan, self.title, self.meter)))
+        written = yield from write_problems(self.model, texts, self.shards.plan, self.title, self.meter)
+        return orjson.dumps(asdict(written))
 
 
 def hash_of(text_id: str) -> int:

@@ -1,16 +1,18 @@
 """What a synthesizer makes of texts: problems, and what was rejected with its reason.
 
-written = write_problems(Path("models/synthesizer/boosted"), texts, WritingPlan(num_samples=1, ...), "title", None)
+steps = write_problems(Path("models/synthesizer/boosted"), texts, WritingPlan(num_samples=1, ...), "title", None)
+written = finished(steps)
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from stages.core.schemas import Row
+from stages.core.shards import Steps
 from stages.core.tables import seed_of
 from stages.generation.interface import Prompt, Sampling
 from stages.generation.meter import Meter
-from stages.generation.turns import SINGLE, Transcript, write_in_turns
+from stages.generation.turns import SINGLE, Transcript, turns_of
 from stages.problems.grammar import Rejection, parse_completion
 from stages.problems.levels import level_and_mode
 from stages.problems.rows import problem_row, rejected_row
@@ -25,8 +27,8 @@ class Written:
     num_tokens: int
 
 
-def write_problems(model: Path, texts: list[Row], plan: WritingPlan, title: str, meter: Meter | None) -> Written:
-    """The problems of some texts, `num_samples` of each."""
+def write_problems(model: Path, texts: list[Row], plan: WritingPlan, title: str, meter: Meter | None) -> Steps[Written]:
+    """The problems of some texts, `num_samples` of each; yields while their programs run."""
     asked = [(text, sample) for text in texts for sample in range(plan.num_samples)]
     kinds = [level_and_mode(t["text_id"], t["text"], sample, plan.level_choice, plan.tool_frac) for t, sample in asked]
     prompts = [
@@ -34,7 +36,7 @@ def write_problems(model: Path, texts: list[Row], plan: WritingPlan, title: str,
         for (text, sample), (level, mode) in zip(asked, kinds, strict=True)
     ]
     sampling = Sampling(plan.max_tokens, plan.temperature, plan.top_p)
-    outputs = write_in_turns(model, prompts, sampling, SINGLE, title, meter)
+    outputs = yield from turns_of(model, prompts, sampling, SINGLE, title, meter)
     written = Written([], [], sum(output.num_tokens for output in outputs))
     for (text, sample), kind, output in zip(asked, kinds, outputs, strict=True):
         row, rejection = read_output(text["text_id"], sample, kind, output, model.name)
