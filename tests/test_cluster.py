@@ -17,7 +17,7 @@ from stages.core.interruption import Interrupted, interruptible, own_handlers
 from stages.core.named_tables import write_names
 from stages.core.table_writer import write_table
 from stages.evaluation.sections import EvaluationSettings
-from stages.evaluation.tasks import EvaluationJob, predictions_in
+from stages.evaluation.tasks import EvaluationJob, make_predictions, predictions_in
 from stages.problems.student_format import Example, student_prompt
 from stages.synthesis import shards as shards_module
 from stages.synthesis.sections import WritingPlan
@@ -144,11 +144,13 @@ def test_evaluation(
     settings = EvaluationSettings(
         benchmark=(), max_tokens=12, max_problems=0, num_samples=2, temperature=1.0, top_p=1.0, shots=()
     )
-    job = EvaluationJob(tiny_model_folder, {"b": Path("b.parquet")}, settings, Path("targets"), Path("leaks"))
-    cluster = predictions_in(tmp_path / "cluster", job)
+    job = EvaluationJob(tiny_model_folder, {"b": Path("b.parquet")}, settings, Path("targets"), Path("leaks"), 4)
+    make_predictions(job, tmp_path / "cluster")
     monkeypatch.delenv("RAY_ADDRESS")
-    assert predictions_in(tmp_path / "local", job) == cluster
-    assert [len(task) for task in cluster.values()] == [10, 10]
+    make_predictions(job, tmp_path / "local")
+    cluster = list(predictions_in(job, tmp_path / "cluster"))
+    assert list(predictions_in(job, tmp_path / "local")) == cluster
+    assert [len(shard) for shard in cluster] == [4, 4, 2] * 2
 
 
 def test_training(tiny_model_folder: Path, tmp_path: Path, address: TwoNodes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,13 +4,14 @@ import json
 import random
 from pathlib import Path
 
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
 from stages.core.command import StageError
 from stages.core.named_tables import write_names
 from stages.core.shards import Steps, finished
-from stages.core.table_writer import write_table
+from stages.core.table_writer import table_batch, write_table
 from stages.core.tables import read_table
 from stages.evaluation import predictions, revisions
 from stages.evaluation.compare import main as compare
@@ -102,7 +103,7 @@ def test_the_tool_loop_runs_the_program_and_goes_on(monkeypatch: pytest.MonkeyPa
     assert set(asked[0][1].stop) == {"## Question", "```output"}
     row = prediction_of(benchmark_row(answer="42"), "tool", 0, response, False)
     assert (row["correct"], row["jiuzhang_correct"], row["reason"]) == (True, True, "boxed/string")
-    assert task_figures([row])["num_with_program"] == 1
+    assert task_figures(query_of([row]))["num_with_program"] == 1
 
 
 @pytest.mark.sandbox
@@ -151,6 +152,10 @@ def test_shots_stand_before_the_question(tmp_path: Path) -> None:
     assert "write it as aqua=mathqa:5" in result.output
 
 
+def query_of(rows: list[dict[str, object]]) -> pl.LazyFrame:
+    return pl.LazyFrame(pl.from_arrow(table_batch("predictions", rows, "rows")))
+
+
 def prediction(index: int, correct: bool, **changes: object) -> dict[str, object]:
     response = Response(f"\\boxed{{{7 if correct else 8}}}", f"\\boxed{{{7 if correct else 8}}}", "stop", (), 5)
     return prediction_of(benchmark_row(index=index), "cot", 0, response, False) | changes
@@ -159,7 +164,7 @@ def prediction(index: int, correct: bool, **changes: object) -> dict[str, object
 def test_figures_count_what_makes_an_accuracy_worth_less() -> None:
     rows = [prediction(0, True), prediction(1, False, finish_reason="length", extracted=""), prediction(2, True, is_flagged=True),
             prediction(3, True, executions=["timeout"], flags=["fallback_last_number"])]  # fmt: skip
-    figures = task_figures(rows)
+    figures = task_figures(query_of(rows))
     assert (figures["accuracy"], figures["num_truncated"], figures["num_unanswered"], figures["num_timeouts"]) == (
         0.75,
         1,
@@ -167,7 +172,7 @@ def test_figures_count_what_makes_an_accuracy_worth_less() -> None:
         1,
     )
     assert (figures["clean"]["num_problems"], figures["flagged"]["num_problems"], figures["num_fallback"]) == (3, 1, 1)
-    suite = suite_figures({"b": rows, "c": [prediction(0, True)] * 1})
+    suite = suite_figures([query_of(rows), query_of([prediction(0, True)])])
     assert (suite["accuracy"], suite["num_benchmarks"], suite["jiuzhang_average"]) == (0.875, 2, 87.5)
 
 
@@ -175,7 +180,7 @@ def test_several_samples_have_pass_and_majority() -> None:
     rows = [
         prediction(i, correct, sample=s) for i in range(2) for s, correct in enumerate([True, i == 0, i == 0, False])
     ]
-    figures = task_figures(rows)
+    figures = task_figures(query_of(rows))
     assert figures["accuracy"] == 0.5
     assert figures["num_problems"] == 2
     assert figures["pass_at"] == {"1": 0.5, "2": 0.75, "4": 1.0}

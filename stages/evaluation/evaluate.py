@@ -38,11 +38,12 @@ def main(
             --max-problems 0 --num-samples 1 --temperature 0 --top-p 1 --shots aqua=mathqa:5
     """
     from stages.core.hashes import file_hash
-    from stages.core.table_writer import write_table
+    from stages.core.table_writer import TableWriter
+    from stages.core.tables import scan_table
     from stages.core.work import finish_work, rooms, work_folder
-    from stages.evaluation.metrics import suite_figures, task_figures
+    from stages.evaluation.metrics import suite_figures, task_figures, task_of
     from stages.evaluation.results import results_record, task_hashes, task_name
-    from stages.evaluation.tasks import EvaluationJob, predictions_in
+    from stages.evaluation.tasks import EvaluationJob, make_predictions, predictions_in
     from stages.execution.executions import image_of
     from stages.problems.student_format import MODES
 
@@ -51,10 +52,18 @@ def main(
     code = rooms("evaluation", "generation", "grading", "problems", "models", "execution")
     title = f"evaluate-{out.parent.name}-{out.name}"
     work = work_folder(title, [model, *job.tables.values(), targets, leaks], options, code)
-    predictions = predictions_in(work, job)
-    hashes = {task_name(*task): task_hashes(job.rows(task[0]), job.prompts(*task)) for task in job.tasks}
-    figures = {name: {mode: task_figures(predictions[name, mode]) for mode in MODES} for name in job.tables}
-    suite = {mode: {name: predictions[name, mode] for name in job.tables} for mode in MODES}
+    make_predictions(job, work)
+    table = out / "predictions.parquet"
+    with TableWriter("predictions", table) as writer:
+        for rows in predictions_in(job, work):
+            writer.write_rows(rows)
+    hashes = {}
+    for name, mode in job.tasks:
+        questions = job.questions[name]
+        hashes[task_name(name, mode)] = task_hashes(questions, job.prompts(name, mode, questions))
+    tasks = {task: task_of(scan_table("predictions", table), *task) for task in job.tasks}
+    figures = {name: {mode: task_figures(tasks[name, mode]) for mode in MODES} for name in job.tables}
+    suite = {mode: suite_figures([tasks[name, mode] for name in job.tables]) for mode in MODES}
     generation = {
         "max_gen_toks": settings.max_tokens, "temperature": settings.temperature, "top_p": settings.top_p,
         "do_sample": settings.temperature > 0,
@@ -65,9 +74,8 @@ def main(
         "generation_kwargs": generation,
     }  # fmt: skip
     by_task = {task_name(name, mode): figure for name, modes in figures.items() for mode, figure in modes.items()}
-    write_table("predictions", [row for task in predictions.values() for row in task], out / "predictions.parquet")
     write_json(results_record(by_task, hashes, config), out / "results.json")
-    write_json({**figures, "suite": {mode: suite_figures(tasks) for mode, tasks in suite.items()}}, metrics)
+    write_json({**figures, "suite": suite}, metrics)
     finish_work(work)
     for name, modes in figures.items():
         say(f"evaluate: {name}: " + ", ".join(f"{mode} {figure['accuracy']:.1%}" for mode, figure in modes.items()))

@@ -1,12 +1,14 @@
-"""The tasks of an evaluation, a benchmark in a mode each: solved and graded one by one, each kept once it is done.
+"""The tasks of an evaluation, a benchmark in a mode each, in shards of some problems: each is kept once it is solved and graded.
 
     job = EvaluationJob(model, tables, settings, targets, leaks)
-    predictions = predictions_in(work, job)                  # goes on with the tasks that are missing
+    make_predictions(job, work)                              # goes on with the shards that are missing
+    for rows in predictions_in(job, work): ...               # in order, a shard at a time
 
-On a Ray cluster each task is a shard that some node makes (stages/core/shards.py). Here the engine uses every device, and two tasks
-take turns: while the programs of the one run, the model solves the other.
+On a Ray cluster some node makes a shard (stages/core/shards.py). Here the engine uses every device, and two shards take turns:
+while the programs of the one run, the model solves the other.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +27,8 @@ from stages.generation.engine import gpus_of_a_copy, is_spread
 from stages.generation.interface import Sampling
 from stages.problems.student_format import MODES
 
+SHARD_RESPONSES = 2048  # a kill costs at most two shards' work
+
 
 @dataclass(frozen=True)
 class EvaluationJob:
@@ -35,6 +39,7 @@ class EvaluationJob:
     settings: EvaluationSettings
     targets: Path
     leaks: Path
+    shard_responses: int = SHARD_RESPONSES
 
     @property
     def tasks(self) -> list[tuple[str, str]]:
@@ -42,42 +47,67 @@ class EvaluationJob:
         return [(name, mode) for name in self.tables for mode in MODES]
 
     @cached_property
+    def shards(self) -> list[tuple[str, str, int]]:
+        """Benchmark, mode and first problem of each shard, in the order of the predictions."""
+        step = self.shard_problems
+        return [(name, mode, first) for name, mode in self.tasks for first in range(0, len(self.questions[name]), step)]
+
+    @property
+    def shard_problems(self) -> int:
+        return max(1, self.shard_responses // self.settings.num_samples)
+
+    @cached_property
     def examples(self) -> dict[str, list[Row]]:
         return load_shots(self.targets, map(parse_shots, self.settings.shots))
 
-    def rows(self, name: str) -> list[Row]:
-        return read_table("benchmarks", self.tables[name])[: self.settings.max_problems or None]
+    @cached_property
+    def questions(self) -> dict[str, list[Row]]:
+        """The problems by benchmark."""
+        limit = self.settings.max_problems or None
+        return {name: read_table("benchmarks", path)[:limit] for name, path in self.tables.items()}
 
-    def prompts(self, name: str, mode: str) -> list[str]:
-        return [prompt_of(row, mode, self.examples.get(name, [])) for row in self.rows(name)]
+    def prompts(self, name: str, mode: str, rows: Iterable[Row]) -> list[str]:
+        return [prompt_of(row, mode, self.examples.get(name, [])) for row in rows]
 
     def worker(self, _: str) -> MakeShard:
         return self.shard
 
     def shard(self, number: int) -> bytes:
-        """The predictions of a task, as JSON."""
+        """The predictions of a shard, as JSON."""
         return finished(self.steps(number))
 
     def steps(self, number: int) -> Steps[bytes]:
-        """Make the predictions of a task; yields while its programs run."""
-        name, mode = self.tasks[number]
+        """Make the predictions of a shard; yields while its programs run."""
+        name, mode, first = self.shards[number]
         settings = self.settings
+        rows = self.questions[name][first : first + self.shard_problems]
+        prompts = self.prompts(name, mode, rows)
         sampling = Sampling(settings.max_tokens, settings.temperature, settings.top_p)
-        prompts, flagged = self.prompts(name, mode), flagged_items(self.leaks)
-        say(f"evaluate: {self.model} on {name}, {mode}: {len(prompts):,} problems, {settings.num_samples} samples each")
+        say(
+            f"evaluate: {self.model} on {name}, {mode}: {len(rows):,} problems from number {first}, "
+            f"{settings.num_samples} samples each"
+        )
         predictions = yield from predictions_of(
-            self.model, self.rows(name), prompts, mode, sampling, settings.num_samples, flagged
+            self.model, rows, prompts, mode, sampling, settings.num_samples, flagged_items(self.leaks)
         )
         return orjson.dumps(predictions)
 
 
-def predictions_in(work: Path, job: EvaluationJob) -> dict[tuple[str, str], list[Row]]:
-    """The predictions by task; those that the work folder holds are not made again."""
-    paths = {number: work / f"task-{number:05d}.json" for number in range(len(job.tasks))}
-    missing = [number for number, path in paths.items() if not path.exists()]
-    if len(missing) < len(paths):
-        say(f"evaluate: goes on with {len(missing)} of {len(paths)} tasks")
+def make_predictions(job: EvaluationJob, work: Path) -> None:
+    """Make the shards that the work folder does not hold."""
+    missing = [number for number in range(len(job.shards)) if not _path(work, number).exists()]
+    if len(missing) < len(job.shards):
+        say(f"evaluate: goes on with {len(missing)} of {len(job.shards)} shards")
     made = made_shards(job, missing, gpus=gpus_of_a_copy()) if is_spread() else made_in_steps(job.steps, missing)
     for number, content in made:
-        write_bytes(content, paths[number])
-    return {task: orjson.loads(paths[number].read_bytes()) for number, task in enumerate(job.tasks)}
+        write_bytes(content, _path(work, number))
+
+
+def predictions_in(job: EvaluationJob, work: Path) -> Iterator[list[Row]]:
+    """The rows of each shard, in the order of the tasks."""
+    for number in range(len(job.shards)):
+        yield orjson.loads(_path(work, number).read_bytes())
+
+
+def _path(work: Path, number: int) -> Path:
+    return work / f"shard-{number:05d}.json"

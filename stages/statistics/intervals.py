@@ -6,6 +6,7 @@ bootstrap_macro([...])         -> of the mean over datasets, items drawn anew wi
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -26,17 +27,19 @@ def wilson(num_correct: int, num_problems: int) -> tuple[float, float]:
     return low, 1.0 if num_correct == num_problems else (center + half) / scale
 
 
-def clustered(item_means: list[float]) -> tuple[float, float]:
+def clustered(item_means: Sequence[float] | np.ndarray) -> tuple[float, float]:
     """The 95% interval of a mean over items, each the mean of its samples (Miller 2024, arXiv 2411.00640)."""
     count = len(item_means)
     if count < 2:
         return 0.0, 1.0
-    mean = sum(item_means) / count
-    error = math.sqrt(sum((value - mean) ** 2 for value in item_means) / (count - 1) / count)
+    mean = float(np.mean(item_means))
+    error = float(np.std(item_means, ddof=1)) / math.sqrt(count)
     return max(0.0, mean - Z_95 * error), min(1.0, mean + Z_95 * error)
 
 
-def bootstrap_macro(datasets: list[list[float]], num_resamples: int = NUM_RESAMPLES) -> tuple[float, float]:
+def bootstrap_macro(
+    datasets: Sequence[Sequence[float] | np.ndarray], num_resamples: int = NUM_RESAMPLES
+) -> tuple[float, float]:
     """The 95% percentile interval of the mean of datasets' means: items are drawn with putting back within each dataset.
 
     `datasets`: item means, of one dataset each. Drawing n items is drawing how often each distinct mean comes.
@@ -51,14 +54,15 @@ def bootstrap_macro(datasets: list[list[float]], num_resamples: int = NUM_RESAMP
     return float(low), float(high)
 
 
-def accuracy_record(item_means: list[float]) -> dict[str, float | int]:
+def accuracy_record(item_means: Sequence[float] | np.ndarray) -> dict[str, float | int]:
     """An accuracy as the metrics show it: with its interval and its count. Items answered once have Wilson's interval."""
-    is_binary = all(value in (0.0, 1.0) for value in item_means)
-    low, high = wilson(round(sum(item_means)), len(item_means)) if is_binary else clustered(item_means)
-    accuracy = sum(item_means) / len(item_means) if item_means else 0.0
+    values = np.asarray(item_means, dtype=np.float64)
+    is_binary = bool(np.isin(values, (0.0, 1.0)).all())
+    low, high = wilson(round(float(values.sum())), len(values)) if is_binary else clustered(values)
+    accuracy = float(values.sum()) / len(values) if len(values) else 0.0
     return {
         "accuracy": round(accuracy, 4),
         "low_95": round(low, 4),
         "high_95": round(high, 4),
-        "num_problems": len(item_means),
+        "num_problems": len(values),
     }
