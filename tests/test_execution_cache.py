@@ -138,13 +138,13 @@ def test_many_runs_leave_few_files_and_break_no_reader(tmp_path: Path, monkeypat
     for number in range(1, 8, 2):
         in_another_process(tmp_path, range(number, number + 2))
     early.refresh()
-    for number in range(9, 40):
+    for number in range(9, 25):
         in_another_process(tmp_path, range(number, number + 1))
     assert len(list(tmp_path.glob("*.lines"))) <= 5 + 3
     assert (tmp_path / early.writer.name).exists()
     assert found_by(early, range(9)) == list(range(9))
-    early.put(key_of(40), execution_of(40))
-    assert found_in(tmp_path, range(50)) == list(range(41))
+    early.put(key_of(25), execution_of(25))
+    assert found_in(tmp_path, range(50)) == list(range(26))
 
 
 def test_a_segment_that_others_removed_is_begun_again(tmp_path: Path) -> None:

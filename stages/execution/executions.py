@@ -25,7 +25,7 @@ from queue import Empty, SimpleQueue
 
 from stages.core.command import worker_count
 from stages.core.progress import track
-from stages.execution.execution_cache import cache_in
+from stages.execution.execution_cache import ExecutionCache, cache_in
 from stages.execution.libraries import DISTRIBUTIONS
 from stages.execution.sandbox import ENVIRONMENT, INSIDE, Execution, Sandbox, is_unsafe, limits
 
@@ -40,11 +40,11 @@ def run_programs(programs: Iterable[str], title: str = "run programs", salt: int
 
 def start_programs(programs: Iterable[str], title: str = "run programs", salt: int = 0) -> "StartedPrograms":
     """Begin to run each different program that has no kept result, in the background."""
-    different = list(dict.fromkeys(programs))
-    cache = cache_in(CACHE)
-    known = {program: cache.get(key_of(program, salt)) for program in different}
-    missing = [program for program in different if not known[program]]
-    return StartedPrograms(known, _run_all(missing, salt) if missing else {}, title)
+    cache, image = cache_in(CACHE), image_of()
+    keys = {program: key_of(program, salt, image) for program in dict.fromkeys(programs)}
+    known = {program: cache.get(key) for program, key in keys.items()}
+    missing = {program: key for program, key in keys.items() if not known[program]}
+    return StartedPrograms(known, _run_all(missing, salt, cache) if missing else {}, title)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Workers:
         self.sandboxes: list[Sandbox] = []
         self.is_open = True
 
-    def execution_of(self, program: str, salt: int) -> Execution:
+    def execution_of(self, program: str, salt: int, key: str, cache: ExecutionCache) -> Execution:
         """Run a program, again if need be, and keep the result."""
         try:
             sandbox = self.idle.get_nowait()
@@ -108,7 +108,7 @@ class Workers:
         finally:
             self.idle.put(sandbox)
         if self.is_open:
-            cache_in(CACHE).put(key_of(program, salt), execution)
+            cache.put(key, execution)
         return execution
 
     def close(self) -> None:
@@ -133,10 +133,12 @@ def close_sandboxes() -> None:
 atexit.register(close_sandboxes)
 
 
-def _run_all(programs: list[str], salt: int) -> dict[str, Future[Execution]]:
-    key = os.getpid(), f"{worker_count()} {_limits()}"
-    workers = _workers.setdefault(key, Workers())
-    return {program: workers.threads.submit(workers.execution_of, program, salt) for program in programs}
+def _run_all(keys: dict[str, str], salt: int, cache: ExecutionCache) -> dict[str, Future[Execution]]:
+    kind = os.getpid(), f"{worker_count()} {_limits()}"
+    if kind not in _workers:
+        _workers[kind] = Workers()
+    submit, run = _workers[kind].threads.submit, _workers[kind].execution_of
+    return {program: submit(run, program, salt, key, cache) for program, key in keys.items()}
 
 
 def image_of() -> str:
@@ -160,7 +162,7 @@ def _installed() -> str:
     return "\0".join([platform.python_version(), *versions, *code])
 
 
-def key_of(program: str, salt: int = 0) -> str:
+def key_of(program: str, salt: int, image: str) -> str:
     """The key of a program's result: 32 hex digits."""
-    content = f"{image_of()}\0{salt}\0{program}"
+    content = f"{image}\0{salt}\0{program}"
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -30,9 +30,7 @@ from stages.execution.libraries import needs_libraries
 from stages.execution.seccomp import seccomp_filter
 
 CPU_SECONDS = 5  # of the program and all it starts; the release gives 5 s of wall time
-WALL_SECONDS = (
-    10.0  # twice that: a program that computes meets its limit of CPU time first, also where two share a core
-)
+WALL_SECONDS = 10.0  # twice that: also where two share a core, what computes meets its limit of CPU time first
 PATIENCE = 3  # times as much wall time in a second run
 IMPORT_SECONDS = 60.0  # for the libraries that a program names, before its clock starts
 GRACE_SECONDS = 5.0

@@ -10,7 +10,6 @@ import ctypes
 import gc
 import importlib
 import json
-import math
 import os
 import select
 import signal
@@ -56,15 +55,17 @@ class Run:
         for _, write_end in (out, err, ready):
             os.close(write_end)
         self.pipes = {out[0]: bytearray(), err[0]: bytearray()}
-        self.stopped = "" if self._is_ready(ready[0]) else "timeout"
+        self.import_cpu_seconds = self._imported(ready[0])
         self.started = time.monotonic()
 
-    def _is_ready(self, pipe: int) -> bool:
-        """Wait for the program's imports; keeps the CPU seconds that they took."""
-        is_ready = bool(select.select([pipe], [], [], self.limits["import_seconds"])[0])
-        self.import_cpu_seconds = float(os.read(pipe, 64) or 0) if is_ready else math.inf
+    def _imported(self, pipe: int) -> float:
+        """Wait for the program's imports; returns the CPU seconds that they took."""
+        if not select.select([pipe], [], [], self.limits["import_seconds"])[0]:
+            kill_all()
+            sys.exit("a program's libraries were not imported in time")  # no fault of the program: the sandbox is lost
+        seconds = float(os.read(pipe, 64) or 0)
         os.close(pipe)
-        return is_ready
+        return seconds
 
     def cpu_seconds(self, running: float) -> float:
         """Of the program and all that it started: `running` is what those that still run have used."""
@@ -115,18 +116,18 @@ class Run:
 
     def end(self, kept: frozenset[str]) -> dict[str, Any]:
         """Kill what is left, remove what was written; returns what crosses to the other side."""
-        self.stopped = self.stopped or self.watch()
+        stopped = self.watch()
         seconds = time.monotonic() - self.started
-        code = 0 if self.stopped else os.waitpid(self.child, 0)[1]
+        code = 0 if stopped else os.waitpid(self.child, 0)[1]
         is_whole = kill_all() and clean(self.limits["writable"], kept)
         for pipe in self.pipes:
             os.close(pipe)
         size = self.limits["output_bytes"]
         stdout, stderr = (bytes(block[:size]).decode("utf-8", "replace") for block in self.pipes.values())
         cpu_seconds = self.cpu_seconds(0.0)
-        status = self.stopped or status_of(code, stderr)
+        status = stopped or status_of(code, stderr)
         is_spent = cpu_seconds > self.limits["CPU"]
-        by_others = not self.stopped and os.WIFSIGNALED(code) and os.WTERMSIG(code) == signal.SIGKILL
+        by_others = not stopped and os.WIFSIGNALED(code) and os.WTERMSIG(code) == signal.SIGKILL
         return {
             "status": "timeout" if is_spent and status in ("ok", "error", "killed") else status, "stdout": stdout,
             "stderr": stderr[-STDERR_CHARS:], "wall_seconds": round(seconds, 4), "cpu_seconds": round(cpu_seconds, 4),
