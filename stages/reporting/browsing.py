@@ -21,6 +21,7 @@ FLIP_COLUMNS = (
     "extracted_b", "rule_b", "response_a", "response_b",
 )  # fmt: skip
 MAX_FLIPS = 2000
+PACKING = 2.5  # bytes of text in a byte of the page
 MAX_PROBLEM_BYTES, MAX_FLIP_BYTES = 16 << 20, 4 << 20  # of the page, which shall be a browser's to open: 25 MB
 
 
@@ -34,6 +35,8 @@ def pack_problems(data: Path, max_problems: int) -> tuple[str, int, int]:
     rows = rows.join(texts.select("text_id", "source"), on="text_id", how="left", maintain_order="left").join(
         values, on=["id", "round"], how="left", maintain_order="left"
     )
+    fitting = PACKING * MAX_PROBLEM_BYTES / max(1, rows.estimated_size() + texts.estimated_size())
+    rows = lowest(rows, int(rows.height * min(1.0, fitting)))
     packed, shown = pack_within(
         lambda count: problems_table(lowest(rows, count), texts) | {"total": total}, rows.height, MAX_PROBLEM_BYTES
     )

@@ -59,10 +59,10 @@ def draw_value_groups(places: pl.DataFrame) -> str:
         groups = (
             places.group_by(name=group).agg("value", pl.len()).top_k(MAX_GROUPS, by="len").sort("name", descending=True)
         )
-        axes.boxplot(
-            [values.to_numpy() for values in groups["value"]], orientation="horizontal",
-            tick_labels=[f"{name} ({count})" for name, count in groups.select("name", "len").rows()], sym=".", widths=0.6,
-        )  # fmt: skip
+        if groups.height:
+            labels = [f"{name} ({count})" for name, count in groups.select("name", "len").rows()]
+            boxes = [values.to_numpy() for values in groups["value"]]
+            axes.boxplot(boxes, orientation="horizontal", tick_labels=labels, sym=".", widths=0.6)
         axes.set(title=title, xlabel="value")
         axes.title.set_fontsize(9)
         axes.tick_params(labelsize=8)

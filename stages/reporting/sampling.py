@@ -21,7 +21,7 @@ def rank_of(*columns: str | pl.Expr) -> pl.Expr:
 
 
 def sampled(query: pl.LazyFrame, rank: pl.Expr, count: int) -> tuple[pl.DataFrame, int]:
-    """The `count` rows of lowest rank, or all rows in their order if there are no more; texts are cut; and how many rows there are.
+    """The `count` rows of lowest rank in their order, their texts cut; and how many rows there are.
 
     The rows have a column `rank` beside their own.
     """
@@ -37,8 +37,8 @@ def sampled(query: pl.LazyFrame, rank: pl.Expr, count: int) -> tuple[pl.DataFram
 
 
 def lowest(rows: pl.DataFrame, count: int) -> pl.DataFrame:
-    """The rows of lowest rank in its order, or all rows in their own if there are no more."""
-    return rows if rows.height <= count else rows.sort("rank", maintain_order=True).head(count)
+    """The `count` rows of lowest rank, in their order."""
+    return rows.filter(pl.col("rank").rank("ordinal") <= count)
 
 
 def cut_texts() -> pl.Expr:
