@@ -13,7 +13,8 @@ from pathlib import Path
 
 import click
 
-from stages.reporting.browsing import PROBLEM_COLUMNS, pack
+from stages.reporting.browsing import PROBLEM_COLUMNS
+from stages.reporting.packed_rows import pack
 from tests.chromium import Chromium, chromium_path
 from tests.test_page import page_of, problem_cells
 

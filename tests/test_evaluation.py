@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from stages.core.command import StageError
 from stages.core.named_tables import write_names
+from stages.core.schemas import SCHEMAS
 from stages.core.shards import Steps, finished
 from stages.core.table_writer import table_batch, write_table
 from stages.core.tables import read_table
@@ -68,15 +69,11 @@ def test_pass_at_k_and_majority() -> None:
 
 def test_paired_fixtures_of_published_grades() -> None:
     """MATH-500, rho-math 7b against 1b interpreter: 86 and 27 discordant of 500 (shared EVALUATION.md, section 6)."""
-    only_b, only_a = 86, 27
-    a = [True] * only_a + [False] * only_b + [True] * 176 + [False] * 211
-    b = [False] * only_a + [True] * only_b + [True] * 176 + [False] * 211
-    numbers = paired(a, b)
-    assert (numbers.only_a, numbers.only_b, numbers.both, numbers.neither) == (27, 86, 176, 211)
+    numbers = paired(both=176, only_a=27, only_b=86, neither=211)
     assert numbers.difference == pytest.approx(0.118)
     assert numbers.error == pytest.approx(0.0206, abs=1e-4)
     assert numbers.p_value == pytest.approx(2.3e-8, rel=0.05)
-    assert paired([True], [True]).p_value == 1.0
+    assert paired(1, 0, 0, 0).p_value == 1.0
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([]) == []
 
@@ -159,6 +156,10 @@ def query_of(rows: list[dict[str, object]]) -> pl.LazyFrame:
 def prediction(index: int, correct: bool, **changes: object) -> dict[str, object]:
     response = Response(f"\\boxed{{{7 if correct else 8}}}", f"\\boxed{{{7 if correct else 8}}}", "stop", (), 5)
     return prediction_of(benchmark_row(index=index), "cot", 0, response, False) | changes
+
+
+def query_of(rows: list[dict[str, object]]) -> pl.LazyFrame:
+    return pl.LazyFrame(rows, schema=pl.from_arrow(SCHEMAS["predictions"].empty_table()).schema)
 
 
 def test_figures_count_what_makes_an_accuracy_worth_less() -> None:
@@ -269,7 +270,7 @@ def run_of(name: str, corrects: list[bool], **results: object) -> Run:
         "results": {"b_cot": {}}, "task_hashes": {"b_cot": {"prompts": "p", "items": "i"}}, "versions": {"b_cot": "1"},
         "config": {"num_samples": 1},
     }  # fmt: skip
-    return Run(name, record | results, rows)
+    return Run(name, record | results, query_of(rows))
 
 
 def test_two_runs_compare_on_the_same_items() -> None:

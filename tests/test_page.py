@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from stages.reporting.browsing import FLIP_COLUMNS, PROBLEM_COLUMNS, flips_table, pack
+from stages.reporting.browsing import FLIP_COLUMNS, PROBLEM_COLUMNS, flips_table
+from stages.reporting.packed_rows import pack
 from stages.reporting.pictures import draw_curves, draw_overlap
 from stages.reporting.report import render_page
 from stages.statistics.comparison import Run, compare_tasks
 from tests.chromium import Chromium, chromium_path
-from tests.test_evaluation import prediction
+from tests.test_evaluation import prediction, query_of
 
 needs_chromium = pytest.mark.skipif(not chromium_path(), reason="there is no Chromium to open the page with")
 HOSTILE = "</script><script>document.title = 'taken'</script><img src=x onerror=\"document.title='taken'\">"
@@ -39,9 +40,10 @@ def problem_cells(number: int) -> list[Any]:
 
 def page_of(num_problems: int = 300) -> str:
     texts = [[f"t{i}", "web", f"Title {i}", "https://example.org", "CC0-1.0", f"Text {i}"] for i in range(5)]
-    a = Run("a", {}, [prediction(i, i % 2 == 0, benchmark="gsm8k") for i in range(10)])
-    b = Run("b", {}, [prediction(i, i % 3 == 0, benchmark="gsm8k", response=f"It is {i} {HOSTILE}") for i in range(10)])
-    flips = flips_table("llama", compare_tasks(a, b), {("gsm8k", i): f"Question {i}" for i in range(10)})
+    a = Run("a", {}, query_of([prediction(i, i % 2 == 0, benchmark="gsm8k") for i in range(10)]))
+    rows = [prediction(i, i % 3 == 0, benchmark="gsm8k", response=f"It is {i} {HOSTILE}") for i in range(10)]
+    (task,) = compare_tasks(a, Run("b", {}, query_of(rows)), max_flips=10)
+    flips = flips_table("llama", task.flips, {("gsm8k", i): f"Question {i}" for i in range(10)})
     tasks = [
         {"student": "llama", "benchmark": name, "mode": "cot", "a": FIGURES, "b": FIGURES | {"accuracy": accuracy}, "difference": accuracy - 0.5, "holm_p": 0.03,
          "low": -0.1, "high": 0.2, "published": 0.886}
@@ -78,7 +80,7 @@ def page_of(num_problems: int = 300) -> str:
         m=metrics, tasks=tasks, pictures=dict.fromkeys(("curves", "values", "value_groups", "overlap", "funnel", "accuracy"), picture),
         top=[], bottom=[], leaked=[], students=("llama",), suites=[{"student": "llama", "mode": "cot", "a": ACCURACY, "b": ACCURACY | {"jiuzhang_average": 50.0}}],
         comparability=[{"student": "llama", "obstacles": {"gsm8k_cot": "prompts"}, "facts": [("model", "x", HOSTILE)]}],
-        problems_shown=num_problems, problems_total=num_problems, problems_data=pack(rows), flips_data=pack({"columns": FLIP_COLUMNS, "rows": flips}),
+        problems_shown=[num_problems, num_problems], flips_shown=[len(flips), len(flips)], problems_data=pack(rows), flips_data=pack({"columns": FLIP_COLUMNS, "rows": flips}),
     )  # fmt: skip
 
 

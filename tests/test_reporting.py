@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import polars as pl
+
 from stages.core.files import write_json
 from stages.core.table_writer import TableWriter
 from stages.reporting.accuracy import nest_accuracy, write_accuracy
 from stages.reporting.pictures import draw_overlap, draw_value_groups
-from stages.reporting.stage_figures import gather_value, reliability
+from stages.reporting.value_figures import gather_value, reliability
 from tests.valuing import write_candidates
 
 
@@ -48,14 +50,16 @@ def test_accuracy_csv_has_a_row_for_each_run(tmp_path: Path) -> None:
 
 
 def test_reliability_is_the_texts_share_of_the_variance() -> None:
-    def rows(numbers: list[float]) -> list[dict[str, object]]:
-        return [{"text_id": str(i // 2), "value": number} for i, number in enumerate(numbers)]
+    def of(numbers: list[float]) -> float:
+        texts = [str(i // 2) for i in range(len(numbers))]
+        values = pl.LazyFrame({"text_id": texts, "value": numbers}, schema={"text_id": pl.String, "value": pl.Float64})
+        return reliability(values, len(numbers))
 
-    assert reliability(rows([1, 1, 2, 2, 3, 3])) == 1.0
-    assert reliability(rows([1, 3, 2, 2, 3, 1])) == 0.0
+    assert of([1, 1, 2, 2, 3, 3]) == 1.0
+    assert of([1, 3, 2, 2, 3, 1]) == 0.0
     # Means 1.5, 2.5, 3.5 of two: between 2 * (1 + 0 + 1) / 2 = 2, within 6 * 0.25 / 3 = 0.5.
-    assert reliability(rows([1, 2, 2, 3, 3, 4])) == 0.75
-    assert reliability([]) == 0.0
+    assert of([1, 2, 2, 3, 3, 4]) == 0.75
+    assert of([]) == 0.0
 
 
 def test_values_are_gathered_by_source_level_and_length(tmp_path: Path) -> None:

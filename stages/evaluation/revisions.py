@@ -1,34 +1,37 @@
 """Reading the evaluations of two revisions through DVC, and showing what changed between them."""
 
-import io
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
 from stages.core.command import StageError
 from stages.core.redaction import printable
+from stages.core.tables import scan_table
 from stages.statistics.comparison import CAUSES, Run, TaskComparison
 
 WORKSPACE = "workspace"
 
 
 def load_run(revision: str, folder: str) -> Run:
-    """The results and predictions of a revision."""
+    """The results of a revision, and a query of its predictions, which are fetched to a folder that goes with the run."""
     import dvc.api
 
+    copy = TemporaryDirectory()
+    predictions = Path(copy.name) / "predictions.parquet"
     try:
         files = dvc.api.DVCFileSystem(rev=None if revision == WORKSPACE else revision)
         results = json.loads(files.read_bytes(f"{folder}/results.json"))
-        table = pq.read_table(io.BytesIO(files.read_bytes(f"{folder}/predictions.parquet")))
+        files.get(f"{folder}/predictions.parquet", str(predictions), recursive=True)
     except Exception as error:  # DVC's, Git's and the file system's own kinds of errors, all of them the user's to mend
         raise StageError(
             f"{folder} of {revision!r} cannot be read: {error or type(error).__name__}. Name a commit whose evaluation is in "
             "the cache (`dvc fetch --rev` gets it from a remote; `dvc repro evaluate` makes it)."
         ) from error
-    return Run(revision, results, table.to_pylist())
+    return Run(revision, results, scan_table("predictions", predictions), copy)
 
 
 def comparison_record(

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.core.files import write_csv
-from stages.core.tables import read_table
+from stages.core.tables import scan_table
+from stages.reporting.browsing import MAX_FLIPS
 from stages.reporting.published import PUBLISHED
 from stages.statistics.comparison import Run, TaskComparison, compare_tasks, obstacles
 
@@ -54,10 +55,11 @@ def load_standing(reports: Path, data: Path, student: str) -> Standing:
         runs[start] = Run(
             start,
             json.loads((folder / "results.json").read_text()),
-            read_table("predictions", folder / "predictions.parquet"),
+            scan_table("predictions", folder / "predictions.parquet"),
         )
     figures = {start: json.loads((reports / "evaluation" / start / f"{student}.json").read_text()) for start in STARTS}
-    return Standing(student, runs["base"], runs["pretrained"], figures, compare_tasks(runs["base"], runs["pretrained"]))
+    tasks = compare_tasks(runs["base"], runs["pretrained"], max_flips=MAX_FLIPS)
+    return Standing(student, runs["base"], runs["pretrained"], figures, tasks)
 
 
 def accuracy_rows(standing: Standing, benchmarks: Iterable[str]) -> list[dict[str, Any]]:

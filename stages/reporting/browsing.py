@@ -1,115 +1,138 @@
-"""The rows that the page's browsers show, packed: JSON, compressed, in base64, so that 100,000 problems are some megabytes.
+"""The rows that the page's browsers show: problems with their verdicts and texts, and flips; of more than fit, a part by hash."""
 
-    pack({"columns": [...], "rows": [...]})  -> "H4sIAAAA...\\nH4sIAAAA..."
-
-The first line holds all but the rows, each further line a block of rows. A browser decompresses them one after the other
-once the page is there (DecompressionStream), and draws only the rows in view.
-"""
-
-import base64
-import gzip
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import xxhash
+import polars as pl
 
-from stages.core.tables import Row, read_table
-from stages.statistics.comparison import TaskComparison
+from stages.core.tables import collected, scan_table
+from stages.reporting.packed_rows import pack_within
+from stages.reporting.sampling import cut, cut_texts, lowest, rank_of, sampled
+from stages.statistics.comparison import Flip, TaskComparison
 
 PROBLEM_COLUMNS = (
     "round", "verdict", "detail", "source", "level", "mode", "problem", "solution", "answer", "synthesizer", "id", "text",
     "value",
 )  # fmt: skip
+TEXT_COLUMNS = ("text_id", "source", "title", "url", "license", "text")
 FLIP_COLUMNS = (
     "student", "benchmark", "mode", "index", "change", "cause", "question", "answer", "extracted_a", "rule_a",
     "extracted_b", "rule_b", "response_a", "response_b",
 )  # fmt: skip
 MAX_FLIPS = 2000
-BLOCK_ROWS = 4000
+PACKING = 2.5  # bytes of text in a byte of the page
+MAX_PROBLEM_BYTES, MAX_FLIP_BYTES = 16 << 20, 4 << 20  # of the page, which shall be a browser's to open: 25 MB
 
 
-def pack(table: dict[str, Any]) -> str:
-    """A table as lines of base64 of gzip of JSON; equal tables are equal text."""
-    rows = table["rows"]
-    blocks = [rows[start : start + BLOCK_ROWS] for start in range(0, len(rows), BLOCK_ROWS)]
-    return "\n".join(map(_packed, [{key: value for key, value in table.items() if key != "rows"}, *blocks]))
+def pack_problems(data: Path, max_problems: int) -> tuple[str, int, int]:
+    """The problems of every round with their verdicts and the texts that they were made of, packed; how many are in it, and of how many.
 
-
-def _packed(content: Any) -> str:
-    data = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    return base64.b64encode(gzip.compress(data, compresslevel=6, mtime=0)).decode()
-
-
-def problems_table(data: Path, max_problems: int) -> dict[str, Any]:
-    """Problems of every round with their verdicts and the texts that they were made of; {columns, rows, texts, total}.
-
-    Beyond `max_problems` those with the lowest hashes of their ids are shown: a fair part that any run chooses again.
+    Beyond `max_problems`, and beyond MAX_PROBLEM_BYTES, those of lowest rank are in it.
     """
-    texts: dict[str, int] = {}
-    text_rows: list[list[str]] = []
-    known = {
-        row["text_id"]: row
-        for name in ("initial", "candidate", "synthesis")
-        for row in read_table("texts", data / "texts" / f"{name}.parquet")
+    rows, total = sampled(_problems(data), rank_of("id", "text_id", "round"), max_problems)
+    texts, values = _texts_of(data, rows), _values_of(data, rows)
+    rows = rows.join(texts.select("text_id", "source"), on="text_id", how="left", maintain_order="left").join(
+        values, on=["id", "round"], how="left", maintain_order="left"
+    )
+    fitting = PACKING * MAX_PROBLEM_BYTES / max(1, rows.estimated_size() + texts.estimated_size())
+    rows = lowest(rows, int(rows.height * min(1.0, fitting)))
+    packed, shown = pack_within(
+        lambda count: problems_table(lowest(rows, count), texts) | {"total": total}, rows.height, MAX_PROBLEM_BYTES
+    )
+    return packed, shown, total
+
+
+def problems_table(rows: pl.DataFrame, texts: pl.DataFrame) -> dict[str, Any]:
+    """{columns, rows, texts}: the column `text` of a row is the place of its text."""
+    used = rows.select("text_id").unique(maintain_order=True)
+    places = used.with_row_index("text")
+    rows = rows.join(places, on="text_id", how="left", maintain_order="left", nulls_equal=True)
+    found = used.join(texts.with_columns(found="text_id"), on="text_id", how="left", maintain_order="left")
+    lines = found.with_columns(text_id="found").select(TEXT_COLUMNS).fill_null("")
+    return {
+        "columns": PROBLEM_COLUMNS,
+        "rows": rows.with_columns(pl.col("source").fill_null("")).select(PROBLEM_COLUMNS).rows(),
+        "texts": lines.rows(),
     }
-    values = {row["problem_id"]: row["value"] for row in read_table("values", data / "value" / "values")}
-    rows: list[tuple[int, list[Any]]] = []
-    total = 0
-    for round_name, verdict, row in _problems(data):
-        total += 1
-        rank = xxhash.xxh3_64_intdigest(f"{row['problem_id']}{row['text_id']}{round_name}".encode())
-        rows.append((rank, [
-            round_name, verdict, row.get("detail", ""), known.get(row["text_id"], {}).get("source", ""), row["prompt"], row["mode"],
-            row["problem"], row["solution"], row["answer"], row["synthesizer"], row["problem_id"], row["text_id"],
-            values.get(row["problem_id"]) if round_name == "candidates" else None,
-        ]))  # fmt: skip
-    if len(rows) > max_problems:
-        rows = sorted(rows, key=lambda item: item[0])[:max_problems]
-    for _, cells in rows:
-        text_id = cells[11]
-        if text_id not in texts:
-            texts[text_id] = len(text_rows)
-            text = known.get(text_id, {})
-            text_rows.append(
-                [text.get(column, "") for column in ("text_id", "source", "title", "url", "license", "text")]
-            )
-        cells[11] = texts[text_id]
-    return {"columns": PROBLEM_COLUMNS, "rows": [cells for _, cells in rows], "texts": text_rows, "total": total}
 
 
-def _problems(data: Path) -> Any:
-    """(round, verdict, row) of what teachers and synthesizers wrote, kept and rejected."""
-    for name in ("initial", "boost"):
-        for row in read_table("problems", data / "problems" / name / "problems.parquet"):
-            yield f"taught: {name}", "kept", row
-        for row in read_table("rejected", data / "problems" / name / "rejected.parquet"):
-            yield f"taught: {name}", row["reason"], row
-    for row in read_table("problems", data / "synthesis" / "candidates" / "problems.parquet"):
-        yield "candidates", "kept", row
-    for row in read_table("problems", data / "synthetic" / "problems.parquet"):
-        yield "corpus", "kept", row
-    for row in read_table("rejected", data / "synthetic" / "rejected.parquet"):
-        yield "corpus", row["reason"], row
+def _problems(data: Path) -> pl.LazyFrame:
+    """What teachers and synthesizers wrote, kept and rejected."""
+    taught = [(f"taught: {name}", data / "problems" / name) for name in ("initial", "boost")]
+    parts = [_part(*place, schema) for place in taught for schema in ("problems", "rejected")]
+    parts.append(_part("candidates", data / "synthesis" / "candidates", "problems"))
+    parts += [_part("corpus", data / "synthetic", schema) for schema in ("problems", "rejected")]
+    return pl.concat(parts)
 
 
-def flips_table(student: str, tasks: list[TaskComparison], questions: dict[tuple[str, int], str]) -> list[list[Any]]:
-    """The flips between the control (a) and the pre-trained student (b), right to wrong first."""
-    flips = [flip for task in tasks for flip in task.flips]
-    flips.sort(key=lambda flip: (not flip.was_correct, flip.benchmark, flip.mode, flip.index))
-    return [
+def _part(round_name: str, folder: Path, schema: str) -> pl.LazyFrame:
+    is_kept = schema == "problems"
+    return scan_table(schema, folder / f"{schema}.parquet").select(
+        "mode", "problem", "solution", "answer", "synthesizer", "text_id", id="problem_id", level="prompt",
+        round=pl.lit(round_name), verdict=pl.lit("kept") if is_kept else "reason", detail=pl.lit("") if is_kept else "detail",
+    )  # fmt: skip
+
+
+def _texts_of(data: Path, rows: pl.DataFrame) -> pl.DataFrame:
+    files = [data / "texts" / f"{name}.parquet" for name in ("initial", "candidate", "synthesis")]
+    used = scan_table("texts", *files).filter(pl.col("text_id").is_in(rows["text_id"].unique().to_list()))
+    return collected(used.with_columns(cut_texts())).unique("text_id", keep="last", maintain_order=True)
+
+
+def _values_of(data: Path, rows: pl.DataFrame) -> pl.DataFrame:
+    """The candidates' values by id and round; a value that is no number is none."""
+    used = rows.filter(pl.col("round") == "candidates")["id"].unique().to_list()
+    values = scan_table("values", data / "value" / "values").filter(pl.col("problem_id").is_in(used))
+    value = pl.when(pl.col("value").is_finite()).then("value")
+    found = collected(values.select(id="problem_id", round=pl.lit("candidates"), value=value))
+    return found.unique("id", keep="last", maintain_order=True)
+
+
+def pack_flips(
+    compared: dict[str, list[TaskComparison]], data: Path, benchmarks: Iterable[str]
+) -> tuple[str, int, int]:
+    """The flips of each student between the control (a) and the pre-trained one (b), packed; how many are in it, and of how many."""
+    flips = [(student, flip) for student, tasks in compared.items() for task in tasks for flip in task.flips]
+    total = sum(task.numbers.only_a + task.numbers.only_b for tasks in compared.values() for task in tasks)
+    questions = questions_of(data, benchmarks, [flip for _, flip in flips])
+    ranked = sorted(flips, key=lambda pair: (pair[1].rank, pair[0]))
+
+    def table_of(count: int) -> dict[str, Any]:
+        rows = [row for student in compared for row in flips_table(student, _own(ranked[:count], student), questions)]
+        return {"columns": FLIP_COLUMNS, "rows": rows}
+
+    return *pack_within(table_of, min(len(ranked), MAX_FLIPS), MAX_FLIP_BYTES), total
+
+
+def _own(flips: list[tuple[str, Flip]], student: str) -> list[Flip]:
+    return [flip for name, flip in flips if name == student]
+
+
+def flips_table(student: str, flips: list[Flip], questions: dict[tuple[str, int], str]) -> list[list[Any]]:
+    """A student's flips, right to wrong first."""
+    flips = sorted(flips, key=lambda flip: (not flip.was_correct, flip.benchmark, flip.mode, flip.index, flip.sample))
+    rows = [
         [
             student, flip.benchmark, flip.mode, flip.index, "right to wrong" if flip.was_correct else "wrong to right", flip.cause,
             questions.get((flip.benchmark, flip.index), ""), flip.b["answer"], flip.a["extracted"], flip.a["reason"],
             flip.b["extracted"], flip.b["reason"], flip.a["response"], flip.b["response"],
         ]
-        for flip in flips[:MAX_FLIPS]
+        for flip in flips
     ]  # fmt: skip
+    return [[cut(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
 
 
-def questions_of(data: Path, benchmarks: Iterable[str]) -> dict[tuple[str, int], str]:
-    rows: list[Row] = [
-        row for name in benchmarks for row in read_table("benchmarks", data / "benchmarks" / f"{name}.parquet")
-    ]
-    return {(row["benchmark"], row["index"]): row["problem"] for row in rows}
+def questions_of(data: Path, benchmarks: Iterable[str], flips: list[Flip]) -> dict[tuple[str, int], str]:
+    """The questions of the flips, by benchmark and index."""
+    files = [data / "benchmarks" / f"{name}.parquet" for name in benchmarks]
+    if not files:
+        return {}
+    keys = pl.DataFrame(
+        {"benchmark": [flip.benchmark for flip in flips], "index": [flip.index for flip in flips]},
+        schema={"benchmark": pl.String, "index": pl.Int64},
+    )
+    asked = scan_table("benchmarks", *files).join(keys.lazy(), on=["benchmark", "index"], how="semi")
+    return {
+        (name, index): text for name, index, text in collected(asked.select("benchmark", "index", "problem")).rows()
+    }

@@ -3,13 +3,14 @@
 ninechapters export data/synthetic data/texts/synthesis.parquet data/exported
 """
 
-import json
 from pathlib import Path
 
 import click
 
 from stages.core.command import say, stage_command
-from stages.core.files import write_text
+from stages.core.files import whole, write_text
+
+LINES = 2000  # encoded at once
 
 
 @stage_command("export_dataset")
@@ -23,15 +24,16 @@ def main(synthetic: Path, texts: Path, out: Path) -> None:
     Example:
         ninechapters export data/synthetic data/texts/synthesis.parquet data/exported
     """
-    from stages.core.tables import read_table
-    from stages.reporting.exporting import dataset_card, with_lineage
+    from stages.reporting.exporting import Counts, dataset_card, json_lines, with_lineage
 
-    text_of = {row["text_id"]: row for row in read_table("texts", texts)}
-    problems = read_table("problems", synthetic / "problems.parquet")
-    rows = [with_lineage(row, text_of[row["text_id"]]) for row in problems]
-    write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows), out / "problems.jsonl")
-    write_text(dataset_card(rows), out / "README.md")
-    say(f"export_dataset: {len(rows):,} problems in {out}")
+    counts = Counts()
+    with whole(out / "problems.jsonl") as temporary, temporary.open("wb") as stream:
+        for frame in with_lineage(synthetic / "problems.parquet", texts):
+            counts.add(frame)
+            for part in frame.iter_slices(LINES):
+                stream.write(json_lines(part))
+    write_text(dataset_card(counts), out / "README.md")
+    say(f"export_dataset: {counts.num_problems:,} problems in {out}")
 
 
 if __name__ == "__main__":

@@ -1,31 +1,90 @@
-"""Rows of the exported corpus with their lineage, and the dataset's card."""
+"""The exported corpus: problems with their lineage as lines of JSON, and the dataset's card; frame by frame, in bounded memory."""
 
-from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 
-from stages.core.schemas import Row
+import polars as pl
+
+from stages.core.command import StageError
+from stages.core.lookup import Lookup
+from stages.core.tables import frames, scan_table
+
+OF_TEXT = ("source", "title", "url", "license", "text")
+GROUPS = {"mode": "mode", "level": "prompt", "source": "text_source", "license of the text": "text_license"}
+MAX_LINES = 100  # of a table on the card
+# JSON allows these in a string, but readers that split lines as Unicode does take them for an end.
+LINE_ENDS = {"\u0085": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def with_lineage(problem: Row, text: Row) -> Row:
-    """The problem with the source, license, title and url of the text it was made of."""
-    row = {key: value for key, value in problem.items() if key != "request_id"}
-    return row | {f"text_{key}": text[key] for key in ("source", "title", "url", "license", "text")}
+def with_lineage(problems: Path, texts: Path) -> Iterator[pl.DataFrame]:
+    """The problems, each with `text_source`, ... of the text that it was made of, in frames in order.
+
+    Raises:
+        StageError: a problem's text is not in the table of texts.
+    """
+    columns = {f"text_{name}": pl.col(name) for name in OF_TEXT}
+    known = Lookup(scan_table("texts", texts).select("text_id", is_known=True, **columns), "text_id")
+    for frame in frames(scan_table("problems", problems).drop("request_id")):
+        joined = known.join(frame)
+        strangers = joined.filter(pl.col("is_known").is_null())
+        if strangers.height:
+            raise StageError(
+                f"{problems}: problem {strangers['problem_id'][0]!r} was made of text {strangers['text_id'][0]!r}, which "
+                f"{texts} does not have. Give the texts that the problems were made of, or run `dvc repro` to make both anew."
+            )
+        yield joined.drop("is_known")
 
 
-def dataset_card(rows: list[Row]) -> str:
-    tables = {
-        "mode": Counter(row["mode"] for row in rows),
-        "level": Counter(row["prompt"] for row in rows),
-        "source": Counter(row["text_source"] for row in rows),
-        "license of the text": Counter(row["text_license"] for row in rows),
-    }
+def json_lines(frame: pl.DataFrame) -> bytes:
+    r"""A line for each row as `json.dumps(row, ensure_ascii=False)` writes it, but U+0085, U+2028 and U+2029 as escapes."""
+    members = [f'"{name}": ' for name in frame.columns]
+    parts = [
+        part
+        for name, member in zip(frame.columns, members, strict=True)
+        for part in (pl.lit(f", {member}"), _json_text(name))
+    ]
+    lines = frame.select(pl.concat_str(pl.lit("{" + members[0]), *parts[1:], pl.lit("}\n"))).to_series()
+    return b"".join(lines.cast(pl.Binary))
+
+
+def _json_text(name: str) -> pl.Expr:
+    """A column of texts as JSON texts, or null."""
+    wrapped = pl.struct(pl.col(name).alias("_")).struct.json_encode()  # {"_":"..."}
+    return wrapped.str.strip_prefix('{"_":').str.strip_suffix("}").str.replace_many(LINE_ENDS)
+
+
+class Counts:
+    """How many problems there are of each mode, level, source and license, frame by frame."""
+
+    def __init__(self) -> None:
+        empty = pl.Schema({"name": pl.String, "len": pl.UInt32})
+        self.tables = {title: pl.DataFrame(schema=empty) for title in GROUPS}
+        self.num_problems = 0
+
+    def add(self, frame: pl.DataFrame) -> None:
+        self.num_problems += frame.height
+        for title, column in GROUPS.items():
+            counted = frame.group_by(pl.col(column).alias("name"), maintain_order=True).len()
+            both = pl.concat([self.tables[title], counted])
+            self.tables[title] = both.group_by("name", maintain_order=True).agg(pl.sum("len"))
+
+
+def dataset_card(counts: Counts) -> str:
     sections = "\n".join(
-        f"| {title} | problems |\n|---|---|\n"
-        + "".join(f"| {name} | {count} |\n" for name, count in counts.most_common())
-        for title, counts in tables.items()
+        f"| {title} | problems |\n|---|---|\n{_lines(table)}" for title, table in counts.tables.items()
     )
     return (
         "# Synthetic mathematics problems\n\n"
-        f"{len(rows):,} problems with solutions, written by a small synthesizer from texts, verified and decontaminated "
+        f"{counts.num_problems:,} problems with solutions, written by a small synthesizer from texts, verified and decontaminated "
         "by the Nine Chapters pipeline. Each row of `problems.jsonl` names its text, source, license, level, mode and "
         "synthesizer.\n\n" + sections
     )
+
+
+def _lines(table: pl.DataFrame) -> str:
+    """The most frequent first, of equal ones what came first; what has no line is counted together."""
+    ranked = table.sort("len", descending=True, maintain_order=True)
+    rows = [(" ".join(str(name).replace("|", "\\|").split()), count) for name, count in ranked.head(MAX_LINES).rows()]
+    if ranked.height > MAX_LINES:
+        rows.append((f"{ranked.height - MAX_LINES:,} others", ranked["len"][MAX_LINES:].sum()))
+    return "".join(f"| {name} | {count} |\n" for name, count in rows)

@@ -2,7 +2,7 @@
 // The page's two needs: tables that sort, and lists of many rows that filter, search, sort and show one row whole.
 // Only the rows in view are drawn; the rows come compressed in the page and are unpacked after it is shown.
 
-const ROW_HEIGHT = 52;
+const ROW_HEIGHT = 52, MAX_OPTIONS = 200;
 
 function makeSortable(table) {
   table.querySelectorAll("th").forEach((head, column) => {
@@ -73,7 +73,7 @@ class Browser {
     const counts = new Map(), had = this.chosen[name];
     for (const row of this.table.rows) counts.set(row[this.at[name]], (counts.get(row[this.at[name]]) || 0) + 1);
     select.replaceChildren(element("option", `any ${name}`, {value: ""}));
-    [...counts].sort((a, b) => b[1] - a[1]).forEach(([value, count], i) => {
+    [...counts].sort((a, b) => b[1] - a[1]).slice(0, MAX_OPTIONS).forEach(([value, count], i) => {
       const option = element("option", `${value === "" ? "none" : value} (${count.toLocaleString("en")})`, {value: String(i + 1)});
       option.of = value;
       option.selected = had === value;

@@ -12,11 +12,13 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import polars as pl
 from matplotlib.figure import Figure
 
 from stages.core.files import read_csv
 from stages.reporting.curves import Curves
 
+MAX_GROUPS, MAX_RUNS, MAX_TASKS = 12, 24, 40  # that a picture can name
 BLUE, GREY, INK = "#4a86cc", "#8a8f98", "#7d8794"
 STYLE: dict[Any, Any] = {f"{part}.color": INK for part in ("text", "xtick", "ytick")}
 STYLE |= {f"boxplot.{part}.color": INK for part in ("boxprops", "whiskerprops", "capprops", "flierprops")}
@@ -24,9 +26,9 @@ plt.rcParams.update(STYLE | {"axes.labelcolor": INK, "axes.edgecolor": INK, "box
 
 
 def draw_curves(curves: Curves) -> str:
-    """The training losses of every run."""
+    """The training losses of every run, of many the first MAX_RUNS."""
     figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
-    for run, points in curves.items():
+    for run, points in list(curves.items())[:MAX_RUNS]:
         last = max(1.0, points[-1][0]) if points else 1.0
         axes.plot([step / last for step, _ in points], [loss for _, loss in points], label=run)
     axes.set(xlabel="share of the run", ylabel="loss on output tokens", yscale="log")
@@ -44,25 +46,23 @@ def draw_values(path: Path) -> str:
     return _picture(figure)
 
 
-def draw_value_groups(places: list[dict[str, Any]]) -> str:
-    """Boxes of the values by source, by level, and by length of the output in fifths."""
-    lengths = sorted(place["num_tokens"] for place in places)
-    borders = [lengths[len(lengths) * i // 5] for i in range(1, 5)] if lengths else []
-    fifths = [f"{i + 1}. fifth" for i in range(5)]
+def draw_value_groups(places: pl.DataFrame) -> str:
+    """Boxes of the values by source, by level, and by length of the output in fifths; of many groups the largest."""
+    lengths = places["num_tokens"].sort()
+    borders = [lengths[len(lengths) * i // 5] for i in range(1, 5)] if len(lengths) else []
+    fifth = sum((pl.col("num_tokens") >= border for border in borders), pl.lit(1))
     figure, panels = plt.subplots(1, 3, figsize=(9, 3.2), sharex=True, layout="constrained")
-    for axes, title, group_of in (
-        (panels[0], "source", lambda place: place["source"]),
-        (panels[1], "level", lambda place: place["level"]),
-        (panels[2], "output length", lambda place: fifths[sum(place["num_tokens"] >= border for border in borders)]),
-    ):
-        groups: dict[str, list[float]] = {}
-        for place in places:
-            groups.setdefault(group_of(place), []).append(place["value"])
-        names = sorted(groups, reverse=True)
-        labels = [f"{name} ({len(groups[name])})" for name in names]
-        axes.boxplot(
-            [groups[name] for name in names], orientation="horizontal", tick_labels=labels, sym=".", widths=0.6
+    for axes, title, group in (
+        (panels[0], "source", pl.col("source")), (panels[1], "level", pl.col("level")),
+        (panels[2], "output length", pl.format("{}. fifth", fifth)),
+    ):  # fmt: skip
+        groups = (
+            places.group_by(name=group).agg("value", pl.len()).top_k(MAX_GROUPS, by="len").sort("name", descending=True)
         )
+        if groups.height:
+            labels = [f"{name} ({count})" for name, count in groups.select("name", "len").rows()]
+            boxes = [values.to_numpy() for values in groups["value"]]
+            axes.boxplot(boxes, orientation="horizontal", tick_labels=labels, sym=".", widths=0.6)
         axes.set(title=title, xlabel="value")
         axes.title.set_fontsize(9)
         axes.tick_params(labelsize=8)
@@ -96,7 +96,8 @@ def draw_funnel(path: Path) -> str:
 
 
 def draw_accuracy(tasks: list[dict[str, Any]]) -> str:
-    """Accuracies with their intervals: with synthetic pre-training and without it, side by side."""
+    """Accuracies with their intervals, with synthetic pre-training and without it, side by side; of many tasks the first."""
+    tasks = tasks[:MAX_TASKS]
     names = [f"{task['student']} {task['benchmark']} {task['mode']}" for task in tasks]
     figure, axes = plt.subplots(figsize=(7, 0.9 + 0.5 * len(names)), layout="constrained")
     for offset, key, color, label in (

@@ -13,14 +13,13 @@ from stages.core.options import section_options
 from stages.core.section import Count, section
 
 if TYPE_CHECKING:
-    from stages.core.schemas import Row
     from stages.reporting.accuracy import Standing
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 STYLE = Path(__file__).with_name("page.css")
 SCRIPT = Path(__file__).with_name("page.js")
 NUM_EXAMPLES = 10
-NUM_LEAKS = 50
+MAX_LINES = 100  # of a table on the page: sources, benchmarks, students, reasons; metrics.json has all
 
 
 @section
@@ -57,9 +56,9 @@ def main(
 
     from stages.core.files import write_json, write_text
     from stages.core.named_tables import names_in
-    from stages.reporting import pictures, stage_figures
+    from stages.reporting import pictures, stage_figures, value_figures
     from stages.reporting.accuracy import accuracy_rows, load_standing, nest_accuracy, suite_rows, write_accuracy
-    from stages.reporting.browsing import FLIP_COLUMNS, flips_table, pack, problems_table, questions_of
+    from stages.reporting.browsing import pack_flips, pack_problems
     from stages.reporting.curves import read_curves, write_curves
     from stages.reporting.students import tracked_students
 
@@ -67,7 +66,7 @@ def main(
     standings = [load_standing(reports, data, student) for student in students]
     tasks = [row for standing in standings for row in accuracy_rows(standing, benchmarks)]
     leaks, leaked = stage_figures.gather_leaks(data, names_in(data / "leaks"))
-    value, places = stage_figures.gather_value(reports, data)
+    value, places = value_figures.gather_value(reports, data)
     metrics: dict[str, Any] = {
         "corpus": stage_figures.gather_corpus(data, names_in(data / "corpus")),
         "leaks": leaks,
@@ -87,18 +86,18 @@ def main(
         "funnel": pictures.draw_funnel(reports / "funnel.csv"),
         "accuracy": pictures.draw_accuracy(tasks),
     }
-    problems = problems_table(data, settings.max_problems)
-    questions = questions_of(data, benchmarks)
-    flips = [row for standing in standings for row in flips_table(standing.student, standing.tasks, questions)]
-    top, bottom = stage_figures.valued_problems(data, NUM_EXAMPLES)
+    problems_data, *problems_shown = pack_problems(data, settings.max_problems)
+    flips_data, *flips_shown = pack_flips(
+        {standing.student: standing.tasks for standing in standings}, data, benchmarks
+    )
+    top, bottom = value_figures.valued_problems(data, NUM_EXAMPLES)
     write_accuracy(tasks, accuracy_path)
     write_curves(curves, curves_path)
     content = render_page(
-        m=metrics, tasks=tasks, pictures=drawn, top=top, bottom=bottom, leaked=leaked[:NUM_LEAKS], students=students,
+        m=metrics, tasks=tasks, pictures=drawn, top=top, bottom=bottom, leaked=leaked, students=students,
         suites=[row for standing in standings for row in suite_rows(standing)],
         comparability=[comparability(standing) for standing in standings],
-        problems_shown=len(problems["rows"]), problems_total=problems["total"],
-        problems_data=pack(problems), flips_data=pack({"columns": FLIP_COLUMNS, "rows": flips}),
+        problems_shown=problems_shown, flips_shown=flips_shown, problems_data=problems_data, flips_data=flips_data,
     )  # fmt: skip
     write_text(content, page)
     write_json(metrics, metrics_path)
@@ -110,24 +109,43 @@ def comparability(standing: "Standing") -> dict[str, Any]:
 
 
 def render_page(**content: Any) -> str:
-    """The page as HTML; every text in it is escaped."""
+    """The page as HTML; every text in it is escaped and cut, every table has at most MAX_LINES rows."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
     from stages.reporting.published import MODEL
+    from stages.reporting.sampling import cut
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
-    tasks: list[Row] = content["tasks"]
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, finalize=lambda cell: cut(cell) if type(cell) is str else cell
+    )
+    environment.filters["lines"] = lambda rows: list(rows)[:MAX_LINES]
+    for name in ("problems_data", "flips_data"):
+        content[name] = Markup(content[name])  # base64, and larger than a cell may be
+    pictures = {name: Markup(picture) for name, picture in content.pop("pictures").items()}
+    tasks: list[dict[str, Any]] = content["tasks"]
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         **content,
+        pictures=pictures,
+        max_lines=MAX_LINES,
         published_model=MODEL,
         sampled=[row for row in tasks if "pass_at" in row["b"]],
         split=[row for row in tasks if "flagged" in row["b"]],
         css=Markup(STYLE.read_text(encoding="utf-8")),  # the project's own text
         js=Markup(SCRIPT.read_text(encoding="utf-8")),
         pct=lambda frac: f"{frac:.1%}",
-        counts=lambda reasons: ", ".join(f"{name} {count:,}" for name, count in reasons.items()) or "none",
+        counts=counts_line,
+        correlation=lambda number: "unknown" if number is None else f"{number:.2f}",
+        num_leaked=sum(target["num_leaked"] for target in content["m"]["leaks"].values()),
     )
+
+
+def counts_line(counts: dict[str, int]) -> str:
+    """`duplicate 12, tags 3`; of more than MAX_LINES names the first, and how many more there are."""
+    parts = [f"{name} {count:,}" for name, count in list(counts.items())[:MAX_LINES]]
+    if len(counts) > MAX_LINES:
+        parts.append(f"and {len(counts) - MAX_LINES:,} more")
+    return ", ".join(parts) or "none"
 
 
 if __name__ == "__main__":

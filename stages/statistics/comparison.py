@@ -1,32 +1,42 @@
 """What changed between two evaluations: by task the paired difference, and each flip with what caused it.
 
-compare_tasks(run_a, run_b) -> [TaskComparison("gsm8k", "cot", Paired(...), holm, flips)]
+compare_tasks(run_a, run_b) -> [TaskComparison("gsm8k", "cot", Paired(...), holm, causes, flips)]
 
 A flip is an item whose verdict differs. Its cause: the student wrote something else (generation), its programs printed
 something else (execution), another answer was taken from the same text (extraction), or the same answer was judged
-otherwise (grading).
+otherwise (grading). Predictions of any number are compared in bounded memory; they stand in about the same order in both runs.
 """
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from stages.core.tables import Row
+import polars as pl
+import xxhash
+
+from stages.core.lookup import Lookup
+from stages.core.schemas import Row
+from stages.core.tables import collected, frames
 from stages.grading.responses import FENCED
 from stages.statistics.paired import Paired, holm, paired
 
 CAUSES = ("generation", "execution", "extraction", "grading")
 OUTPUT = re.compile(r"```output\n.*?\n```", re.DOTALL)
+TASK, ITEM = ("benchmark", "mode"), ("index", "sample")
+SEEN = ("response", "extracted", "jiuzhang_extracted", "answer", "reason")
 
 
 @dataclass(frozen=True)
 class Run:
-    """An evaluation: its name (a revision), results.json, and its predictions."""
+    """An evaluation: its name (a revision), results.json, and a query of its predictions."""
 
     name: str
     results: dict[str, Any]
-    predictions: list[Row]
+    predictions: pl.LazyFrame
+    copy: TemporaryDirectory[str] | None = None  # of the predictions, where they are fetched; it goes with the run
 
 
 @dataclass(frozen=True)
@@ -34,8 +44,10 @@ class Flip:
     benchmark: str
     mode: str
     index: int
+    sample: int
     was_correct: bool
     cause: str
+    rank: int  # a hash of the item: of more flips than are kept, these are the lowest
     a: Row
     b: Row
 
@@ -46,10 +58,10 @@ class TaskComparison:
     mode: str
     numbers: Paired
     holm_p: float
+    causes: dict[str, int]  # of all flips
     flips: list[Flip] = field(default_factory=list)
 
     def record(self) -> dict[str, Any]:
-        causes = Counter(flip.cause for flip in self.flips)
         flips = [
             {"index": f.index, "was_correct": f.was_correct, "cause": f.cause, "extracted": [f.a["extracted"], f.b["extracted"]],
              "answer": f.b["answer"], "reason": [f.a["reason"], f.b["reason"]]}
@@ -57,7 +69,7 @@ class TaskComparison:
         ]  # fmt: skip
         return {
             "benchmark": self.benchmark, "mode": self.mode, **vars(self.numbers), "holm_p": self.holm_p,
-            "causes": {cause: causes[cause] for cause in CAUSES}, "flips": flips,
+            "causes": self.causes, "flips": flips,
         }  # fmt: skip
 
 
@@ -79,25 +91,78 @@ def obstacles(a: Run, b: Run) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def compare_tasks(a: Run, b: Run, policy: str = "ours") -> list[TaskComparison]:
-    """The tasks of both runs, in the order of B; p-values are corrected over them together."""
+def compare_tasks(a: Run, b: Run, policy: str = "ours", max_flips: int | None = None) -> list[TaskComparison]:
+    """The tasks of both runs, in the order of B; p-values are corrected over them together.
+
+    All flips without their responses; with `max_flips` so many of lowest rank, over all tasks, with their responses.
+    """
     column = "correct" if policy == "ours" else "jiuzhang_correct"
-    tables = {run.name: _by_task(run.predictions) for run in (a, b)}
-    raw: list[tuple[tuple[str, str], Paired, list[Flip]]] = []
-    for key, rows_b in _by_task(b.predictions).items():
-        rows_a = tables[a.name].get(key) if a is not b else rows_b
-        if not rows_a:
-            continue
-        shared = sorted(rows_a.keys() & rows_b.keys())
-        pairs = [(rows_a[item], rows_b[item]) for item in shared]
-        flips = [flip_of(x, y, column) for x, y in pairs if x[column] != y[column]]
-        raw.append((key, paired([x[column] for x, _ in pairs], [y[column] for _, y in pairs]), flips))
-    adjusted = holm([numbers.p_value for _, numbers, _ in raw])
-    return [TaskComparison(*key, numbers, p, flips) for (key, numbers, flips), p in zip(raw, adjusted, strict=True)]
+    counts: list[pl.DataFrame] = []
+    flips, causes = _Flips(max_flips), Counter[tuple[str, str, str]]()
+    before, after = pl.col(f"{column}_a"), pl.col(column)
+    for frame in _paired_items(a, b, column):
+        counts.append(
+            frame.group_by(TASK, maintain_order=True).agg(
+                both=(before & after).sum(), only_a=(before & ~after).sum(), only_b=(~before & after).sum(), neither=(~before & ~after).sum()
+            )
+        )  # fmt: skip
+        for row in frame.filter(before != after).iter_rows(named=True):
+            flip = flip_of({name: row[f"{name}_a"] for name in (*SEEN, column)}, row, column)
+            causes[flip.benchmark, flip.mode, flip.cause] += 1
+            flips.add(flip)
+    if not counts:
+        return []
+    numbers = pl.concat(counts).group_by(TASK, maintain_order=True).sum()
+    tested = [((benchmark, mode), paired(*cells)) for benchmark, mode, *cells in numbers.iter_rows()]
+    adjusted = holm([task.p_value for _, task in tested])
+    return [
+        TaskComparison(*task, pair, p, {cause: causes[*task, cause] for cause in CAUSES}, flips.of(*task))
+        for (task, pair), p in zip(tested, adjusted, strict=True)
+    ]
+
+
+def _paired_items(a: Run, b: Run, column: str) -> Iterator[pl.DataFrame]:
+    """The predictions of B on the items of both runs, each with A's in columns `response_a`, ..., in frames in order."""
+    key = pl.concat_str([pl.col(name).cast(pl.String) for name in (*TASK, *ITEM)], separator="\x1f").alias("key")
+    columns = (*SEEN, column)
+    tasks = collected(a.predictions.group_by(TASK).len())
+    known = Lookup(a.predictions.select(key, pl.col(columns).name.suffix("_a")), "key")
+    for frame in frames(b.predictions.select(key, *TASK, *ITEM, *columns)):
+        shared = frame.join(tasks, on=TASK, how="semi", maintain_order="left")
+        if shared.height:
+            yield known.join(shared).filter(pl.col(f"{column}_a").is_not_null())
+
+
+class _Flips:
+    """The flips of lowest rank, or all without their responses."""
+
+    def __init__(self, most: int | None) -> None:
+        self.most = most
+        self.kept: list[Flip] = []
+
+    def add(self, flip: Flip) -> None:
+        if self.most is None:
+            del flip.a["response"], flip.b["response"]
+        self.kept.append(flip)
+        if self.most is not None and len(self.kept) > 2 * self.most:
+            self._keep_lowest(self.most)
+
+    def of(self, benchmark: str, mode: str) -> list[Flip]:
+        if self.most is not None:
+            self._keep_lowest(self.most)
+        own = [flip for flip in self.kept if (flip.benchmark, flip.mode) == (benchmark, mode)]
+        return sorted(own, key=lambda flip: (flip.index, flip.sample))
+
+    def _keep_lowest(self, most: int) -> None:
+        self.kept = sorted(self.kept, key=lambda flip: flip.rank)[:most]
 
 
 def flip_of(a: Row, b: Row, column: str = "correct") -> Flip:
-    return Flip(b["benchmark"], b["mode"], b["index"], bool(a[column]), cause_of(a, b, column), a, b)
+    rank = xxhash.xxh3_64_intdigest("\x1f".join(str(b[name]) for name in (*TASK, *ITEM)).encode())
+    sides = [{name: row[name] for name in SEEN} for row in (a, b)]
+    return Flip(
+        b["benchmark"], b["mode"], b["index"], b["sample"], bool(a[column]), cause_of(a, b, column), rank, *sides
+    )
 
 
 def cause_of(a: Row, b: Row, column: str = "correct") -> str:
@@ -118,10 +183,3 @@ def _first_difference_follows_output(a: str, b: str) -> bool:
         for text in (a, b)
         for block in FENCED.finditer(text)
     )
-
-
-def _by_task(predictions: list[Row]) -> dict[tuple[str, str], dict[tuple[int, int], Row]]:
-    tasks: dict[tuple[str, str], dict[tuple[int, int], Row]] = {}
-    for row in predictions:
-        tasks.setdefault((row["benchmark"], row["mode"]), {})[row["index"], row["sample"]] = row
-    return tasks

@@ -1,6 +1,6 @@
 """Two evaluations of the same items: paired differences and exact tests.
 
-paired([True, False, ...], [True, True, ...]) -> Paired(both=60, only_a=3, only_b=9, neither=28, difference=0.06, ...)
+paired(60, 3, 9, 28) -> Paired(both=60, only_a=3, only_b=9, neither=28, difference=0.06, ...)
 
 McNemar's exact test (1947), with Holm's step-down correction (1979) over several tables. Wald's interval and the exact
 test may disagree when few items differ; both are given.
@@ -27,16 +27,14 @@ class Paired:
     p_value: float  # exact McNemar, two-sided
 
 
-def paired(a: list[bool], b: list[bool]) -> Paired:
-    """The paired comparison of two runs' verdicts on the same items, in the same order."""
-    pairs = list(zip(a, b, strict=True))
-    both, only_a = sum(x and y for x, y in pairs), sum(x and not y for x, y in pairs)
-    only_b, count = sum(y and not x for x, y in pairs), len(pairs)
+def paired(both: int, only_a: int, only_b: int, neither: int) -> Paired:
+    """The paired comparison of two runs on the same items, by how many are right in both, in one alone, in none."""
+    count = both + only_a + only_b + neither
     difference = (only_b - only_a) / max(count, 1)
     error = math.sqrt(max(0.0, only_a + only_b - (only_b - only_a) ** 2 / max(count, 1))) / max(count, 1)
     p_value = float(binomtest(only_b, only_a + only_b, 0.5).pvalue) if only_a + only_b else 1.0
     return Paired(
-        both, only_a, only_b, count - both - only_a - only_b, round(difference, 6), round(error, 6),
+        both, only_a, only_b, neither, round(difference, 6), round(error, 6),
         round(difference - Z_95 * error, 6), round(difference + Z_95 * error, 6), p_value,
     )  # fmt: skip
 
