@@ -1,7 +1,7 @@
 r"""Formulas in the addresses of pictures: services that draw LaTeX take it in the address.
 
-    formula_of_address("https://latex.codecogs.com/svg.latex?x%5E2")  ->  "x^2"
-    formula_of_address("https://x.y/cat.png")                         ->  ""
+formula_of_address("https://latex.codecogs.com/svg.latex?x%5E2")  ->  "x^2"
+formula_of_address("https://x.y/cat.png")                         ->  ""
 """
 
 import re

@@ -41,17 +41,15 @@ def clean(text: str) -> str:
 
 def join_lines(text: str) -> str:
     """One line a paragraph, with single spaces; items, rows and code keep their own lines. Boilerplate lines go out."""
-    return "\n\n".join(filter(None, map(_joined, PARAGRAPH_END.split(text))))
+    return "\n\n".join(filter(None, map(_joined, PARAGRAPH_END.split(text.strip()))))
 
 
 def _joined(paragraph: str) -> str:
     lines: list[str] = []
     for line in without_boilerplate([" ".join(line.split()) for line in paragraph.split("\n")]):
-        content = line.lstrip(f"{BREAK} ")
-        if not content:
-            continue
-        if not lines or line != content or KEPT_LINE.match(content) or WHOLE_LINE.match(lines[-1]):
+        content = line[1:].lstrip() if line[:1] == BREAK else line
+        if lines and line is content and not KEPT_LINE.match(line) and not WHOLE_LINE.match(lines[-1]):
+            lines[-1] = f"{lines[-1]} {line}"
+        elif content:
             lines.append(content)
-        else:
-            lines[-1] = f"{lines[-1]} {content}"
     return "\n".join(lines)

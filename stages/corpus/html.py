@@ -17,7 +17,17 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from stages.corpus.characters import plain_characters
 from stages.corpus.html_formulas import with_sources
-from stages.corpus.html_layout import CDATA, NOTE_LINK, with_breaks, with_code, with_lists, with_scripts, with_signs, with_tables
+from stages.corpus.html_layout import (
+    CDATA,
+    NOTE_LINK,
+    SIGNS,
+    with_breaks,
+    with_code,
+    with_lists,
+    with_scripts,
+    with_signs,
+    with_tables,
+)
 from stages.corpus.verbatim import Verbatim
 
 PAGE = re.compile(r"<!doctype html|<html[\s>]|<body[\s>]", re.IGNORECASE)
@@ -46,9 +56,7 @@ INLINES = (
     "dissected|indexlocation|notation|usage|computation|sageadvice|input|output|sage|technique|acro"
 )
 # With attributes, or without: `a<b and c>d` is no tag.
-ATTRIBUTES = (
-    r"""(?:\s+(?:[\w:-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+)|(?:checked|compact|disabled|hidden|nowrap|open|reversed|selected)\b))*\s*/?>"""
-)
+ATTRIBUTES = r"""(?:\s+(?:[\w:-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+)|(?:checked|compact|disabled|hidden|nowrap|open|reversed|selected)\b))*\s*/?>"""
 NAME = re.compile(r"<(/?[a-zA-Z][\w-]*)")
 BLOCK_TAG = re.compile(rf"</?(?:{BLOCKS}){ATTRIBUTES}", re.IGNORECASE)
 INLINE_TAG = re.compile(rf"</?(?!su[bp]\b)(?:{INLINES}){ATTRIBUTES}", re.IGNORECASE)
@@ -59,8 +67,12 @@ MATH_TAG = re.compile(rf"</?({'|'.join(INLINE_MATH + DISPLAY_MATH + ALIGNED_MATH
 MATH_ROW_END = re.compile(r"</mrow>(?=\s*<mrow)")
 REFERENCE_TAG = re.compile(r"<(?:xref|acroref)\b[^<>]*/>", re.IGNORECASE)
 DROPPED = re.compile(
-    r"<(script|style|pg-code|idx|index|nav|head|svg|noscript|template)\b[^<>]*>(?:(?!<\1\b).){0,20000}?</\1\s*>", re.DOTALL | re.IGNORECASE
+    r"<(script|style|pg-code|idx|index|nav|head|svg|noscript|template)\b[^<>]*>(?:(?!<\1\b).){0,20000}?</\1\s*>",
+    re.DOTALL | re.IGNORECASE,
 )
+DROPPED_NAMES = frozenset("script style pg-code idx index nav head svg noscript template".split())
+MATH_NAMES = frozenset(INLINE_MATH + DISPLAY_MATH + ALIGNED_MATH)
+SIGN_NAMES = frozenset({*SIGNS, "q", "sq", "fn"})
 COMMENT = re.compile(r"<!--(?:(?!<!--).)*?-->|<\?xml[^<>]*\?>|<!doctype[^<>]*>", re.DOTALL | re.IGNORECASE)
 ENTITY = re.compile(r"&(?:amp;)?(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});")
 DISPLAY_ENVIRONMENT = re.compile(r"\$\$\s*(\\begin\{(\w+\*?)\}.*?\\end\{\2\})\s*\$\$", re.DOTALL)
@@ -90,18 +102,29 @@ def without_tags(text: str, code: Verbatim | None = None) -> str:
         code = Verbatim()
         return code.back(without_tags(text, code))
     if "<" in text:
-        names = {name.lower() for name in NAME.findall(text)}
-        text = DROPPED.sub(" ", with_sources(COMMENT.sub("", text)))
-        text = _laid_out(text, names, code)
-        text = CDATA.sub(lambda found: html.escape(found[1]), text)
-        text = REFERENCE_TAG.sub("[ref]", MATH_TAG.sub(_formula_mark, MATH_ROW_END.sub(r" \\\\\n", text)))
-        text = COMPARED.sub(lambda found: found[0] if f"/{found[1]}" in names else f"&lt;{found[1]}&gt;", text)
-        text = INLINE_TAG.sub("", BLOCK_TAG.sub("\n\n", text))
-        if names & {"sup", "sub"}:
-            text = SCRIPT_TAG.sub("", with_scripts(text))
+        text = _without_markup(text, code)
     if "&" in text:
         text = unicodedata.normalize("NFC", ENTITY.sub(_character, text))
     return DISPLAY_ENVIRONMENT.sub(r"\1", text) if "$$" in text else text
+
+
+def _without_markup(text: str, code: Verbatim) -> str:
+    if "<!" in text or "<?" in text:
+        text = COMMENT.sub("", text)
+    names = {name.lower() for name in NAME.findall(text)}
+    text = with_sources(text)
+    if names & DROPPED_NAMES:
+        text = DROPPED.sub(" ", text)
+    text = _laid_out(text, names, code)
+    if "<![CDATA[" in text:
+        text = CDATA.sub(lambda found: html.escape(found[1]), text)
+    if names & MATH_NAMES:
+        text = MATH_TAG.sub(_formula_mark, MATH_ROW_END.sub(r" \\\\\n", text))
+    if names & {"xref", "acroref"}:
+        text = REFERENCE_TAG.sub("[ref]", text)
+    text = COMPARED.sub(lambda found: found[0] if f"/{found[1]}" in names else f"&lt;{found[1]}&gt;", text)
+    text = INLINE_TAG.sub("", BLOCK_TAG.sub("\n\n", text))
+    return SCRIPT_TAG.sub("", with_scripts(text)) if names & {"sup", "sub"} else text
 
 
 def _laid_out(text: str, names: set[str], code: Verbatim) -> str:
@@ -110,7 +133,8 @@ def _laid_out(text: str, names: set[str], code: Verbatim) -> str:
         text = with_code(text, code)
     if "sup" in names:
         text = NOTE_LINK.sub(r"[\1]", text)
-    text = with_signs(text)
+    if names & SIGN_NAMES:
+        text = with_signs(text)
     if names & {"table", "tabular"}:
         text = with_tables(text)
     if "li" in names:

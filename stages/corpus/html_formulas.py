@@ -18,20 +18,38 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from stages.corpus.addresses import formula_of_address
 from stages.corpus.mathml import mathml_tex
 
-MARKS = ("<math", ":math", "katex", "mjx-", "MathJax", "mwe-math", "math/", "-formula", "<d-math", 'class="math ', "<img")
+MARKS = (
+    "<math",
+    ":math",
+    "katex",
+    "mjx-",
+    "MathJax",
+    "mwe-math",
+    "math/",
+    "-formula",
+    "<d-math",
+    'class="math ',
+    "<img",
+)
 ATTRIBUTES = r"""(?:[^<>"']|"[^"]*"|'[^']*')*"""
 TOKEN = re.compile(
     rf"<(?P<end>/?)(?P<tag>span|div|math|mml:math|mjx-container|script|inline-formula|disp-formula|d-math|img)\b(?P<attributes>{ATTRIBUTES})>",
     re.IGNORECASE,
 )
-HOLDER_CLASS = re.compile(r"\bclass\s*=\s*[\"'](?:[^\"']*\s)?(katex|katex-display|MathJax\w*|mjx-chtml|mwe-math-element|math (?:inline|display))(?=[\"'\s])")
+HOLDER_CLASS = re.compile(
+    r"\bclass\s*=\s*[\"'](?:[^\"']*\s)?(katex|katex-display|MathJax\w*|mjx-chtml|mwe-math-element|math (?:inline|display))(?=[\"'\s])"
+)
 FORMULA_SCRIPT = re.compile(r"\btype\s*=\s*[\"']?math/", re.IGNORECASE)
 FORMULA_PICTURE = re.compile(
     r"\bclass\s*=\s*[\"'][^\"']*\b(?:mwe-math|latex|tex|math)\b|codecogs|latex\.php|/render/math|math(?:tex|imetex)\.cgi|cht=tx|upmath"
 )
-DISPLAY = re.compile(r"katex-display|MathJax_\w*Display|fallback-image-display|\bdisplay\s*=\s*[\"']?(?:block|true)|mode=display|math display|\bblock\b")
+DISPLAY = re.compile(
+    r"katex-display|MathJax_\w*Display|fallback-image-display|\bdisplay\s*=\s*[\"']?(?:block|true)|mode=display|math display|\bblock\b"
+)
 BLOCK = re.compile(r"<(?:p|h[1-6]|li|section|article)[\s>]", re.IGNORECASE)  # no formula holds it
-PRESENTATION = re.compile(r"<(?:m(?:i|n|o|row|text|style|frac|su[bp]|table|fenced|sqrt)|semantics|annotation)\b", re.IGNORECASE)
+PRESENTATION = re.compile(
+    r"<(?:m(?:i|n|o|row|text|style|frac|su[bp]|table|fenced|sqrt)|semantics|annotation)\b", re.IGNORECASE
+)
 WIKITEXT = re.compile(rf"<math{ATTRIBUTES}>|</math\s*>", re.IGNORECASE)  # round LaTeX, in Wikipedia's own markup
 DISPLAYED = re.compile(r"\s*\{\\(?:display|text)style\s*(?P<tex>.*)\}\s*", re.DOTALL)
 DELIMITED = re.compile(r"\s*(?:\$\$(.*)\$\$|\$(.*)\$|\\\((.*)\\\)|\\\[(.*)\\\])\s*", re.DOTALL)
@@ -101,7 +119,14 @@ def _piece(text: str, start: int, end: int, tag: str, attributes: str) -> Piece:
     holder = HOLDER_CLASS.search(attributes)
     is_copy = holder is not None and holder[1].startswith(("MathJax", "mjx"))
     where = attributes if tag in ("script", "math", "d-math") else markup
-    return Piece(start, end, tex, tag == "script", is_copy, tag == "disp-formula" or (tag != "inline-formula" and DISPLAY.search(where) is not None))
+    return Piece(
+        start,
+        end,
+        tex,
+        tag == "script",
+        is_copy,
+        tag == "disp-formula" or (tag != "inline-formula" and DISPLAY.search(where) is not None),
+    )
 
 
 def _source(markup: str, tag: str, attributes: str) -> str | None:

@@ -1,8 +1,8 @@
 r"""What tags say by form: scripts, line breaks, lists, tables, <pre> and signs, as the marks of plain text and Markdown.
 
-    with_scripts("10<sup>6</sup>")                                          ->  "10^6"
-    with_lists("<ol><li>Add.</li><li>Divide.</li></ol>")                    ->  "\n\n\n1. Add.\n2. Divide.\n\n"
-    with_tables("<table><tr><td>1</td><td>2</td></tr></table>")             ->  "\n\n| 1 | 2 |\n\n"
+with_scripts("10<sup>6</sup>")                                          ->  "10^6"
+with_lists("<ol><li>Add.</li><li>Divide.</li></ol>")                    ->  "\n\n\n1. Add.\n2. Divide.\n\n"
+with_tables("<table><tr><td>1</td><td>2</td></tr></table>")             ->  "\n\n| 1 | 2 |\n\n"
 """
 
 import html
@@ -27,7 +27,9 @@ QUOTATION = re.compile(r"<(/?)(q|sq|fn)>|<(q)\s[^<>]*>", re.IGNORECASE)
 QUOTATION_MARKS = {"q": '"', "/q": '"', "sq": "'", "/sq": "'", "fn": " (", "/fn": ")"}
 
 SCRIPT = re.compile(r"<(su[bp])\b[^<>]*>((?:(?!</?su[bp]\b)[^<>])*)</\1\s*>", re.IGNORECASE)
-NOTE_LINK = re.compile(r"<sup\b[^<>]*>\s*<a\b[^<>]*href\s*=\s*[\"']?[^\"'<>]*#[^<>]*>\[?([^<>]{1,12}?)\]?</a>\s*</sup>", re.IGNORECASE)
+NOTE_LINK = re.compile(
+    r"<sup\b[^<>]*>\s*<a\b[^<>]*href\s*=\s*[\"']?[^\"'<>]*#[^<>]*>\[?([^<>]{1,12}?)\]?</a>\s*</sup>", re.IGNORECASE
+)
 NO_SCRIPT = re.compile(r"\[.*\]|st|nd|rd|th|TM|SM|[®™*†‡°]", re.IGNORECASE)
 WORDS = re.compile(r"[^\W\d]{2,}\W+[^\W\d]{2,}")
 MAX_SCRIPT_NESTING = 8
@@ -51,10 +53,13 @@ MAX_CELL_CHARS = 300
 MAX_TABLE_NESTING = 6
 
 PRE = re.compile(
-    r"<(pre|program|console|input|output)\b(?P<attributes>[^<>]*)>(?P<code>(?:(?!<\1\b).)*?)</\1\s*>", re.DOTALL | re.IGNORECASE
+    r"<(pre|program|console|input|output)\b(?P<attributes>[^<>]*)>(?P<code>(?:(?!<\1\b).)*?)</\1\s*>",
+    re.DOTALL | re.IGNORECASE,
 )
-TAG_IN_PRE = re.compile(r"</?(?:code|span|a|b|i|em|strong|kbd|samp|var|u|s|mark|font|tt|div|cline)(?:\s[^<>]*)?>", re.IGNORECASE)
-CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+TAG_IN_PRE = re.compile(
+    r"</?(?:code|span|a|b|i|em|strong|kbd|samp|var|u|s|mark|font|tt|div|cline)(?:\s[^<>]*)?>", re.IGNORECASE
+)
+CDATA = re.compile(r"<!\[CDATA\[((?:(?!<!\[CDATA\[).)*?)\]\]>", re.DOTALL)
 
 
 def with_code(text: str, code: Verbatim) -> str:
@@ -167,5 +172,7 @@ def _table(found: re.Match[str]) -> str:
 def _cells(row: str) -> list[str]:
     """The row's cells, without line ends and paragraphs."""
     parts = CELL.split(row)[1:]
-    contents = ("" if closed else CELL_END.sub("", content) for closed, content in zip(parts[::2], parts[1::2], strict=True))
+    contents = (
+        "" if closed else CELL_END.sub("", content) for closed, content in zip(parts[::2], parts[1::2], strict=True)
+    )
     return [IN_CELL.sub(" ", content).strip() for content in contents]

@@ -47,7 +47,9 @@ REFERENCE = re.compile(r"\\(?:ref|eqref|pageref|cref|Cref|autoref|vref|olref|nam
 REFERENCE_MARK = "[ref]"
 GONE = "\x00"  # where something was taken out, so that a line that held nothing else goes with it
 GONE_LINE = re.compile(rf"\n[ \t]*(?:{GONE}[ \t]*)+(?=\n|\Z)")
-BLANK = re.compile(r"\\underline\{(?:\s|\\hspace\*?\{[^{}]*\}|\\q?quad|\\[ ,;:!]|~)+\}|\\rule\{[^{}]*\}\{[^{}]*\}|\\(?:hrule|dot)fill(?![a-zA-Z])")
+BLANK = re.compile(
+    r"\\underline\{(?:\s|\\hspace\*?\{[^{}]*\}|\\q?quad|\\[ ,;:!]|~)+\}|\\rule\{[^{}]*\}\{[^{}]*\}|\\(?:hrule|dot)fill(?![a-zA-Z])"
+)
 SPACING = re.compile(
     r"\\(?:noindent|medskip|smallskip|bigskip|newpage|clearpage|maketitle|tableofcontents|centering|hfill|vfill|qedhere)(?![a-zA-Z])|"
     r"\\[hv]space\*?\{[^{}]*\}"
@@ -59,7 +61,9 @@ STYLE = re.compile(
     r"\{\\(?:em|bf|it|sl|tt|rm|sc)(?![a-zA-Z])\s*([^{}]*)\}|\\href\{[^{}]*\}\{([^{}]*)\}|"
     r"\\usetoken\{[^{}]*\}\{([^{}]*)\}|\\texorpdfstring\{((?:[^{}]|\{[^{}]*\})*)\}\{[^{}]*\}"
 )
-HEADING = re.compile(r"\\(?:part|chapter|(?:sub){0,2}section|(?:sub)?paragraph)\*?(?:\[[^\[\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}")
+HEADING = re.compile(
+    r"\\(?:part|chapter|(?:sub){0,2}section|(?:sub)?paragraph)\*?(?:\[[^\[\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}"
+)
 
 
 def clean_latex(text: str) -> str:
@@ -72,8 +76,10 @@ def clean_latex(text: str) -> str:
     elif "%" in text and "\\begin{" in text:
         text = MATH_ENVIRONMENT.sub(lambda found: without_comments(found[0]), text)
     text = BLANK.sub("____", text) if "\\underline{" in text or "\\rule{" in text or "fill" in text else text
-    text = PARAGRAPH.sub("\n\n", SPACING.sub(" ", DROPPED.sub(GONE, REFERENCE.sub(REFERENCE_MARK, text))))
-    text = GONE_LINE.sub("", text).replace(f"~{GONE}", "").replace(f" {GONE}", "").replace(GONE, "")
+    text = PARAGRAPH.sub("\n\n", text) if "\\par" in text else text
+    text = SPACING.sub(" ", DROPPED.sub(GONE, REFERENCE.sub(REFERENCE_MARK, text)))
+    if GONE in text:
+        text = GONE_LINE.sub("", text).replace(f"~{GONE}", "").replace(f" {GONE}", "").replace(GONE, "")
     for _ in range(2):  # one style within another
         text = STYLE.sub(lambda found: next(filter(None, found.groups()), ""), text)
     return HEADING.sub(r"\n\n\1\n\n", text)

@@ -29,11 +29,10 @@ ROLE = re.compile(
     r"\{(?:doc|ref|numref|eq|term|index)\}`([^`<]+?)\s*<[^`>]*>`|\{(?:term|index|abbr|dfn|sub-ref|kbd|command|file)\}`([^`]*)`|"
     r"(?:\{(?:doc|ref|eq|numref|prf:ref)\}|:(?:numref|eqref):)(`)[^`]*`|(?:\{cite[a-z:]*\}|:(?:cite[a-z]*|label):)`[^`]*`"
 )
-IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]*)(?:\s+\"[^\"]*\")?\)")
+IMAGE = re.compile(r"!\[([^\[\]]*)\]\(((?:[^()\s]|\([^()\s]*\))*)(?:\s+\"[^\"]*\")?\)")
 LINK = re.compile(
     r"(?<!!)\[([^\[\]]+)\]\((?:https?://|\.{0,2}/|[\w./-]+\.(?:md|html|ipynb))(?:[^()\s]|\([^()\s]*\))*(?:\s+\"[^\"\n]*\")?\)"
 )
-HARD_BREAK = re.compile(r"(?<=\S)(?: {2,}|(?<!\\)\\)\n(?=[ \t]*\S)")
 
 
 def without_front_matter(text: str) -> str:
@@ -48,7 +47,7 @@ def without_front_matter(text: str) -> str:
 def clean_markdown(text: str) -> str:
     if "](" in text:
         text = LINK.sub(r"\1", IMAGE.sub(_image, text))
-    if "`" in text:
+    if "}`" in text or ":`" in text:
         text = ROLE.sub(_role, text)
     if any(mark in text for mark in DIRECTIVE_MARKS):
         text = DIRECTIVE_LINE.sub("", text)

@@ -10,8 +10,22 @@ from collections.abc import Callable
 
 from selectolax.lexbor import LexborNode
 
-FUNCTIONS = frozenset("sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln exp lim max min sup inf det dim gcd ker deg arg".split())
-ACCENTS = {"¯": "bar", "‾": "bar", "_": "bar", "^": "hat", "ˆ": "hat", "~": "tilde", "˜": "tilde", "→": "vec", "⃗": "vec", "˙": "dot", "¨": "ddot"}
+FUNCTIONS = frozenset(
+    "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln exp lim max min sup inf det dim gcd ker deg arg".split()
+)
+ACCENTS = {
+    "¯": "bar",
+    "‾": "bar",
+    "_": "bar",
+    "^": "hat",
+    "ˆ": "hat",
+    "~": "tilde",
+    "˜": "tilde",
+    "→": "vec",
+    "⃗": "vec",
+    "˙": "dot",
+    "¨": "ddot",
+}
 LARGE = {"∑": "\\sum", "∏": "\\prod", "∫": "\\int"}
 UNSEEN = re.compile("[\u2061-\u2064\u200b]")
 SKIPPED = ("annotation", "annotation-xml", "mphantom", "none", "mprescripts")
@@ -63,8 +77,9 @@ def _base(node: LexborNode) -> str:
 
 
 def _scripts(signs: str) -> Callable[[LexborNode, list[LexborNode]], str]:
-    return lambda node, parts: _base(parts[0]) + "".join(
-        sign + _script(part) for sign, part in zip(signs, parts[1:], strict=False) if _tex(part)
+    return lambda node, parts: (
+        _base(parts[0])
+        + "".join(sign + _script(part) for sign, part in zip(signs, parts[1:], strict=False) if _tex(part))
     )
 
 

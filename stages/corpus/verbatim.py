@@ -18,7 +18,7 @@ from stages.corpus.quality import CODE_LINE
 BLOCK, SPAN, LAST = "\x03", "\x01", "\x02"
 PLACE = re.compile(f"[{BLOCK}{SPAN}](\\d+){LAST}")
 FENCE = re.compile(
-    r"^(?P<indent>[ \t]*)(?P<mark>`{3,}|~{3,})(?P<info>[^\n`]*)\n(?P<code>.*?)(?P<end>^[ \t]*(?P=mark)[`~]*[ \t]*$|\Z)",
+    r"^(?P<indent>[ \t]*)(?P<mark>`{3,}+|~{3,}+)(?P<info>[^\n`]*+)\n(?P<code>.*?)(?P<end>^[ \t]*(?P=mark)[`~]*[ \t]*$|\Z)",
     re.MULTILINE | re.DOTALL,
 )
 DIRECTIVE = re.compile(
@@ -33,9 +33,10 @@ LATEX_CODE = re.compile(r"\\begin\{(verbatim\*?|Verbatim|lstlisting|minted|alltt
 LATEX_VERB = re.compile(r"\\(?:verb\*?(?![a-zA-Z*])|lstinline(?![a-zA-Z]))([^\s\w{}])[^\n]*?\1")
 # LaTeX quotes `so' and ``so'': a code span's last mark has no blank before it and no letter after it.
 CODE_SPAN = re.compile(r"(?<![\w`}:\\$])(`{1,2})(?![`\s$])(?:[^`\n]*[^`\s])\1(?![\w`$])")
-INDENTED = re.compile(r"(?:(?<=\n\n)|\A\n?)(?:(?: {4}|\t)[^\n]*\S[^\n]*(?:\n|\Z)(?:[ \t]*\n(?= {4}|\t))*)+")
+INDENTED = re.compile(r"\n\n(?:(?: {4}|\t)[^\n]*\S[^\n]*(?:\n|\Z)(?:[ \t]*\n(?= {4}|\t))*)+")
 LISTED = re.compile(r"(?:^|\n) {0,3}(?:[-*+]|\d{1,3}[.)])[ \t][^\n]*\n+\Z")  # an item, whose own lines are indented
 MIN_CODE_LINES_FRAC = 0.5
+MAX_NESTING = 5  # of directives
 
 
 class Verbatim:
@@ -46,7 +47,9 @@ class Verbatim:
 
     def aside(self, text: str) -> str:
         """The text with a place in the stead of each piece of code."""
-        if "```" in text or "~~~" in text:
+        for _ in range(MAX_NESTING):  # a directive's text may hold fences
+            if "```" not in text and "~~~" not in text:
+                break
             text = FENCE.sub(self._fence, text)
         if "\\begin{" in text:
             text = LATEX_CODE.sub(lambda found: f"\n{self.block(found[0])}\n", text)
@@ -54,7 +57,9 @@ class Verbatim:
             text = LATEX_VERB.sub(lambda found: self.span(found[0]), text)
         if "`" in text:
             text = CODE_SPAN.sub(lambda found: self.span(found[0]), text)
-        return INDENTED.sub(self._indented, text) if "\n    " in text or "\n\t" in text else text
+        if text.startswith(("    ", "\t")):
+            text = f"\n\n{text}"
+        return INDENTED.sub(self._indented, text) if "\n\n    " in text or "\n\n\t" in text else text
 
     def back(self, text: str) -> str:
         """The text with the parts in their places; a part may hold others."""
@@ -80,7 +85,9 @@ class Verbatim:
     def _fence(self, found: re.Match[str]) -> str:
         info, code = found["info"].strip(), found["code"]
         if (directive := DIRECTIVE.fullmatch(info)) or info == "math":
-            return self._directive(directive["name"] if directive else "math", directive["title"] if directive else "", code)
+            return self._directive(
+                directive["name"] if directive else "math", directive["title"] if directive else "", code
+            )
         lines = [line.removeprefix(found["indent"]).rstrip() for line in code.removesuffix("\n").split("\n")]
         marks = found["mark"].replace("~", "`")
         return self.block("\n".join([marks + info, *lines, *[marks] * bool(found["end"])]))
@@ -91,11 +98,13 @@ class Verbatim:
             return f"$${text.strip()}$$"
         if name in SILENT:
             return ""
-        return f"\n{'' if name.startswith(UNTITLED) else title}\n\n{FENCE.sub(self._fence, text)}\n"
+        return f"\n{'' if name.startswith(UNTITLED) else title}\n\n{text}\n"
 
     def _indented(self, found: re.Match[str]) -> str:
         lines = [line for line in found[0].split("\n") if line.strip()]
         code = sum(CODE_LINE.match(line) is not None for line in lines)
-        if code < MIN_CODE_LINES_FRAC * len(lines) or LISTED.search(found.string[max(0, found.start() - 500) : found.start()]):
+        if code < MIN_CODE_LINES_FRAC * len(lines) or LISTED.search(
+            found.string[max(0, found.start() - 500) : found.start()]
+        ):
             return found[0]
-        return f"{self.block(textwrap.dedent(found[0]).strip())}\n\n"
+        return f"\n\n{self.block(textwrap.dedent(found[0]).strip())}\n\n"
