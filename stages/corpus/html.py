@@ -44,13 +44,13 @@ INLINE_MATH = ("m", "tex-math", "inline-formula")
 DISPLAY_MATH = ("me", "men", "equation", "disp-formula")
 ALIGNED_MATH = ("md", "mdn", "alignmath")
 BLOCKS = (
-    "address|answer|article|assemblage|blockquote|body|caption|center|chapter|claim|conclusion|corollary|dd|definition|details|div|dl|dt|example|"
-    "exercise|exercisegroup|exercises|fieldset|figure|figcaption|h[1-6]|hint|hgroup|hr|html|idx|introduction|investigation|legend|lemma|li|main|note|"
+    "address|answer|article|aside|assemblage|blockquote|body|caption|center|chapter|claim|conclusion|corollary|dd|definition|details|div|dl|dt|example|"
+    "exercise|exercisegroup|exercises|fieldset|figure|footer|form|figcaption|h[1-6]|header|hint|hgroup|hr|html|idx|introduction|investigation|legend|lemma|li|main|menu|nav|note|"
     "objectives|ol|optgroup|option|p|paragraphs|pre|problem|proof|proposition|remark|section|solution|statement|subsection|summary|table|task|tbody|td|"
     "tfoot|th|thead|theorem|title|tr|ul|worksheet"
 )
 INLINES = (
-    "a|abbr|acronym|article-ref|b|bdi|bdo|big|br|c|cite|code|col|colgroup|define|del|dfn|em|fn|font|h|i|image|img|init|ins|kbd|"
+    "a|abbr|acronym|article-ref|b|bdi|bdo|big|br|button|c|cite|code|col|colgroup|define|del|dfn|em|fn|font|h|i|image|img|init|ins|kbd|"
     "label|mark|mrow|nbsp|nobr|pubtitle|q|rp|rt|ruby|s|samp|small|span|strike|strong|sub|sup|tabular|cell|row|line|"
     "term|tt|u|var|webwork|pg-code|xref|acroref|see|description|archetype|"
     "dissected|indexlocation|notation|usage|computation|sageadvice|input|output|sage|technique|acro"
@@ -174,7 +174,7 @@ def _character(entity: re.Match[str]) -> str:
     """What an entity stands for, also one escaped twice; what is none stays, as `&parent;` in a program."""
     name = entity[1]
     if name[0] != "#":
-        return html5.get(f"{name};", entity[0]).replace("\u00a0", " ")
+        return plain_characters(html5.get(f"{name};", entity[0])).replace("\u00a0", " ")
     return plain_characters(html.unescape(f"&{name};"))
 
 

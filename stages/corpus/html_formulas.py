@@ -163,11 +163,12 @@ def _written_source(body: LexborNode) -> str | None:
     for node in body.css("annotation"):
         if "tex" in (node.attributes.get("encoding") or "").lower():
             return node.text()
-    if node := body.css_first("tex-math"):
-        return (DOCUMENT.search(node.text()) or [None, node.text()])[1]
+    if written := body.css_first("tex-math"):
+        found = DOCUMENT.search(written.text())
+        return found[1] if found else written.text()
     for name in ("alttext", "data-latex", "data-tex", "data-math"):
-        if (node := body.css_first(f"[{name}]")) and node.attributes.get(name):
-            return node.attributes[name]
+        if (holder := body.css_first(f"[{name}]")) and holder.attributes.get(name):
+            return holder.attributes[name]
     for node in body.css("img"):
         formula = formula_of_address(node.attributes.get("src") or "") or node.attributes.get("alt")
         if formula:
@@ -206,13 +207,9 @@ def _drop_copies(text: str, pieces: list[Piece]) -> None:
     """Drop MathJax's output right before its source, and a formula that stands twice without anything between."""
     for piece, after in zip(pieces[-2::-1], pieces[:0:-1], strict=True):
         between = re.sub(r"</?(?:span|div|p|noscript)\b[^<>]*>", "", text[piece.end : after.start])
-        if piece.is_copy and (after.is_script or (after.is_copy and after.tex == "")) and not between.strip():
+        is_drawn = piece.is_copy and (after.is_script or (after.is_copy and after.tex == "")) and not between.strip()
+        if is_drawn or (piece.tex and piece.tex == after.tex and not between):
             piece.tex = ""
-        elif piece.tex and piece.tex == after.tex and not between:
-            piece.tex = ""
-    for piece in pieces:
-        if piece.tex == "":
-            piece.is_display = False
 
 
 def _delimited(piece: Piece) -> str:

@@ -36,7 +36,7 @@ MAX_SCRIPT_NESTING = 8
 
 LIST_TAG = re.compile(
     r"<(?P<end>/?)(?P<list>ol|ul|menu)\b(?P<attributes>[^<>]*)>|"
-    r"<li\b(?P<item>[^<>]*)>\s*(?:<(?:p|div|statement|section)\b[^<>]*>\s*)*(?P<empty></li\s*>)?|</li\s*>",
+    r"(?:(?<!\s)\s++)?(?:</li\s*>\s*)?<li\b(?P<item>[^<>]*)>\s*(?:<(?:p|div|statement|section)\b[^<>]*>\s*)*(?P<empty></li\s*>)?|</li\s*>",
     re.IGNORECASE,
 )
 NUMBER = re.compile(r"\b(?:start|value)\s*=\s*[\"']?(\d{1,6})")
@@ -122,9 +122,7 @@ def with_lists(text: str) -> str:
             else:
                 numbers.append(_numbering(found["list"].lower(), found["attributes"]))
             return "\n\n"
-        if found["item"] is None:
-            return "\n"
-        if found["empty"]:
+        if found["item"] is None or found["empty"]:
             return ""
         return f"\n{numbers[-1](found['item']) if numbers else '-'} "
 

@@ -26,8 +26,8 @@ DIRECTIVE_LINE = re.compile(
     re.MULTILINE,
 )
 ROLE = re.compile(
-    r"\{(?:doc|ref|numref|eq|term|index)\}`([^`<]+?)\s*<[^`>]*>`|\{(?:term|index|abbr|dfn|sub-ref|kbd|command|file)\}`([^`]*)`|"
-    r"(?:\{(?:doc|ref|eq|numref|prf:ref)\}|:(?:numref|eqref):)(`)[^`]*`|(?:\{cite[a-z:]*\}|:(?:cite[a-z]*|label):)`[^`]*`"
+    r"(?<![\w^])\{(?:doc|ref|numref|eq|term|index)\}`([^`<]+?)\s*<[^`>]*>`|(?<![\w^])\{(?:term|index|abbr|dfn|sub-ref|kbd|command|file)\}`([^`]*)`|"
+    r"(?:(?<![\w^])\{(?:doc|ref|eq|numref|prf:ref)\}|:(?:numref|eqref):)(`)[^`]*`| ?(?:\{cite[a-z:]*\}|:(?:cite[a-z]*|label):)`[^`]*`"
 )
 IMAGE = re.compile(r"!\[([^\[\]]*)\]\(((?:[^()\s]|\([^()\s]*\))*)(?:\s+\"[^\"]*\")?\)")
 LINK = re.compile(

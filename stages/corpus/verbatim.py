@@ -18,7 +18,7 @@ from stages.corpus.quality import CODE_LINE
 BLOCK, SPAN, LAST = "\x03", "\x01", "\x02"
 PLACE = re.compile(f"[{BLOCK}{SPAN}](\\d+){LAST}")
 FENCE = re.compile(
-    r"^(?P<indent>[ \t]*)(?P<mark>`{3,}+|~{3,}+)(?P<info>[^\n`]*+)\n(?P<code>.*?)(?P<end>^[ \t]*(?P=mark)[`~]*[ \t]*$|\Z)",
+    r"^(?P<indent>[ \t]*)(?P<mark>`{3,}+(?=[^\n`]*+\n)|~{3,}+(?=[\w .+#{}=-]*+\n))(?P<info>[^\n]*+)\n(?P<code>.*?)(?P<end>^[ \t]*(?P=mark)[`~]*[ \t]*$|\Z)",
     re.MULTILINE | re.DOTALL,
 )
 DIRECTIVE = re.compile(
@@ -29,12 +29,17 @@ DIRECTIVE = re.compile(
 SILENT = ("contents", "toctree", "tableofcontents", "index", "bibliography", "image")
 UNTITLED = ("raw", "figure", "solution", "exercise")  # what stands after the name is a path, a label or a format
 OPTION_LINES = re.compile(r"\A\s*(?:---\n.*?\n---[ \t]*\n|(?:[ \t]*:[\w-]+:[^\n]*(?:\n|\Z))+)", re.DOTALL)
-LATEX_CODE = re.compile(r"\\begin\{(verbatim\*?|Verbatim|lstlisting|minted|alltt)\}.*?\\end\{\1\}", re.DOTALL)
+TAB_LINE = re.compile(r"^(?:#@tab|%%tab)\b.*\n", re.MULTILINE)  # d2l's mark of which framework the code is for
+LATEX_CODE = re.compile(
+    r"\n?(\\begin\{(verbatim\*?|Verbatim|lstlisting|minted|alltt)\}.*?\\end\{\2\})[ \t]*\n?", re.DOTALL
+)
+LATEX_CODE_NAMES = ("{verbatim", "{Verbatim", "{lstlisting", "{minted", "{alltt")
 LATEX_VERB = re.compile(r"\\(?:verb\*?(?![a-zA-Z*])|lstinline(?![a-zA-Z]))([^\s\w{}])[^\n]*?\1")
 # LaTeX quotes `so' and ``so'': a code span's last mark has no blank before it and no letter after it.
 CODE_SPAN = re.compile(r"(?<![\w`}:\\$])(`{1,2})(?![`\s$])(?:[^`\n]*[^`\s])\1(?![\w`$])")
 INDENTED = re.compile(r"\n\n(?:(?: {4}|\t)[^\n]*\S[^\n]*(?:\n|\Z)(?:[ \t]*\n(?= {4}|\t))*)+")
-LISTED = re.compile(r"(?:^|\n) {0,3}(?:[-*+]|\d{1,3}[.)])[ \t][^\n]*\n+\Z")  # an item, whose own lines are indented
+LISTED = re.compile(r"(?:^|\n) {0,3}(?:[-*+]|\d{1,3}[.)])[ \t][^\n]*\n*\Z")  # an item, whose own lines are indented
+SESSION = ">>> "  # its prompts part an interpreter's session as well as line ends do
 MIN_CODE_LINES_FRAC = 0.5
 MAX_NESTING = 5  # of directives
 
@@ -51,8 +56,8 @@ class Verbatim:
             if "```" not in text and "~~~" not in text:
                 break
             text = FENCE.sub(self._fence, text)
-        if "\\begin{" in text:
-            text = LATEX_CODE.sub(lambda found: f"\n{self.block(found[0])}\n", text)
+        if "\\begin{" in text and any(name in text for name in LATEX_CODE_NAMES):
+            text = LATEX_CODE.sub(lambda found: f"\n{self.block(found[1])}\n", text)
         if "\\verb" in text or "\\lstinline" in text:
             text = LATEX_VERB.sub(lambda found: self.span(found[0]), text)
         if "`" in text:
@@ -83,7 +88,7 @@ class Verbatim:
         return self.block(f"{marks}\n{code}\n{marks}")
 
     def _fence(self, found: re.Match[str]) -> str:
-        info, code = found["info"].strip(), found["code"]
+        info, code = " ".join(found["info"].split()), TAB_LINE.sub("", found["code"])
         if (directive := DIRECTIVE.fullmatch(info)) or info == "math":
             return self._directive(
                 directive["name"] if directive else "math", directive["title"] if directive else "", code
@@ -103,8 +108,7 @@ class Verbatim:
     def _indented(self, found: re.Match[str]) -> str:
         lines = [line for line in found[0].split("\n") if line.strip()]
         code = sum(CODE_LINE.match(line) is not None for line in lines)
-        if code < MIN_CODE_LINES_FRAC * len(lines) or LISTED.search(
-            found.string[max(0, found.start() - 500) : found.start()]
-        ):
+        before = found.string[max(0, found.start() - 500) : found.start()]
+        if code < MIN_CODE_LINES_FRAC * len(lines) or SESSION in found[0] or LISTED.search(before):
             return found[0]
         return f"\n\n{self.block(textwrap.dedent(found[0]).strip())}\n\n"
