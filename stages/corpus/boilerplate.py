@@ -41,14 +41,15 @@ STATEMENT = re.compile(
     r"(?:privacy|cookies?) policy[ .|·•—–-].{0,40}|\d[\d,.]*[kKM]? (?:comments?|replies|views|likes?|votes?|shares|answers))[\W_]*",
     re.IGNORECASE,
 )
-FIRST_WORD = re.compile(r"[\W_]*([^\W_]+)")
-# What all of these begin with, ©, a digit and (c) aside.
+# What all of these begin with, but for signs, digits and (c).
+WORD = re.compile(r"[a-zA-Z]+")
 FIRST_WORDS = frozenset(
     "about accept all back bluesky built contact contents cookie cookies copyright created e edit email facebook generated go home homepage last leave "
     "linkedin load log login logout made mastodon menu navigation next on page permalink pinterest posted powered prev previous print privacy proudly "
     "published read reddit register reply search see share show sign signin signout signup skip social subscribe table telegram terms toggle tweet twitter "
-    "up view whatsapp c".split()
+    "up view whatsapp".split()
 )
+NO_FIRST_SIGN = frozenset("\\${}&%|<=\x01\x02\x03")  # of LaTeX, tables and code
 HEADING = re.compile(r"#{1,6} ")
 CONTINUED = re.compile(r"[a-z0-9]|[-*+•] ")
 CONTENTS = re.compile(r"[\W_]*(?:(?:table of )?contents|on this page|navigation)[\W_]*", re.IGNORECASE)
@@ -56,10 +57,12 @@ CONTENTS = re.compile(r"[\W_]*(?:(?:table of )?contents|on this page|navigation)
 
 def is_boilerplate(line: str) -> bool:
     """Whether the line, with single blanks, is about the page it stands in."""
-    if not line or len(line) > MAX_BOILERPLATE_CHARS:
+    if word := WORD.match(line):
+        if word[0].lower() not in FIRST_WORDS:
+            return False
+    elif not line or line[0] in NO_FIRST_SIGN:
         return False
-    first = FIRST_WORD.match(line)
-    if first is None or not (first[1].lower() in FIRST_WORDS or first[1][0].isdigit() or "©" in line[: first.start(1)]):
+    if len(line) > MAX_BOILERPLATE_CHARS:
         return False
     if HEADING.match(line):
         return CONTENTS.fullmatch(line) is not None

@@ -22,6 +22,7 @@ KEPT_LINE = re.compile(
     rf"[-*+•] |\d{{1,3}}[.)] |\(\w{{1,3}}\) |\||{BLOCK}|#{{1,6}} |\\item|[A-E]\)|Answer:|Question:|Options:|Rationale:|Correct:"
 )
 WHOLE_LINE = re.compile(rf"{BLOCK}|#{{1,6}} ")  # after which the next line begins anew, too
+WHOLE_LINE_SIGNS = f"{BLOCK}#"
 
 
 def clean(text: str) -> str:
@@ -46,10 +47,15 @@ def join_lines(text: str) -> str:
 
 def _joined(paragraph: str) -> str:
     lines: list[str] = []
+    begins = True
     for line in without_boilerplate([" ".join(line.split()) for line in paragraph.split("\n")]):
-        content = line[1:].lstrip() if line[:1] == BREAK else line
-        if lines and line is content and not KEPT_LINE.match(line) and not WHOLE_LINE.match(lines[-1]):
+        if line[:1] == BREAK:
+            line, begins = line[1:].lstrip(), True
+        if not line:
+            continue
+        if begins or KEPT_LINE.match(line):
+            lines.append(line)
+        else:
             lines[-1] = f"{lines[-1]} {line}"
-        elif content:
-            lines.append(content)
+        begins = line[0] in WHOLE_LINE_SIGNS and WHOLE_LINE.match(line) is not None
     return "\n".join(lines)

@@ -45,7 +45,7 @@ DISPLAY_MATH = ("me", "men", "equation", "disp-formula")
 ALIGNED_MATH = ("md", "mdn", "alignmath")
 BLOCKS = (
     "address|answer|article|aside|assemblage|blockquote|body|caption|center|chapter|claim|conclusion|corollary|dd|definition|details|div|dl|dt|example|"
-    "exercise|exercisegroup|exercises|fieldset|figure|footer|form|figcaption|h[1-6]|header|hint|hgroup|hr|html|idx|introduction|investigation|legend|lemma|li|main|menu|nav|note|"
+    "exercise|exercisegroup|exercises|fieldset|figure|footer|form|figcaption|h1|h2|h3|h4|h5|h6|header|hint|hgroup|hr|html|idx|introduction|investigation|legend|lemma|li|main|menu|nav|note|"
     "objectives|ol|optgroup|option|p|paragraphs|pre|problem|proof|proposition|remark|section|solution|statement|subsection|summary|table|task|tbody|td|"
     "tfoot|th|thead|theorem|title|tr|ul|worksheet"
 )
@@ -58,8 +58,11 @@ INLINES = (
 # With attributes, or without: `a<b and c>d` is no tag.
 ATTRIBUTES = r"""(?:\s+(?:[\w:-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+)|(?:checked|compact|disabled|hidden|nowrap|open|reversed|selected)\b))*\s*/?>"""
 NAME = re.compile(r"<(/?[a-zA-Z][\w-]*)")
-BLOCK_TAG = re.compile(rf"</?(?:{BLOCKS}){ATTRIBUTES}", re.IGNORECASE)
-INLINE_TAG = re.compile(rf"</?(?!su[bp]\b)(?:{INLINES}){ATTRIBUTES}", re.IGNORECASE)
+TAG = re.compile(rf"</?(?!su[bp]\b)([a-zA-Z][\w-]*){ATTRIBUTES}")
+IN_PLACE = {
+    **dict.fromkeys(INLINES.split("|"), ""),
+    **dict.fromkeys(BLOCKS.split("|"), "\n\n"),
+}  # of a tag of this name
 SCRIPT_TAG = re.compile(rf"</?su[bp]{ATTRIBUTES}", re.IGNORECASE)
 # A letter between signs of comparison, when no such element ends in the text: a<b>c.
 COMPARED = re.compile(r"(?<=[\w)])<([abchimpqsu])>(?=[\w(])")
@@ -122,8 +125,9 @@ def _without_markup(text: str, code: Verbatim) -> str:
         text = MATH_TAG.sub(_formula_mark, MATH_ROW_END.sub(r" \\\\\n", text))
     if names & {"xref", "acroref"}:
         text = REFERENCE_TAG.sub("[ref]", text)
-    text = COMPARED.sub(lambda found: found[0] if f"/{found[1]}" in names else f"&lt;{found[1]}&gt;", text)
-    text = INLINE_TAG.sub("", BLOCK_TAG.sub("\n\n", text))
+    if any(name in names and f"/{name}" not in names for name in "abchimpqsu"):
+        text = COMPARED.sub(lambda found: found[0] if f"/{found[1]}" in names else f"&lt;{found[1]}&gt;", text)
+    text = TAG.sub(lambda found: IN_PLACE.get(found[1].lower(), found[0]), text)
     return SCRIPT_TAG.sub("", with_scripts(text)) if names & {"sup", "sub"} else text
 
 

@@ -36,7 +36,7 @@ MAX_SCRIPT_NESTING = 8
 
 LIST_TAG = re.compile(
     r"<(?P<end>/?)(?P<list>ol|ul|menu)\b(?P<attributes>[^<>]*)>|"
-    r"(?:(?<!\s)\s++)?(?:</li\s*>\s*)?<li\b(?P<item>[^<>]*)>\s*(?:<(?:p|div|statement|section)\b[^<>]*>\s*)*(?P<empty></li\s*>)?|</li\s*>",
+    r"<li\b(?P<item>[^<>]*)>\s*(?:<(?:p|div|statement|section)\b[^<>]*>\s*)*(?P<empty></li\s*>)?|</li\s*>",
     re.IGNORECASE,
 )
 NUMBER = re.compile(r"\b(?:start|value)\s*=\s*[\"']?(\d{1,6})")
@@ -114,19 +114,21 @@ def _script(found: re.Match[str]) -> str:
 def with_lists(text: str) -> str:
     """The text with "- " or the item's number before each <li>."""
     numbers: list[Callable[[str], str]] = []
-
-    def mark(found: re.Match[str]) -> str:
+    parts: list[str] = []
+    position = 0
+    for found in LIST_TAG.finditer(text):
+        before, position = text[position : found.start()], found.end()
         if found["list"]:
+            parts += [before, "\n\n"]
             if found["end"]:
                 del numbers[-1:]
             else:
                 numbers.append(_numbering(found["list"].lower(), found["attributes"]))
-            return "\n\n"
-        if found["item"] is None or found["empty"]:
-            return ""
-        return f"\n{numbers[-1](found['item']) if numbers else '-'} "
-
-    return LIST_TAG.sub(mark, text)
+        elif found["item"] is None or found["empty"]:
+            parts.append(before)
+        else:
+            parts += [before.rstrip(), f"\n{numbers[-1](found['item']) if numbers else '-'} "]
+    return "".join([*parts, text[position:]])
 
 
 def _numbering(name: str, attributes: str) -> Callable[[str], str]:

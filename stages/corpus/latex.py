@@ -35,14 +35,14 @@ DROPPED_ENVIRONMENT = re.compile(
 ARGUMENT = r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"
 OPTION = r"(?:\[[^\[\]]*\])*"
 DROPPED = re.compile(
-    r"\\(?:(?:leanok|mathlibok|notready|derived)(?![a-zA-Z])|"
-    r"(?:label|cite[a-z]*|nocite|index|indexdef|lean|uses|proves|discussion|includegraphics|bibliography|bibliographystyle|"
-    r"usepackage|documentclass|input|include|PMlinkescapeword|PMlinkescapephrase|pagestyle|thispagestyle|ollabel)"
-    rf"(?![a-zA-Z])\*?{OPTION}(?:[ \t]*{ARGUMENT})?|"
-    rf"(?:indexsee|setlength|setcounter)(?![a-zA-Z])(?:{ARGUMENT}){{0,2}}|(?:addcontentsline|olfileid)(?:{ARGUMENT}){{0,3}}|"
-    rf"(?:re)?newcommand\*?[ \t]*(?:\{{\\\w+\}}|\\\w+)?{OPTION}(?:{ARGUMENT})?|"
-    rf"code{ARGUMENT}(?=[ \t]*(?:\n|\Z)))"
+    r"\\(?:(?P<many>indexsee|setlength|setcounter|addcontentsline|olfileid|newcommand|renewcommand)|"
+    r"label|cite[a-z]*|nocite|index|indexdef|lean|uses|proves|discussion|includegraphics|bibliography|bibliographystyle|usepackage|"
+    r"documentclass|input|include|PMlinkescapeword|PMlinkescapephrase|pagestyle|thispagestyle|ollabel|leanok|mathlibok|notready|derived)"
+    rf"(?![a-zA-Z])\*?(?(many)(?:[ \t]*\\[a-zA-Z]+)?){OPTION}(?:[ \t]*{ARGUMENT})?{OPTION}(?(many)(?:{ARGUMENT}){{0,2}})"
 )
+PROGRAM = re.compile(
+    rf"\\code{ARGUMENT}(?=[ \t]*(?:\n|\Z))"
+)  # a link to a program on a line's end; elsewhere it is text
 REFERENCE = re.compile(r"\\(?:ref|eqref|pageref|cref|Cref|autoref|vref|olref|nameref)\*?(?:\[[^\[\]]*\])*\{[^{}]*\}")
 REFERENCE_MARK = "[ref]"
 GONE = "\x00"  # where something was taken out, so that a line that held nothing else goes with it
@@ -56,10 +56,10 @@ SPACING = re.compile(
 )
 PARAGRAPH = re.compile(r"\\par(?![a-zA-Z])")
 STYLE = re.compile(
-    r"\\(?:PMlinkname|PMlinkid|PMlinkexternal|htmladdnormallink)\{([^{}]*)\}(?:\{[^{}]*\})?|"
-    r"\\(?:emph|textbf|textit|textsl|textrm|texttt|textsc|underline|PMlinkescapetext|olsection|code)\{([^{}]*)\}|"
-    r"\{\\(?:em|bf|it|sl|tt|rm|sc)(?![a-zA-Z])\s*([^{}]*)\}|\\href\{[^{}]*\}\{([^{}]*)\}|"
-    r"\\usetoken\{[^{}]*\}\{([^{}]*)\}|\\texorpdfstring\{((?:[^{}]|\{[^{}]*\})*)\}\{[^{}]*\}"
+    r"\\(?:(?:emph|textbf|textit|textsl|textrm|texttt|textsc|underline|PMlinkescapetext|olsection|code)\{([^{}]*)\}|"
+    r"(?:PMlinkname|PMlinkid|PMlinkexternal|htmladdnormallink)\{([^{}]*)\}(?:\{[^{}]*\})?|"
+    r"(?:href|usetoken)\{[^{}]*\}\{([^{}]*)\}|texorpdfstring\{((?:[^{}]|\{[^{}]*\})*)\}\{[^{}]*\})|"
+    r"\{\\(?:em|bf|it|sl|tt|rm|sc)(?![a-zA-Z])\s*([^{}]*)\}"
 )
 HEADING = re.compile(
     r"\\(?:part|chapter|(?:sub){0,2}section|(?:sub)?paragraph)\*?(?:\[[^\[\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}"
@@ -77,11 +77,14 @@ def clean_latex(text: str) -> str:
         text = MATH_ENVIRONMENT.sub(lambda found: without_comments(found[0]), text)
     text = BLANK.sub("____", text) if "\\underline{" in text or "\\rule{" in text or "fill" in text else text
     text = PARAGRAPH.sub("\n\n", text) if "\\par" in text else text
+    text = PROGRAM.sub(GONE, text) if "\\code{" in text else text
     text = SPACING.sub(" ", DROPPED.sub(GONE, REFERENCE.sub(REFERENCE_MARK, text)))
     if GONE in text:
         text = GONE_LINE.sub("", text).replace(f"~{GONE}", "").replace(f" {GONE}", "").replace(GONE, "")
     for _ in range(2):  # one style within another
-        text = STYLE.sub(lambda found: next(filter(None, found.groups()), ""), text)
+        text, count = STYLE.subn(lambda found: next(filter(None, found.groups()), ""), text)
+        if not count:
+            break
     return HEADING.sub(r"\n\n\1\n\n", text)
 
 

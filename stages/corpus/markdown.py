@@ -21,8 +21,8 @@ FIELD_LINE = re.compile(r"(?:[\w.\"'-]+[ \t]*:(?:[ \t].*)?|[ \t]+.*|-(?:[ \t].*)
 
 DIRECTIVE_MARKS = ("\n:", "\n :", "{:", ")=", "{%", "[comment]:", "%%tab", "#@tab", "```")
 DIRECTIVE_LINE = re.compile(
-    r"^\s*(?::(?:label|begin_tab|end_tab|width|height|align|class|name|alt|nonumber|tags|number)\b.*|\{:.*\}|:{3,}.*|\(\w[\w-]+\)=|\{% .* %\}|"
-    r"\[comment\]:.*|%%tab.*|#@tab.*|```\{?(?:contents|toctree|tableofcontents|index|raw|bibliography)\b.*)\s*$",
+    r"^[ \t]*(?::(?:label|begin_tab|end_tab|width|height|align|class|name|alt|nonumber|tags|number)\b.*|\{:.*\}|:{3,}.*|\(\w[\w-]+\)=|\{% .* %\}|"
+    r"\[comment\]:.*|%%tab.*|#@tab.*|```\{?(?:contents|toctree|tableofcontents|index|raw|bibliography)\b.*)[ \t]*$",
     re.MULTILINE,
 )
 ROLE = re.compile(
@@ -31,7 +31,7 @@ ROLE = re.compile(
 )
 IMAGE = re.compile(r"!\[([^\[\]]*)\]\(((?:[^()\s]|\([^()\s]*\))*)(?:\s+\"[^\"]*\")?\)")
 LINK = re.compile(
-    r"(?<!!)\[([^\[\]]+)\]\((?:https?://|\.{0,2}/|[\w./-]+\.(?:md|html|ipynb))(?:[^()\s]|\([^()\s]*\))*(?:\s+\"[^\"\n]*\")?\)"
+    r"\[(?<!!\[)([^\[\]]+)\]\((?:https?://|\.{0,2}/|[\w./-]+\.(?:md|html|ipynb))(?:[^()\s]|\([^()\s]*\))*(?:\s+\"[^\"\n]*\")?\)"
 )
 
 

@@ -36,7 +36,7 @@ LATEX_CODE = re.compile(
 LATEX_CODE_NAMES = ("{verbatim", "{Verbatim", "{lstlisting", "{minted", "{alltt")
 LATEX_VERB = re.compile(r"\\(?:verb\*?(?![a-zA-Z*])|lstinline(?![a-zA-Z]))([^\s\w{}])[^\n]*?\1")
 # LaTeX quotes `so' and ``so'': a code span's last mark has no blank before it and no letter after it.
-CODE_SPAN = re.compile(r"(?<![\w`}:\\$])(`{1,2})(?![`\s$])(?:[^`\n]*[^`\s])\1(?![\w`$])")
+CODE_SPAN = re.compile(r"`(?<![\w`}:\\$]`)(`?)(?![`\s$])(?:[^`\n]*[^`\s])`\1(?![\w`$])")
 INDENTED = re.compile(r"\n\n(?:(?: {4}|\t)[^\n]*\S[^\n]*(?:\n|\Z)(?:[ \t]*\n(?= {4}|\t))*)+")
 LISTED = re.compile(r"(?:^|\n) {0,3}(?:[-*+]|\d{1,3}[.)])[ \t][^\n]*\n*\Z")  # an item, whose own lines are indented
 SESSION = ">>> "  # its prompts part an interpreter's session as well as line ends do
@@ -55,7 +55,9 @@ class Verbatim:
         for _ in range(MAX_NESTING):  # a directive's text may hold fences
             if "```" not in text and "~~~" not in text:
                 break
-            text = FENCE.sub(self._fence, text)
+            text, count = FENCE.subn(self._fence, text)
+            if not count:
+                break
         if "\\begin{" in text and any(name in text for name in LATEX_CODE_NAMES):
             text = LATEX_CODE.sub(lambda found: f"\n{self.block(found[1])}\n", text)
         if "\\verb" in text or "\\lstinline" in text:
