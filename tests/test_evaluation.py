@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from stages.core.command import StageError
 from stages.core.named_tables import write_names
-from stages.core.schemas import SCHEMAS
 from stages.core.shards import Steps, finished
 from stages.core.table_writer import table_batch, write_table
 from stages.core.tables import read_table
@@ -156,10 +155,6 @@ def query_of(rows: list[dict[str, object]]) -> pl.LazyFrame:
 def prediction(index: int, correct: bool, **changes: object) -> dict[str, object]:
     response = Response(f"\\boxed{{{7 if correct else 8}}}", f"\\boxed{{{7 if correct else 8}}}", "stop", (), 5)
     return prediction_of(benchmark_row(index=index), "cot", 0, response, False) | changes
-
-
-def query_of(rows: list[dict[str, object]]) -> pl.LazyFrame:
-    return pl.LazyFrame(rows, schema=pl.from_arrow(SCHEMAS["predictions"].empty_table()).schema)
 
 
 def test_figures_count_what_makes_an_accuracy_worth_less() -> None:
