@@ -48,7 +48,7 @@ REFERENCE_MARK = "[ref]"
 GONE = "\x00"  # where something was taken out, so that a line that held nothing else goes with it
 GONE_LINE = re.compile(rf"\n[ \t]*(?:{GONE}[ \t]*)+(?=\n|\Z)")
 BLANK = re.compile(
-    r"\\underline\{(?:\s|\\hspace\*?\{[^{}]*\}|\\q?quad|\\[ ,;:!]|~)+\}|\\rule\{[^{}]*\}\{[^{}]*\}|\\(?:hrule|dot)fill(?![a-zA-Z])"
+    r"\\underline\{(?:\s|\\hspace\*?\{[^{}]*\}|\\q?quad|\\[ ,;:!]|~)+\}|\\rule\{(?!0)[^{}]*\}\{[^{}]*\}|\\(?:hrule|dot)fill(?![a-zA-Z])"
 )
 SPACING = re.compile(
     r"\\(?:noindent|medskip|smallskip|bigskip|newpage|clearpage|maketitle|tableofcontents|centering|hfill|vfill|qedhere)(?![a-zA-Z])|"
