@@ -125,6 +125,8 @@ CASES = [
     Case("heading with a formula", "latex", "\\section{The space \\texorpdfstring{$L^2$}{L2}}\nIt is complete.", "The space $L^2$\n\nIt is complete."),
     Case("link with its target", "latex", "See \\PMlinkname{this entry}{Ring} and \\href{http://x}{that}.", "See this entry and that."),
     Case("LaTeX about LaTeX", "markdown", "Write:\n```latex\n\\begin{document}\nHi % you\n\\end{document}\n```\nThen compile.", "Write:\n```latex\n\\begin{document}\nHi % you\n\\end{document}\n```\nThen compile."),
+    Case("style in a formula", "latex", "The \\textbf{sheaf} $\\underline{H}^q$ is \\emph{not $H^q$}.", "The sheaf $\\underline{H}^q$ is not $H^q$."),
+    Case("macro in a formula", "latex", "A map $\\code : A \\to B$, written \\code{f(x)} here.", "A map $\\code : A \\to B$, written f(x) here."),
     Case("row spacing", "latex", "$\\begin{cases} 1 \\\\[2pt] 2 \\end{cases}$ costs $5\\%$ more.", "$\\begin{cases} 1 \\\\[2pt] 2 \\end{cases}$ costs $5\\%$ more."),
     # Plain prose
     Case("sentence with share", "prose", "Share 12 apples among 4 children.", "Share 12 apples among 4 children."),
@@ -144,5 +146,8 @@ CASES = [
     Case("compatibility characters", "prose", "x² + ½ = ℝ, H₂O, 5 − 3, ﬁve", "x² + ½ = ℝ, H₂O, 5 − 3, ﬁve"),
     Case("Windows' dashes", "prose", "\x93So\x94, 3 \x96 5.", "“So”, 3 – 5."),
     Case("lost character", "prose", "Between 10\ufffd5 and 20.", "Between 10\ufffd5 and 20."),
+    Case("sentences that go on with a site's words", "prose", "Print details about progress. Search the interval.\n\nThe header has an explanation of its\ncontents.", "Print details about progress. Search the interval.\n\nThe header has an explanation of its contents."),
+    Case("subscript like a role", "prose", "Let :math:`A_{eq}` and :math:`b_{ref}` be given.", "Let :math:`A_{eq}` and :math:`b_{ref}` be given."),
+    Case("session of an interpreter", "prose", ">>> x = 2\n>>> print(x)\n2", ">>> x = 2 >>> print(x) 2"),
     Case("percent in prose", "prose", "Prices fell 30%. \\(x = 5\\) % is not a comment.", "Prices fell 30%. \\(x = 5\\) % is not a comment."),
 ]  # fmt: skip

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from stages.corpus.boilerplate import is_boilerplate
 from stages.corpus.cleaning import clean
 from stages.corpus.cutting import STRATEGIES, atoms, cut, pieces
 from stages.corpus.html import page_text, without_tags
 from stages.corpus.quality import DocumentRules, document_fault, math_density, snippet_fault
+from tests.extraction_cases import CASES, Case
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared/data/corpus"
 
@@ -41,6 +43,71 @@ def test_clean(raw: str, wanted: str) -> None:
     assert clean(raw) == wanted
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.kind}: {case.name}")
+def test_a_careful_readers_text(case: Case) -> None:
+    assert clean(case.raw) == case.wanted
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.kind}: {case.name}")
+def test_what_is_clean_keeps_its_words(case: Case) -> None:
+    """Cleaned again, a text loses none of its letters and digits, but for code that looks like tags and fences."""
+    if "<" not in case.wanted and "&" not in case.wanted and "\\verb" not in case.wanted:
+        again = clean(case.wanted)
+        assert re.findall(r"\w+", again) == re.findall(r"\w+", case.wanted)
+
+
+def test_cases_are_of_every_kind() -> None:
+    assert len(CASES) >= 80
+    assert {case.kind for case in CASES} == {"html", "formula", "markdown", "latex", "prose"}
+    assert len({(case.kind, case.name) for case in CASES}) == len(CASES)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Share 12 apples among 4 children.", "print(x)", "Print 3 copies.", "(c) 2020", "(c) 12 cm", "Next to it is 5.", "Up to 20 of them",
+        "Home is 3 km away.", "Menu prices rose 3%.", "Search the interval for a root.", "Reply within 3 days", "x - x", "Powered by 12 volts, it runs.",
+        "Last updated values are used.", "Posted on the wall are 5 notes.", "Copyright law gives 70 years.", "## Search", "Register 4 is full.",
+        "Subscribe to 3 papers for $12.", "Terms of the series", "Contents of the box: 12 balls", "Built with 7 bricks", "12 votes for Ann, 9 for Bob",
+    ],
+)  # fmt: skip
+def test_a_sentence_is_no_boilerplate(line: str) -> None:
+    assert not is_boilerplate(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Next", "« Previous | Next »", "Skip to main content", "Edit on GitHub", "© 2020 Jane Doe", "(c) 2019 Jane Doe", "Copyright 2020 by Springer.",
+        "Share on Facebook", "Sign in", "Subscribe to our newsletter", "Powered by WordPress", "Last updated on 3 March 2020", "Posted on May 1, 2019 by Ann",
+        "Privacy Policy", "14 comments", "Table of Contents", "All rights reserved.", "Read more", "Built with Sphinx using a theme",
+    ],
+)  # fmt: skip
+def test_boilerplate(line: str) -> None:
+    assert is_boilerplate(line)
+
+
+@pytest.mark.parametrize(
+    ("mathml", "tex"),
+    [
+        ("<mfrac><mi>a</mi><mi>b</mi></mfrac>", "\\frac{a}{b}"),
+        ('<mfrac linethickness="0"><mi>n</mi><mi>k</mi></mfrac>', "\\binom{n}{k}"),
+        ("<msqrt><mi>x</mi><mo>+</mo><mn>1</mn></msqrt>", "\\sqrt{x+1}"),
+        ("<mroot><mi>x</mi><mn>3</mn></mroot>", "\\sqrt[3]{x}"),
+        ("<munderover><mo>∑</mo><mrow><mi>i</mi><mo>=</mo><mn>1</mn></mrow><mi>n</mi></munderover>", "\\sum_{i=1}^n"),
+        ("<mover><mi>v</mi><mo>→</mo></mover>", "\\vec{v}"),
+        ("<mi>sin</mi><mo>&#x2061;</mo><mi>x</mi>", "\\sin x"),
+        ("<mfenced><mi>a</mi><mi>b</mi></mfenced>", "(a,b)"),
+        ("<mtable><mtr><mtd><mn>1</mn></mtd><mtd><mn>2</mn></mtd></mtr></mtable>", "\\begin{matrix} 1 & 2 \\end{matrix}"),
+        ("<msup><mrow><mo>(</mo><mi>x</mi><mo>)</mo></mrow><mn>10</mn></msup>", "(x)^{10}"),
+        ("<msubsup><mi>x</mi><mi>i</mi><mn>2</mn></msubsup>", "x_i^2"),
+        ("<mtext>if</mtext><mspace/><mi>n</mi>", "\\text{if} n"),
+    ],
+)  # fmt: skip
+def test_mathml_becomes_latex(mathml: str, tex: str) -> None:
+    assert clean(f"<p><math>{mathml}</math></p>") == f"${tex}$"
+
+
 def test_a_page_loses_its_furniture_and_keeps_its_formulas() -> None:
     page = """<!DOCTYPE html><html><head><title>T</title><style>p{}</style></head><body><nav><a>Home</a></nav>
     <div role="navigation">Next</div><main><h1>Roots</h1><p>Let <script type="math/tex">x^2</script> be
@@ -59,7 +126,9 @@ def test_deeply_nested_html_is_read_without_recursion() -> None:
 @pytest.mark.slow
 def test_cleaning_ends_soon_on_hostile_text() -> None:
     for unit in ("<", "<a ", "$", "\\begin{a}", "[](", "```", "{", "&", "<!--", "%", "\\footnote{", "<script>", ": ", "- ",
-                 "<![CDATA[", "\\[", "\\begin{align}", "\\begin{comment}", "```{math}\n", "$$\\begin{a}", "<p a="):  # fmt: skip
+                 "<![CDATA[", "\\[", "\\begin{align}", "\\begin{comment}", "```{math}\n", "$$\\begin{a}", "<p a=",
+                 "<sup>", "<li>", "<table><tr>", "<pre>", "<math>", '<span class="katex">', '<img class="tex" alt="', "<br>", "~~~", "~~~\n", "`a ",
+                 "\\verb|", "    x\n\n", "![](", "20% ", "```{note}\n", "---\na: b\n", "<a>b", "&amp;", "\u00ad\n"):  # fmt: skip
         clean(unit * 20_000)
         cut(unit * 20_000, 1000)
 

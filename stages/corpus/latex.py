@@ -48,7 +48,7 @@ REFERENCE_MARK = "[ref]"
 GONE = "\x00"  # where something was taken out, so that a line that held nothing else goes with it
 GONE_LINE = re.compile(rf"\n[ \t]*(?:{GONE}[ \t]*)+(?=\n|\Z)")
 BLANK = re.compile(
-    r"\\underline\{(?:\s|\\hspace\*?\{[^{}]*\}|\\q?quad|\\[ ,;:!]|~)+\}|\\rule\{[^{}]*\}\{[^{}]*\}|\\(?:hrule|dot)fill(?![a-zA-Z])"
+    r"\\underline\{(?:\s|\\hspace\*?\{[^{}]*\}|\\q?quad|\\[ ,;:!]|~)+\}|\\rule\{(?!0)[^{}]*\}\{[^{}]*\}|\\(?:hrule|dot)fill(?![a-zA-Z])"
 )
 SPACING = re.compile(
     r"\\(?:noindent|medskip|smallskip|bigskip|newpage|clearpage|maketitle|tableofcontents|centering|hfill|vfill|qedhere)(?![a-zA-Z])|"
@@ -82,7 +82,7 @@ def clean_latex(text: str) -> str:
     if GONE in text:
         text = GONE_LINE.sub("", text).replace(f"~{GONE}", "").replace(f" {GONE}", "").replace(GONE, "")
     for _ in range(2):  # one style within another
-        text, count = STYLE.subn(lambda found: next(filter(None, found.groups()), ""), text)
+        text, count = _without_styles(text)
         if not count:
             break
     return HEADING.sub(r"\n\n\1\n\n", text)
@@ -93,6 +93,19 @@ def without_comments(text: str) -> str:
     if "%" not in text:
         return text
     return COMMENTED_LINE.sub(lambda line: COMMENT.sub(lambda found: found[1] or GONE, line[0]), text)
+
+
+def _without_styles(text: str) -> tuple[str, int]:
+    """The text without commands of style outside of dollars, where an underline may tell one letter from another."""
+    position = dollars = 0
+
+    def content(found: re.Match[str]) -> str:
+        nonlocal position, dollars
+        dollars += text.count("$", position, found.start()) - text.count("\\$", position, found.start())
+        position = found.start()
+        return found[0] if dollars % 2 else next(filter(None, found.groups()), "")
+
+    return STYLE.subn(content, text)
 
 
 def _body(text: str) -> str:
