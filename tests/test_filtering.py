@@ -4,6 +4,7 @@ import json
 from fractions import Fraction
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
@@ -12,7 +13,7 @@ from stages.core.named_tables import write_names
 from stages.core.tables import read_table, write_table
 from stages.execution.sandbox import Execution
 from stages.filtering import agreement, faults
-from stages.filtering.duplicates import find_copies
+from stages.filtering.duplicates import screen_problems
 from stages.filtering.equations import equalities, wrong_equation
 from stages.filtering.filter_problems import main as filter_problems
 from stages.filtering.programs import agrees, check_program, with_real_output
@@ -175,11 +176,19 @@ def test_the_other_rules() -> None:
         assert rule(problem_row(), SETTINGS) is None
 
 
-def test_copies_are_found() -> None:
+def copies(problems: list[str], min_jaccard: float, folder: Path) -> dict[int, tuple[str, int]]:
+    columns = (pa.array(problems[start : start + 2]) for start in range(0, len(problems), 2))
+    screened = screen_problems(columns, None, min_jaccard, folder, len(problems))
+    return {row: copy for row in range(len(problems)) if (copy := screened.copy_of(row))}
+
+
+def test_copies_are_found(tmp_path: Path) -> None:
     long = "Maria buys 12 muffins for the party and eats 3 of them on her way home before she meets her friend Tom at the old bridge over the river. How many muffins are left for the party in the evening?"
-    copies = find_copies([long, "Another problem. How many?", long, long.replace("evening", "night")], 0.9)
-    assert {place: fault.reason for place, fault in copies.items()} == {2: "duplicate", 3: "near_duplicate"}
-    assert set(find_copies([long, long.replace("evening", "night")], 0.0)) == set()
+    near = long.replace("evening", "night")
+    problems = [long, "Another problem. How many?", long, near]
+    assert copies(problems, 0.9, tmp_path) == {2: ("duplicate", 0), 3: ("near_duplicate", 0)}
+    assert copies([long, near], 0.0, tmp_path) == {}
+    assert copies([], 0.9, tmp_path) == {}
 
 
 def test_agreement_asks_for_the_majority(monkeypatch: pytest.MonkeyPatch) -> None:

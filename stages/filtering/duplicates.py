@@ -1,36 +1,29 @@
-"""Exact and near duplicates among problems: the first of those alike stays.
+"""Exact and near duplicates among any number of problems, and those that touch a benchmark: the first of those alike stays.
 
-find_copies(["Tom has 3 ...", "Tom has 3 ..."], 0.9)  -> {1: Rejection("duplicate", "the same as problem 0")}
+    screened = screen_problems(columns, index, 0.9, folder, total)    # columns: Arrow arrays of problems, in their order
+    screened.copy_of(1)     # ("near_duplicate", 0)
+    screened.hits.get(2)    # Hit("gsm8k", 17, ...)
+
+8 million problems of 40 words: see docs/corpus.md, under *Measured*.
 """
 
-import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
+import pyarrow as pa
 
+from stages.core.progress import Tracker
+from stages.overlap.decontamination import Index
 from stages.overlap.duplicate_rules import DuplicateRules
-from stages.overlap.near_duplicates import EXACT, KEPT, DuplicateFinder, sign
-from stages.problems.grammar import Rejection
+from stages.overlap.screening import Screen, Screened, screen_texts
 
 SHINGLE_WORDS, NUM_BANDS, BAND_ROWS = 3, 20, 8  # found with 99% at a Jaccard index of 0.9
-BATCH = 1000
 
 
-def find_copies(problems: list[str], min_jaccard: float) -> dict[int, Rejection]:
-    """By place: the problems that equal or resemble an earlier one; `min_jaccard` 0 finds the equal ones alone."""
-    rules = DuplicateRules(SHINGLE_WORDS, NUM_BANDS, BAND_ROWS, min_jaccard)
-    with tempfile.TemporaryDirectory() as folder:
-        finder = DuplicateFinder(rules, Path(folder))
-        for start in range(0, len(problems), BATCH):
-            batch = problems[start : start + BATCH]
-            finder.add(sign(batch, rules), np.zeros(len(batch), bool))
-        finder.find()
-        finder.close()
-        return {
-            row: Rejection(
-                "duplicate" if state == EXACT else "near_duplicate",
-                f"like: {problems[int(finder.original[row])][:100]}",
-            )
-            for row, state in enumerate(finder.state.tolist())
-            if state != KEPT
-        }
+def screen_problems(
+    columns: Iterable[pa.Array], index: Index | None, min_jaccard: float, folder: Path, total: int
+) -> Screened:
+    """By row: the copies of earlier problems (`min_jaccard` 0: the equal ones alone) and the hits; a hit may be an original."""
+    screen = Screen(index, DuplicateRules(SHINGLE_WORDS, NUM_BANDS, BAND_ROWS, min_jaccard))
+    tracker = Tracker("filter_problems: copies", total, "problems")
+    return screen_texts(columns, screen, folder, tracker, hits_go_first=False)

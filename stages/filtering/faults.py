@@ -3,11 +3,13 @@
 for row, fault in find_faults(problems, settings, 0.9, work): ...      # what `work` holds is not looked for again
 """
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
+import pyarrow as pa
 
 from stages.core.command import say
 from stages.core.files import write_bytes
@@ -16,7 +18,7 @@ from stages.core.progress import track
 from stages.core.shards import MakeShard, made_here
 from stages.core.tables import Row
 from stages.execution.executions import run_programs
-from stages.filtering.duplicates import find_copies
+from stages.filtering.duplicates import screen_problems
 from stages.filtering.programs import check_program, program_of, with_real_output, worth_a_second_run
 from stages.filtering.sections import FilterSettings
 from stages.filtering.text_rules import find_text_fault
@@ -63,9 +65,14 @@ def find_faults(
     told = [entry for path in paths.values() for entry in orjson.loads(path.read_bytes())]
     faults = [Rejection(reason, detail) if reason else None for _, reason, detail in told]
     sound = [place for place, fault in enumerate(faults) if not fault]
-    copies = find_copies([problems[place]["problem"] for place in sound], min_jaccard)
+    texts = [problems[place]["problem"] for place in sound]
+    columns = (pa.array(texts[start : start + SHARD_ROWS]) for start in range(0, len(texts), SHARD_ROWS))
+    with tempfile.TemporaryDirectory() as folder:
+        screened = screen_problems(columns, None, min_jaccard, Path(folder), len(texts))
     for number, place in enumerate(sound):
-        faults[place] = copies.get(number)
+        if copy := screened.copy_of(number):
+            reason, original = copy
+            faults[place] = Rejection(reason, f"like: {texts[original][:100]}")
     for row, (solution, _, _), fault in zip(problems, told, faults, strict=True):
         yield {**row, "solution": solution}, fault
 
