@@ -16,7 +16,7 @@ from stages.overlap.ngram_hashes import abstract_numbers, ngram_hashes
 MIN_WHOLE_WORDS = 5  # an entry of so many words, but fewer than an n-gram's, is one gram
 MIN_SAID_WORDS, MIN_CHANGED_SAID_WORDS = 3, 4  # words of two letters or more; a gram of fewer is not looked for
 MAX_ENTRIES = 5  # a gram of more entries is common
-TABLE_BITS = 24
+SLOTS_A_GRAM, MAX_TABLE_BITS = 16, 24
 QUESTION, ANSWER = "question", "answer"
 
 
@@ -69,8 +69,7 @@ class Grams:
         grams, owners, positions = (np.concatenate(c) for c in zip(nothing, *columns, strict=True))
         order = np.lexsort((positions, owners, grams))
         self.hashes, self.owners, self.positions = grams[order], owners[order], positions[order]
-        self.table = np.zeros(1 << TABLE_BITS, bool)
-        self.table[self._slots(self.hashes)] = True
+        self.tables = [_table(grams) for grams, *_ in columns]
         self.is_common = self._common()
 
     def _grams_of_size(
@@ -91,17 +90,14 @@ class Grams:
         grams, counts = np.unique(self.hashes[is_first], return_counts=True)
         return np.isin(self.hashes, grams[counts > MAX_ENTRIES])
 
-    def _slots(self, grams: np.ndarray) -> np.ndarray:
-        return (grams >> np.uint64(64 - TABLE_BITS)).astype(np.intp)
-
     def _words(self, flat: np.ndarray) -> np.ndarray:
         return abstract_numbers(flat) if self.abstract else flat
 
     def matches(self, flat: np.ndarray) -> Matches:
         """Every place of the flat array that holds a gram of an entry; by the grams' size, place and entry."""
         places, lefts, counts = [], [], []
-        for grams in ngram_hashes(self._words(flat), self.sizes):
-            here = np.flatnonzero(self.table[self._slots(grams)])
+        for table, grams in zip(self.tables, ngram_hashes(self._words(flat), self.sizes), strict=True):
+            here = np.flatnonzero(table[_slots(grams, table)])
             left, right = (np.searchsorted(self.hashes, grams[here], side) for side in ("left", "right"))
             is_gram = right > left
             places.append(here[is_gram])
@@ -137,6 +133,17 @@ class Grams:
         forward = int(np.argmax(ahead)) if ahead.any() else after
         backward = int(np.argmax(back[::-1])) if back.any() else before
         return Stretch(position - backward, place - backward, forward + backward, is_common)
+
+
+def _table(grams: np.ndarray) -> np.ndarray:
+    """bool[2^k] of which at most one in SLOTS_A_GRAM is true: those of the grams' high bits. Few grams fit a CPU's cache."""
+    table = np.zeros(1 << min(max((SLOTS_A_GRAM * len(grams)).bit_length(), 10), MAX_TABLE_BITS), bool)
+    table[_slots(grams, table)] = True
+    return table
+
+
+def _slots(grams: np.ndarray, table: np.ndarray) -> np.ndarray:
+    return (grams >> np.uint64(65 - len(table).bit_length())).astype(np.intp)
 
 
 def _said(entries: list[Entry]) -> np.ndarray:
