@@ -4,7 +4,7 @@
     screened.copy_of(1)     # ("near_duplicate", 0)
     screened.hits.get(2)    # Hit("gsm8k", 17, ...)
 
-8 million problems of 40 words: see docs/corpus.md, under *Measured*.
+Memory and disk: docs/corpus.md, under *Measured*.
 """
 
 from collections.abc import Iterable

@@ -136,7 +136,7 @@ class Grams:
 
 
 def _table(grams: np.ndarray) -> np.ndarray:
-    """bool[2^k] of which at most one in SLOTS_A_GRAM is true: those of the grams' high bits. Few grams fit a CPU's cache."""
+    """bool[2^k], true at the grams' high bits: at least SLOTS_A_GRAM slots a gram, so that few grams fit a CPU's cache."""
     table = np.zeros(1 << min(max((SLOTS_A_GRAM * len(grams)).bit_length(), 10), MAX_TABLE_BITS), bool)
     table[_slots(grams, table)] = True
     return table
