@@ -12,47 +12,51 @@ bench/deduplication_speed.py, with CPU counted the same way. JSON is on the last
 
 import json
 import random
-import sys
 import tempfile
 from pathlib import Path
 
 import click
 
-from bench.deduplication_speed import cpu_of, install
+from bench.deduplication_speed import install, run_both
 from bench.material import DATA, LEAK_KINDS, ROOT, benchmark_rows, documents, leak
 from stages.corpus.cutting import cut
 from stages.overlap.words import words_of
 
 MIN_WORDS = 8
 OURS = """
-import json, sys
+import json
 from stages.overlap.decontamination import Index
 from stages.overlap.decontamination_rules import DecontaminationRules
-folder = sys.argv[1].rsplit("/", 1)[0]
-texts = [json.loads(line)["text"] for line in open(sys.argv[1], encoding="utf-8")]
-entries = [tuple(json.loads(line)) for line in open(f"{folder}/entries.jsonl", encoding="utf-8")]
-index = Index(entries, DecontaminationRules())
-hits = index.find_all(texts)
-json.dump([i for i, hit in enumerate(hits) if hit], open(sys.argv[3], "w"))
+index = None
+def run(source, folder):
+    global index
+    entries = source.rsplit("/", 1)[0] + "/entries.jsonl"
+    index = index or Index([tuple(json.loads(line)) for line in open(entries, encoding="utf-8")], DecontaminationRules())
+    texts = [json.loads(line)["text"] for line in open(source, encoding="utf-8")]
+    return [i for i, hit in enumerate(index.find_all(texts)) if hit]
 """
 DATATROVE = """
-import json, sys
+import json
 import numpy as np
 from datatrove.data import Document
 from datatrove.pipeline.decont.n_grams import NGramsDecontConfig, NGramsDecontFilter, NGramsDecontIndexer
-folder, out = sys.argv[1].rsplit("/", 1)[0], sys.argv[2]
 config = NGramsDecontConfig(find_query_ngrams=True)
 NGramsDecontIndexer._requires_dependencies = []  # lighteval, for its own tasks only
-indexer = NGramsDecontIndexer(out, config=config)
-hashes = set()
-for line in open(f"{folder}/entries.jsonl", encoding="utf-8"):
-    hashes.update(indexer.compute_hashes("", json.loads(line)[3]))
-with indexer.output_folder.open("all.index.hashes", mode="wb") as stream:
-    np.array(sorted(hashes), dtype=config.hash_config.np_descr).tofile(stream)
-check = NGramsDecontFilter(out, config=config)
-texts = [json.loads(line)["text"] for line in open(sys.argv[1], encoding="utf-8")]
-verdicts = [check.filter(Document(text=text, id=str(i))) for i, text in enumerate(texts)]
-json.dump([i for i, verdict in enumerate(verdicts) if verdict is not True], open(sys.argv[3], "w"))
+check = None
+def run(source, folder):
+    global check
+    check = check or indexed(source.rsplit("/", 1)[0] + "/entries.jsonl", folder)
+    texts = [json.loads(line)["text"] for line in open(source, encoding="utf-8")]
+    verdicts = [check.filter(Document(text=text, id=str(i))) for i, text in enumerate(texts)]
+    return [i for i, verdict in enumerate(verdicts) if verdict is not True]
+def indexed(entries, folder):
+    indexer = NGramsDecontIndexer(folder, config=config)
+    hashes = set()
+    for line in open(entries, encoding="utf-8"):
+        hashes.update(indexer.compute_hashes("", json.loads(line)[3]))
+    with indexer.output_folder.open("all.index.hashes", mode="wb") as stream:
+        np.array(sorted(hashes), dtype=config.hash_config.np_descr).tofile(stream)
+    return NGramsDecontFilter(folder, config=config)
 """
 
 
@@ -84,22 +88,17 @@ def main(num_clean: int, num_leaks: int, data: Path, rival: Path, quick: bool) -
     python = install(rival)
     figures: dict[str, dict] = {}
     with tempfile.TemporaryDirectory() as folder:
-        whole, few = Path(folder) / "whole.jsonl", Path(folder) / "few.jsonl"
-        for path, part in ((whole, texts), (few, texts[:10])):
-            path.write_text("".join(json.dumps({"id": str(i), "text": text}) + "\n" for i, text in enumerate(part)))
         lines = [json.dumps([row["benchmark"], row["index"], "question", row["problem"]]) + "\n" for row in rows]
         (Path(folder) / "entries.jsonl").write_text("".join(lines))
-        for name, interpreter, program in (("ours", Path(sys.executable), OURS), ("datatrove", python, DATATROVE)):
-            start, _ = cpu_of(interpreter, program, few)
-            seconds, flagged = cpu_of(interpreter, program, whole)
-            hits = set(flagged)
+        for name, run in run_both(python, OURS, DATATROVE, texts, Path(folder)).items():
+            hits = set(run.dropped)
             by_kind = {
                 kind: round(sum(num_clean + i in hits for i, k in enumerate(kinds) if k == kind) / kinds.count(kind), 4)
                 for kind in LEAK_KINDS
             }
             figures[name] = {
-                "documents_per_cpu_second": round(len(texts) / max(seconds - start, 1e-9)),
-                "start_cpu_seconds": round(start, 2),
+                "documents_per_cpu_second": round(len(texts) / run.seconds),
+                "start_cpu_seconds": round(run.start, 2),
                 "recall": round(sum(i >= num_clean for i in hits) / num_leaks, 4),
                 "recall_by_kind": by_kind,
                 "false_positive_frac": round(sum(i < num_clean for i in hits) / num_clean, 5),

@@ -15,7 +15,7 @@ from stages.core.table_writer import write_table
 from stages.core.tables import read_table, scan_table
 from stages.execution.sandbox import Execution
 from stages.filtering import agreement, faults
-from stages.filtering.duplicates import find_copies, with_details
+from stages.filtering.duplicates import screen_problems, with_details
 from stages.filtering.equations import equalities, wrong_equation
 from stages.filtering.filter_problems import main as filter_problems
 from stages.filtering.programs import agrees, check_program, with_real_output
@@ -182,10 +182,12 @@ def test_the_other_rules() -> None:
 
 
 def copies_of(problems: list[str], min_jaccard: float, folder: Path) -> dict[int, tuple[str, str]]:
-    frame = pl.DataFrame({"problem": problems, "reason": None}, {"problem": pl.String, "reason": pl.String})
+    reasons = ["equation" if problem == "out" else None for problem in problems]
+    frame = pl.DataFrame({"problem": problems, "reason": reasons}, {"problem": pl.String, "reason": pl.String})
     folder.mkdir()
-    copies = with_details(find_copies([frame[:2], frame[2:]], min_jaccard, folder), frame.lazy())
-    return {row: (reason, detail) for row, reason, detail in copies.iter_rows()}
+    index = Index([], DecontaminationRules())
+    screened = screen_problems([frame[:2], frame[2:]], index, min_jaccard, folder, len(problems))
+    return {row: (reason, detail) for row, reason, detail, _ in with_details(screened, frame.lazy()).iter_rows()}
 
 
 def test_copies_are_found(tmp_path: Path) -> None:
@@ -194,6 +196,7 @@ def test_copies_are_found(tmp_path: Path) -> None:
     like = f"like: {long[:100]}"
     assert copies_of(problems, 0.9, tmp_path / "a") == {2: ("duplicate", like), 3: ("near_duplicate", like)}
     assert copies_of([long, long.replace("evening", "night")], 0.0, tmp_path / "b") == {}
+    assert copies_of(["out", "out", "out"], 0.9, tmp_path / "c") == {}, "what is out is nobody's copy"
 
 
 def test_agreement_asks_for_the_majority(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,7 +263,6 @@ def test_a_filter_that_ended_early_goes_on_with_what_is_missing(
     ]  # fmt: skip
     write_table("problems", rows, tmp_path / "problems.parquet")
     problems = scan_table("problems", tmp_path / "problems.parquet")
-    judge = faults.Judge(SETTINGS, Index([], DecontaminationRules()))
     monkeypatch.setattr(faults, "SHARD_ROWS", 3)
     original, seen = faults.with_programs, []
 
@@ -272,8 +274,8 @@ def test_a_filter_that_ended_early_goes_on_with_what_is_missing(
 
     monkeypatch.setattr(faults, "with_programs", fail_at_the_second)
     with pytest.raises(StageError, match="full"):
-        faults.make_verdicts(problems, judge, tmp_path / "work")
-    faults.make_verdicts(problems, judge, tmp_path / "work")
+        faults.make_verdicts(problems, SETTINGS, tmp_path / "work")
+    faults.make_verdicts(problems, SETTINGS, tmp_path / "work")
     assert seen == [["p11", "p12", "p13"], ["p14", "p15", "p16"], ["p14", "p15", "p16"], ["p17"]]
     found = pl.concat(faults.judged(problems, tmp_path / "work"))
     assert found["reason"].null_count() == len(rows)
@@ -281,7 +283,7 @@ def test_a_filter_that_ended_early_goes_on_with_what_is_missing(
         f"```output\n{7 * i}\n```" in solution for i, solution in zip(range(11, 18), found["solution"], strict=True)
     ]
     assert all(real), "real outputs are in place"
-    faults.make_verdicts(problems, judge, tmp_path / "unbroken")
+    faults.make_verdicts(problems, SETTINGS, tmp_path / "unbroken")
     assert pl.concat(faults.judged(problems, tmp_path / "unbroken")).equals(found)
 
 

@@ -33,15 +33,16 @@ def main(corpus: Path, benchmarks: Path, out: Path, duplicates: DuplicateRules, 
     from stages.core.named_tables import names_in
     from stages.core.tables import count_rows
     from stages.core.work import own
-    from stages.corpus.curation import Signer, counts_line, curated
+    from stages.corpus.curation import counts_line, curated
     from stages.overlap.decontamination import load_index
+    from stages.overlap.screening import Screen
 
     own("curate_texts")  # its folder, .work/curate_texts
     folders = [corpus / source / "texts" for source in names_in(corpus)]
     total = sum(map(count_rows, folders))
     say(f"curate_texts: {total:,} texts of {len(folders)} sources")
-    signer = Signer(load_index(benchmarks, rules), duplicates)
-    counts, by_benchmark = curated(folders, signer, out, total)
+    screen = Screen(load_index(benchmarks, rules), duplicates)
+    counts, by_benchmark = curated(folders, screen, out, total)
     write_json({"sources": counts, "contaminated_by": by_benchmark}, out / "counts.json")
     say(f"curate_texts: {counts_line(counts)}; next: sample_texts")
 

@@ -1,6 +1,6 @@
 """Which texts of the corpus go, and why: the two passes of curate_texts.
 
-    faults = find_faults(batches, Signer(index, rules), folder, total)
+    faults = find_faults(batches, Screen(index, rules), folder, total)
     faults.of(17) == ("near_duplicate", "of 3f2a91b0c4d5e6f7")
 
 What grows with the corpus is on the disk, in `folder`; in memory are a byte and an index for each text, and a line for
@@ -10,84 +10,65 @@ each that touches a benchmark.
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 
 from stages.core.command import StageError
-from stages.core.parallel import ordered_map
 from stages.core.progress import Tracker
 from stages.core.schemas import SCHEMAS, TEXT
 from stages.core.table_writer import TableWriter
 from stages.core.tables import read_batches
 from stages.core.work import WORK
-from stages.overlap.decontamination import Hit, Index
-from stages.overlap.duplicate_rules import DuplicateRules
-from stages.overlap.near_duplicates import EXACT, KEPT, NEAR, DuplicateFinder, Signatures, sign_words
-from stages.overlap.words import words_of
-
-REASONS = {EXACT: "duplicate", NEAR: "near_duplicate"}
-
-
-@dataclass(frozen=True)
-class Signer:
-    """What a worker does with a batch of the table `texts`: [B] ids uint64, signatures, hits."""
-
-    index: Index
-    rules: DuplicateRules
-
-    def __call__(self, batch: pa.RecordBatch) -> tuple[np.ndarray, Signatures, list[Hit | None]]:
-        texts = batch.column("text").to_pylist()
-        ids = np.array([int(text_id, 16) for text_id in batch.column("text_id").to_pylist()], dtype=np.uint64)
-        words = [words_of(text) or [text] for text in texts]
-        flat = self.index.word_hashes.flat(words)
-        return ids, sign_words(flat, [len(one) for one in words], self.rules), self.index.find_words(words, flat)
+from stages.overlap.screening import Screen, Screened, screen_texts
 
 
 class Faults:
     """The reason and detail of every text that goes, by its row in the corpus."""
 
-    def __init__(self, finder: DuplicateFinder, hits: dict[int, Hit], ids: Path) -> None:
-        self.state, self.original, self.hits = finder.state, finder.original, hits
+    def __init__(self, screened: Screened, ids: Path) -> None:
+        self.screened = screened
         self.ids = ids.open("rb")
-        self.by_benchmark = dict(sorted(Counter(hit.benchmark for hit in hits.values()).items()))
+        self.by_benchmark = dict(sorted(Counter(hit.benchmark for hit in screened.hits.values()).items()))
 
     def of(self, row: int) -> tuple[str, str] | None:
-        if hit := self.hits.get(row):
+        if hit := self.screened.hits.get(row):
             return "contaminated", str(hit)
-        if self.state[row] == KEPT:
+        copy = self.screened.copy_of(row)
+        if copy is None:
             return None
-        self.ids.seek(8 * int(self.original[row]))
-        return REASONS[int(self.state[row])], f"of {int.from_bytes(self.ids.read(8), 'little'):016x}"
+        reason, original = copy
+        self.ids.seek(8 * original)
+        return reason, f"of {int.from_bytes(self.ids.read(8), 'little'):016x}"
 
 
-def find_faults(batches: Iterable[pa.RecordBatch], signer: Signer, folder: Path, total: int) -> Faults:
-    """Sign every text on all workers, then find the duplicates among those that touch no benchmark."""
-    hits: dict[int, Hit] = {}
-    finder = DuplicateFinder(signer.rules, folder)
-    with (folder / "ids.bin").open("wb") as id_file, Tracker("curate_texts: sign", total, "texts") as tracker:
-        for ids, signatures, found in ordered_map(signer, batches):
-            hits |= {finder.num_texts + i: hit for i, hit in enumerate(found) if hit}
-            id_file.write(ids.tobytes())
-            finder.add(signatures, np.array([hit is not None for hit in found], dtype=bool))
-            tracker.advance(len(found))
-    finder.find()
-    finder.close()
-    return Faults(finder, hits, folder / "ids.bin")
+def find_faults(batches: Iterable[pa.RecordBatch], screen: Screen, folder: Path, total: int) -> Faults:
+    """Screen every text; the duplicates are told among those that touch no benchmark."""
+    tracker = Tracker("curate_texts: sign", total, "texts")
+    with (folder / "ids.bin").open("wb") as ids:
+        screened = screen_texts(_texts(batches, ids), screen, folder, tracker, hits_go_first=True)
+    return Faults(screened, folder / "ids.bin")
+
+
+def _texts(batches: Iterable[pa.RecordBatch], ids: BinaryIO) -> Iterator[pa.Array]:
+    """The texts of each batch; their ids are noted in a file."""
+    for batch in batches:
+        numbers = [int(text_id, 16) for text_id in batch.column("text_id").to_pylist()]
+        ids.write(np.array(numbers, dtype=np.uint64).tobytes())
+        yield batch.column("text")
 
 
 def curated(
-    folders: list[Path], signer: Signer, out: Path, total: int
+    folders: list[Path], screen: Screen, out: Path, total: int
 ) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
     """Write what stays of some tables of texts, and what goes; counts by source, and of what touches a benchmark by benchmark."""
     work = WORK / "curate_texts"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     try:
-        faults = find_faults(_batches(folders), signer, work, total)
+        faults = find_faults(_batches(folders), screen, work, total)
         return write_curated(_batches(folders), faults, out, total), faults.by_benchmark
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -1,7 +1,9 @@
-"""Exact and near duplicates among problems: the first of those alike stays.
+"""What a problem shares with others: an equal or similar earlier one, of which the first stays, or a benchmark's.
 
-copies = find_copies(judged_frames, 0.9, folder)    # pl.DataFrame: row, reason, original (a row too), ordered by row
-copies = with_details(copies, problems)             # row, reason, detail: "like: Tom has 3 ..."
+screened = screen_problems(judged_frames, index, 0.9, folder, total)    # pl.DataFrame: row, reason, original (a row too), leak
+screened = with_details(screened, problems)                             # row, reason, detail ("like: Tom has 3 ..."), leak
+
+Memory and disk: docs/corpus.md, under *Measured*.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,50 +11,53 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
-from stages.core.parallel import ordered_map
+from stages.core.progress import Tracker
 from stages.core.tables import collected
+from stages.overlap.decontamination import Index
 from stages.overlap.duplicate_rules import DuplicateRules
-from stages.overlap.near_duplicates import EXACT, KEPT, DuplicateFinder, Signatures, sign
+from stages.overlap.near_duplicates import KEPT
+from stages.overlap.screening import REASONS, Screen, screen_texts
 
 SHINGLE_WORDS, NUM_BANDS, BAND_ROWS = 3, 20, 8  # found with 99% at a Jaccard index of 0.9
 BATCH = 1000
 SHOWN_CHARS = 100
 
 
-def find_copies(problems: Iterable[pl.DataFrame], min_jaccard: float, folder: Path) -> pl.DataFrame:
-    """The problems that equal or resemble an earlier one; those with a `reason` are out already. On all CPUs.
+def screen_problems(
+    problems: Iterable[pl.DataFrame], index: Index, min_jaccard: float, folder: Path, total: int
+) -> pl.DataFrame:
+    """The problems that are copies (`min_jaccard` 0: equal ones alone) or leaks, by row; those with a `reason` are out already.
 
-    `min_jaccard` 0 finds the equal ones alone.
+    `reason` and `original` are null where a problem is no copy, `leak` where it touches no benchmark; a leak may be an original.
     """
-    rules = DuplicateRules(SHINGLE_WORDS, NUM_BANDS, BAND_ROWS, min_jaccard)
-
-    def signed(batch: tuple[list[str], np.ndarray]) -> tuple[Signatures, np.ndarray]:
-        texts, is_out = batch
-        return sign(texts, rules), is_out
-
-    finder = DuplicateFinder(rules, folder)
-    for signatures, is_out in ordered_map(signed, _batches(problems)):
-        finder.add(signatures, is_out)
-    finder.find()
-    finder.close()
-    rows = np.flatnonzero(finder.state != KEPT)
-    is_exact = pl.Series(finder.state[rows] == EXACT)
-    return pl.select(
-        row=pl.Series(rows),
-        reason=pl.when(is_exact).then(pl.lit("duplicate")).otherwise(pl.lit("near_duplicate")),
-        original=pl.Series(finder.original[rows].astype(np.int64)),
+    screen = Screen(index, DuplicateRules(SHINGLE_WORDS, NUM_BANDS, BAND_ROWS, min_jaccard))
+    tracker = Tracker("filter_problems: copies and leaks", total, "problems")
+    found = screen_texts(_columns(problems), screen, folder, tracker, hits_go_first=False)
+    rows = np.flatnonzero(found.state != KEPT)
+    copies = pl.select(
+        row=pl.Series(rows, dtype=pl.Int64),
+        reason=pl.Series(found.state[rows]).replace_strict(REASONS, return_dtype=pl.String),
+        original=pl.Series(found.original[rows], dtype=pl.Int64),
     )
+    leaks = pl.DataFrame(
+        {"row": [*found.hits], "leak": map(str, found.hits.values())}, {"row": pl.Int64, "leak": pl.String}
+    )
+    return copies.join(leaks, on="row", how="full", coalesce=True).sort("row")
 
 
-def _batches(problems: Iterable[pl.DataFrame]) -> Iterator[tuple[list[str], np.ndarray]]:
+def _columns(problems: Iterable[pl.DataFrame]) -> Iterator[pa.Array]:
+    """The problems' statements; null where one is out."""
     for frame in problems:
-        for part in frame.select("problem", "reason").iter_slices(BATCH):
-            yield part["problem"].to_list(), part["reason"].is_not_null().to_numpy()
+        for part in frame.iter_slices(BATCH):
+            yield part.select(pl.when(pl.col("reason").is_null()).then("problem")).to_series().to_arrow()
 
 
-def with_details(copies: pl.DataFrame, problems: pl.LazyFrame) -> pl.DataFrame:
-    """The copies with the words of their originals."""
+def with_details(screened: pl.DataFrame, problems: pl.LazyFrame) -> pl.DataFrame:
+    """As `screened`, copies with the words of their originals."""
     words = problems.select(pl.col("problem").str.slice(0, SHOWN_CHARS)).with_row_index("original")
-    named = words.with_columns(pl.col("original").cast(pl.Int64)).join(copies.lazy(), on="original")
-    return collected(named.select("row", "reason", detail=pl.format("like: {}", "problem"))).sort("row")
+    copies = screened.lazy().select("original").drop_nulls().unique()
+    named = collected(words.with_columns(pl.col("original").cast(pl.Int64)).join(copies, on="original"))
+    details = screened.join(named, on="original", how="left").with_columns(detail=pl.format("like: {}", "problem"))
+    return details.select("row", "reason", "detail", "leak").sort("row")

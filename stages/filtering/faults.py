@@ -1,8 +1,7 @@
-"""What is wrong with each problem alone: its text, its program when run, what it shares with a benchmark; kept shard by shard.
+"""What is wrong with each problem alone, its text or its program when run; kept shard by shard.
 
-    judge = Judge(settings, index)
-    make_verdicts(problems, judge, work)                # what `work` holds is not looked for again
-    for frame in judged(problems, work): ...            # the problems with `reason`, `detail`, `leak`; null where there is none
+    make_verdicts(problems, settings, work)             # what `work` holds is not looked for again
+    for frame in judged(problems, work): ...            # the problems with `reason` and `detail`; null where there is none
 
 Workers judge the texts of the next shards while the programs of this one run. Memory holds some shards, whatever the table.
 """
@@ -10,7 +9,7 @@ Workers judge the texts of the next shards while the programs of this one run. M
 import io
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +25,6 @@ from stages.execution.executions import run_programs
 from stages.filtering.programs import check_program, program_of, with_real_output, worth_a_second_run
 from stages.filtering.sections import FilterSettings
 from stages.filtering.text_rules import find_text_fault
-from stages.overlap.decontamination import Index
 
 BATCH = 200  # problems that a worker process takes at once
 SHARD_ROWS, SHARD_BYTES = 5000, 32 << 20  # a kill costs at most one shard's work
@@ -37,28 +35,16 @@ class Verdict(NamedTuple):
 
     reason: str | None = None
     detail: str | None = None
-    leak: str | None = None  # what it shares with a benchmark
     solution: str | None = None
 
 
 VERDICT = dict.fromkeys(Verdict._fields, pl.String)
 
 
-@dataclass(frozen=True)
-class Judge:
-    """What a worker process does with a batch of problems."""
-
-    settings: FilterSettings
-    index: Index
-
-    def __call__(self, rows: list[Row]) -> list[Verdict]:
-        hits = self.index.find_all([row["problem"] for row in rows])
-        found = []
-        for row, hit in zip(rows, hits, strict=True):
-            fault = find_text_fault(row, self.settings)
-            reason, detail = (fault.reason, fault.detail) if fault else (None, None)
-            found.append(Verdict(reason, detail, str(hit) if hit else None))
-        return found
+def judge_texts(rows: list[Row], settings: FilterSettings) -> list[Verdict]:
+    """The verdicts of the rules on the problems' texts."""
+    faults = [find_text_fault(row, settings) for row in rows]
+    return [Verdict(fault.reason, fault.detail) if fault else Verdict() for fault in faults]
 
 
 def shards_of(problems: pl.LazyFrame) -> Iterator[tuple[int, pl.DataFrame]]:
@@ -69,14 +55,14 @@ def shard_path(work: Path, number: int) -> Path:
     return work / f"verdicts-{number:05d}.parquet"
 
 
-def make_verdicts(problems: pl.LazyFrame, judge: Judge, work: Path) -> None:
+def make_verdicts(problems: pl.LazyFrame, settings: FilterSettings, work: Path) -> None:
     """Write the verdicts of each shard that `work` does not hold."""
     total = int(collected(problems.select(pl.len())).item())
     if there := len(list(work.glob("verdicts-*.parquet"))):
         say(f"filter_problems: goes on; {there} shards are there")
     shards = ((number, frame) for number, frame in shards_of(problems) if not shard_path(work, number).exists())
     with Tracker("filter_problems: verdicts", total, "problems") as tracker:
-        for number, frame, verdicts in _judged_texts(shards, judge):
+        for number, frame, verdicts in _judged_texts(shards, settings):
             content = io.BytesIO()
             found = with_programs(frame.to_dicts(), verdicts)
             pl.DataFrame(found, VERDICT, orient="row").write_parquet(content)
@@ -85,7 +71,7 @@ def make_verdicts(problems: pl.LazyFrame, judge: Judge, work: Path) -> None:
 
 
 def _judged_texts(
-    shards: Iterator[tuple[int, pl.DataFrame]], judge: Judge
+    shards: Iterator[tuple[int, pl.DataFrame]], settings: FilterSettings
 ) -> Iterator[tuple[int, pl.DataFrame, list[Verdict]]]:
     """The shards with the verdicts on their texts, judged by all workers some batches ahead."""
     waiting: deque[tuple[int, pl.DataFrame]] = deque()
@@ -97,7 +83,7 @@ def _judged_texts(
                 yield part.to_dicts()
 
     verdicts: list[Verdict] = []
-    for batch in ordered_map(judge, batches()):
+    for batch in ordered_map(partial(judge_texts, settings=settings), batches()):
         verdicts += batch
         if len(verdicts) == waiting[0][1].height:
             yield *waiting.popleft(), verdicts
@@ -128,4 +114,4 @@ def judged(problems: pl.LazyFrame, work: Path) -> Iterator[pl.DataFrame]:
     for number, frame in shards_of(problems):
         verdicts = pl.read_parquet(shard_path(work, number), glob=False)
         solution = pl.coalesce(verdicts["solution"], frame["solution"]).alias("solution")
-        yield frame.with_columns(verdicts["reason"], verdicts["detail"], verdicts["leak"], solution)
+        yield frame.with_columns(verdicts["reason"], verdicts["detail"], solution)

@@ -48,8 +48,8 @@ def main(
     from stages.core.work import finish_work, rooms, work_folder
     from stages.execution.executions import image_of
     from stages.filtering.agreement import agreed
-    from stages.filtering.duplicates import find_copies, with_details
-    from stages.filtering.faults import Judge, judged, make_verdicts
+    from stages.filtering.duplicates import screen_problems, with_details
+    from stages.filtering.faults import judged, make_verdicts
     from stages.filtering.funnel import Counts, write_funnel
     from stages.filtering.verdicts import decided, write_sorted
     from stages.overlap.decontamination import load_index
@@ -61,10 +61,11 @@ def main(
     code = rooms("filtering", "grading", "problems", "texts", "execution", "overlap", "generation", "models")
     work = work_folder("filter_problems", inputs, options, code)
     problems, sources = scan_table("problems", made), scan_table("texts", texts)
-    make_verdicts(problems, Judge(settings, load_index(benchmarks, rules)), work)
+    make_verdicts(problems, settings, work)
+    index = load_index(benchmarks, rules)
     with TemporaryDirectory(dir=work) as folder:
-        copies = find_copies(judged(problems, work), agreement.min_jaccard, Path(folder))
-    frames = decided(problems, with_details(copies, problems), work)
+        screened = screen_problems(judged(problems, work), index, agreement.min_jaccard, Path(folder), count_rows(made))
+    frames = decided(problems, with_details(screened, problems), work)
     if agreement.num_solutions:
         frames = agreed(frames, Lookup(sources.select("text_id", "text"), "text_id"), solver, agreement, work)
     counts = Counts(Lookup(sources.select("text_id", "source"), "text_id"))

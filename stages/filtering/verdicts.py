@@ -15,16 +15,17 @@ from stages.filtering.faults import judged
 from stages.filtering.funnel import Counts
 
 
-def decided(problems: pl.LazyFrame, copies: pl.DataFrame, work: Path) -> Iterator[pl.DataFrame]:
-    """The problems as judged (stages/filtering/faults.py), with what `find_copies` found; frames as long as the shards."""
+def decided(problems: pl.LazyFrame, screened: pl.DataFrame, work: Path) -> Iterator[pl.DataFrame]:
+    """The problems as judged (stages/filtering/faults.py), with what `screen_problems` found; frames as long as the shards."""
     first = 0
     for frame in judged(problems, work):
-        start, end = (copies["row"].search_sorted(row) for row in (first, first + frame.height))
-        found = copies[start:end].select(pl.col("row") - first, copy_reason="reason", copy_detail="detail")
+        start, end = (screened["row"].search_sorted(row) for row in (first, first + frame.height))
+        found = screened[start:end].select(pl.col("row") - first, "leak", copy_reason="reason", copy_detail="detail")
         frame = frame.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
         first += frame.height
+        contaminated = pl.when(pl.col("leak").is_not_null()).then(pl.lit("contaminated"))
         yield frame.join(found, on="row", how="left", maintain_order="left").with_columns(
-            reason=pl.coalesce("reason", "copy_reason", pl.when(pl.col("leak").is_not_null()).then(pl.lit("contaminated"))),
+            reason=pl.coalesce("reason", "copy_reason", contaminated),
             detail=pl.when(pl.col("reason").is_not_null()).then("detail").otherwise(pl.coalesce("copy_detail", "leak")),
         ).drop("row", "copy_reason", "copy_detail", "leak")  # fmt: skip
 

@@ -18,18 +18,20 @@ entry are looked at one by one.
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from stages.core.named_tables import tables_named
+from stages.core.parallel import ordered_map
 from stages.core.tables import read_table
 from stages.overlap.decontamination_rules import DecontaminationRules
-from stages.overlap.ngrams import ANSWER, MIN_WHOLE_WORDS, QUESTION, Entry, Grams, Match
-from stages.overlap.words import WordHashes, words_of
+from stages.overlap.ngrams import ANSWER, MIN_WHOLE_WORDS, QUESTION, Entry, Grams, Matches, Stretch
+from stages.overlap.word_hashes import HashedWords, hash_words
+from stages.overlap.words import words_of
 
 MIN_COVERED_WORDS = 10  # one 8-gram is more than half of a short question, and often a phrase
 MIN_ANSWER_WORDS = 20  # a shorter solution is a formula or a phrase
@@ -56,11 +58,10 @@ class Index:
 
     def __init__(self, entries: Iterable[tuple[str, int, str, str]], rules: DecontaminationRules) -> None:
         self.rules = rules
-        self.entries = [
-            Entry(benchmark, index, part, words_of(DRAWING.sub(" ", text))) for benchmark, index, part, text in entries
-        ]
-        self.word_hashes = WordHashes()
-        flat = self.word_hashes.flat(entry.words for entry in self.entries)
+        plain = [(benchmark, index, part, DRAWING.sub(" ", text)) for benchmark, index, part, text in entries]
+        told = [Entry(benchmark, index, part, words_of(text)) for benchmark, index, part, text in plain]
+        self.entries = [entry for entry in told if entry.words]
+        flat = hash_words([text for (*_, text), entry in zip(plain, told, strict=True) if entry.words]).flat
         self.exact = Grams(self.entries, rules.short_words, flat, abstract=False)
         self.abstracted = (
             Grams(self.entries, rules.short_words, flat, abstract=True) if rules.abstract_numbers else None
@@ -75,47 +76,50 @@ class Index:
         return self.find_all([text])[0]
 
     def find_all(self, texts: list[str]) -> list[Hit | None]:
-        """For each text the hit that covers most of its entry, or None."""
-        batches = ([words_of(text) for text in texts[i : i + BATCH]] for i in range(0, len(texts), BATCH))
-        return [hit for batch in batches for hit in self.find_words(batch, self.word_hashes.flat(batch))]
+        """For each text the hit that covers most of its entry, or None; on all workers."""
+        batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
+        found = ordered_map(self.find_batch, batches) if len(batches) > 1 else map(self.find_batch, batches)
+        return [hit for hits in found for hit in hits]
 
-    def find_words(self, words: list[list[str]], flat: np.ndarray) -> list[Hit | None]:
-        """The same for a batch of texts, given by their words, and these in one array (`WordHashes.flat`)."""
-        starts = np.cumsum([0] + [len(one) + 1 for one in words])
-        hits = [self._tiny_hit(one) for one in words]
-        for grams in (self.exact, self.abstracted):
-            by_text: defaultdict[int, list[Match]] = defaultdict(list)
-            for match in grams.matches(flat) if grams else ():
-                number = int(np.searchsorted(starts, match.place, "right")) - 1
-                by_text[number].append(replace(match, place=match.place - int(starts[number])))
-            for number, matches in by_text.items():
-                text_flat = flat[starts[number] : starts[number + 1]]
-                assert grams is not None
-                hits[number] = hits[number] or self._best_hit(grams, matches, words[number], text_flat)
+    def find_batch(self, texts: list[str]) -> list[Hit | None]:
+        """The same in this process, all texts as one array."""
+        return self.find_words(texts, hash_words(texts))
+
+    def find_words(self, texts: list[str], hashed: HashedWords) -> list[Hit | None]:
+        """The same for a batch of texts with their words' hashes."""
+        hits = [
+            self._tiny_hit(words_of(text)) if count < MIN_WHOLE_WORDS else None
+            for text, count in zip(texts, hashed.counts.tolist(), strict=True)
+        ]
+        for grams in filter(None, (self.exact, self.abstracted)):
+            for number, entries in _by_text(grams.matches(hashed.flat), hashed).items():
+                if hits[number] is None:
+                    hits[number] = self._best_hit(grams, entries, texts[number], hashed.of(number))
         return hits
 
     def _tiny_hit(self, words: list[str]) -> Hit | None:
-        number = self.tiny.get(tuple(words)) if words else None
+        number = self.tiny.get(tuple(words))
         return None if number is None else self._hit(number, "whole", words)
 
-    def _best_hit(self, grams: Grams, matches: list[Match], words: list[str], flat: np.ndarray) -> Hit | None:
+    def _best_hit(self, grams: Grams, entries: list[Matches], text: str, flat: np.ndarray) -> Hit | None:
         """Of the entries that one text matches, the hit that covers most of its entry; `flat` are the text's words."""
-        by_entry: defaultdict[int, list[Match]] = defaultdict(list)
-        for match in matches:
-            by_entry[match.entry].append(match)
-        best: tuple[float, Hit] | None = None
-        for number, found in by_entry.items():
-            stretches = grams.stretches(found, flat)
+        best: tuple[float, int, str, Stretch] | None = None
+        for matches in entries:
+            number = int(matches.entries[0])
+            stretches = grams.stretches(matches, flat)
             covered = len({place for s in stretches for place in range(s.position, s.position + s.words)})
             longest = max(stretches, key=lambda s: (not s.is_common, s.words))
             run = 0 if longest.is_common else longest.words
-            if rule := self._rule(self.entries[number], covered, run, found[0].size, grams is self.exact):
+            if rule := self._rule(self.entries[number], covered, run, grams is self.exact):
                 coverage = covered / len(self.entries[number].words)
                 if best is None or coverage > best[0]:
-                    best = coverage, self._hit(number, rule, words[longest.place : longest.place + longest.words])
-        return best[1] if best else None
+                    best = coverage, number, rule, longest
+        if best is None:
+            return None
+        _, number, rule, longest = best
+        return self._hit(number, rule, words_of(text)[longest.place : longest.place + longest.words])
 
-    def _rule(self, entry: Entry, covered: int, run: int, size: int, is_exact: bool) -> str | None:
+    def _rule(self, entry: Entry, covered: int, run: int, is_exact: bool) -> str | None:
         count, rules = len(entry.words), self.rules
         if not is_exact:
             enough = entry.part == QUESTION and count >= MIN_CHANGED_WORDS and covered >= MIN_CHANGED_COVERAGE * count
@@ -125,7 +129,7 @@ class Index:
             return f"{rules.long_words}-gram"
         if entry.part == ANSWER or not is_covered:
             return None
-        return "whole" if size < rules.short_words else f"{rules.short_words}-gram coverage"
+        return "whole" if count < rules.short_words else f"{rules.short_words}-gram coverage"
 
     def _hit(self, number: int, rule: str, span: list[str]) -> Hit:
         entry = self.entries[number]
@@ -135,6 +139,24 @@ class Index:
 def needed_words(num_words: int, min_coverage: float) -> float:
     """How many words of a question of so many words must be covered for a hit."""
     return max(min_coverage * num_words, min(MIN_COVERED_WORDS, num_words))
+
+
+def _by_text(matches: Matches, hashed: HashedWords) -> dict[int, list[Matches]]:
+    """The matches of each text by entry, in the order in which entries are met, with places counted in the text."""
+    texts = np.searchsorted(hashed.starts, matches.places, "right") - 1
+    order = np.lexsort((matches.positions, matches.places, matches.entries, texts))
+    texts, entries = texts[order], matches.entries[order]
+    is_first = (np.diff(texts, prepend=-1) != 0) | (np.diff(entries, prepend=-1) != 0)
+    bounds = np.append(np.flatnonzero(is_first), len(order)).tolist()
+    groups = sorted((int(texts[a]), int(order[a:b].min()), a, b) for a, b in pairwise(bounds))
+    found: dict[int, list[Matches]] = {}
+    for text, _, start, end in groups:
+        rows = order[start:end]
+        places = matches.places[rows] - hashed.starts[text]
+        found.setdefault(text, []).append(
+            Matches(entries[start:end], matches.positions[rows], places, matches.rows[rows])
+        )
+    return found
 
 
 def load_index(folder: Path, rules: DecontaminationRules) -> Index:

@@ -1,23 +1,22 @@
 """The n-grams of benchmarks' entries, looked for in many texts at once.
 
     grams = Grams(entries, 8, flat_hashes_of(entries), abstract=False)
-    for match in grams.matches(flat): ...      # Match(entry=17, position=4, place=1203, size=8, is_common=False)
+    grams.matches(flat)        # Matches(entries=[17, ...], positions=[4, ...], places=[1203, ...], rows=[...])
 
-All words of a batch are one array of hashes (stages/overlap/words.py), so a lookup costs some nanoseconds a word: a table of
-bits says what is surely no gram of an entry, and a binary search decides the rest.
+All words of a batch are one array of hashes (stages/overlap/word_hashes.py), so a lookup costs some nanoseconds a word: a
+table says what is surely no gram of an entry, and a binary search decides the rest.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from stages.overlap.words import abstract_numbers, ngram_hashes
+from stages.overlap.ngram_hashes import abstract_numbers, ngram_hashes
 
 MIN_WHOLE_WORDS = 5  # an entry of so many words, but fewer than an n-gram's, is one gram
 MIN_SAID_WORDS, MIN_CHANGED_SAID_WORDS = 3, 4  # words of two letters or more; a gram of fewer is not looked for
 MAX_ENTRIES = 5  # a gram of more entries is common
-TABLE_BITS = 24
+SLOTS_A_GRAM, MAX_TABLE_BITS = 16, 24
 QUESTION, ANSWER = "question", "answer"
 
 
@@ -30,14 +29,13 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Match:
-    """`size` words of a text at `place` that are those of an entry at `position`."""
+class Matches:
+    """int64[M] each: the words of the batch at `places` are those of `entries` at `positions`; `rows` are their grams'."""
 
-    entry: int
-    position: int
-    place: int
-    size: int
-    is_common: bool
+    entries: np.ndarray
+    positions: np.ndarray
+    places: np.ndarray
+    rows: np.ndarray
 
 
 @dataclass
@@ -62,26 +60,25 @@ class Grams:
         self.flat = self._words(flat)
         owner = np.repeat(np.arange(len(entries)), counts + 1)  # of each word, and of the border after an entry
         self.counts, self.starts = counts, np.cumsum(counts + 1) - counts - 1
+        said = np.concatenate([[0], np.cumsum(_said(entries))])
         columns = [
-            self._grams_of_size(size, grams, owner, entry_sizes, _said(entries))
+            self._grams_of_size(size, grams, owner, entry_sizes, said)
             for size, grams in zip(self.sizes, ngram_hashes(self.flat, self.sizes), strict=True)
         ]
         nothing = [np.empty(0, kind) for kind in (np.uint64, np.int64, np.int64)]
         grams, owners, positions = (np.concatenate(c) for c in zip(nothing, *columns, strict=True))
         order = np.lexsort((positions, owners, grams))
         self.hashes, self.owners, self.positions = grams[order], owners[order], positions[order]
-        self.table = np.zeros(1 << TABLE_BITS, bool)
-        self.table[self._slots(self.hashes)] = True
+        self.tables = [_table(grams) for grams, *_ in columns]
         self.is_common = self._common()
 
     def _grams_of_size(
         self, size: int, grams: np.ndarray, owner: np.ndarray, entry_sizes: np.ndarray, said: np.ndarray
     ) -> tuple[np.ndarray, ...]:  # fmt: skip
-        """Of the entries that are cut into n-grams of this size: grams, owners and positions."""
+        """Of the entries that are cut into n-grams of this size: grams, owners and positions; `said` sums before a word."""
         owners = owner[: len(grams)]
         positions = np.arange(len(grams)) - self.starts[owners]
-        sums = np.concatenate([[0], np.cumsum(said)])
-        words = sums[size : size + len(grams)] - sums[: len(grams)]
+        words = said[size : size + len(grams)] - said[: len(grams)]
         enough = words >= (MIN_CHANGED_SAID_WORDS if self.abstract else MIN_SAID_WORDS)
         is_whole = (positions + size <= self.counts[owners]) & (entry_sizes[owners] == size)
         return grams[is_whole & enough], owners[is_whole & enough], positions[is_whole & enough]
@@ -93,47 +90,60 @@ class Grams:
         grams, counts = np.unique(self.hashes[is_first], return_counts=True)
         return np.isin(self.hashes, grams[counts > MAX_ENTRIES])
 
-    def _slots(self, grams: np.ndarray) -> np.ndarray:
-        return (grams >> np.uint64(64 - TABLE_BITS)).astype(np.intp)
-
     def _words(self, flat: np.ndarray) -> np.ndarray:
         return abstract_numbers(flat) if self.abstract else flat
 
-    def matches(self, flat: np.ndarray) -> Iterator[Match]:
-        """Every place of the flat array that holds a gram of an entry."""
-        for size, grams in zip(self.sizes, ngram_hashes(self._words(flat), self.sizes), strict=True):
-            places = np.flatnonzero(self.table[self._slots(grams)])
-            found = grams[places]
-            lefts, rights = (np.searchsorted(self.hashes, found, side) for side in ("left", "right"))
-            for number in np.flatnonzero(rights > lefts).tolist():
-                for row in range(lefts[number], rights[number]):
-                    owner, position = int(self.owners[row]), int(self.positions[row])
-                    yield Match(owner, position, int(places[number]), size, bool(self.is_common[row]))
+    def matches(self, flat: np.ndarray) -> Matches:
+        """Every place of the flat array that holds a gram of an entry; by the grams' size, place and entry."""
+        places, lefts, counts = [], [], []
+        for table, grams in zip(self.tables, ngram_hashes(self._words(flat), self.sizes), strict=True):
+            here = np.flatnonzero(table[_slots(grams, table)])
+            left, right = (np.searchsorted(self.hashes, grams[here], side) for side in ("left", "right"))
+            is_gram = right > left
+            places.append(here[is_gram])
+            lefts.append(left[is_gram])
+            counts.append((right - left)[is_gram])
+        if not places:
+            return Matches(*np.empty((4, 0), np.int64))
+        starts, numbers = np.concatenate(lefts), np.concatenate(counts)
+        rows = np.arange(numbers.sum()) + np.repeat(starts - (np.cumsum(numbers) - numbers), numbers)
+        return Matches(self.owners[rows], self.positions[rows], np.repeat(np.concatenate(places), numbers), rows)
 
-    def stretches(self, matches: list[Match], flat: np.ndarray) -> list[Stretch]:
-        """The matches of one entry in one text, each extended as far as the words of both are the same."""
-        owner = matches[0].entry
+    def stretches(self, matches: Matches, flat: np.ndarray) -> list[Stretch]:
+        """The matches of one entry in one text, by place, each extended as far as the words of both are the same."""
+        owner = int(matches.entries[0])
         entry = self.flat[self.starts[owner] : self.starts[owner] + self.counts[owner]]
         found: dict[int, Stretch] = {}  # by place - position: the last stretch on this diagonal
         done: list[Stretch] = []
-        for match in sorted(matches, key=lambda m: (m.place, m.position)):
-            diagonal = match.place - match.position
-            last = found.get(diagonal)
-            if last and match.position < last.position + last.words:
-                last.is_common &= match.is_common
+        common = self.is_common[matches.rows].tolist()
+        for position, place, is_common in zip(matches.positions.tolist(), matches.places.tolist(), common, strict=True):
+            last = found.get(place - position)
+            if last and position < last.position + last.words:
+                last.is_common &= is_common
                 continue
-            found[diagonal] = self._extended(match, entry, flat)
-            done.append(found[diagonal])
+            found[place - position] = self._extended(position, place, is_common, entry, flat)
+            done.append(found[place - position])
         return done
 
-    def _extended(self, match: Match, entry: np.ndarray, flat: np.ndarray) -> Stretch:
-        after = min(len(entry) - match.position, len(flat) - match.place)
-        before = min(match.position, match.place)
-        ahead = entry[match.position : match.position + after] != self._words(flat[match.place : match.place + after])
-        back = entry[match.position - before : match.position] != self._words(flat[match.place - before : match.place])
+    def _extended(self, position: int, place: int, is_common: bool, entry: np.ndarray, flat: np.ndarray) -> Stretch:
+        after = min(len(entry) - position, len(flat) - place)
+        before = min(position, place)
+        ahead = entry[position : position + after] != self._words(flat[place : place + after])
+        back = entry[position - before : position] != self._words(flat[place - before : place])
         forward = int(np.argmax(ahead)) if ahead.any() else after
         backward = int(np.argmax(back[::-1])) if back.any() else before
-        return Stretch(match.position - backward, match.place - backward, forward + backward, match.is_common)
+        return Stretch(position - backward, place - backward, forward + backward, is_common)
+
+
+def _table(grams: np.ndarray) -> np.ndarray:
+    """bool[2^k], true at the grams' high bits: at least SLOTS_A_GRAM slots a gram, so that few grams fit a CPU's cache."""
+    table = np.zeros(1 << min(max((SLOTS_A_GRAM * len(grams)).bit_length(), 10), MAX_TABLE_BITS), bool)
+    table[_slots(grams, table)] = True
+    return table
+
+
+def _slots(grams: np.ndarray, table: np.ndarray) -> np.ndarray:
+    return (grams >> np.uint64(65 - len(table).bit_length())).astype(np.intp)
 
 
 def _said(entries: list[Entry]) -> np.ndarray:
