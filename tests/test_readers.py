@@ -141,10 +141,10 @@ def test_a_folder_of_texts(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "roots.tex").write_text("Let $x$ be 3.")
     (tmp_path / "bad.txt").write_bytes(b"\xff\xfe")
-    (tmp_path / "picture.png").write_bytes(b"\x89PNG")
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     records = read("text", tmp_path)
     assert texts(records) == ["Let $x$ be 3."]
-    assert bad(records) == [("bad.txt", "unreadable")]
+    assert bad(records) == [("bad.txt", "unreadable"), ("picture.png", "other_format")]
 
 
 @pytest.mark.parametrize("kind", sorted(READERS))
