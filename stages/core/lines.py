@@ -64,6 +64,9 @@ def numbered_lines(blocks: Iterable[bytes], max_bytes: int) -> Iterator[tuple[in
     """The lines that are not blank, with their numbers from 1; of one over `max_bytes`, its length alone."""
     number, tail, dropped = 1, b"", 0
     for block in _with_line_feeds(blocks):
+        if not (tail or dropped) and (not block or block.isspace()):
+            number += block.count(b"\n")
+            continue
         head, *rest = block.split(b"\n")
         head = head if tail or dropped else head.lstrip()
         if dropped or len(tail) + len(head) > max_bytes:

@@ -15,6 +15,7 @@ from typing import Any
 
 import xxhash
 
+from stages.core.files import finite
 from stages.core.tables import Row, read_table
 from stages.statistics.comparison import TaskComparison
 
@@ -38,7 +39,7 @@ def pack(table: dict[str, Any]) -> str:
 
 
 def _packed(content: Any) -> str:
-    data = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    data = json.dumps(finite(content), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     return base64.b64encode(gzip.compress(data, compresslevel=6, mtime=0)).decode()
 
 

@@ -29,8 +29,9 @@ from stages.corpus.readers.source_files import found_files, other_format
 
 SUFFIXES = (".parquet", ".parq", ".pq")
 BATCH_BYTES = 8 << 20  # at most, where a row group says so much of its values
-MAX_BATCHES = 10_000  # of a row group, so that many short rows are not read one by one ...
-MAX_UNKNOWN_ROWS = 32  # ... but no more than this many at once, where each may be as long as the whole
+MIN_BATCHES = 100  # of a row group whose values' sizes it does not say: ...
+UNREADABLE = (pa.ArrowException, OSError, MemoryError)
+MAX_UNKNOWN_ROWS = 16  # ... no more rows at once, as each may be as long as the whole
 
 
 def read_parquet(path: Path, columns: Columns) -> Iterator[Chunk]:
@@ -55,7 +56,7 @@ def _file_chunks(file: Path, columns: Columns) -> Iterator[Chunk]:
             for group in range(parquet.num_row_groups):
                 yield from _group_chunks(parquet, group, names, file, row, columns)
                 row += parquet.metadata.row_group(group).num_rows
-    except (pa.ArrowException, OSError, MemoryError) as error:
+    except UNREADABLE as error:
         yield one_bad(f"{file}:1", "broken_file", f"the file cannot be read: {error}")
 
 
@@ -71,10 +72,15 @@ def _group_chunks(
         return
     try:
         num_rows = _rows_of_a_batch(size, end - row)
-        for batch in parquet.iter_batches(num_rows, row_groups=[group], columns=names, use_threads=False):
-            yield from _batch_chunks(batch, file, row, columns)
-            row += batch.num_rows
-    except (pa.ArrowException, OSError, MemoryError) as error:
+        for piece in _pieces(parquet.iter_batches(num_rows, row_groups=[group], columns=names, use_threads=False)):
+            if isinstance(piece, int):
+                detail = f"{piece:,} bytes, over {MAX_RECORD_BYTES:,}"
+                yield one_bad(f"{file}:{row + 1}", "too_long", detail)
+                row += 1
+            else:
+                yield Chunk(parse_batch, (str(file), row, piece, columns))
+                row += piece.num_rows
+    except UNREADABLE as error:
         detail = f"rows {row + 1:,} to {end:,}, the rest of a row group, cannot be read: {error}"
         yield one_bad(f"{file}:{row + 1}", "broken_file", detail)
 
@@ -87,30 +93,46 @@ def _sizes(group: pq.RowGroupMetaData, names: list[str]) -> tuple[int, int]:
 
 
 def _rows_of_a_batch(size: int, num_rows: int) -> int:
-    """No value is longer than its row group: so many rows cannot decode to more than BATCH_BYTES.
+    """No value is longer than its row group: so many rows cannot decode to more than BATCH_BYTES, or are few.
 
     >>> _rows_of_a_batch(size=8 << 20, num_rows=300), _rows_of_a_batch(size=60 << 20, num_rows=100_000)
-    (1, 10)
+    (3, 16)
     """
     surely = BATCH_BYTES // max(size, 1)
-    return max(1, min(surely, CHUNK_RECORDS), min(num_rows // MAX_BATCHES, MAX_UNKNOWN_ROWS))
+    return max(1, min(surely, CHUNK_RECORDS), min(num_rows // MIN_BATCHES, MAX_UNKNOWN_ROWS))
 
 
-def _batch_chunks(batch: pa.RecordBatch, file: Path, row: int, columns: Columns) -> Iterator[Chunk]:
-    """A batch in pieces of CHUNK_BYTES, or of one row; what is too long for a document is not decoded."""
-    sizes = sum((row_bytes(column) for column in batch.columns), np.zeros(batch.num_rows, np.int64))
-    start = 0
-    while start < len(sizes):
-        if sizes[start] > MAX_RECORD_BYTES:
-            detail = f"{sizes[start]:,} bytes, over {MAX_RECORD_BYTES:,}"
-            yield one_bad(f"{file}:{row + start + 1}", "too_long", detail)
-            start += 1
-            continue
-        fits = np.flatnonzero((np.cumsum(sizes[start:]) > CHUNK_BYTES) | (sizes[start:] > MAX_RECORD_BYTES))
-        end = start + max(1, int(fits[0])) if len(fits) else len(sizes)
-        piece = batch.take(pa.array(np.arange(start, end))) if end - start < len(sizes) else batch
-        yield Chunk(parse_batch, (str(file), row + start, piece, columns))
-        start = end
+def _pieces(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch | int]:
+    """The rows in batches of CHUNK_BYTES or CHUNK_RECORDS, or of one row; of a row too long for a document, its bytes.
+
+    What came before a batch that cannot be read is given first.
+    """
+    waiting: list[pa.RecordBatch] = []
+    num_rows = num_bytes = 0
+    try:
+        for batch in batches:
+            sizes = sum((row_bytes(column) for column in batch.columns), np.zeros(batch.num_rows, np.int64))
+            if waiting and (num_bytes + sizes.sum() > CHUNK_BYTES or num_rows + len(sizes) > CHUNK_RECORDS):
+                yield pa.concat_batches(waiting)
+                waiting, num_rows, num_bytes = [], 0, 0
+            if sizes.sum() > CHUNK_BYTES:
+                for row, size in enumerate(sizes):
+                    yield int(size) if size > MAX_RECORD_BYTES else _plain(batch.take(pa.array([row])))
+            else:
+                waiting.append(_plain(batch))
+                num_rows, num_bytes = num_rows + len(sizes), num_bytes + sizes.sum()
+    except UNREADABLE:
+        if waiting:
+            yield pa.concat_batches(waiting)
+        raise
+    if waiting:
+        yield pa.concat_batches(waiting)
+
+
+def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch without dictionaries, which would go to the workers whole with each of its rows."""
+    columns = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
 
 
 def parse_batch(file: str, first: int, batch: pa.RecordBatch, columns: Columns) -> list[Record]:
