@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # uv does not read pip's settings; wheels that pip would find, it should find too.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: repro test test-quick check setup setup-dev hub use clean
+.PHONY: repro test test-quick check setup setup-dev use clean
 
 repro: setup
 	ninechapters check
@@ -44,11 +44,8 @@ $(READY): pyproject.toml constraints.txt
 	$(COMMAND)
 	touch $(READY)
 
-# What tests and checks need besides; and, for sources and benchmarks of the Hugging Face hub, what reads them.
+# What tests and checks need besides.
 setup-dev: setup $(READY)-dev
-
-hub: setup
-	$(INSTALL) --extra hub
 
 $(READY)-dev: $(READY)
 	$(INSTALL) --extra dev

@@ -1,5 +1,6 @@
 """Loaders of the thirteen benchmarks, and decontamination against them."""
 
+import gzip
 import json
 import random
 from pathlib import Path
@@ -133,7 +134,6 @@ def test_a_json_file_of_records_by_id(tmp_path: Path) -> None:
 
 
 def test_a_benchmark_of_the_hub_with_other_column_names(tmp_path: Path) -> None:
-    pytest.importorskip("datasets")
     (tmp_path / "data").mkdir()
     (tmp_path / "data/test.jsonl").write_text('{"question": "Q?", "result": 4, "type": "x"}\n')
     (tmp_path / "mawps.yaml").write_text(
@@ -141,6 +141,45 @@ def test_a_benchmark_of_the_hub_with_other_column_names(tmp_path: Path) -> None:
     )
     (row,) = load_benchmark("mawps", "mawps", tmp_path / "mawps.yaml", 1)
     assert (row["problem"], row["answer"]) == ("Q?", "4")
+
+
+RECORD = json.dumps({"question": "Q?", "answer": "#### 1"})
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("b.jsonl", b"\xef\xbb\xbf" + RECORD.encode()),
+        ("b.jsonl", f"{RECORD}\r{RECORD}".encode()),
+        ("b.jsonl", f"{RECORD}\n".encode("utf-16")),
+        ("b.jsonl.gz", gzip.compress(RECORD.encode())),
+        ("b.jsonl", f'[{RECORD}, {{"question": "P?", "answer": "#### 2"}}]'.encode()),
+        ("b.json", b"\xef\xbb\xbf[" + RECORD.encode() + b"]"),
+        ("b.json", f"{RECORD}\n{RECORD}\n".encode()),
+        ("b.jsonl", RECORD.replace("{", '{"unused": NaN, "other": "\\ud800", ').encode()),
+    ],
+)
+def test_a_benchmark_in_any_encoding_and_form(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    rows = load_benchmark("b", "gsm8k", tmp_path / name)
+    assert (rows[0]["problem"], rows[0]["answer"]) == ("Q?", "1")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"PAR1xxxx", "is a Parquet file"),
+        (b"%PDF-1.7", "pdftotext"),
+        (gzip.compress(RECORD.encode())[:-9], "the gzip data break off"),
+        (b"question,answer\nQ?,1\n", "b.jsonl:1: not JSON"),
+        (b'{"question": "Q\xff?", "answer": "#### 1"}', "not JSON.*column 'question' is missing"),
+        (b'{"question": "Q?", "answer": Infinity}', "not JSON.*column 'answer' is missing"),
+    ],
+)
+def test_a_benchmark_of_another_format_is_refused(tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "b.jsonl").write_bytes(content)
+    with pytest.raises(StageError, match=told):
+        load_benchmark("b", "gsm8k", tmp_path / "b.jsonl")
 
 
 ITEM = "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. How many did she sell?"

@@ -178,6 +178,27 @@ def test_a_source_without_a_text_tells_the_reasons(tmp_path: Path) -> None:
         ingest_source(tmp_path / "bad.jsonl", tmp_path / "out", OPTIONS)
 
 
+def test_a_source_of_another_format_tells_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"PAR1" + b"x" * 100)
+    with pytest.raises(AssertionError, match="Give it to a source of kind parquet"):
+        ingest_source(tmp_path / "a.jsonl", tmp_path / "out", OPTIONS)
+
+
+def test_another_format_among_others_is_counted_and_told(tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "book.pdf").write_bytes(b"%PDF-1.7")
+    (folder / "a\udce9.jsonl").write_text('{"text": "Add 3 and 4 to get a \\ud800 sum.", "x": NaN}\n{"text": 1}')
+    output = ingest_source(folder, tmp_path / "out", OPTIONS)
+    assert "other_format, the first: " in output
+    assert "book.pdf: a PDF" in output
+    assert counts_of(tmp_path / "out/mine")["documents"] == {
+        "read": 3, "cut": 1, "rejected": {"other_format": 1, "unreadable": 1},
+    }  # fmt: skip
+    (row,) = read_table("texts", tmp_path / "out/mine/texts")
+    assert row["text"] == "Add 3 and 4 to get a sum."
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

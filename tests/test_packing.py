@@ -141,3 +141,15 @@ def test_every_epoch_has_every_example_in_another_order(tmp_path: Path) -> None:
     order = [int(number) for i in range(len(rows)) for number in rows[i]]
     assert sorted(order) == sorted(2 * list(range(40)))
     assert order[:40] != order[40:]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("store.json", b"{"), ("lengths.bin", b""), ("tokens-00000.bin", b"\x00\x01")]
+)
+def test_a_damaged_store_is_made_anew(tmp_path: Path, name: str, content: bytes) -> None:
+    folder = tmp_path / "tokens"
+    whole = write_store(EXAMPLES, tiny_tokenizer(), 64, folder, "t")
+    expected = [whole.example(number)[0].tolist() for number in range(len(whole))]
+    (folder / name).write_bytes(content)
+    store = write_store(EXAMPLES, tiny_tokenizer(), 64, folder, "t")
+    assert [store.example(number)[0].tolist() for number in range(len(store))] == expected

@@ -1,7 +1,12 @@
 """Readers: every layout gives documents, and every kind of bad input is counted with its place, never lost."""
 
+import bz2
 import gzip
 import json
+import lzma
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stages.core.command import StageError
+from stages.core.hashes import file_hash
 from stages.corpus.readers import json_lines
 from stages.corpus.readers.documents import BadRecord, Columns, Document
 from stages.corpus.readers.registry import READERS
@@ -141,10 +147,10 @@ def test_a_folder_of_texts(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "roots.tex").write_text("Let $x$ be 3.")
     (tmp_path / "bad.txt").write_bytes(b"\xff\xfe")
-    (tmp_path / "picture.png").write_bytes(b"\x89PNG")
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     records = read("text", tmp_path)
     assert texts(records) == ["Let $x$ be 3."]
-    assert bad(records) == [("bad.txt", "unreadable")]
+    assert bad(records) == [("bad.txt", "unreadable"), ("picture.png", "other_format")]
 
 
 @pytest.mark.parametrize("kind", sorted(READERS))
@@ -211,7 +217,6 @@ def test_a_dump_that_breaks_off(tmp_path: Path) -> None:
 
 
 def test_a_hub_dataset_in_a_local_folder(tmp_path: Path) -> None:
-    pytest.importorskip("datasets")
     data = tmp_path / "dataset"
     data.mkdir()
     pq.write_table(
@@ -240,3 +245,282 @@ def test_a_bad_hub_descriptor_says_what_it_needs(tmp_path: Path, content: str, m
     (tmp_path / "x.yaml").write_text(content)
     with pytest.raises(StageError, match=message):
         read("hub", tmp_path / "x.yaml")
+
+
+ONE, TWO = b'{"text": "one"}', b'{"text": "two"}'
+
+
+def read_bytes(kind: str, folder: Path, name: str, content: bytes) -> list[Document | BadRecord]:
+    (folder / name).write_bytes(content)
+    return read(kind, folder / name)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf" + ONE + b"\n" + TWO,
+        ONE + b"\n\xef\xbb\xbf" + TWO + b"\n",
+        (ONE + b"\n" + TWO).decode().encode("utf-16"),
+        (ONE + b"\n" + TWO).decode().encode("utf-32"),
+        (ONE + b"\n" + TWO).decode().encode("utf-16-le"),
+        ONE + b"\r\n" + TWO + b"\r\n",
+        ONE + b"\r" + TWO + b"\r",
+        b"\n" * 3000 + ONE + b"\n" + b" " * 3000 + b"\n" + TWO,
+        gzip.compress(ONE + b"\n") + gzip.compress(TWO) + b"\0" * 9,
+        bz2.compress(ONE + b"\n") + bz2.compress(TWO),
+        lzma.compress(ONE + b"\n" + TWO),
+        b'{"text": "one", "x": "' + b"\xff" + b'"}\n' + TWO,
+    ],
+)
+def test_what_a_file_is_shows_in_its_bytes(tmp_path: Path, content: bytes) -> None:
+    for name in ("a.jsonl", "a.jsonl.gz"):
+        records = read_bytes("jsonl", tmp_path, name, content)
+        assert texts(records) == ["one", "two"]
+        assert not bad(records)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "1e999",
+        "9" * 5000,
+        "[NaN]",
+        '{"a": NaN}',
+        r'"\ud800"',
+        '"a\tb"',
+        '"\x01"',
+        '"\u2028"',
+    ],
+)
+def test_what_is_no_json_costs_an_unused_column_alone(tmp_path: Path, value: str) -> None:
+    rows = f'{{"x": {value}, "text": "one", "title": {value}}}\n'.encode() + TWO
+    assert texts(read_bytes("jsonl", tmp_path, "a.jsonl", rows)) == ["one", "two"]
+
+
+def test_what_is_no_json_in_the_text_is_told(tmp_path: Path) -> None:
+    (record, _) = read_bytes("jsonl", tmp_path, "a.jsonl", b'{"text": NaN}\n' + TWO)
+    assert isinstance(record, BadRecord)
+    assert "not JSON" in record.detail
+    assert "column 'text' is missing" in record.detail
+    (half,) = read_bytes("jsonl", tmp_path, "a.jsonl", rb'{"text": "half \ud83d a pair"}')
+    assert isinstance(half, Document)
+    assert half.text == "half \ufffd a pair"
+
+
+def test_a_gzip_cut_or_damaged_gives_every_whole_row_before(tmp_path: Path) -> None:
+    packed = gzip.compress(lines(2000))
+    cut = read_bytes("jsonl", tmp_path, "a.jsonl.gz", packed[:-9])
+    assert texts(cut) == [f"text {i}" for i in range(2000)]
+    assert bad(cut) == [("a.jsonl.gz:2001", "broken_file")]
+    wrong_sum = read_bytes("jsonl", tmp_path, "a.jsonl.gz", packed[:-8] + b"\0" * 4 + packed[-4:])
+    assert len(texts(wrong_sum)) == 2000
+    assert bad(wrong_sum) == [("a.jsonl.gz:2001", "broken_file")]
+    followed = read_bytes("jsonl", tmp_path, "a.jsonl.gz", packed + b"garbage")
+    assert len(texts(followed)) == 2000
+    assert bad(followed) == [("a.jsonl.gz:2001", "broken_file")]
+    assert bad(read_bytes("jsonl", tmp_path, "a.jsonl.gz", b"")) == [("a.jsonl.gz:1", "broken_file")]
+
+
+def test_what_expands_without_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.core.expansion.ALWAYS_ALLOWED_BYTES", 1 << 20)
+    for pack in (gzip.compress, bz2.compress, lzma.compress, zstd):
+        records = read_bytes("jsonl", tmp_path, "a.jsonl", pack(ONE + b"\n" + b"0" * (3 << 20)))
+        assert texts(records) == ["one"]
+        assert bad(records) == [("a.jsonl:2", "over_expanded")]
+
+
+def test_blank_lines_take_no_memory(tmp_path: Path) -> None:
+    import tracemalloc
+
+    with (tmp_path / "a.jsonl").open("wb") as stream:
+        for blank in (b"\n", b" "):
+            for _ in range(20):
+                stream.write(blank * (1 << 20))
+        stream.write(ONE)
+    tracemalloc.start()
+    records = read("jsonl", tmp_path / "a.jsonl")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert texts(records) == ["one"]
+    assert records[0].place.endswith(f":{(20 << 20) + 1}")
+    assert peak < 10 << 20
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "content", "told"),
+    [
+        ("parquet", "a.parquet", ONE, "JSON lines (kind jsonl), which kind parquet does not read"),
+        ("parquet", "a.parquet", b"PARE" + b"x" * 20, "an encrypted Parquet file"),
+        ("jsonl", "a.jsonl", b"PAR1" + b"x" * 20, "Give it to a source of kind parquet"),
+        ("jsonl", "a.json", b'[\n  {"text": "one"}\n]', "jq -c '.[]'"),
+        ("jsonl", "a.json", b'{\n  "text": "one"\n}\n', "jq -c ."),
+        ("jsonl", "a.jsonl", b"text,title\na,b\n", "the first: 'text,title'"),
+        ("jsonl", "a.jsonl", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        ("text", "a.txt", b"%PDF-1.7", "pdftotext"),
+        ("text", "a.txt", b"PK\x03\x04", "pandoc"),
+        ("stackexchange", "Posts.xml", b"7z\xbc\xaf\x27\x1c", "7z x"),
+        ("stackexchange", "Posts.xml", ONE, "kind jsonl"),
+    ],
+)
+def test_another_format_is_named_with_what_to_do(
+    tmp_path: Path, kind: str, name: str, content: bytes, told: str
+) -> None:
+    (record,) = read_bytes(kind, tmp_path, name, content)
+    assert isinstance(record, BadRecord)
+    assert record.reason == "other_format"
+    assert told in record.detail
+
+
+def test_a_damaged_first_line_is_no_other_format(tmp_path: Path) -> None:
+    assert texts(read_bytes("jsonl", tmp_path, "a.jsonl", b"garbage\n" + ONE)) == ["one"]
+    assert bad(read_bytes("jsonl", tmp_path, "a.jsonl", b"garbage")) == [("a.jsonl:1", "unreadable")]
+
+
+def test_texts_of_odd_names_and_encodings(tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "a.txt").write_bytes(b"\xef\xbb\xbfone\r\ntwo\rthree")
+    (folder / "b.TXT").write_bytes("é".encode("utf-16"))
+    (folder / "._a.txt").write_bytes(b"\x00\x05\x16\x07")
+    (folder / "c.txt").symlink_to("/nowhere")
+    os.mkfifo(folder / "d.txt")
+    Path(os.fsdecode(os.fsencode(folder) + b"/e\xe9\nf.txt")).write_text("odd")
+    records = read("text", folder)
+    assert texts(records) == ["one\ntwo\nthree", "é", "odd"]
+    assert bad(records) == [("c.txt", "broken_file"), ("d.txt", "broken_file")]
+    assert records[2].place.endswith(r"/e\udce9\nf.txt")
+    assert file_hash(folder)
+
+
+@pytest.mark.parametrize("kind", ["string", "large_string", "string_view", "binary", "large_binary", "binary_view"])
+def test_parquet_text_in_every_layout(tmp_path: Path, kind: str) -> None:
+    column = pa.array(["é", None], pa.string()).cast(getattr(pa, kind)())
+    for number, values in enumerate((column, pa.array(["é", None]).dictionary_encode())):
+        pq.write_table(pa.table({"text": values}), tmp_path / f"{number}.parquet")
+        records = read("parquet", tmp_path / f"{number}.parquet")
+        assert texts(records) == ["é"]
+        assert bad(records) == [(f"{number}.parquet:2", "unreadable")]
+
+
+def test_parquet_types_that_python_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    odd = [
+        pa.array([1], pa.timestamp(unit, zone))
+        for unit in ("s", "ms", "us", "ns")
+        for zone in (None, "UTC", "No/Where")
+    ]
+    odd += [pa.array([5], pa.duration("ns")), pa.array([5_000_000], pa.date32()), pa.array([float("nan")]), pa.nulls(1)]
+    odd += [pa.array([[b"\xff"]]), pa.array([{"a": 1}])]
+    for column in odd:
+        pq.write_table(pa.table({"text": ["a"], "title": column}), path)
+        assert texts(read("parquet", path)) == ["a"], column.type
+    pq.write_table(pa.table({"text": ["a"], "title": pa.array([1], pa.timestamp("ns"))}), path)
+    assert read("parquet", path)[0].title == "1970-01-01 00:00:00.000000001"
+    invalid = pa.Array.from_buffers(pa.string(), 2, pa.array([b"ok", b"\xff"]).buffers())
+    pq.write_table(pa.table({"text": invalid}), path)
+    assert bad(read("parquet", path)) == [("a.parquet:2", "unreadable")]
+
+
+def test_parquet_columns_of_odd_names(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(
+        pa.Table.from_arrays([pa.array(["x"]), pa.array([1]), pa.array([2])], names=["text", "n", "n"]), path
+    )
+    assert texts(read("parquet", path)) == ["x"]
+    pq.write_table(pa.Table.from_arrays([pa.array(["x"]), pa.array(["y"])], names=["text", "text"]), path)
+    with pytest.raises(StageError, match="column 'text' is there 2 times"):
+        read("parquet", path)
+    pq.write_table(pa.table({"a.b": ["x"]}), path)
+    assert texts(read("parquet", path, Columns.parse(("text=a.b",)))) == ["x"]
+
+
+def test_a_damaged_row_group_costs_itself(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": [f"{i}" for i in range(300)]}), path, row_group_size=100, use_dictionary=False)
+    content = bytearray(path.read_bytes())
+    start = pq.read_metadata(path).row_group(1).column(0).data_page_offset
+    content[start : start + 200] = b"\xff" * 200
+    path.write_bytes(content)
+    records = read("parquet", path)
+    assert texts(records) == [f"{i}" for i in [*range(100), *range(200, 300)]]
+    assert bad(records) == [("a.parquet:101", "broken_file")]
+    assert bad(read_bytes("parquet", tmp_path, "b.parquet", b"")) == [("b.parquet:1", "broken_file")]
+    pq.ParquetWriter(path, pa.schema([("text", pa.string())])).close()
+    assert read("parquet", path) == []
+
+
+@pytest.mark.slow
+def test_a_small_parquet_file_of_long_texts_takes_little_memory(tmp_path: Path) -> None:
+    """300 rows of the same 8 MB, dictionary-encoded in one row group: 2.4 GB as Python strings."""
+    repeated = pa.DictionaryArray.from_arrays(pa.array([0] * 300, pa.int32()), pa.array(["x" * (8 << 20)]))
+    pq.write_table(pa.table({"text": repeated}), tmp_path / "a.parquet", store_schema=False, compression="zstd")
+    code = (
+        "import resource, sys; from pathlib import Path; from stages.corpus.readers.documents import Columns\n"
+        "from stages.corpus.readers.parquet import read_parquet\n"
+        "n = sum(len(chunk.records()) for chunk in read_parquet(Path(sys.argv[1]), Columns()))\n"
+        "print(n, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "a.parquet"], capture_output=True, text=True, check=True
+    )
+    count, kilobytes = map(int, done.stdout.split())
+    assert count == 300
+    assert kilobytes < 450_000
+
+
+def test_a_bad_row_of_a_dump_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    end = "</posts>"
+    for bad_body in ("a&#x1;b", "a\x01b", "a&nbsp;b"):
+        row = f'  <row Id="40" PostTypeId="1" Score="1" Title="bad" Body="{bad_body}" />\n'
+        (tmp_path / "Posts.xml").write_text(POSTS.replace('  <row Id="20"', row + '  <row Id="20"') + end)
+        records = read("stackexchange", tmp_path)
+        assert len(texts(records)) == 2
+        assert sum(isinstance(r, BadRecord) and "not XML" in r.detail for r in records) == 1
+    (tmp_path / "Posts.xml").write_bytes(
+        gzip.compress((POSTS.replace('Id="12"', f'Id="{10**30}" PostTypeId="1"') + end).encode())
+    )
+    assert len(texts(read("stackexchange", tmp_path))) == 2
+    monkeypatch.setattr("stages.corpus.readers.posts_xml.MAX_ROW_BYTES", 1 << 20)
+    long_row = f'  <row Id="40" PostTypeId="1" Body="{"y" * (4 << 20)}" />\n'
+    (tmp_path / "Posts.xml").write_text(POSTS.replace('  <row Id="20"', long_row + '  <row Id="20"') + end)
+    records = read("stackexchange", tmp_path)
+    assert len(texts(records)) == 2
+    assert ("Posts.xml:8", "too_long") in bad(records)
+
+
+def test_entities_of_a_dump_are_refused(tmp_path: Path) -> None:
+    laughs = '<?xml version="1.0"?><!DOCTYPE p [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><posts><row Id="&b;"/></posts>'
+    assert bad(read_bytes("stackexchange", tmp_path, "Posts.xml", laughs.encode())) == [
+        ("Posts.xml:1", "over_expanded")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("dataset: [a]\nsplit: train\n", "dataset is wrong"),
+        ("dataset: {data}\nsplit: train\ncolumns: [text]\n", "columns is wrong"),
+        ("dataset: {data}\nsplit: train\ncolumns: {{body: x}}\n", "columns has body"),
+        ("dataset: {data}\nsplit: nowhere\n", "cannot be read from row 1 on"),
+    ],
+)
+def test_a_hub_descriptor_of_wrong_values(tmp_path: Path, content: str, told: str) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/train.jsonl").write_bytes(ONE + b"\n")
+    (tmp_path / "x.yaml").write_text(
+        content.replace("{data}", str(tmp_path / "data")).replace("{{", "{").replace("}}", "}")
+    )
+    with pytest.raises(StageError, match=told):
+        read("hub", tmp_path / "x.yaml")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"), [("nosuch==1.0", "no version of it is installed"), ("mpmath", "is no package with")]
+)
+def test_a_list_of_packages_tells_its_bad_line(tmp_path: Path, line: str, told: str) -> None:
+    (tmp_path / "p.txt").write_text(f"\ufeff# a comment\r\n{line}\r\n")
+    with pytest.raises(StageError, match=rf"p\.txt:2.*{told}"):
+        read("documentation", tmp_path / "p.txt")

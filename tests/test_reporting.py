@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import polars as pl
+import pytest
+from click.testing import CliRunner
 
 from stages.core.files import write_json
-from stages.core.table_writer import TableWriter
+from stages.core.table_writer import TableWriter, write_table
 from stages.reporting.accuracy import nest_accuracy, write_accuracy
+from stages.reporting.export_dataset import main as export_dataset
 from stages.reporting.pictures import draw_overlap, draw_value_groups
 from stages.reporting.value_figures import gather_value, reliability
+from tests.tiny import problem_row
 from tests.valuing import write_candidates
 
 
@@ -99,3 +103,20 @@ def test_values_are_gathered_by_source_level_and_length(tmp_path: Path) -> None:
     ):
         assert picture.startswith("data:image/png;base64,")
         assert len(picture) > 1000
+
+
+@pytest.mark.slow
+def test_the_exported_dataset_loads_with_load_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from datasets import load_dataset
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    text = {"text_id": "t", "source": "web", "title": "", "url": "", "license": "CC0-1.0", "text": "Let $x$ be 3."}
+    write_table("texts", [text], tmp_path / "texts.parquet")
+    problems = [problem_row(problem=f"What is {n} + 1?\u2028", text_id="t") for n in range(5)]
+    write_table("problems", problems, tmp_path / "synthetic/problems.parquet")
+    arguments = [tmp_path / "synthetic", tmp_path / "texts.parquet", tmp_path / "exported"]
+    done = CliRunner().invoke(export_dataset, list(map(str, arguments)))
+    assert done.exit_code == 0, done.output
+    loaded = load_dataset(str(tmp_path / "exported"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert loaded["problem"] == [row["problem"] for row in problems]
+    assert set(loaded["text_license"]) == {"CC0-1.0"}

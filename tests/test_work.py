@@ -15,6 +15,8 @@ import pytest
 
 from stages.core import work as work_module
 from stages.core.command import StageError
+from stages.core.files import read_csv, write_json
+from stages.core.usage import read_usage, write_usage
 from stages.core.work import OWNERS, finish_work, own, work_folder
 from tests.conftest import ROOT
 
@@ -102,3 +104,35 @@ def test_a_file_system_without_locks_is_said(
     monkeypatch.setattr(work_module, "WITHOUT_LOCKS", ())
     with pytest.raises(OSError, match="No locks"):
         own("train-b")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\x00" * 50, b'{"stage": "train-a"}'])
+def test_a_damaged_record_of_work_is_made_anew(here: Path, content: bytes) -> None:
+    folder = work_folder("train-a", [], {"seed": 1}, [])
+    (folder / "started").touch()
+    (folder / "run.json").write_bytes(content)
+    assert work_folder("train-a", [], {"seed": 1}, []) == folder
+    assert not (folder / "started").exists(), "whose code made it, nobody knows"
+    assert json.loads((folder / "run.json").read_bytes())["stage"] == "train-a"
+    (folder / "started").touch()
+    (folder / "run.json").write_bytes(content)
+    work_folder("train-a", [], {"seed": 2}, [])
+
+
+def test_a_damaged_usage_record_is_passed_over(here: Path) -> None:
+    write_usage("distill", Path("a/b.parquet"), {"usd": float("nan")})
+    (here / ".work/usage/other.json").write_bytes(b"{")
+    (record,) = read_usage()
+    assert record["usd"] is None, "JSON has no NaN"
+
+
+def test_json_files_hold_no_nan(tmp_path: Path) -> None:
+    write_json({"a": [float("nan"), 1.5, {"b": float("-inf")}], "c": (float("inf"),)}, tmp_path / "a.json")
+    assert json.loads((tmp_path / "a.json").read_text(), parse_constant=pytest.fail) == {
+        "a": [None, 1.5, {"b": None}], "c": [None],
+    }  # fmt: skip
+
+
+def test_csv_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbfstep,loss\r\n1,0.5\r\n")
+    assert read_csv(tmp_path / "a.csv") == [{"step": "1", "loss": "0.5"}]

@@ -7,11 +7,13 @@ with whole(Path("models/base/tiny")) as temporary:      # beside it, under a nam
 import csv
 import io
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -60,8 +62,29 @@ def write_text(text: str, path: Path) -> None:
 
 
 def write_json(value: object, path: Path) -> None:
-    """Write JSON with sorted keys, so that equal values are equal bytes."""
-    write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", path)
+    """Write JSON with sorted keys, so that equal values are equal bytes; NaN and infinity, which JSON lacks, are null."""
+    write_text(json.dumps(finite(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n", path)
+
+
+def json_in(path: Path) -> Any:
+    """What a JSON file of a cache holds; None where it is not there, or not whole: the cache is made anew then."""
+    try:
+        return json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError, RecursionError):
+        return None
+
+
+def finite(value: object) -> object:
+    """The value with None in the place of NaN and infinities, at any depth: a figure that could not be computed is none.
+
+    >>> finite({"loss": [1.5, float("nan")], "ratio": float("inf")})
+    {'loss': [1.5, None], 'ratio': None}
+    """
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {finite(name): finite(entry) for name, entry in value.items()}
+    return [finite(entry) for entry in value] if isinstance(value, (list, tuple)) else value
 
 
 def write_csv(rows: Iterable[Sequence[object]], path: Path) -> None:
@@ -72,5 +95,6 @@ def write_csv(rows: Iterable[Sequence[object]], path: Path) -> None:
 
 
 def read_csv(path: Path, delimiter: str = ",") -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as stream:
+    """The rows by the header's names; a byte order mark, as spreadsheets write it, is no part of the first."""
+    with path.open(newline="", encoding="utf-8-sig") as stream:
         return list(csv.DictReader(stream, delimiter=delimiter))

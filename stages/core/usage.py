@@ -3,14 +3,13 @@
 write_usage("distill", Path("data/distillation/initial/requests.parquet"), {"requests": 2400, "usd": 0.0})
 """
 
-import json
 import os
 import platform
 import time
 from pathlib import Path
 from typing import Any
 
-from stages.core.files import write_json
+from stages.core.files import json_in, write_json
 from stages.core.work import WORK
 
 
@@ -28,5 +27,6 @@ def write_usage(stage: str, subject: Path, figures: dict[str, Any]) -> None:
 
 
 def read_usage() -> list[dict[str, Any]]:
-    """All usage records that are here, by name."""
-    return [json.loads(path.read_text()) for path in sorted((WORK / "usage").glob("*.json"))]
+    """All usage records that are here and whole, by name."""
+    found = [json_in(path) for path in sorted((WORK / "usage").glob("*.json"))]
+    return [record for record in found if isinstance(record, dict) and "stage" in record]

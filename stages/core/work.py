@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from stages.core.command import StageError, say
-from stages.core.files import write_json
+from stages.core.files import json_in, write_json
 from stages.core.hashes import file_hash
 from stages.core.interruption import note_kept
 
@@ -56,6 +56,9 @@ def work_folder(stage: str, inputs: Iterable[Path], options: dict[str, object], 
     folder = WORK / f"{stage}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
     code_hash = hashlib.sha256("".join(file_hash(Path(path), "*.py") for path in code).encode()).hexdigest()
     record = {"stage": stage, "code": code_hash, "options": options, "inputs": input_hashes}
+    if _has_work(folder) and not _record(folder):
+        say(f"{stage}: {folder / RECORD} is damaged: the work is begun anew")
+        shutil.rmtree(folder)
     if _has_work(folder):
         if _record(folder)["code"] != code_hash and choice not in ("0", "1"):
             raise StageError(
@@ -66,7 +69,7 @@ def work_folder(stage: str, inputs: Iterable[Path], options: dict[str, object], 
             shutil.rmtree(folder)
     elif choice != "0":
         _refuse_other_options(folder, record)
-    if not (folder / RECORD).exists() or _record(folder)["code"] != code_hash:
+    if _record(folder).get("code") != code_hash:
         write_json(record, folder / RECORD)
     note_kept(f"what is finished is kept in {folder}")
     return folder
@@ -90,7 +93,9 @@ def _refuse_other_options(folder: Path, record: dict[str, Any]) -> None:
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    """What run.json says; nothing where it is damaged."""
+    found = json_in(folder / RECORD)
+    return found if isinstance(found, dict) and {"code", "stage", "options", "inputs"} <= found.keys() else {}
 
 
 def _seconds_of(folder: Path) -> float:
@@ -148,8 +153,7 @@ def _owner_key(stage: str) -> tuple[int, Path]:
 
 def _owner_text(stage: str, file: TextIO) -> str:
     with file:
-        file.seek(0)
-        record = json.loads(file.read() or "{}")  # empty where the owner has only just begun
+        record = json_in(Path(file.name)) or {}  # empty where the owner has only just begun
     pid = record.get("pid", "PID")
     return (
         f"process {pid} on {record.get('host', 'another host')} runs {stage} since {record.get('since', 'just now')}; it may have "

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
+import pyarrow as pa
+
 from stages.core.command import StageError, say
 from stages.core.files import write_json
 from stages.core.parallel import ordered_map
@@ -19,6 +21,8 @@ from stages.corpus.readers.registry import READERS
 from stages.corpus.sections import IngestSettings, Source
 
 COUNTS = "counts.json"
+FILE_REASONS = {"other_format", "broken_file", "over_expanded"}  # they cost more than a record: they are told
+MAX_DETAIL_CHARS = 500
 DONE = "source"  # in the work folder; it has its counts once it is whole
 
 
@@ -57,6 +61,7 @@ def write_source(name: str, source: Source, settings: IngestSettings, out: Path)
     )
     chunks = READERS[source.kind](source.path, Columns.parse(source.column))
     counts: Counter[str] = Counter()
+    first: dict[str, str] = {}
     with (
         TableWriter("texts", out / "texts") as texts,
         TableWriter("rejected_texts", out / "rejected") as rejected,
@@ -66,18 +71,32 @@ def write_source(name: str, source: Source, settings: IngestSettings, out: Path)
             texts.write(prepared.texts)
             rejected.write(prepared.rejected)
             counts.update(prepared.counts)
+            note_first(prepared.rejected, first)
             tracker.advance(prepared.counts["documents.read"])
-        check_counts(name, source.path, counts)
+        check_counts(name, source.path, counts, first)
     write_json(nested(counts), out / COUNTS)
     say(f"ingest_corpus: {name}: {counts_line(counts)}")
+    for reason in sorted(FILE_REASONS & first.keys()):
+        say(f"ingest_corpus: {name}: {reason}, the first: {first[reason]}")
 
 
-def check_counts(name: str, path: Path, counts: Counter[str]) -> None:
-    """A source that gives no text is an error; nothing of it is written."""
+def note_first(rejected: pa.RecordBatch, first: dict[str, str]) -> None:
+    """Remember the first detail of each reason."""
+    for reason in rejected["reason"].unique().to_pylist():
+        if reason not in first:
+            first[reason] = rejected["detail"][rejected["reason"].index(reason).as_py()].as_py()
+
+
+def check_counts(name: str, path: Path, counts: Counter[str], first: dict[str, str]) -> None:
+    """A source that gives no text is an error, which tells the first record of each reason; nothing of it is written."""
     if not counts["documents.read"]:
         raise StageError(f"source {name}: {path} is empty. Give it documents, or remove the source from params.yaml.")
     if not counts["snippets.kept"]:
-        raise StageError(f"source {name}: no text in {path}: {counts_line(counts)}. Its options are in params.yaml.")
+        told = "".join(f"\n  {reason}: {detail[:MAX_DETAIL_CHARS]}" for reason, detail in sorted(first.items()))
+        raise StageError(
+            f"source {name}: no text in {path}: {counts_line(counts)}. Its options are in params.yaml. "
+            f"The first of each reason:{told}"
+        )
 
 
 def counts_line(counts: Counter[str]) -> str:

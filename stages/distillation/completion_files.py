@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stages.core.command import StageError
+from stages.core.foreign_json import refuse_constant
 from stages.core.tables import Row, read_table
 from stages.distillation.outcomes import read_body
 from stages.distillation.pricing import Price
@@ -21,10 +22,10 @@ def read_completions(path: Path) -> Iterator[tuple[str, Row | None]]:
         return
     if not path.is_file():
         raise StageError(f"{path} is missing. Name a .parquet or .jsonl file of completions.")
-    with path.open(encoding="utf-8") as stream:
+    with path.open(encoding="utf-8-sig") as stream:
         for number, line in enumerate(stream, 1):
             try:
-                row = json.loads(line)
+                row = json.loads(line, parse_constant=refuse_constant)
                 yield _key(row), _answer(row)
             except (ValueError, KeyError, AttributeError, TypeError) as error:
                 raise StageError(

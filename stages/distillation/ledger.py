@@ -120,7 +120,7 @@ class Segment:
         Raises:
             StageError: the row could not be written whole (the disk is full).
         """
-        line = json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        line = json.dumps(row, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         if os.write(self.file, line) != len(line):
             raise StageError(
                 f"{self.path}: the disk took only part of a row. Free some space; all earlier rows are kept."

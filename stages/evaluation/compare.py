@@ -32,6 +32,7 @@ def main(a: str, b: str, student: str | None, start: str, policy: str, as_json: 
     Example:
         ninechapters compare main HEAD
     """
+    from stages.core.files import finite
     from stages.evaluation.results import task_name
     from stages.evaluation.revisions import comparison_record, load_run, print_table
     from stages.statistics.comparison import compare_tasks, obstacles
@@ -47,7 +48,7 @@ def main(a: str, b: str, student: str | None, start: str, policy: str, as_json: 
         )
     tasks = [task for task in compare_tasks(*runs, policy) if task_name(task.benchmark, task.mode) not in refused]
     if as_json:
-        click.echo(json.dumps(comparison_record(a, b, policy, tasks, refused)))
+        click.echo(json.dumps(finite(comparison_record(a, b, policy, tasks, refused)), allow_nan=False))
         return
     print_table(a, b, tasks, num_flips)
     for task, why in refused.items():

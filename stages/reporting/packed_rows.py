@@ -12,6 +12,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from stages.core.files import finite
+
 BLOCK_ROWS = 4000
 
 
@@ -30,5 +32,5 @@ def pack_within(table_of: Callable[[int], dict[str, Any]], count: int, max_bytes
 
 
 def _packed(content: Any) -> str:
-    data = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
+    data = json.dumps(finite(content), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     return base64.b64encode(gzip.compress(data, compresslevel=6, mtime=0)).decode()

@@ -18,7 +18,7 @@ import orjson
 import xxhash
 
 from stages.core.command import say
-from stages.core.files import write_bytes, write_json
+from stages.core.files import json_in, write_bytes, write_json
 from stages.core.schemas import Row
 from stages.core.shards import MakeShard, Steps, finished, made_in_steps, made_shards
 from stages.generation.engine import gpus_of_a_copy, is_spread
@@ -56,7 +56,7 @@ class Shards:
 
     def spill(self, texts: Iterable[Row]) -> None:
         """Write the texts, each with its place among them, to the files of their shards, once."""
-        if (self.folder / SPILLED).exists():
+        if json_in(self.folder / SPILLED) is not None:
             return
         files = self.spilled
         files.clear()
@@ -80,7 +80,7 @@ class Shards:
     def write(self, model: Path, title: str) -> Meter:
         """Make the shards that are missing; returns what it took."""
         counts = self.counts()
-        missing = [number for number in counts if not self.path(number).exists()]
+        missing = [number for number in counts if json_in(self.path(number)) is None]
         if len(missing) < len(counts):
             say(f"{title}: goes on with {len(missing)} of {len(counts)} shards")
         todo = sum(counts[number] for number in missing) * self.plan.num_samples

@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from stages.core.files import whole, write_json
+from stages.core.files import json_in, whole, write_json
 from stages.core.progress import Tracker
 from stages.models.tokenization import IGNORED, TokenizedExample, tokenized_examples
 from stages.problems.student_format import Example
@@ -58,9 +58,9 @@ def write_store(
     examples: Iterable[Example], tokenizer: PreTrainedTokenizerBase, max_length: int, folder: Path, title: str
 ) -> TokenStore:
     """Tokenize the examples into `folder`, whole or not at all; those longer than `max_length` are left out, not cut:
-    a cut one teaches to stop in the middle of a solution. A folder that is there is read.
+    a cut one teaches to stop in the middle of a solution. A whole one that is there is read.
     """
-    if (folder / HEADER).exists():
+    if is_whole(folder):
         return TokenStore(folder)
     with whole(folder) as temporary, Tracker(f"{title}: tokens", 0, "examples") as tracker:
         temporary.mkdir()
@@ -74,6 +74,16 @@ def write_store(
             tracker.advance()
         writer.close(num_too_long)
     return TokenStore(folder)
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a store is there, with as many tokens as it says."""
+    header = json_in(folder / HEADER)
+    if not isinstance(header, dict) or not (folder / "lengths.bin").exists():
+        return False
+    num_tokens = int(np.fromfile(folder / "lengths.bin", dtype=np.int32).sum())
+    num_bytes = sum(path.stat().st_size for path in folder.glob("tokens-*.bin"))
+    return num_bytes == num_tokens * np.dtype(header["dtype"]).itemsize
 
 
 class _Writer:

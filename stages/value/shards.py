@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
 from stages.core.files import write_bytes
@@ -88,6 +89,15 @@ def shard_path(folder: Path, number: int) -> Path:
     return folder / f"part-{number:05d}.safetensors"
 
 
+def is_whole(path: Path) -> bool:
+    """Whether a shard is there and its tensors have their bytes."""
+    try:
+        with safe_open(path, "pt") as shard:
+            return bool(shard.keys())
+    except (FileNotFoundError, SafetensorError):
+        return False
+
+
 def places_here() -> list[str]:
     """Every GPU of this machine, or the device that there is."""
     count = torch.cuda.device_count()
@@ -97,7 +107,7 @@ def places_here() -> list[str]:
 def compute_shards(job: ShardJob, folder: Path, title: str) -> None:
     """Make the shards that are missing in `folder`."""
     candidates = Candidates(job.candidates, job.settings.shard_rows)
-    missing = [n for n in range(candidates.num_shards) if not shard_path(folder, n).exists()]
+    missing = [n for n in range(candidates.num_shards) if not is_whole(shard_path(folder, n))]
     with Tracker(title, candidates.num_rows, "candidates") as tracker:
         tracker.go_on_from(min(candidates.num_rows, (candidates.num_shards - len(missing)) * job.settings.shard_rows))
         for number, content in made_shards(job, missing, places_here(), cpus=CPUS_OF_AN_ACTOR):

@@ -4,11 +4,11 @@ A local file is JSON lines, or JSON: a list of records, or records by id (TabMWP
 with its revision (stages/core/hub.py); its `columns` say where the hub's copy has other names: {input: question}.
 """
 
+import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
-
-import orjson
 
 from stages.benchmarks.loaders.expressions import load_carp, load_math, load_ocw
 from stages.benchmarks.loaders.multiple_choice import load_aqua, load_mathqa, load_mmlu_stem, load_sat_math
@@ -21,7 +21,11 @@ from stages.benchmarks.loaders.word_problems import (
     load_tabmwp,
 )
 from stages.core.command import StageError
+from stages.core.expansion import BrokenFile, expanded
+from stages.core.foreign_json import parse_json
+from stages.core.formats import HEAD_BYTES, format_of
 from stages.core.hub import hub_batches, read_descriptor
+from stages.core.lines import numbered_lines, utf8_blocks
 from stages.core.schemas import Row
 
 LOADERS: dict[str, Callable[[Row], Row | None]] = {
@@ -79,18 +83,49 @@ def _hub_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _file_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Of a local file, compressed or not, in any of Unicode's encodings; JSON is told from JSON lines by what stands there."""
     try:
-        content = path.read_bytes()
-        if path.suffix == ".json":
-            whole = orjson.loads(content)
-            records = [{"pid": key, **value} for key, value in whole.items()] if isinstance(whole, dict) else whole
-            yield from ((f"{path}: record {number}", record) for number, record in enumerate(records, 1))
-            return
-    except (orjson.JSONDecodeError, TypeError) as error:
+        content = b"".join(utf8_blocks(expanded(path)))
+    except BrokenFile as error:
+        raise StageError(f"{path} cannot be read: {error}.") from error
+    if found := format_of(content[:HEAD_BYTES]):
+        raise StageError(
+            f"{path} is {found.name}. {found.advice}: a benchmark is JSON lines, JSON, or a hub's YAML file."
+        )
+    is_list = re.match(rb"\s*\[\s*\{", content)
+    if is_list or (path.name.split(".")[-1] == "json" and not _is_lines(content)):
+        yield from _whole_records(path, content)
+        return
+    for number, line in numbered_lines([content], len(content)):
+        assert isinstance(line, bytes)
+        try:
+            record, fault = parse_json(line)
+        except ValueError as error:
+            raise StageError(f"{path}:{number}: {error}.") from error
+        yield f"{path}:{number}{_told(fault)}", record
+
+
+def _is_lines(content: bytes) -> bool:
+    """Whether the first two lines are records each, whatever the file's name."""
+    first = list(islice((line for _, line in numbered_lines([content], len(content))), 2))
+    try:
+        return len(first) == 2 and all(
+            isinstance(parse_json(line)[0], dict) for line in first if isinstance(line, bytes)
+        )
+    except ValueError:
+        return False
+
+
+def _whole_records(path: Path, content: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Of JSON: a list of records, or records by id."""
+    try:
+        whole, fault = parse_json(content)
+        records = [{"pid": key, **value} for key, value in whole.items()] if isinstance(whole, dict) else list(whole)
+    except (ValueError, TypeError) as error:
         raise StageError(f"{path} is not a JSON list of records, nor records by id: {error}.") from error
-    for number, line in enumerate(content.split(b"\n"), 1):
-        if line.strip():
-            try:
-                yield f"{path}:{number}", orjson.loads(line)
-            except orjson.JSONDecodeError as error:
-                raise StageError(f"{path}:{number}: not JSON: {error}.") from error
+    for number, record in enumerate(records, 1):
+        yield f"{path}: record {number}{_told(fault)}", record
+
+
+def _told(fault: str) -> str:
+    return f": {fault}" if fault else ""

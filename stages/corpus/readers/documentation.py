@@ -7,15 +7,18 @@ same texts.
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from stages.core.command import StageError
+from stages.core.lines import decoded
 from stages.corpus.readers import package_documents
 from stages.corpus.readers.documents import Chunk, Columns, Document, chunked
 
+NAME = re.compile(r"[\w.-]+")
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -28,14 +31,33 @@ def read_documentation(path: Path, columns: Columns) -> Iterator[Chunk]:
 
 
 def _documents(path: Path) -> Iterator[Document]:
-    for line in path.read_text(encoding="utf-8").split():
-        name, _, version = line.partition("==")
+    try:
+        lines = decoded(path.read_bytes()).split("\n")
+    except UnicodeDecodeError as error:
+        raise StageError(f"{path} is no text file that lists packages (kind documentation): {error}.") from error
+    for number, line in enumerate(lines, 1):
+        if line.partition("#")[0].strip():
+            yield from _package_documents(_package_of(line.partition("#")[0].strip(), f"{path}:{number}"))
+
+
+def _package_of(line: str, place: str) -> str:
+    """The package that a line names.
+
+    Raises:
+        StageError: the line is no `package==version`, or another version is installed, or none.
+    """
+    name, equals, version = (word.strip() for word in line.partition("=="))
+    if not equals or not NAME.fullmatch(name):
+        raise StageError(f"{place}: {line[:80]!r} is no package with its version. Write it as `sympy==1.14.0`.")
+    try:
         found = importlib.metadata.version(name)
-        if found != version:
-            raise StageError(
-                f"{path} names {name} {version}, but {found} is installed. Run `make setup`, or edit the file."
-            )
-        yield from _package_documents(name)
+    except importlib.metadata.PackageNotFoundError:
+        found = "no version of it"
+    if found != version:
+        raise StageError(
+            f"{place} names {name} {version}, but {found} is installed. Install that version, or edit the file."
+        )
+    return name
 
 
 def _package_documents(name: str) -> Iterator[Document]:

@@ -5,12 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from stages.core.command import StageError
 from stages.core.hub import hub_batches, read_descriptor
 from stages.corpus.readers.documents import Chunk, Columns, Record
+from stages.corpus.sections import FIELDS
 
 
 def read_hub(path: Path, columns: Columns) -> Iterator[Chunk]:
     descriptor = read_descriptor(path)
+    unknown = sorted(descriptor.columns.keys() - set(FIELDS))
+    if unknown:
+        raise StageError(f"{path}: columns has {', '.join(unknown)}; a source has {', '.join(FIELDS)}.")
     columns = replace(columns, **descriptor.columns)  # type: ignore[arg-type]
     row = 0
     for records in hub_batches(descriptor, path):

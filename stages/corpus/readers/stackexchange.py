@@ -13,10 +13,10 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree.ElementTree import ParseError, iterparse
 
 from stages.core.command import StageError
 from stages.corpus.readers.documents import BadRecord, Chunk, Columns, Document, Record, chunked
+from stages.corpus.readers.posts_xml import rows_of
 
 QUESTION, ANSWER = "1", "2"
 TABLES = """
@@ -60,27 +60,18 @@ def _records(path: Path) -> Iterator[Record]:
 
 def _store(path: Path, database: sqlite3.Connection) -> Iterator[Record]:
     """Put questions and answers into the database; yields what is neither."""
-    number = 0
-    try:
-        events = iterparse(path, ("start", "end"))
-        _, root = next(events)
-        for event, row in events:
-            if event == "start" or row.tag != "row":
-                continue
-            number += 1
-            post = dict(row.attrib)
-            root.clear()  # what has been read is not kept
-            try:
-                is_stored = _store_post(post, database)
-            except (KeyError, ValueError, sqlite3.IntegrityError) as error:
-                yield BadRecord(
-                    f"{path}:{number}", "unreadable", f"post {post.get('Id')}: {type(error).__name__} {error}"
-                )
-            else:
-                if not is_stored:
-                    yield BadRecord(f"{path}:{number}", "no_post", f"post {post['Id']} of type {post['PostTypeId']}")
-    except ParseError as error:
-        yield BadRecord(f"{path}:{number + 1}", "broken_file", f"the file cannot be read on from this row: {error}")
+    for number, post in enumerate(rows_of(path), 1):
+        if isinstance(post, BadRecord):
+            yield post
+            continue
+        place = f"{path}:{number}"
+        try:
+            is_stored = _store_post(post, database)
+        except (KeyError, ValueError, OverflowError, sqlite3.IntegrityError) as error:
+            yield BadRecord(place, "unreadable", f"post {post.get('Id')}: {type(error).__name__} {error}")
+        else:
+            if not is_stored:
+                yield BadRecord(place, "no_post", f"post {post['Id']} of type {post['PostTypeId']}")
 
 
 def _store_post(post: dict[str, str], database: sqlite3.Connection) -> bool:
