@@ -38,22 +38,25 @@ WORDS = (
 ).split()
 
 
-def make_tables(folder: Path, num_rows: int, num_taught: int = NUM_TAUGHT) -> None:
-    """FOLDER/data and FOLDER/reports: `num_rows` problems in the corpus, as many candidates with values, half as many texts."""
+def make_tables(folder: Path, num_rows: int, num_taught: int = NUM_TAUGHT, length: float = 1.0) -> None:
+    """FOLDER/data and FOLDER/reports: `num_rows` problems in the corpus, as many candidates with values, half as many texts.
+
+    `length` 0.25 makes texts and problems a quarter as long.
+    """
     data = folder / "data"
     num_texts = -(-num_rows // PROBLEMS_PER_TEXT)
     for name, count in (("initial", num_taught), ("candidate", num_texts), ("synthesis", num_texts)):
         with TableWriter("texts", data / "texts" / f"{name}.parquet") as writer:
             for numbers in _frames(count):
-                writer.write(text_frame(name, numbers))
-    _write_corpus(data, num_rows)
-    _write_candidates(data, num_rows)
+                writer.write(text_frame(name, numbers, length))
+    _write_corpus(data, num_rows, length)
+    _write_candidates(data, num_rows, length)
     for name in ("initial", "boost"):
         _write_taught(data, name, num_taught)
     write_reports(folder, num_rows)
 
 
-def _write_corpus(data: Path, num_rows: int) -> None:
+def _write_corpus(data: Path, num_rows: int, length: float) -> None:
     with ExitStack() as stack:
         made, unread, kept, rejected = (
             stack.enter_context(TableWriter(schema, data / path))
@@ -63,7 +66,7 @@ def _write_corpus(data: Path, num_rows: int) -> None:
             )
         )  # fmt: skip
         for numbers in _frames(num_rows):
-            frame = problem_frame("synthesis", numbers, "boosted")
+            frame = problem_frame("synthesis", numbers, "boosted", length=length)
             passes = pl.Series(_hashes("passes", numbers) % 10 < 7)
             made.write(frame)
             kept.write(frame.filter(passes))
@@ -73,14 +76,14 @@ def _write_corpus(data: Path, num_rows: int) -> None:
             unread.write(_rejected(frame, "tags", "not one each of [Problem], [Solution], [End]"))
 
 
-def _write_candidates(data: Path, num_rows: int) -> None:
+def _write_candidates(data: Path, num_rows: int, length: float) -> None:
     folder = data / "synthesis/candidates"
     with (
         TableWriter("problems", folder / "problems.parquet") as made,
         TableWriter("values", data / "value/values") as values,
     ):
         for numbers in _frames(num_rows):
-            frame = problem_frame("candidate", numbers, "initial")
+            frame = problem_frame("candidate", numbers, "initial", length=length)
             made.write(frame)
             values.write(_values(frame, numbers))
     with TableWriter("rejected", folder / "rejected.parquet") as writer:
@@ -112,7 +115,7 @@ def _write_taught(data: Path, name: str, count: int) -> None:
             rejected.write(_rejected(frame.filter(~passes), "tags", ""))
 
 
-def text_frame(name: str, numbers: np.ndarray) -> pl.DataFrame:
+def text_frame(name: str, numbers: np.ndarray, length: float = 1.0) -> pl.DataFrame:
     """The rows of these numbers of the table of texts `name`."""
     kinds = _hashes(f"{name} text", numbers)
     return pl.DataFrame(
@@ -120,12 +123,14 @@ def text_frame(name: str, numbers: np.ndarray) -> pl.DataFrame:
             "text_id": hex_ids(f"{name} text", numbers), "source": _chosen(SOURCES, kinds),
             "title": pl.select(pl.format("Title {}", pl.Series(kinds % 100_000))).to_series(),
             "url": pl.select(pl.format("https://example.org/{}", pl.Series(numbers))).to_series(),
-            "license": _chosen(LICENSES, kinds >> np.uint64(8)), "text": prose(f"{name} text", numbers, 58),
+            "license": _chosen(LICENSES, kinds >> np.uint64(8)), "text": prose(f"{name} text", numbers, round(58 * length)),
         }
     )  # fmt: skip
 
 
-def problem_frame(texts: str, numbers: np.ndarray, synthesizer: str, salt: str = "") -> pl.DataFrame:
+def problem_frame(
+    texts: str, numbers: np.ndarray, synthesizer: str, salt: str = "", length: float = 1.0
+) -> pl.DataFrame:
     """The problems of these numbers, of the table of texts `texts`."""
     kind = f"{texts} problem {salt}"
     hashes = _hashes(kind, numbers)
@@ -135,8 +140,8 @@ def problem_frame(texts: str, numbers: np.ndarray, synthesizer: str, salt: str =
         {
             "problem_id": hex_ids(kind, numbers), "text_id": hex_ids(f"{texts} text", numbers // PROBLEMS_PER_TEXT),
             "request_id": pl.repeat("", len(numbers), eager=True), "prompt": _chosen(LEVELS, hashes >> np.uint64(40)),
-            "mode": _chosen(("cot", "tool"), is_tool.astype(np.uint64)), "words": prose(f"{kind} asks", numbers, 26),
-            "working": prose(f"{kind} works", numbers, 26), "a": a, "b": b, "size": size,
+            "mode": _chosen(("cot", "tool"), is_tool.astype(np.uint64)), "words": prose(f"{kind} asks", numbers, round(26 * length)),
+            "working": prose(f"{kind} works", numbers, round(26 * length)), "a": a, "b": b, "size": size,
             "answer": np.where(is_tool, size * (size - 1) // 2, a + b),
         }
     )  # fmt: skip

@@ -88,7 +88,9 @@ def make_inputs(folder: Path, num_rows: int, length: float) -> None:
         ]
         write_table("benchmarks", rows, folder / f"tests/{name}.parquet")
     write_names(names, folder / "tests")
+    write_names([], folder / "data/targets")
     (folder / "model").mkdir(exist_ok=True)
+    (folder / "prompts").symlink_to(ROOT / "prompts")
 
 
 def measure(command: list[str], folder: Path) -> dict[str, float]:
