@@ -68,7 +68,7 @@ class Lookup:
 
 def joined(query: pl.LazyFrame, table: pl.LazyFrame, key: str) -> Iterator[pl.DataFrame]:
     """The rows of `query` in order, with the other columns of `table`, whose values JSON can hold; null where the key is not in it."""
-    schema = pl.Schema({PLACE: pl.Int64, **table.collect_schema()})
+    schema = table.select(pl.lit(0, pl.Int64).alias(PLACE), pl.all()).collect_schema()
     rows = externally_sorted(_wanted_rows(query, table, key), lambda row: row[PLACE])
     ahead, start = next(rows, None), 0
     for frame in frames(query):

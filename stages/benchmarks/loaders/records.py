@@ -32,13 +32,18 @@ LOADERS: dict[str, Callable[[Row], Row | None]] = {
 
 
 def load_benchmark(name: str, kind: str, path: Path, num_problems: int = 0) -> list[Row]:
-    """The rows of a benchmark under the table `benchmarks`.
+    """All rows of a benchmark (`benchmark_rows`)."""
+    return list(benchmark_rows(name, kind, path, num_problems))
+
+
+def benchmark_rows(name: str, kind: str, path: Path, num_problems: int = 0) -> Iterator[Row]:
+    """The rows of a benchmark under the table `benchmarks`, as they are read.
 
     Raises:
         StageError: the file is missing, holds a record that is not of the kind, or, where `num_problems` is given, holds
-            another number of problems. A benchmark is never read in part.
+            another number of problems: that is known at its end alone. A benchmark is never read in part.
     """
-    rows: list[Row] = []
+    index = 0
     for place, record in _records(name, path):
         try:
             loaded = LOADERS[kind](record)
@@ -47,15 +52,15 @@ def load_benchmark(name: str, kind: str, path: Path, num_problems: int = 0) -> l
         except (ValueError, TypeError, AttributeError) as error:
             raise StageError(f"{place}: not a record of the kind {kind}: {error}.") from error
         if loaded is not None:
-            rows.append({"benchmark": name, "index": len(rows), **loaded})
-    if not rows:
+            yield {"benchmark": name, "index": index, **loaded}
+            index += 1
+    if not index:
         raise StageError(f"{path} is empty. Give {name} problems, or remove it from params.yaml.")
-    if num_problems and len(rows) != num_problems:
+    if num_problems and index != num_problems:
         raise StageError(
-            f"{path} holds {len(rows):,} problems, not {num_problems:,}: an accuracy on it would be of another benchmark. "
+            f"{path} holds {index:,} problems, not {num_problems:,}: an accuracy on it would be of another benchmark. "
             f"Fetch the whole file, or correct num_problems of {name} in params.yaml (0 takes any number)."
         )
-    return rows
 
 
 def _records(name: str, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -79,18 +84,22 @@ def _hub_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _file_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    if path.suffix == ".json":
+        yield from _json_records(path)
+        return
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            if line.strip():
+                try:
+                    yield f"{path}:{number}", orjson.loads(line)
+                except orjson.JSONDecodeError as error:
+                    raise StageError(f"{path}:{number}: not JSON: {error}.") from error
+
+
+def _json_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
-        content = path.read_bytes()
-        if path.suffix == ".json":
-            whole = orjson.loads(content)
-            records = [{"pid": key, **value} for key, value in whole.items()] if isinstance(whole, dict) else whole
-            yield from ((f"{path}: record {number}", record) for number, record in enumerate(records, 1))
-            return
+        whole = orjson.loads(path.read_bytes())
+        records = [{"pid": key, **value} for key, value in whole.items()] if isinstance(whole, dict) else whole
+        yield from ((f"{path}: record {number}", record) for number, record in enumerate(records, 1))
     except (orjson.JSONDecodeError, TypeError) as error:
         raise StageError(f"{path} is not a JSON list of records, nor records by id: {error}.") from error
-    for number, line in enumerate(content.split(b"\n"), 1):
-        if line.strip():
-            try:
-                yield f"{path}:{number}", orjson.loads(line)
-            except orjson.JSONDecodeError as error:
-                raise StageError(f"{path}:{number}: not JSON: {error}.") from error
