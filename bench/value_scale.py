@@ -70,13 +70,14 @@ def write_tables(folder: Path, num_candidates: int) -> None:
 
 def select(folder: Path) -> None:
     nowhere = Path()
-    pool = Pool(folder / "texts.parquet", folder / "values", nowhere, nowhere, nowhere, nowhere, 1)
+    quotas = Quotas.parse(source=["web=0.1"])
+    pool = Pool(folder / "texts.parquet", folder / "values", nowhere, nowhere, nowhere, nowhere, 1, 0, quotas)
     started, before = time.monotonic(), memory_mb("VmRSS")
-    chosen = best(by_value(pool), NUM_SELECTED, Quotas.parse(source=["web=0.1"]))
+    chosen = best(pool, by_value(pool), NUM_SELECTED)
     peak = memory_mb("VmHWM")
-    webs = sum(text.row["source"] == "web" for text in chosen)
+    webs = (chosen["cell"] == "source web").sum()
     print(json.dumps({
-        "num_selected": len(chosen), "num_web": webs, "lowest": round(chosen[-1].value, 4), "seconds": round(time.monotonic() - started, 1),
+        "num_selected": len(chosen), "num_web": webs, "lowest": round(chosen["value"][-1], 4), "seconds": round(time.monotonic() - started, 1),
         "peak_mb": round(peak), "grown_mb": round(peak - before),
     }))  # fmt: skip
 

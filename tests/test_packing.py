@@ -1,5 +1,6 @@
 """Packing, the token store, batches without padding, and attention that does not cross examples."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,29 @@ def test_a_store_that_was_cut_short_is_written_anew(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     assert len(write_store(EXAMPLES, tiny_tokenizer(), 64, tmp_path / "tokens", "t")) == 40
     assert len(write_store([], tiny_tokenizer(), 64, tmp_path / "tokens", "t")) == 40, "a finished store is read"
+
+
+def test_a_store_does_not_depend_on_workers_and_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor on the threads of a tokenizer that was used before the fork."""
+    monkeypatch.setattr(token_store, "SHARD_TOKENS", 150)
+    tokenizer = tiny_tokenizer()
+    examples = [
+        *EXAMPLES,
+        Example("a " * 100, "b"),
+        Example("Q", "```python\n1\n```\n```output\n12\n```\n12"),
+        *EXAMPLES,
+    ]
+    contents = []
+    for workers, size in (("1", 1000), ("2", 7), ("3", 1)):
+        monkeypatch.setenv("NINECHAPTERS_WORKERS", workers)
+        monkeypatch.setattr(token_store, "BATCH", size)
+        tokenizer(["1 2 3"] * 50)
+        folder = tmp_path / f"{workers}-{size}"
+        write_store(examples, tokenizer, 64, folder, "t")
+        contents.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert contents[0] == contents[1] == contents[2]
+    assert len(contents[0]) > 10
+    assert token_store.THREADS not in os.environ, "what was set for the workers is taken back"
 
 
 def test_packing_loses_nothing_and_fills_rows(monkeypatch: pytest.MonkeyPatch) -> None:

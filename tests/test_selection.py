@@ -1,21 +1,30 @@
 """Selection: the strategies, quotas, the control of length, and what the texts are about."""
 
+import dataclasses
 import json
-import tracemalloc
+import math
+from functools import partial
 from pathlib import Path
 
+import bm25s
+import numpy as np
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
 from stages.core.command import StageError
 from stages.core.table_writer import TableWriter, write_table
-from stages.core.tables import read_table
+from stages.core.tables import frames, read_table
 from stages.texts.quotas import Quotas
+from stages.value import clusters
+from stages.value import pool as pool_module
+from stages.value.bm25 import bm25_scores
+from stages.value.clusters import fit
 from stages.value.pool import Pool
 from stages.value.select_texts import main as select_texts
 from stages.value.selection import best
-from stages.value.strategies import STRATEGIES, clusters_of
-from stages.value.topic_shares import TopicCounts, chance_of_as_many
+from stages.value.strategies import STRATEGIES
+from stages.value.topic_shares import TopicCounts, chance_of_as_many, is_on_topic
 from tests.valuing import write_candidates, write_reference, write_targets
 
 
@@ -49,8 +58,13 @@ def write_values(folder: Path, num_texts: int = 10) -> None:
         writer.write_rows(rows)
 
 
+def with_changes(pool: Pool, **changes: object) -> Pool:
+    return dataclasses.replace(pool, **changes)  # what it has cached stays behind
+
+
 def chosen(pool: Pool, strategy: str, count: int, quotas: Quotas | None = None) -> list[str]:
-    return [text.row["text_id"] for text in best(STRATEGIES[strategy](pool), count, quotas or Quotas())]
+    pool = with_changes(pool, quotas=quotas or Quotas())
+    return best(pool, STRATEGIES[strategy](pool), count)["text_id"].to_list()
 
 
 def test_by_value_the_best_come_first(pool: Pool) -> None:
@@ -74,13 +88,13 @@ def test_what_strategies_go_by(pool: Pool) -> None:
 
 
 def test_random_depends_on_the_seed_alone(pool: Pool) -> None:
-    other = Pool(**{**{k: v for k, v in vars(pool).items() if k in Pool.__dataclass_fields__}, "seed": 2})
+    other = with_changes(pool, seed=2)
     assert chosen(pool, "random", 10) != chosen(other, "random", 10)
 
 
 def test_diversity_takes_from_every_cluster(pool: Pool) -> None:
     texts = ["apples and pears and apples"] * 8 + ["prime numbers divide numbers"] * 2
-    clusters = clusters_of(texts, seed=1)
+    clusters = fit(texts, round(math.sqrt(len(texts) / 2)), seed=1)(texts).tolist()
     assert len(set(clusters[:8])) == 1
     assert clusters[0] != clusters[8]
     rows = read_table("texts", pool.texts)
@@ -112,12 +126,12 @@ def test_length_bins_compare_like_with_like(pool: Pool) -> None:
         row["value"] = 1.0 / row["num_tokens"] + (0.002 if i == 22 else 0.0)
     with TableWriter("values", pool.values) as writer:
         writer.write_rows(rows)
-    fields = {k: v for k, v in vars(pool).items() if k in Pool.__dataclass_fields__}
-    assert chosen(Pool(**fields), "value", 1) == ["t00"], "the shortest"
-    controlled = Pool(**{**fields, "length_bins": 5})
-    assert chosen(controlled, "value", 10).index("t07") < chosen(Pool(**fields), "value", 10).index("t07")
-    scores = [controlled.length_control(row) for row in rows]
+    assert chosen(pool, "value", 1) == ["t00"], "the shortest"
+    controlled = with_changes(pool, length_bins=5)
+    assert chosen(controlled, "value", 10).index("t07") < chosen(pool, "value", 10).index("t07")
+    scores = pl.concat(controlled.value_frames())["value"]
     assert sum(scores[:6]) == pytest.approx(0, abs=1e-6), "a bin's standard scores"
+    assert scores[:6].std(ddof=0) == pytest.approx(1)
 
 
 def test_values_of_other_texts_are_an_error(pool: Pool) -> None:
@@ -127,24 +141,65 @@ def test_values_of_other_texts_are_an_error(pool: Pool) -> None:
         chosen(pool, "value", 3)
 
 
-@pytest.mark.slow
-def test_memory_does_not_grow_with_the_candidates(pool: Pool, tmp_path: Path) -> None:
-    def peak(num_texts: int) -> int:
-        write_values(tmp_path / "many", num_texts)
-        texts = (
-            {"text_id": f"t{i:02d}", "source": "", "title": "", "url": "", "license": "", "text": "x"}
-            for i in range(num_texts)
-        )
-        write_table("texts", texts, tmp_path / "many.parquet")
-        fields = {k: v for k, v in vars(pool).items() if k in Pool.__dataclass_fields__}
-        many = Pool(**{**fields, "texts": tmp_path / "many.parquet", "values": tmp_path / "many"})
-        tracemalloc.start()
-        assert len(chosen(many, "value", 20)) == 20
-        size = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return size
+def test_texts_in_another_order_are_an_error(pool: Pool) -> None:
+    texts = read_table("texts", pool.texts)
+    write_table("texts", [*texts[5:], *texts[:5]], pool.texts)
+    with pytest.raises(StageError, match=r"the text t00 of problem p0 is not in .*, or not in its order"):
+        chosen(pool, "value", 3)
 
-    assert peak(20_000) < 1.5 * peak(2_000)
+
+def test_a_text_without_a_value_is_passed_over(pool: Pool) -> None:
+    rows = read_table("values", pool.values)
+    with TableWriter("values", pool.values) as writer:
+        writer.write_rows([row for row in rows if row["text_id"] not in ("t00", "t04", "t09")])
+    for strategy in STRATEGIES:
+        assert sorted(chosen(pool, strategy, 10)) == ["t01", "t02", "t03", "t05", "t06", "t07", "t08"], strategy
+
+
+@pytest.mark.parametrize("max_rows", [1, 4])
+def test_the_pool_does_not_depend_on_the_frames(pool: Pool, monkeypatch: pytest.MonkeyPatch, max_rows: int) -> None:
+    """Frames that cut through a text's problems."""
+    whole = {
+        strategy: chosen(pool, strategy, 10) for strategy in ("value", "value_diversity", "bm25", "value_by_target")
+    }
+    monkeypatch.setattr(pool_module, "frames", partial(frames, max_rows=max_rows))
+    monkeypatch.setattr(pool_module, "BATCH_ROWS", 1)
+    assert with_changes(pool).scored.equals(pool.scored)
+    assert {strategy: chosen(pool, strategy, 10) for strategy in whole} == whole
+
+
+def test_what_is_kept_of_a_text_does_not_grow_with_its_words(pool: Pool) -> None:
+    before = pool.scored.estimated_size()
+    texts = read_table("texts", pool.texts)
+    write_table("texts", [{**row, "text": row["text"] * 1000} for row in texts], pool.texts)
+    assert with_changes(pool).scored.estimated_size() == before < 150 * len(texts)
+
+
+def test_bm25_scores_are_those_of_bm25s(pool: Pool) -> None:
+    problems = read_table("problems", pool.problems)
+    documents = [" ".join(row["problem"] for row in problems[i : i + 3]) for i in range(0, 30, 3)]
+    index = bm25s.BM25()
+    index.index(bm25s.tokenize(documents, show_progress=False), show_progress=False)
+    expected = []
+    for rows in pool.target_rows().values():
+        queries = bm25s.tokenize([row["problem"] for row in rows], return_ids=False, show_progress=False)
+        expected.append(np.mean([index.get_scores(query) for query in queries], axis=0))
+    scores = bm25_scores(pool)
+    assert scores["text_id"].to_list() == [f"t{i:02d}" for i in range(10)]
+    assert scores["score"].to_numpy() == pytest.approx(np.max(expected, axis=0), rel=1e-5)
+
+
+def test_many_texts_are_given_to_clusters_learnt_from_some(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    subjects = [f"{word} " * 5 for word in ("apples", "matrices", "triangles", "primes", "trains")]
+    texts = read_table("texts", pool.texts)
+    rows = [{**texts[0], "text_id": f"t{i:02d}", "text": subjects[i % 5] + str(i)} for i in range(50)]
+    write_table("texts", rows, pool.texts)
+    write_values(pool.values, 50)
+    monkeypatch.setattr(clusters, "FIT_TEXTS", 25)
+    found = clusters.clusters_of(with_changes(pool)).to_list()
+    assert len(found) == 50
+    assert all(len({found[i] for i in range(k, 50, 5)}) == 1 for k in range(5)), "texts of one subject stand together"
+    assert len(set(found)) > 1
 
 
 def run_select(pool: Pool, out: Path, *options: str):
@@ -189,7 +244,8 @@ def test_too_few_texts_say_what_to_change(pool: Pool, tmp_path: Path) -> None:
 
 def test_topics_are_counted() -> None:
     on, off = "Divide the price of the train.", "Cohomology of sheaves."
-    record = TopicCounts.of([on, off]).record()
+    assert [is_on_topic(text) for text in (on, off)] == [True, False]
+    record = TopicCounts.of([True, False]).record()
     assert (record["on_topic_frac"], record["num_texts"]) == (0.5, 2)
-    assert chance_of_as_many(TopicCounts.of([on, on]), TopicCounts.of([on, on, off, off])) == pytest.approx(1 / 6)
-    assert chance_of_as_many(TopicCounts.of([off]), TopicCounts.of([on, off])) == 1.0
+    assert chance_of_as_many(TopicCounts(2, 2), TopicCounts(4, 2)) == pytest.approx(1 / 6)
+    assert chance_of_as_many(TopicCounts(1, 0), TopicCounts(2, 1)) == 1.0

@@ -1,7 +1,9 @@
 """Generation: the same whatever the batch, equal to transformers' own, and the stage around it."""
 
 import os
+import sys
 import time
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from stages.core import external_sort
 from stages.core.command import StageError
 from stages.core.tables import read_table
 from stages.generation import engine as engine_module
@@ -22,7 +25,6 @@ from stages.generation.transformers_engine import TransformersEngine
 from stages.generation.turns import Transcript
 from stages.generation.workers import run_jobs
 from stages.models.folders import load_model, load_tokenizer
-from stages.synthesis import gathering, line_files
 from stages.synthesis import shards as shards_module
 from stages.synthesis.gathering import gather
 from stages.synthesis.sections import WritingPlan
@@ -192,7 +194,7 @@ WRITING = WritingPlan(num_samples=2, tool_frac=0.0, level_choice="fit", temperat
 
 def test_a_text_keeps_its_shard_when_others_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards_module, "SHARD_PROMPTS", 10)
-    monkeypatch.setattr(line_files, "BUFFERED_ROWS", 7)
+    monkeypatch.setattr(external_sort, "RUN_BYTES", 3000)
     texts = [text_row(number) for number in range(50)]
     few, many = (Shards(tmp_path / name, WRITING, 50) for name in ("few", "many"))
     for shards, rows in ((few, texts[:40]), (many, texts[::-1])):
@@ -244,13 +246,8 @@ def test_a_killed_writing_goes_on_with_the_missing_shards(
     assert list(cut.read()) == list(whole.read())
 
 
-def test_the_tables_are_in_the_order_of_the_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards_module, "SHARD_PROMPTS", 8)
-    monkeypatch.setattr(gathering, "PART_PROMPTS", 14)
-    texts = [text_row(number) for number in range(30)]
-    shards = Shards(tmp_path / "work", WRITING, 30)
-    shards.folder.mkdir()
-    shards.spill(texts)
+def write_shards(shards: Shards) -> None:
+    """Two rows of each text; every third text's are rejected."""
     for number in shards.counts():
         written = Written([], [], 5)
         for text in shards.texts(number):
@@ -261,11 +258,71 @@ def test_the_tables_are_in_the_order_of_the_texts(tmp_path: Path, monkeypatch: p
                 else:
                     written.problems.append(row)
         shards.path(number).write_bytes(orjson.dumps(asdict(written)))
+
+
+def test_the_tables_are_in_the_order_of_the_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards_module, "SHARD_PROMPTS", 8)
+    monkeypatch.setattr(external_sort, "RUN_BYTES", 7000)
+    shards = Shards(tmp_path / "work", WRITING, 30)
+    shards.folder.mkdir()
+    shards.spill(text_row(number) for number in range(30))
+    write_shards(shards)
     found = gather(shards, tmp_path / "out")
     assert (found.num_problems, found.reasons) == (40, {"tags": 20})
     for name, is_in in (("problems", lambda i: i % 3), ("rejected", lambda i: i % 3 == 0)):
         ids = [row["problem_id"] for row in read_table(name, tmp_path / f"out/{name}.parquet")]
         assert ids == [f"text{i}-{sample}" for i in range(30) if is_in(i) for sample in range(2)]
+
+
+opened: list[str] = []  # by the test below; an audit hook stays to the end of the process
+COUNTED: list[Path] = []
+
+
+def note_open(event: str, arguments: tuple[object, ...]) -> None:
+    if COUNTED and event == "open" and str(arguments[0]).startswith(str(COUNTED[0])):
+        opened.append(Path(str(arguments[0])).name)
+
+
+def test_each_file_is_opened_a_bounded_number_of_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the number of shards and runs; no file is opened to be appended to."""
+    sys.addaudithook(note_open)
+    monkeypatch.setattr(shards_module, "SHARD_PROMPTS", 8)
+    monkeypatch.setattr(external_sort, "RUN_BYTES", 7000)
+    monkeypatch.chdir(tmp_path)
+    counts = []
+    for num_texts in (40, 400):
+        shards = Shards(tmp_path / f"{num_texts}", WRITING, num_texts)
+        shards.folder.mkdir()
+        COUNTED[:], opened[:] = [tmp_path], []
+        shards.spill(text_row(number) for number in range(num_texts))
+        write_shards(shards)
+        gather(shards, tmp_path / f"out-{num_texts}")
+        COUNTED.clear()
+        by_file = Counter(name for name in opened if not name.startswith("shard-"))
+        assert max(by_file.values()) <= 2, "written once, read once"
+        counts.append(sum(by_file.values()))
+        assert max(Counter(name for name in opened if name.startswith("shard-")).values()) <= 2
+    assert len(shards.counts()) > 60
+    assert counts[0] == counts[1]
+
+
+def test_a_spill_that_was_cut_short_is_made_anew(tmp_path: Path) -> None:
+    def broken():  # type: ignore[no-untyped-def]
+        yield from (text_row(number) for number in range(20))
+        raise KeyboardInterrupt
+
+    whole, cut = (Shards(tmp_path / name, WRITING, 40) for name in ("whole", "cut"))
+    for shards in (whole, cut):
+        shards.folder.mkdir()
+    whole.spill(text_row(number) for number in range(40))
+    with pytest.raises(KeyboardInterrupt):
+        cut.spill(broken())
+    (cut.folder / "texts.jsonl").write_text('{"half')
+    cut.spill(text_row(number) for number in range(40))
+    cut.spill(broken())
+    files = [{path.name: path.read_bytes() for path in shards.folder.iterdir()} for shards in (whole, cut)]
+    assert files[0] == files[1]
+    assert len(files[0]) == 2
 
 
 class Brittle:

@@ -27,17 +27,18 @@ def main(fingerprints: Path, out: Path, benchmarks: dict[str, Benchmark]) -> Non
         python -m stages.benchmarks.prepare_benchmarks data/fingerprints/benchmarks data/benchmarks \\
             --gsm8k.kind gsm8k --gsm8k.path gsm8k.jsonl --gsm8k.num_problems 1319
     """
-    from stages.benchmarks.loaders.records import load_benchmark
+    from stages.benchmarks.loaders.records import benchmark_rows
     from stages.core.named_tables import refuse_strays, write_names
     from stages.core.table_writer import write_table
 
     if not benchmarks:
         raise StageError("no benchmark is given. Name one under `benchmarks` in params.yaml.")
     refuse_strays(fingerprints, benchmarks)
-    tables = {name: load_benchmark(name, one.kind, one.path, one.num_problems) for name, one in benchmarks.items()}
-    for name, rows in tables.items():
-        write_table("benchmarks", rows, out / f"{name}.parquet")
-        say(f"prepare_benchmarks: {name}: {len(rows):,} problems of {benchmarks[name].path}")
+    for name, one in benchmarks.items():
+        count = write_table(
+            "benchmarks", benchmark_rows(name, one.kind, one.path, one.num_problems), out / f"{name}.parquet"
+        )
+        say(f"prepare_benchmarks: {name}: {count:,} problems of {one.path}")
     write_names(benchmarks, out)
 
 

@@ -7,6 +7,9 @@ Twelve of 1,000 MATH training problems are, word for word, questions of MMLU: a 
 texts chosen for them, has seen the test. They are kept apart, each with the benchmark's item and the words they share.
 """
 
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +22,7 @@ from stages.overlap.decontamination_rules import DecontaminationRules
 
 if TYPE_CHECKING:
     from stages.core.schemas import Row
+    from stages.core.table_writer import TableWriter
     from stages.overlap.decontamination import Hit, Index
 
 
@@ -48,7 +52,7 @@ def main(
             --gsm8k.kind gsm8k --gsm8k.path gsm8k_train.jsonl --gsm8k.num_problems 0 --gsm8k.max_problems 0
     """
     from stages.core.named_tables import refuse_strays, write_names
-    from stages.core.table_writer import write_table
+    from stages.core.table_writer import TableWriter
     from stages.overlap.decontamination import load_index
 
     if not targets:
@@ -56,41 +60,55 @@ def main(
     refuse_strays(fingerprints, targets)
     index = load_index(benchmarks, rules)
     for name, target in targets.items():
-        clean, leaked = parted(name, target, index)
-        write_table("leaked", leaked, leaks / f"{name}.parquet")
-        write_table("benchmarks", clean, out / f"{name}.parquet")
+        with (
+            TableWriter("leaked", leaks / f"{name}.parquet") as leaked,
+            TableWriter("benchmarks", out / f"{name}.parquet") as clean,
+        ):
+            part(name, target, index, clean, leaked)
     write_names(targets, leaks)
     write_names(targets, out)
 
 
-def parted(name: str, target: Target, index: "Index") -> tuple[list["Row"], list["Row"]]:
-    """A target's problems that touch no benchmark, and those that do."""
-    from stages.benchmarks.loaders.records import load_benchmark
-
-    rows = load_benchmark(name, target.kind, target.path, target.num_problems)
-    rows = rows[: target.max_problems] if target.max_problems else rows
-    hits = index.find_all([row["problem"] for row in rows])
-    clean = [row for row, hit in zip(rows, hits, strict=True) if not hit]
-    leaked = [leaked_row(row, hit) for row, hit in zip(rows, hits, strict=True) if hit]
-    if not clean:
+def part(name: str, target: Target, index: "Index", clean: "TableWriter", leaked: "TableWriter") -> None:
+    """Write a target's problems that touch no benchmark to one table, the others to another."""
+    counts, example = Counter[str](), ""
+    for batch in checked(name, target, index):
+        clean.write_rows([row for row, hit in batch if not hit])
+        leaked.write_rows([leaked_row(row, hit) for row, hit in batch if hit])
+        counts.update(hit.benchmark for _, hit in batch if hit)
+        example = example or next((str(hit) for _, hit in batch if hit), "")
+    total = clean.num_rows + leaked.num_rows
+    if not clean.num_rows:
         raise StageError(
-            f"target {name}: all {len(rows):,} problems of {target.path} touch a benchmark, such as {hits[0]}."
+            f"target {name}: all {total:,} problems of {target.path} touch a benchmark, such as {example}."
         )
     say(
-        f"prepare_targets: {name}: took {len(clean):,} of {len(rows):,} problems of {target.path}; "
-        f"leaks kept apart: {counts_of(hits) or 'none'}"
+        f"prepare_targets: {name}: took {clean.num_rows:,} of {total:,} problems of {target.path}; "
+        f"leaks kept apart: {dict(counts) or 'none'}"
     )
-    return clean, leaked
+
+
+def checked(name: str, target: Target, index: "Index") -> Iterator[list[tuple["Row", "Hit | None"]]]:
+    """The target's problems that may be taken, in batches, each with the benchmark's item that it touches; on all CPUs.
+
+    The whole file is read, whatever `max_problems`: a fault behind them is told.
+    """
+    from stages.benchmarks.loaders.records import benchmark_rows
+    from stages.core.parallel import batched, ordered_map
+    from stages.core.tables import BATCH_ROWS
+
+    def find(rows: list["Row"]) -> list[tuple["Row", "Hit | None"]]:
+        return list(zip(rows, index.find_all([row["problem"] for row in rows]), strict=True))
+
+    rows = benchmark_rows(name, target.kind, target.path, target.num_problems)
+    yield from ordered_map(find, batched(islice(rows, target.max_problems or None), BATCH_ROWS))
+    for _ in rows:
+        pass
 
 
 def leaked_row(row: "Row", hit: "Hit") -> "Row":
     touched = {"leaked_benchmark": hit.benchmark, "leaked_index": hit.index}
     return {**row, "reason": hit.rule, "detail": str(hit), **touched}
-
-
-def counts_of(hits: list["Hit | None"]) -> dict[str, int]:
-    names = [hit.benchmark for hit in hits if hit]
-    return {name: names.count(name) for name in dict.fromkeys(names)}
 
 
 if __name__ == "__main__":

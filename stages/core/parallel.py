@@ -6,6 +6,7 @@ The function is inherited by the fork, not pickled: it may hold a large index. B
 does not grow with the number of batches: at most three a worker are taken from the iterator ahead of the one given out.
 """
 
+import itertools
 import multiprocessing
 import os
 import signal
@@ -22,6 +23,13 @@ Result = TypeVar("Result")
 AHEAD = 3
 
 _function: Callable[[Any], Any] | None = None
+
+
+def batched(elements: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    """The elements in lists of `size`; the last may be shorter."""
+    elements = iter(elements)
+    while batch := list(itertools.islice(elements, size)):
+        yield batch
 
 
 def ordered_map(function: Callable[[Batch], Result], batches: Iterable[Batch]) -> Iterator[Result]:

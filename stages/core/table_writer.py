@@ -17,18 +17,19 @@ import pyarrow.parquet as pq
 
 from stages.core.command import StageError
 from stages.core.files import put_in_place, remove, temporary_of
+from stages.core.parallel import batched
 from stages.core.row_groups import RowGroups, row_bytes
 from stages.core.schemas import SCHEMAS, Row
-from stages.core.tables import arrow_of
+from stages.core.tables import BATCH_ROWS, arrow_of
 
 ROW_GROUP_ROWS, ROW_GROUP_BYTES = 65_536, 32 << 20
 SHARD_BYTES = 256 << 20  # of a shard's columns in memory; zstd leaves a third of it on the disk
 
 
-def table_batch(schema_name: str, rows: list[Row], place: str) -> pa.RecordBatch:
-    """The rows as one record batch; `place` begins the message when a row does not fit."""
+def table_batch(schema_name: str, rows: list[Row], place: str, first: int = 0) -> pa.RecordBatch:
+    """The rows as one record batch; `place` and a row's number, from `first`, begin the message when it does not fit."""
     schema = SCHEMAS[schema_name]
-    for number, row in enumerate(rows):
+    for number, row in enumerate(rows, first):
         if row.keys() != set(schema.names):
             wrong = sorted(row.keys() ^ set(schema.names))
             raise StageError(f"{place}: row {number} does not fit the table {schema_name}: missing or unknown {wrong}")
@@ -41,7 +42,8 @@ def table_batch(schema_name: str, rows: list[Row], place: str) -> pa.RecordBatch
 def write_table(schema_name: str, rows: Iterable[Row], path: Path) -> int:
     """Write rows under the named schema to `path`, whole or not at all; returns the number of rows."""
     with TableWriter(schema_name, path) as writer:
-        writer.write_rows(list(rows))
+        for batch in batched(rows, BATCH_ROWS):
+            writer.write_rows(batch)
     return writer.num_rows
 
 
@@ -74,7 +76,7 @@ class TableWriter:
     def write_rows(self, rows: list[Row]) -> None:
         """Rows of the table; as many as a batch may hold, which is less than 2 GB."""
         if rows:
-            self.write(table_batch(self.schema_name, rows, str(self.path)))
+            self.write(table_batch(self.schema_name, rows, str(self.path), self.num_rows))
 
     def __enter__(self) -> "TableWriter":
         return self

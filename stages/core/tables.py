@@ -102,7 +102,12 @@ def arrow_of(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:
 
 def read_rows(schema_name: str, *paths: Path) -> Iterator[Row]:
     """The rows of some tables, one table behind the other, with one frame in memory."""
-    for frame in frames(scan_table(schema_name, *paths)):
+    return rows_of(scan_table(schema_name, *paths))
+
+
+def rows_of(query: pl.LazyFrame) -> Iterator[Row]:
+    """The rows of a query's result, with one frame in memory."""
+    for frame in frames(query):
         yield from frame.iter_rows(named=True, buffer_size=BATCH_ROWS)
 
 

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from stages.core.redaction import printable, scrub
-from stages.core.tables import read_table
+from stages.core.tables import collected, scan_table
 from stages.distillation.ledger import Ledger, Row
 
 COLUMNS = (
@@ -72,7 +72,8 @@ def _count_answer(record: dict[str, Any], row: Row, usd: float, is_double: bool)
 
 def rounds_of(requests: Iterable[Path]) -> dict[str, str]:
     """key -> round, of tables of requests."""
-    return {row["request_id"]: row["round"] for path in requests for row in read_table("requests", path)}
+    asked = [scan_table("requests", path).select("request_id", "round") for path in requests]
+    return {key: name for query in asked for key, name in collected(query).iter_rows()}
 
 
 def print_table(records: list[dict[str, Any]]) -> None:

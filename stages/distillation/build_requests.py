@@ -3,7 +3,6 @@
 python -m stages.distillation.build_requests initial data/texts/initial.parquet data/distillation/initial/requests.parquet ...
 """
 
-from collections import Counter
 from pathlib import Path
 
 import click
@@ -27,18 +26,19 @@ def main(round_name: str, texts: Path, out: Path, plan: RequestPlan) -> None:
             data/distillation/initial/requests.parquet --model gpt-4o-mini-2024-07-18 --num-samples 1 --tool-frac 0.27
             --level-choice fit --temperature 0.6 --max-tokens 2500
     """
+    from stages.core.external_sort import externally_sorted
     from stages.core.table_writer import write_table
-    from stages.core.tables import read_table, seed_of
+    from stages.core.tables import collected, rows_of, scan_table, seed_of
     from stages.distillation.requests import build_requests
 
-    table = "selected" if round_name == "boost" else "texts"
+    asked = scan_table("selected" if round_name == "boost" else "texts", texts).select("text_id", "text")
     # By hash, so that a purchase that stops in the middle has bought of every source.
-    ordered = sorted(read_table(table, texts), key=lambda text: seed_of(text["text_id"]))
-    rows = [row for text in ordered for row in build_requests(text, round_name, plan)]
+    ordered = externally_sorted(rows_of(asked), lambda text: seed_of(text["text_id"]))
     # Two samples of one text may be the same request only if their sample index is the same: keys never collide.
-    write_table("requests", rows, out)
-    levels = dict(Counter(row["prompt"] for row in rows).most_common())
-    say(f"build_requests: {len(rows):,} requests to {plan.model}, levels {levels}; next: distill@{round_name}")
+    count = write_table("requests", (row for text in ordered for row in build_requests(text, round_name, plan)), out)
+    counts = collected(scan_table("requests", out).group_by("prompt", maintain_order=True).len())
+    levels = dict(counts.sort("len", descending=True, maintain_order=True).iter_rows())
+    say(f"build_requests: {count:,} requests to {plan.model}, levels {levels}; next: distill@{round_name}")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,19 @@
 """A round's completions: the built-in teacher's, or those of the ledger after buying what is missing.
 
-completions = completions_of_ledger(requests, live=True, budget_usd=5.0, settings={"via": "chat", ...})
+completions = completions_of_ledger(Path("requests.parquet"), live=True, budget_usd=5.0, settings={"via": "chat", ...})
 """
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from stages.core.command import StageError, say
 from stages.core.progress import Tracker, track
-from stages.core.tables import Row
+from stages.core.schemas import Row
+from stages.core.tables import collected, count_rows, read_rows, scan_table
 from stages.core.usage import write_usage
 from stages.distillation.batch import BatchSettings, BatchTeacher
 from stages.distillation.budget import Budget
@@ -18,6 +22,7 @@ from stages.distillation.expected_cost import Estimate, estimate
 from stages.distillation.ledger import Ledger, Segment, hold, live_folder, whole_ledger
 from stages.distillation.pricing import load_price
 from stages.distillation.purchase import Answer, Purchase, Request
+from stages.distillation.requests import requests_of
 from stages.distillation.sections import BUILTIN_TEACHER
 from stages.distillation.vllm_teacher import ask_vllm
 
@@ -32,10 +37,10 @@ COMPLETION = (
 )
 
 
-def builtin_completions(asked: list[Request]) -> list[Row]:
+def builtin_completions(requests: Path) -> Iterator[Row]:
     """Free, so they need no ledger."""
-    answers = ((request.key, ask_builtin(request)) for request in track(asked, "distill", len(asked), "requests"))
-    return [completion_row(key, {**vars(answer), "usd": 0.0}) for key, answer in answers]
+    for row in track(read_rows("requests", requests), "distill", count_rows(requests), "requests"):
+        yield completion_row(row["request_id"], {**vars(ask_builtin(Request.from_row(row))), "usd": 0.0})
 
 
 def ask_builtin(request: Request) -> Answer:
@@ -51,20 +56,20 @@ def completion_row(key: str, answer: Row) -> Row:
 
 
 def completions_of_ledger(
-    asked: list[Request], live: bool, budget_usd: float | None, settings: dict[str, Any]
-) -> list[Row]:
-    """The completions from the ledger, after buying what is missing where that is asked for."""
-    keys = {request.key for request in asked}
+    requests: Path, live: bool, budget_usd: float | None, settings: dict[str, Any]
+) -> Iterator[Row]:
+    """The completions from the ledger, after buying what is missing where that is asked for; the answers are held in memory."""
+    keys = collected(scan_table("requests", requests).select("request_id"))["request_id"].to_list()
     ledger = whole_ledger()
-    answers = ledger.answers(keys)
+    answers = ledger.answers(set(keys))
     if ledger.num_torn:
         say(f"distill: {ledger.num_torn} torn lines in the ledger were skipped (a killed run's last row)")
-    missing = list({request.key: request for request in asked if request.key not in answers}.values())
+    missing = requests_of(requests, set(keys) - answers.keys())
     if missing:
         buy(missing, live, budget_usd, settings)
-        answers = whole_ledger().answers(keys)
+        answers = whole_ledger().answers(set(keys))
     say(f"distill: {len(answers):,} answers in the ledger")
-    return [completion_row(request.key, answers[request.key]) for request in asked]
+    return (completion_row(key, answers[key]) for key in keys)
 
 
 def buy(missing: list[Request], live: bool, budget_usd: float | None, settings: dict[str, Any]) -> None:
@@ -122,11 +127,11 @@ def complain(missing: list[Request], purchase: Purchase, settings: dict[str, Any
     )
 
 
-def report_usage(requests: Path, completions: list[Row]) -> None:
-    tokens_in = sum(row["prompt_tokens"] for row in completions)
-    tokens_out = sum(row["completion_tokens"] for row in completions)
-    usd = sum(row["usd"] for row in completions)
-    write_usage("distill", requests, {
-        "requests": len(completions), "prompt_tokens": tokens_in, "completion_tokens": tokens_out, "usd": usd,
-    })  # fmt: skip
-    say(f"distill: {tokens_in:,} tokens in, {tokens_out:,} out, {usd:.4f} USD; next: parse_completions")
+def report_usage(requests: Path, completions: Path) -> None:
+    counted = scan_table("completions", completions).select(
+        pl.len().alias("requests"), pl.col("prompt_tokens", "completion_tokens").sum(), pl.col("usd").sum()
+    )
+    (used,) = collected(counted).to_dicts()
+    write_usage("distill", requests, used)
+    say(f"distill: {used['prompt_tokens']:,} tokens in, {used['completion_tokens']:,} out, {used['usd']:.4f} USD; "
+        "next: parse_completions")  # fmt: skip

@@ -45,22 +45,22 @@ def main(requests: Path, out: Path, live: bool, budget_usd: float | None, **sett
             data/distillation/initial/requests.parquet data/distillation/initial/completions.parquet
     """
     from stages.core.table_writer import write_table
-    from stages.core.tables import read_table
     from stages.distillation.completions import builtin_completions, completions_of_ledger, report_usage
-    from stages.distillation.purchase import Request
+    from stages.distillation.requests import models_of
     from stages.distillation.sections import BUILTIN_TEACHER
 
-    asked = [Request.from_row(row) for row in read_table("requests", requests)]
-    models = {request.sampling["model"] for request in asked}
+    models = models_of(requests)
     if len(models) > 1:
         raise StageError(
             f"{requests} asks {len(models)} teachers: {', '.join(sorted(models))}. A round has one; build it again."
         )
-    say(f"distill: {len(asked):,} requests to {', '.join(sorted(models))}")
-    is_builtin = models == {BUILTIN_TEACHER}
-    completions = builtin_completions(asked) if is_builtin else completions_of_ledger(asked, live, budget_usd, settings)
+    say(f"distill: {sum(models.values()):,} requests to {', '.join(sorted(models))}")
+    if models.keys() == {BUILTIN_TEACHER}:
+        completions = builtin_completions(requests)
+    else:
+        completions = completions_of_ledger(requests, live, budget_usd, settings)
     write_table("completions", completions, out)
-    report_usage(requests, completions)
+    report_usage(requests, out)
 
 
 if __name__ == "__main__":

@@ -24,30 +24,26 @@ def main(requests: tuple[Path, ...], requests_per_minute: float, tokens_per_minu
     Example:
         ninechapters estimate data/distillation/initial/requests.parquet
     """
-    from stages.core.tables import read_table
     from stages.distillation.account import print_table
     from stages.distillation.expected_cost import estimate
     from stages.distillation.ledger import whole_ledger
-    from stages.distillation.purchase import Request
-    from stages.distillation.sections import BUILTIN_TEACHER
+    from stages.distillation.requests import paid_keys, requests_of
 
     records = []
     for path in requests:
-        asked = {row["request_id"]: Request.from_row(row) for row in read_table("requests", path)}
-        asked = {key: request for key, request in asked.items() if request.sampling["model"] != BUILTIN_TEACHER}
-        answers = whole_ledger().answers(set(asked))
-        missing = [request for key, request in asked.items() if key not in answers]
+        paid = paid_keys(path)
+        missing = requests_of(path, paid - whole_ledger().answers(paid).keys())
         for is_batch in (False, True) if missing else ():
             expected = estimate(missing, is_batch, whole_ledger())
             records.append({
-                "requests": str(path), "via": "batch" if is_batch else "chat", "missing": len(missing), "of": len(asked),
+                "requests": str(path), "via": "batch" if is_batch else "chat", "missing": len(missing), "of": len(paid),
                 "prompt tokens": expected.prompt_tokens["likely"], "completion tokens": expected.completion_tokens["likely"],
                 **{f"usd {name}": usd for name, usd in expected.usd.items()},
                 "minutes": "within 24 h" if is_batch else expected.minutes(requests_per_minute, tokens_per_minute),
                 "tokens by": expected.tokens_from,
             })  # fmt: skip
         if not missing:
-            click.echo(f"{path}: nothing to buy, all {len(asked):,} requests to paid teachers are answered")
+            click.echo(f"{path}: nothing to buy, all {len(paid):,} requests to paid teachers are answered")
     if records:
         print_table(records)
 

@@ -29,23 +29,34 @@ def main(requests: Path, completions: Path, benchmarks: Path, out: Path, rules: 
             data/distillation/initial/completions.parquet data/benchmarks data/problems/initial
             --long-words 13 --short-words 8 --min-coverage 0.5 --abstract-numbers
     """
-    from stages.core.table_writer import write_table
-    from stages.core.tables import read_table
-    from stages.distillation.sorting import sort_completions
+    from stages.core.parallel import batched
+    from stages.core.table_writer import TableWriter
+    from stages.core.tables import BATCH_ROWS, count_rows, read_rows
+    from stages.distillation.sorting import sorted_completions
     from stages.overlap.decontamination import load_index
+    from stages.problems.rows import rejected_row
 
-    request_rows = read_table("requests", requests)
-    completion_rows = read_table("completions", completions)
-    if [row["request_id"] for row in request_rows] != [row["request_id"] for row in completion_rows]:
-        raise StageError(f"{completions} does not answer {requests} row by row. Run the stage distill again.")
-    say(f"parse_completions: {len(completion_rows):,} completions, the benchmarks of {benchmarks} to keep out")
-    found = sort_completions(request_rows, completion_rows, load_index(benchmarks, rules))
-    write_table("rejected", found.rejected, out / "rejected.parquet")
-    write_table("problems", found.problems, out / "problems.parquet")
-    write_json(dict(sorted(found.repairs.items())), out / "repairs.json")
-    reasons = dict(Counter(row["reason"] for row in found.rejected).most_common())
+    num_completions = count_rows(completions)
+    if num_completions != count_rows(requests):
+        raise StageError(
+            f"{completions} has {num_completions:,} rows for the {count_rows(requests):,} of {requests}. Run the stage distill again."
+        )
+    say(f"parse_completions: {num_completions:,} completions, the benchmarks of {benchmarks} to keep out")
+    index = load_index(benchmarks, rules)
+    found = sorted_completions(read_rows("requests", requests), read_rows("completions", completions), index)
+    reasons, all_repairs = Counter[str](), Counter[str]()
+    with (
+        TableWriter("rejected", out / "rejected.parquet") as rejected,
+        TableWriter("problems", out / "problems.parquet") as problems,
+    ):
+        for batch in batched(found, BATCH_ROWS):
+            problems.write_rows([row for row, rejection, _ in batch if not rejection])
+            rejected.write_rows([rejected_row(row, rejection) for row, rejection, _ in batch if rejection])
+            reasons.update(rejection.reason for _, rejection, _ in batch if rejection)
+            all_repairs.update(repair for _, _, repairs in batch for repair in repairs)
+    write_json(dict(sorted(all_repairs.items())), out / "repairs.json")
     say(
-        f"parse_completions: kept {len(found.problems):,}, repaired {dict(found.repairs)}, rejected {reasons}; "
+        f"parse_completions: kept {problems.num_rows:,}, repaired {dict(all_repairs)}, rejected {dict(reasons.most_common())}; "
         "next: train_synthesizer"
     )
 

@@ -1,47 +1,67 @@
 """What the teacher's completions are: problems, or rows with the reason why they are none.
 
-sorted_out = sort_completions(requests, completions, load_index(Path("data/benchmarks"), rules))
-sorted_out.problems, sorted_out.rejected, sorted_out.repairs
+for row, rejection, repairs in sorted_completions(requests, completions, load_index(Path("data/benchmarks"), rules)): ...
 """
 
-from collections import Counter
-from dataclasses import dataclass, field
+import functools
+from collections.abc import Iterable, Iterator
 
+import xxhash
+
+from stages.core.command import StageError
+from stages.core.parallel import batched, ordered_map
 from stages.core.schemas import Row
+from stages.core.tables import BATCH_ROWS
 from stages.overlap.decontamination import Index
 from stages.problems.grammar import Rejection
 from stages.problems.repair import parse_repaired
-from stages.problems.rows import problem_row, rejected_row
+from stages.problems.rows import problem_row
+
+Sorted = tuple[Row, Rejection | None, list[str]]  # a problem, why it is none, and the repairs that it took
 
 
-@dataclass
-class SortedCompletions:
-    problems: list[Row] = field(default_factory=list)
-    rejected: list[Row] = field(default_factory=list)
-    repairs: Counter[str] = field(default_factory=Counter)
+def sorted_completions(requests: Iterable[Row], completions: Iterable[Row], index: Index) -> Iterator[Sorted]:
+    """Reject what cannot be read, what touches a benchmark, and what was written before in this round, in order, on all CPUs.
+
+    Of each problem 64 bits of its hash are kept: in eight million, two have the same by chance with probability 2e-6.
+
+    Raises:
+        StageError: the completions do not answer the requests row by row.
+    """
+    seen: set[int] = set()
+    for batch in ordered_map(
+        functools.partial(read_batch, index), batched(answered(requests, completions), BATCH_ROWS)
+    ):
+        for row, rejection, repairs in batch:
+            problem = xxhash.xxh3_64_intdigest(row["problem"].encode())
+            if not rejection and problem in seen:
+                rejection = Rejection("duplicate", "the same problem was written before in this round")
+            seen.add(problem)
+            yield row, rejection, repairs
 
 
-def sort_completions(requests: list[Row], completions: list[Row], index: Index) -> SortedCompletions:
-    """Reject what cannot be read, what touches a benchmark, and what was written before in this round."""
-    found = SortedCompletions()
-    seen: set[str] = set()
-    read = [read_completion(*pair) for pair in zip(requests, completions, strict=True)]
+def answered(requests: Iterable[Row], completions: Iterable[Row]) -> Iterator[tuple[Row, Row]]:
+    """Each request with its completion; both tables have as many rows."""
+    for number, (request, completion) in enumerate(zip(requests, completions, strict=True)):
+        if request["request_id"] != completion["request_id"]:
+            raise StageError(
+                f"row {number} of the completions answers {completion['request_id']}, not {request['request_id']}. Run the "
+                "stage distill again."
+            )
+        yield request, completion
+
+
+def read_batch(index: Index, pairs: list[tuple[Row, Row]]) -> list[Sorted]:
+    """What some completions are, apart from duplicates; for a worker process."""
+    read = [read_completion(*pair) for pair in pairs]
     hits = index.find_all([row["problem"] for row, _, _ in read])
-    for (row, rejection, repairs), hit in zip(read, hits, strict=True):
-        found.repairs.update(repairs)
-        if not rejection and hit:
-            rejection = Rejection("contaminated", str(hit))
-        if not rejection and row["problem"] in seen:
-            rejection = Rejection("duplicate", "the same problem was written before in this round")
-        seen.add(row["problem"])
-        if rejection:
-            found.rejected.append(rejected_row(row, rejection))
-        else:
-            found.problems.append(row)
-    return found
+    return [
+        (row, rejection or (Rejection("contaminated", str(hit)) if hit else None), repairs)
+        for (row, rejection, repairs), hit in zip(read, hits, strict=True)
+    ]
 
 
-def read_completion(request: Row, completion: Row) -> tuple[Row, Rejection | None, list[str]]:
+def read_completion(request: Row, completion: Row) -> Sorted:
     """The problem of one completion, or an empty one with the reason of its rejection; and the repairs it took."""
     parsed, repairs = parse_repaired(completion["completion"], request["mode"], completion["finish_reason"])
     row = problem_row(

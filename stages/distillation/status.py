@@ -19,21 +19,19 @@ def main(requests: tuple[Path, ...]) -> None:
     Example:
         ninechapters status data/distillation/*/requests.parquet
     """
-    from stages.core.tables import read_table
     from stages.distillation.account import account, print_table, rounds_of
     from stages.distillation.ledger import PUBLISHED, Ledger, live_folder, whole_ledger
-    from stages.distillation.purchase import Request
+    from stages.distillation.requests import models_of, paid_keys
     from stages.distillation.sections import BUILTIN_TEACHER
 
     ledger = whole_ledger()
     progress = []
     for path in requests:
-        asked = [Request.from_row(row) for row in read_table("requests", path)]
-        paid = {request.key for request in asked if request.sampling["model"] != BUILTIN_TEACHER}
+        asked, paid = sum(models_of(path).values()), paid_keys(path)
         answers = ledger.answers(paid)
         refused = sum(row["finish_reason"] in ("rejected", "content_filter") for row in answers.values())
         progress.append({
-            "requests": str(path), "asked": len(asked), "built-in": len({r.key for r in asked} - paid),
+            "requests": str(path), "asked": asked, "built-in": models_of(path).get(BUILTIN_TEACHER, 0),
             "bought": len(answers), "missing": len(paid - answers.keys()), "refused": refused,
         })  # fmt: skip
     print_table(progress)

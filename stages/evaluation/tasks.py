@@ -16,7 +16,7 @@ from pathlib import Path
 import orjson
 
 from stages.core.command import say
-from stages.core.files import write_bytes
+from stages.core.files import json_in, write_bytes
 from stages.core.schemas import Row
 from stages.core.shards import MakeShard, Steps, finished, made_in_steps, made_shards
 from stages.core.tables import read_table
@@ -95,7 +95,7 @@ class EvaluationJob:
 
 def make_predictions(job: EvaluationJob, work: Path) -> None:
     """Make the shards that the work folder does not hold."""
-    missing = [number for number in range(len(job.shards)) if not _path(work, number).exists()]
+    missing = [number for number in range(len(job.shards)) if json_in(_path(work, number)) is None]
     if len(missing) < len(job.shards):
         say(f"evaluate: goes on with {len(missing)} of {len(job.shards)} shards")
     made = made_shards(job, missing, gpus=gpus_of_a_copy()) if is_spread() else made_in_steps(job.steps, missing)

@@ -60,7 +60,7 @@ def make_verdicts(problems: pl.LazyFrame, settings: FilterSettings, work: Path) 
     total = int(collected(problems.select(pl.len())).item())
     if there := len(list(work.glob("verdicts-*.parquet"))):
         say(f"filter_problems: goes on; {there} shards are there")
-    shards = ((number, frame) for number, frame in shards_of(problems) if not shard_path(work, number).exists())
+    shards = (shard for shard in shards_of(problems) if _verdicts_in(shard_path(work, shard[0])) is None)
     with Tracker("filter_problems: verdicts", total, "problems") as tracker:
         for number, frame, verdicts in _judged_texts(shards, settings):
             content = io.BytesIO()
@@ -112,6 +112,15 @@ def with_programs(rows: list[Row], verdicts: list[Verdict]) -> list[Verdict]:
 def judged(problems: pl.LazyFrame, work: Path) -> Iterator[pl.DataFrame]:
     """The problems, with the real outputs of their programs, and the verdicts on them."""
     for number, frame in shards_of(problems):
-        verdicts = pl.read_parquet(shard_path(work, number), glob=False)
+        verdicts = _verdicts_in(shard_path(work, number))
+        assert verdicts is not None, "make_verdicts has written it"
         solution = pl.coalesce(verdicts["solution"], frame["solution"]).alias("solution")
         yield frame.with_columns(verdicts["reason"], verdicts["detail"], solution)
+
+
+def _verdicts_in(path: Path) -> pl.DataFrame | None:
+    """A shard's verdicts; None where they are not there, or not whole: they are made anew then."""
+    try:
+        return pl.read_parquet(path, glob=False)
+    except (OSError, pl.exceptions.PolarsError):
+        return None

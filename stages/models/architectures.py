@@ -18,9 +18,9 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from stages.core.tables import read_table
 from stages.models.sections import ConfigModel
 from stages.models.tokenizer import train_tokenizer
+from stages.problems.problem_texts import problems_with_texts
 from stages.problems.student_format import student_prompt
 from stages.problems.synthesizer_format import synthesizer_output, synthesizer_prompt
 
@@ -35,8 +35,7 @@ def model_of_config(
     settings: ConfigModel, texts: Path, distillation: Path
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A model of random weights, with a tokenizer of the texts and the problems that a teacher made of them."""
-    corpus = list(tokenizer_texts(texts, distillation))
-    tokenizer = train_tokenizer(corpus, settings.vocab_size, settings.max_length)
+    tokenizer = train_tokenizer(tokenizer_texts(texts, distillation), settings.vocab_size, settings.max_length)
     config_class, model_class = ARCHITECTURES[settings.architecture]
     config = config_class(
         vocab_size=settings.vocab_size,
@@ -58,8 +57,7 @@ def model_of_config(
 
 def tokenizer_texts(texts: Path, distillation: Path) -> Iterator[str]:
     """What a student and a synthesizer will read and write of each problem."""
-    text_of = {row["text_id"]: row["text"] for row in read_table("texts", texts)}
-    for row in read_table("problems", distillation / "problems.parquet"):
+    for row in problems_with_texts([distillation / "problems.parquet"], [texts]):
         yield student_prompt(row["problem"], row["mode"]) + row["solution"]
-        yield synthesizer_prompt(row["prompt"], row["mode"], text_of[row["text_id"]])
+        yield synthesizer_prompt(row["prompt"], row["mode"], row["text"])
         yield synthesizer_output(row["problem"], row["solution"])

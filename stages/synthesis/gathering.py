@@ -1,53 +1,54 @@
-"""The shards joined into the two tables, in the order of the texts, within the memory of one part of them."""
+"""The shards joined into the two tables, in the order of the texts, in bounded memory: sorted on the disk by the texts' places."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from stages.core.external_sort import externally_sorted
+from stages.core.parallel import batched
 from stages.core.schemas import Row
-from stages.core.table_writer import TableWriter, table_batch
-from stages.synthesis.line_files import LineFiles
+from stages.core.table_writer import TableWriter
+from stages.core.tables import BATCH_ROWS
 from stages.synthesis.shards import Shards
 
-PART_PROMPTS = 4096  # of a part, in memory at once
 TABLES = ("problems", "rejected")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Gathered:
-    num_problems: int
-    num_tokens: int
-    reasons: Counter[str]
+    num_problems: int = 0
+    num_tokens: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
 
 
 def gather(shards: Shards, out: Path) -> Gathered:
     """Write OUT/problems.parquet and OUT/rejected.parquet; nothing is written if there is no problem."""
-    parts, part_texts = LineFiles(shards.folder, "part"), max(1, PART_PROMPTS // shards.plan.num_samples)
-    parts.clear()
-    reasons: Counter[str] = Counter()
-    num_problems = num_tokens = 0
+    found = Gathered()
+    # A text's rows stand together in its shard, sample after sample, and stay so: the sort is stable.
+    entries = externally_sorted(_entries(shards, found), lambda entry: entry["place"])
+    if found.num_problems:
+        _write_tables(entries, out)
+    return found
+
+
+def _entries(shards: Shards, found: Gathered) -> Iterator[Row]:
+    """What each shard wrote, with the place of its text, counted as it is read."""
     for number, written in shards.read():
         places = {text["text_id"]: text["place"] for text in shards.texts(number)}
+        found.num_problems += len(written.problems)
+        found.num_tokens += written.num_tokens
+        found.reasons.update(row["reason"] for row in written.rejected)
         for name in TABLES:
             for row in getattr(written, name):
-                place = places[row["text_id"]]
-                parts.add(place // part_texts, {"place": place, "table": name, "row": row})
-        num_problems, num_tokens = num_problems + len(written.problems), num_tokens + written.num_tokens
-        reasons.update(row["reason"] for row in written.rejected)
-    parts.flush()
-    if num_problems:
-        _write_tables(parts, -(-shards.num_texts // part_texts), out)
-    return Gathered(num_problems, num_tokens, reasons)
+                yield {"place": places[row["text_id"]], "table": name, "row": row}
 
 
-def _write_tables(parts: LineFiles, num_parts: int, out: Path) -> None:
+def _write_tables(entries: Iterable[Row], out: Path) -> None:
     with (
         TableWriter("problems", out / "problems.parquet") as problems,
         TableWriter("rejected", out / "rejected.parquet") as rejected,
     ):
-        for number in range(num_parts):
-            # A text's rows stand together in its shard, sample after sample, and stay so: the sort is stable.
-            entries = sorted(parts.rows(number), key=lambda entry: entry["place"])
-            for name, file in (("problems", problems), ("rejected", rejected)):
-                rows: list[Row] = [entry["row"] for entry in entries if entry["table"] == name]
-                file.write(table_batch(name, rows, str(file.path)))
+        for batch in batched(entries, BATCH_ROWS):
+            for name, writer in (("problems", problems), ("rejected", rejected)):
+                writer.write_rows([entry["row"] for entry in batch if entry["table"] == name])

@@ -5,16 +5,18 @@
 
 Without a mix everything is learnt. With one, as many examples as the shares allow: the pool that is scarcest for its share
 is learnt whole, of the others each example with the same chance, decided by its own hash, so that counts are near the
-shares and a pool that grows keeps its members. Tables are read in batches, twice; memory does not grow with them.
+shares and a pool that grows keeps its members. Tables are read in frames; memory does not grow with them.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+
 from stages.core.command import StageError, say
 from stages.core.schemas import Row
-from stages.core.tables import read_rows, seed_of
+from stages.core.tables import collected, rows_of, scan_table, seed_of
 from stages.problems.student_format import MODES, Example, student_example
 from stages.training.mix_shares import parse_mix_share
 
@@ -25,7 +27,7 @@ HASH_RANGE = 1 << 63
 class Pool:
     """A part of what is learnt: rows, each with what makes an example of it and the key that it is chosen by."""
 
-    rows: Callable[[], Iterator[Row]]
+    rows: pl.LazyFrame
     example: Callable[[Row], Example]
     key: Callable[[Row], str]
 
@@ -36,11 +38,11 @@ def problem_example(row: Row) -> Example:
 
 def problem_pools(tables: list[Path]) -> dict[str, Pool]:
     """The problems of some tables by mode."""
-
-    def rows_of(mode: str) -> Callable[[], Iterator[Row]]:
-        return lambda: (row for row in read_rows("problems", *tables) if row["mode"] == mode)
-
-    return {mode: Pool(rows_of(mode), problem_example, lambda row: row["problem_id"]) for mode in MODES}
+    problems = scan_table("problems", *tables)
+    return {
+        mode: Pool(problems.filter(pl.col("mode") == mode), problem_example, lambda row: row["problem_id"])
+        for mode in MODES
+    }
 
 
 def parse_mix(texts: Iterable[str]) -> dict[str, float]:
@@ -65,11 +67,11 @@ def kept_fracs(counts: dict[str, int], mix: dict[str, float]) -> dict[str, float
 
 def mixed(pools: dict[str, Pool], mix: dict[str, float]) -> Iterator[Example]:
     """The examples to learn, pool after pool; says how many of each there are."""
-    counts = {name: sum(1 for _ in pool.rows()) for name, pool in pools.items()}
+    counts = {name: collected(pool.rows.select(pl.len())).item() for name, pool in pools.items()}
     fracs = kept_fracs(counts, mix)
     for name, pool in pools.items():
         bound, num_kept = int(fracs[name] * HASH_RANGE), 0
-        for row in pool.rows():
+        for row in rows_of(pool.rows):
             if seed_of("mix", pool.key(row)) < bound:
                 num_kept += 1
                 yield pool.example(row)

@@ -1,10 +1,12 @@
 """What a synthesizer learns: level, mode and text in, the problem as the teacher wrote it out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stages.core.command import StageError
-from stages.core.tables import Row, count_rows, read_rows, read_table
+from stages.core.schemas import Row
+from stages.core.tables import count_rows
+from stages.problems.problem_texts import problems_with_texts
 from stages.problems.student_format import Example
 from stages.problems.synthesizer_format import synthesizer_output, synthesizer_prompt
 
@@ -23,18 +25,12 @@ def count_problems(folders: Sequence[Path]) -> int:
     return count
 
 
-def synthesizer_examples(folders: Iterable[Path], texts: Iterable[Path]) -> Iterator[Example]:
+def synthesizer_examples(folders: Sequence[Path], texts: Sequence[Path]) -> Iterator[Example]:
     """The examples of the problems of each folder in turn, whose texts stand in one of the tables `texts`."""
-    text_of = {row["text_id"]: row["text"] for table in texts for row in read_table("texts", table)}
-    for folder in folders:
-        for row in read_rows("problems", folder / "problems.parquet"):
-            yield synthesizer_example(row, text_of)
+    return map(synthesizer_example, problems_with_texts([folder / "problems.parquet" for folder in folders], texts))
 
 
-def synthesizer_example(problem: Row, text_of: dict[str, str]) -> Example:
-    if problem["text_id"] not in text_of:
-        raise StageError(
-            f"problem {problem['problem_id']}: its text {problem['text_id']} is in none of the tables of texts."
-        )
-    prompt = synthesizer_prompt(problem["prompt"], problem["mode"], text_of[problem["text_id"]])
-    return Example(prompt, synthesizer_output(problem["problem"], problem["solution"]))
+def synthesizer_example(row: Row) -> Example:
+    """The example of a problem's row that has its `text`, too."""
+    prompt = synthesizer_prompt(row["prompt"], row["mode"], row["text"])
+    return Example(prompt, synthesizer_output(row["problem"], row["solution"]))

@@ -1,30 +1,27 @@
-"""The candidate texts with what is known of them, as selection strategies see it.
+"""The candidate texts with what is known of them, as selection strategies see it: a row for each text that has a value.
 
     pool = Pool(texts=Path("data/texts/candidate.parquet"), values=Path("data/value/values"), ...)
-    for text in pool.scored_texts(): text.row, text.problems, text.value
+    pool.scored        # text_id, cell, is_on_topic, value, num_tokens, loss, target_0, target_1, ...
 
 Texts and values are read side by side, in one pass: a text's problems stand together in `values`, in the texts' order, as
-`synthesize` writes them. So ten million texts take no more memory than ten.
+`synthesize` writes them. What is kept of a text is its row in `scored`, some 80 bytes; its words are read again where they are needed.
 """
 
-import itertools
-import math
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
+
+import polars as pl
 
 from stages.core.command import StageError
 from stages.core.named_tables import tables_named
-from stages.core.tables import Row, read_rows, read_table
-
-
-@dataclass(frozen=True)
-class ScoredText:
-    row: Row  # of `texts`
-    problems: list[Row]  # of `values`: its problems
-    value: float
+from stages.core.parallel import ordered_map
+from stages.core.schemas import Row
+from stages.core.tables import BATCH_ROWS, collected, frames, read_table, scan_table
+from stages.texts.quotas import Quotas
+from stages.value.length_bins import standard_scores
+from stages.value.topic_shares import is_on_topic
 
 
 @dataclass(frozen=True)
@@ -37,66 +34,91 @@ class Pool:
     reference: Path
     seed: int
     length_bins: int = 0  # 0: a value as it is; else how far it stands out among problems as long
+    quotas: Quotas = field(default_factory=Quotas)
 
-    def scored_texts(self) -> Iterator[ScoredText]:
-        """The texts that have a value, in order; its problems' mean. A text of which no problem was made has none."""
-        control = self.length_control
-        texts = read_rows("texts", self.texts)
-        for text_id, group in itertools.groupby(read_rows("values", self.values), key=lambda row: row["text_id"]):
-            problems = list(group)
-            row = next((row for row in texts if row["text_id"] == text_id), None)
-            if row is None:
-                raise StageError(
-                    f"{self.values}: the text {text_id} of problem {problems[0]['problem_id']} is not in {self.texts}, or "
-                    f"not in its order. Run `dvc repro estimate_value` for these texts."
-                )
-            yield ScoredText(row, problems, sum(map(control, problems)) / len(problems))
+    @cached_property
+    def scored(self) -> pl.DataFrame:
+        """The texts that have a value, in order, each with the means of its problems.
 
-    def problem_rows(self) -> dict[str, list[Row]]:
-        """text -> its problems with their statements; all in memory."""
-        found: defaultdict[str, list[Row]] = defaultdict(list)
-        for row in read_rows("problems", self.problems):
-            found[row["text_id"]].append(row)
-        return found
+        `cell`: the quotas that a text counts against (stages/texts/quotas.py), one a line.
+        """
+        by_text = pl.concat(map(self._means, self.value_frames()))
+        known: list[tuple[str, bool]] = []
+        for batch in ordered_map(partial(_look, self.quotas), self._text_rows(by_text)):
+            known += batch
+        cells, on_topic = zip(*known, strict=True) if known else ((), ())
+        return by_text.with_columns(pl.Series("cell", cells, pl.String), pl.Series("is_on_topic", on_topic, pl.Boolean))
+
+    def value_frames(self) -> Iterator[pl.DataFrame]:
+        """The rows of `values` after the control of length; a frame holds all problems of its texts, and there is one at least."""
+        values = scan_table("values", self.values)
+        if self.length_bins:
+            values = standard_scores(values, self.length_bins)
+        return by_texts(values)
+
+    @cached_property
+    def target_names(self) -> list[str]:
+        """The targets that the values are for."""
+        first = collected(scan_table("values", self.values).select("target_values").head(1))
+        return [entry["target"] for row in first["target_values"] for entry in row]
 
     def target_rows(self) -> dict[str, list[Row]]:
         """target -> its problems, of the targets that the values are for."""
-        first: Row = next(read_rows("values", self.values), {"target_values": []})
-        names = [entry["target"] for entry in first["target_values"]]
-        tables = tables_named(self.targets, names) if names else {}
+        tables = tables_named(self.targets, self.target_names) if self.target_names else {}
         return {name: read_table("benchmarks", path) for name, path in tables.items()}
 
-    @cached_property
-    def length_control(self) -> Callable[[Row], float]:
-        """The value of a problem: as it is, or its standard score within its bin of equally many lengths.
+    def texts_of(self, scored: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """The rows of `texts` of these texts, which are some of `scored` in its order; in frames.
 
-        A short output has few tokens to average over, so its gradient is large and its direction noisy; a cosine takes
-        out the size, not the noise (docs/value.md has the measured correlation).
+        Raises:
+            StageError: one is not there, or not in this order.
         """
-        if not self.length_bins:
-            return lambda row: float(row["value"])
-        bin_of = self._bins_of_lengths()
-        sums: defaultdict[int, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
-        for row in read_rows("values", self.values):
-            moments = sums[bin_of[row["num_tokens"]]]
-            for power in range(3):
-                moments[power] += row["value"] ** power
-        means = {name: first / count for name, (count, first, _) in sums.items()}
-        stds = {n: math.sqrt(max(second / count - means[n] ** 2, 0.0)) for n, (count, _, second) in sums.items()}
+        done = 0
+        for frame in frames(scan_table("texts", self.texts)):
+            wanted = scored["text_id"][done : done + frame.height]
+            found = frame.join(wanted.to_frame(), on="text_id", how="semi", maintain_order="left")
+            found = found.unique("text_id", keep="first", maintain_order=True)
+            if not found["text_id"].equals(wanted[: found.height]):
+                break
+            done += found.height
+            yield found
+        if done < scored.height:
+            raise self._missing(scored["text_id"][done])
 
-        def standard_score(row: Row) -> float:
-            name = bin_of[row["num_tokens"]]
-            return (float(row["value"]) - means[name]) / stds[name] if stds[name] > 0 else 0.0
+    def _missing(self, text_id: str) -> StageError:
+        of_text = scan_table("values", self.values).filter(pl.col("text_id") == text_id)
+        problem_id = collected(of_text.select("problem_id").head(1)).item()
+        return StageError(
+            f"{self.values}: the text {text_id} of problem {problem_id} is not in {self.texts}, or not in its order. Run "
+            "`dvc repro estimate_value` for these texts."
+        )
 
-        return standard_score
+    def _means(self, values: pl.DataFrame) -> pl.DataFrame:
+        targets = [
+            pl.col("target_values").list.get(k).struct.field("value").mean().alias(f"target_{k}")
+            for k in range(len(self.target_names))
+        ]
+        means = [pl.col("value", "num_tokens", "loss").mean(), *targets]
+        return values.group_by("text_id", maintain_order=True).agg(means)
 
-    def _bins_of_lengths(self) -> dict[int, int]:
-        """length in tokens -> bin, each with about as many problems."""
-        counts: defaultdict[int, int] = defaultdict(int)
-        for row in read_rows("values", self.values):
-            counts[row["num_tokens"]] += 1
-        total, before, bins = sum(counts.values()), 0, {}
-        for length in sorted(counts):
-            bins[length] = before * self.length_bins // total
-            before += counts[length]
-        return bins
+    def _text_rows(self, by_text: pl.DataFrame) -> Iterator[list[Row]]:
+        for frame in self.texts_of(by_text):
+            for batch in frame.select("text_id", "source", "text").iter_slices(BATCH_ROWS):
+                yield batch.to_dicts()
+
+
+def by_texts(query: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    """The frames of a query whose rows of one text stand together, cut where another text begins; one frame at least."""
+    held = pl.DataFrame(schema=query.collect_schema())
+    for frame in frames(query):
+        held = held.vstack(frame)
+        is_last = held["text_id"] == held["text_id"][-1]
+        if not is_last.all():
+            yield held.filter(~is_last)
+            held = held.filter(is_last)
+    yield held
+
+
+def _look(quotas: Quotas, texts: list[Row]) -> list[tuple[str, bool]]:
+    """The cell of each text, and whether it is on topic; for a worker process."""
+    return [("\n".join(quotas.cell(row)), is_on_topic(row["text"])) for row in texts]

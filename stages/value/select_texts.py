@@ -62,36 +62,34 @@ def main(
             data/targets models/synthesizer/initial models/reference data/selection/texts.parquet
             reports/selection.json --strategy value --num-texts 1000 --length-bins 0 --source-quota web=0.4 --seed 1
     """
-    from stages.core.table_writer import write_table
     from stages.core.tables import count_rows
     from stages.texts.quotas import Quotas
     from stages.value.pool import Pool
-    from stages.value.selection import best, overlaps
+    from stages.value.selection import best, overlaps, write_selected
     from stages.value.strategies import STRATEGIES
     from stages.value.topic_shares import TopicCounts, topic_figures
 
     count, num_texts = settings.num_texts, count_rows(texts)
     problems = candidates / "problems.parquet"
-    pool = Pool(texts, values, problems, targets, base, reference, settings.seed, settings.length_bins)
     quotas = Quotas.parse(source=settings.source_quota, level=settings.level_quota)
+    pool = Pool(texts, values, problems, targets, base, reference, settings.seed, settings.length_bins, quotas)
     say(f"select_texts: {count:,} of {num_texts:,} candidate texts by {settings.strategy}")
-    selected = best(STRATEGIES[settings.strategy](pool), count, quotas)
-    everything = TopicCounts.of(text.row["text"] for text in pool.scored_texts())
+    selected = best(pool, STRATEGIES[settings.strategy](pool), count)
     if len(selected) < count:
         raise StageError(
             f"only {len(selected):,} of {num_texts:,} candidate texts have a value and keep the quotas, but "
             f"num_texts = {count:,}. Lower select_texts.num_texts, loosen the quotas, or raise "
             f"sample_texts.num_candidate or synthesize.candidates.num_samples."
         )
-    figures = topic_figures((text.row["text"] for text in selected), everything)
     compared: tuple[str, ...] = settings.compare
-    chosen = {name: best(STRATEGIES[name](pool), count, quotas) for name in compared}
-    figures["strategies"] = {
-        name: TopicCounts.of(text.row["text"] for text in rows).record() for name, rows in chosen.items()
-    }
-    figures["overlap"] = overlaps(chosen)
+    others = [name for name in compared if name != settings.strategy]
+    chosen = {settings.strategy: selected, **{name: best(pool, STRATEGIES[name](pool), count) for name in others}}
+    topics = {name: TopicCounts.of(rows["is_on_topic"]) for name, rows in chosen.items()}
+    figures = topic_figures(topics[settings.strategy], TopicCounts.of(pool.scored["is_on_topic"]))
+    figures["strategies"] = {name: topics[name].record() for name in compared}
+    figures["overlap"] = overlaps({name: chosen[name] for name in compared})
     write_json(figures, metrics)
-    write_table("selected", [{**text.row, "value": round(text.value, 7)} for text in selected], out)
+    write_selected(pool, selected, out)
     say(f"select_texts: on topic {figures['selected']['on_topic_frac']:.0%} of the selected, "
         f"{figures['all']['on_topic_frac']:.0%} of all; next: build_requests@boost")  # fmt: skip
 

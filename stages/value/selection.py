@@ -1,52 +1,56 @@
-"""Taking the best-scored texts within quotas, in one pass and in memory that grows with the selection alone.
+"""Taking the best-scored texts within quotas.
 
-chosen = best(STRATEGIES["value"](pool), num_texts=4000, quotas=Quotas.parse(source=["web=0.4"]))
+chosen = best(pool, STRATEGIES["value"](pool), num_texts=4000)      # rows of pool.scored, best first
 """
 
-import heapq
 from collections import Counter
-from collections.abc import Iterable
+from pathlib import Path
 
+import polars as pl
+
+from stages.core.lookup import joined
+from stages.core.table_writer import TableWriter
+from stages.core.tables import scan_table
 from stages.texts.quotas import Quotas
-from stages.value.pool import ScoredText
+from stages.value.pool import Pool
 
 
-def best(scores: Iterable[tuple[ScoredText, float]], num_texts: int, quotas: Quotas) -> list[ScoredText]:
+def best(pool: Pool, scores: pl.Series, num_texts: int) -> pl.DataFrame:
     """The texts of the highest scores, best first, no quota passed; equal scores by text id. May be fewer than asked.
 
-    A heap for each combination of quotas keeps its `num_texts` best: no other text can be chosen.
+    `scores` are those of `pool.scored`. Of each combination of quotas its `num_texts` best are looked at: no other text can be
+    chosen.
     """
-    heaps: dict[tuple[str, ...], list[tuple[float, _Reversed, ScoredText]]] = {}
-    for text, score in scores:
-        heap = heaps.setdefault(quotas.cell(text.row), [])
-        entry = (score, _Reversed(text.row["text_id"]), text)
-        if len(heap) < num_texts:
-            heapq.heappush(heap, entry)
-        elif num_texts and entry[:2] > heap[0][:2]:
-            heapq.heapreplace(heap, entry)
-    ranked = sorted(((entry, cell) for cell, heap in heaps.items() for entry in heap), key=lambda pair: pair[0][:2])
+    ranked = pool.scored.select("text_id", "cell", scores.alias("score")).with_row_index("row")
+    ranked = ranked.sort("score", "text_id", descending=[True, False])
+    ranked = ranked.filter(pl.int_range(pl.len()).over("cell") < num_texts)
+    rows = ranked["row"].gather(within(ranked["cell"], num_texts, pool.quotas))
+    return pool.scored[rows]
+
+
+def within(cells: pl.Series, num_texts: int, quotas: Quotas) -> list[int]:
+    """The places of the first texts that pass no quota."""
     limits, taken = quotas.limits(num_texts), Counter[str]()
-    chosen: list[ScoredText] = []
-    for (_, _, text), cell in reversed(ranked):
-        if len(chosen) < num_texts and all(taken[name] < limits[name] for name in cell):
-            taken.update(cell)
-            chosen.append(text)
-    return chosen
+    places: list[int] = []
+    for place, cell in enumerate(cells):
+        names = cell.split("\n") if cell else []
+        if len(places) == num_texts:
+            break
+        if all(taken[name] < limits[name] for name in names):
+            taken.update(names)
+            places.append(place)
+    return places
 
 
-def overlaps(chosen: dict[str, list[ScoredText]]) -> dict[str, dict[str, float]]:
+def overlaps(chosen: dict[str, pl.DataFrame]) -> dict[str, dict[str, float]]:
     """For each two strategies, the share of the selected texts that both select."""
-    ids = {name: {text.row["text_id"] for text in rows} for name, rows in chosen.items()}
+    ids = {name: set(rows["text_id"]) for name, rows in chosen.items()}
     return {a: {b: round(len(ids[a] & ids[b]) / max(len(ids[a]), 1), 4) for b in ids} for a in ids}
 
 
-class _Reversed(str):
-    """A text id that sorts backwards: of equal scores the lowest id is the best."""
-
-    __slots__ = ()
-
-    def __lt__(self, other: str) -> bool:
-        return str.__gt__(self, other)
-
-    def __gt__(self, other: str) -> bool:
-        return str.__lt__(self, other)
+def write_selected(pool: Pool, chosen: pl.DataFrame, out: Path) -> None:
+    """Write the chosen texts, best first, each with its value, to the table `selected`."""
+    values = pl.Series("value", [round(value, 7) for value in chosen["value"]], pl.Float64)
+    with TableWriter("selected", out) as writer:
+        for frame in joined(chosen.select("text_id", values).lazy(), scan_table("texts", pool.texts), "text_id"):
+            writer.write(frame)

@@ -1,51 +1,41 @@
-"""What a model or a search engine thinks of the candidates: the baselines that value estimation is compared with."""
+"""What a model thinks of the candidates' problems: baselines that value estimation is compared with.
 
-from collections import defaultdict
-from collections.abc import Iterable
+A frame of problems is in memory at once; of each problem one number is kept.
+"""
 
-import bm25s
-import numpy as np
+from collections.abc import Iterator
+
+import polars as pl
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from stages.core.schemas import Row
+from stages.core.tables import frames, scan_table
 from stages.models.folders import load_model, load_tokenizer, to_device, use_device
 from stages.models.tokenization import TokenizedExample, tokenize
 from stages.problems.student_format import student_example
 from stages.problems.target_examples import target_example
 from stages.value.gradients import batches_of, padded, token_losses
 from stages.value.pool import Pool
-from stages.value.reference import checkpoints_of, load_reference
+from stages.value.reference import Reference, checkpoints_of, load_reference
 
 TOKEN_BUDGET = 4096
 ANY_LENGTH = 1 << 30
+MODEL_ROWS = 8192  # problems that are sorted by length together
 
 
-def bm25_scores(pool: Pool) -> dict[str, float]:
-    """text -> the best target's mean BM25 score of the text's problems, over the target's problems as queries."""
-    problems = pool.problem_rows()
-    documents = [" ".join(row["problem"] for row in rows) for rows in problems.values()]
-    index = bm25s.BM25()
-    index.index(bm25s.tokenize(documents, show_progress=False), show_progress=False)
-    best = np.full(len(documents), -np.inf)
-    for rows in pool.target_rows().values():
-        queries = bm25s.tokenize([row["problem"] for row in rows], return_ids=False, show_progress=False)
-        best = np.maximum(best, np.mean([index.get_scores(query) for query in queries], axis=0))
-    return dict(zip(problems, best.tolist(), strict=True))
-
-
-def embedding_scores(pool: Pool) -> dict[str, float]:
-    """text -> mean over its problems of the best target's mean cosine, between position-weighted means of states."""
+def embedding_scores(pool: Pool) -> pl.DataFrame:
+    """text_id, score: mean over its problems of the best target's mean cosine, between position-weighted means of states."""
     tokenizer = load_tokenizer(pool.base)
     model = to_device(load_model(pool.base), use_device()).eval()
     targets_KI = torch.stack([
         embeddings(model, tokenize([target_example(row) for row in rows], tokenizer, ANY_LENGTH)[0]).mean(dim=0)
         for rows in pool.target_rows().values()
     ])  # fmt: skip
-    problems = pool.problem_rows()
-    rows = [row for group in problems.values() for row in group]
-    cosines = (embeddings(model, _student_examples(rows, tokenizer)) @ targets_KI.T).amax(dim=1).tolist()
-    return _means_by_text(rows, cosines)
+    parts = []
+    for frame, examples in student_frames(pool, tokenizer):
+        cosines = (embeddings(model, examples) @ targets_KI.T).amax(dim=1).tolist()
+        parts.append(frame.select("text_id", pl.Series("score", cosines, pl.Float64)))
+    return pl.concat(parts).group_by("text_id").agg(pl.col("score").mean())
 
 
 @torch.no_grad()
@@ -64,23 +54,36 @@ def embeddings(model: torch.nn.Module, examples: list[TokenizedExample]) -> torc
 
 
 @torch.no_grad()
-def losses_without_problem(pool: Pool) -> dict[str, float]:
-    """problem -> the mean token loss of its solution alone, under the last reference checkpoint."""
+def losses_without_problem(pool: Pool) -> pl.DataFrame:
+    """problem_id, alone: the mean token loss of its solution alone, under the last reference checkpoint."""
     tokenizer = load_tokenizer(pool.base)
     reference = load_reference(pool.base, checkpoints_of(pool.reference)[-1], use_device())
-    rows = [row for group in pool.problem_rows().values() for row in group]
-    examples = [_without_prompt(example, tokenizer) for example in _student_examples(rows, tokenizer)]
+    parts = []
+    for frame, examples in student_frames(pool, tokenizer):
+        losses = mean_losses(reference, [_without_prompt(example, tokenizer) for example in examples])
+        parts.append(frame.select("problem_id", pl.Series("alone", losses, pl.Float64)))
+    return pl.concat(parts)
+
+
+def mean_losses(reference: Reference, examples: list[TokenizedExample]) -> list[float]:
+    """The mean token loss of each example."""
     losses: dict[int, float] = {}
     for batch in batches_of(examples, TOKEN_BUDGET):
         losses_N, rows_N, counts_B = token_losses(reference.model, [examples[i] for i in batch], reference.device)
         sums_B = torch.zeros(len(batch), device=reference.device).index_add_(0, rows_N, losses_N)
         losses |= dict(zip(batch, (sums_B / counts_B).tolist(), strict=True))
-    return {row["problem_id"]: losses[i] for i, row in enumerate(rows)}
+    return [losses[i] for i in range(len(examples))]
 
 
-def _student_examples(rows: list[Row], tokenizer: PreTrainedTokenizerBase) -> list[TokenizedExample]:
-    examples = [student_example(row["problem"], row["solution"], row["mode"]) for row in rows]
-    return tokenize(examples, tokenizer, ANY_LENGTH)[0]
+def student_frames(
+    pool: Pool, tokenizer: PreTrainedTokenizerBase
+) -> Iterator[tuple[pl.DataFrame, list[TokenizedExample]]]:
+    """The candidates' problems in frames, each with its rows as a student reads them."""
+    for frame in frames(scan_table("problems", pool.problems), MODEL_ROWS):
+        examples = [
+            student_example(row["problem"], row["solution"], row["mode"]) for row in frame.iter_rows(named=True)
+        ]
+        yield frame, tokenize(examples, tokenizer, ANY_LENGTH)[0]
 
 
 def _without_prompt(example: TokenizedExample, tokenizer: PreTrainedTokenizerBase) -> TokenizedExample:
@@ -88,10 +91,3 @@ def _without_prompt(example: TokenizedExample, tokenizer: PreTrainedTokenizerBas
     start = next(i for i, label in enumerate(example.labels) if label >= 0)
     first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
     return TokenizedExample([first, *example.input_ids[start:]], [-100, *example.labels[start:]])
-
-
-def _means_by_text(rows: Iterable[Row], numbers: Iterable[float]) -> dict[str, float]:
-    found: defaultdict[str, list[float]] = defaultdict(list)
-    for row, number in zip(rows, numbers, strict=True):
-        found[row["text_id"]].append(number)
-    return {text_id: sum(values) / len(values) for text_id, values in found.items()}

@@ -5,7 +5,7 @@ one of these is of everyday or secondary mathematics, which the built-in targets
 much of that there is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,15 +37,8 @@ class TopicCounts:
     num_on_topic: int = 0
 
     @classmethod
-    def of(cls, texts: Iterable[str]) -> "TopicCounts":
-        counts = cls()
-        for text in texts:
-            counts.add(text)
-        return counts
-
-    def add(self, text: str) -> None:
-        self.num_texts += 1
-        self.num_on_topic += is_on_topic(text)
+    def of(cls, on_topic: Collection[bool]) -> "TopicCounts":
+        return cls(len(on_topic), sum(on_topic))
 
     def without(self, part: "TopicCounts") -> "TopicCounts":
         return TopicCounts(self.num_texts - part.num_texts, self.num_on_topic - part.num_on_topic)
@@ -68,12 +61,11 @@ def chance_of_as_many(selected: TopicCounts, candidates: TopicCounts) -> float:
     )
 
 
-def topic_figures(selected: Iterable[str], everything: TopicCounts) -> dict[str, Any]:
+def topic_figures(selected: TopicCounts, everything: TopicCounts) -> dict[str, Any]:
     """The topics of the selected texts beside those of the others, and how likely chance alone selects as many."""
-    chosen = TopicCounts.of(selected)
     return {
-        "selected": chosen.record(),
-        "not_selected": everything.without(chosen).record(),
+        "selected": selected.record(),
+        "not_selected": everything.without(selected).record(),
         "all": everything.record(),
-        "chance_by_random": round(chance_of_as_many(chosen, everything), 6),
+        "chance_by_random": round(chance_of_as_many(selected, everything), 6),
     }

@@ -5,8 +5,8 @@ with its revision (stages/core/hub.py); its `columns` say where the hub's copy h
 """
 
 import re
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from stages.core.hub import hub_batches, read_descriptor
 from stages.core.lines import numbered_lines, utf8_blocks
 from stages.core.schemas import Row
 
+MAX_LINE_BYTES = 256 << 20
 LOADERS: dict[str, Callable[[Row], Row | None]] = {
     "gsm8k": load_gsm8k, "gsm_hard": load_gsm_hard, "svamp": load_svamp, "asdiv": load_asdiv, "mawps": load_mawps,
     "tabmwp": load_tabmwp, "math": load_math, "ocw": load_ocw, "carp": load_carp, "aqua": load_aqua,
@@ -36,13 +37,18 @@ LOADERS: dict[str, Callable[[Row], Row | None]] = {
 
 
 def load_benchmark(name: str, kind: str, path: Path, num_problems: int = 0) -> list[Row]:
-    """The rows of a benchmark under the table `benchmarks`.
+    """All rows of a benchmark (`benchmark_rows`)."""
+    return list(benchmark_rows(name, kind, path, num_problems))
+
+
+def benchmark_rows(name: str, kind: str, path: Path, num_problems: int = 0) -> Iterator[Row]:
+    """The rows of a benchmark under the table `benchmarks`, as they are read.
 
     Raises:
         StageError: the file is missing, holds a record that is not of the kind, or, where `num_problems` is given, holds
-            another number of problems. A benchmark is never read in part.
+            another number of problems: that is known at its end alone. A benchmark is never read in part.
     """
-    rows: list[Row] = []
+    index = 0
     for place, record in _records(name, path):
         try:
             loaded = LOADERS[kind](record)
@@ -51,15 +57,15 @@ def load_benchmark(name: str, kind: str, path: Path, num_problems: int = 0) -> l
         except (ValueError, TypeError, AttributeError) as error:
             raise StageError(f"{place}: not a record of the kind {kind}: {error}.") from error
         if loaded is not None:
-            rows.append({"benchmark": name, "index": len(rows), **loaded})
-    if not rows:
+            yield {"benchmark": name, "index": index, **loaded}
+            index += 1
+    if not index:
         raise StageError(f"{path} is empty. Give {name} problems, or remove it from params.yaml.")
-    if num_problems and len(rows) != num_problems:
+    if num_problems and index != num_problems:
         raise StageError(
-            f"{path} holds {len(rows):,} problems, not {num_problems:,}: an accuracy on it would be of another benchmark. "
+            f"{path} holds {index:,} problems, not {num_problems:,}: an accuracy on it would be of another benchmark. "
             f"Fetch the whole file, or correct num_problems of {name} in params.yaml (0 takes any number)."
         )
-    return rows
 
 
 def _records(name: str, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -85,19 +91,33 @@ def _hub_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def _file_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Of a local file, compressed or not, in any of Unicode's encodings; JSON is told from JSON lines by what stands there."""
     try:
-        content = b"".join(utf8_blocks(expanded(path)))
+        blocks = utf8_blocks(expanded(path))
+        head = b""
+        for block in blocks:
+            head += block
+            if len(head) >= HEAD_BYTES:
+                break
+        if found := format_of(head[:HEAD_BYTES]):
+            raise StageError(
+                f"{path} is {found.name}. {found.advice}: a benchmark is JSON lines, JSON, or a hub's YAML file."
+            )
+        if re.match(rb"\s*\[\s*\{", head):
+            yield from _whole_records(path, head + b"".join(blocks))
+        elif path.name.split(".")[-1] == "json":
+            content = head + b"".join(blocks)
+            yield from _line_records(path, [content]) if _is_lines(content) else _whole_records(path, content)
+        else:
+            yield from _line_records(path, chain([head], blocks))
     except BrokenFile as error:
         raise StageError(f"{path} cannot be read: {error}.") from error
-    if found := format_of(content[:HEAD_BYTES]):
-        raise StageError(
-            f"{path} is {found.name}. {found.advice}: a benchmark is JSON lines, JSON, or a hub's YAML file."
-        )
-    is_list = re.match(rb"\s*\[\s*\{", content)
-    if is_list or (path.name.split(".")[-1] == "json" and not _is_lines(content)):
-        yield from _whole_records(path, content)
-        return
-    for number, line in numbered_lines([content], len(content)):
-        assert isinstance(line, bytes)
+
+
+def _line_records(path: Path, blocks: Iterable[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, line in numbered_lines(blocks, MAX_LINE_BYTES):
+        if isinstance(line, int):
+            raise StageError(
+                f"{path}:{number}: a line of {line:,} bytes, over {MAX_LINE_BYTES:,}: no record is as long."
+            )
         try:
             record, fault = parse_json(line)
         except ValueError as error:
