@@ -26,27 +26,27 @@ from tests.tiny import problem_row
 
 def test_the_sample_follows_from_the_rows_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = pl.DataFrame({"id": [f"p{i}" for i in range(1000)], "number": range(1000)})
-    shown, total = sampled(rows.lazy(), rank_of("id"), 40)
+    shown, total = sampled([rows.lazy()], rank_of("id"), 40)
     assert (shown.height, total) == (40, 1000)
     ranks = rows.select(rank_of("id")).to_series().sort()
     assert shown["rank"].sort().to_list() == ranks.head(40).to_list()
     assert shown["number"].is_sorted()
     monkeypatch.setattr(sampling, "RANK_ROWS", 7)
     shuffled = rows.sample(fraction=1.0, shuffle=True, seed=3)
-    halves = pl.concat([shuffled[:300].lazy(), shuffled[300:].lazy()])
+    halves = [shuffled[:300].lazy(), shuffled[300:].lazy()]
     assert sampled(halves, rank_of("id"), 40)[0].sort("number").equals(shown)
-    fewer, _ = sampled(rows.lazy(), rank_of("id"), 39)
+    fewer, _ = sampled([rows.lazy()], rank_of("id"), 39)
     assert fewer.equals(shown.filter(pl.col("rank") < pl.max("rank"))), "the same rows, but one"
     assert 300 < shown["number"].mean() < 700
 
 
 def test_all_rows_of_a_small_table_stay_in_order() -> None:
     rows = pl.DataFrame({"id": ["b", "a", "c"]})
-    assert sampled(rows.lazy(), rank_of("id"), 3)[0]["id"].to_list() == ["b", "a", "c"]
+    assert sampled([rows.lazy()], rank_of("id"), 3)[0]["id"].to_list() == ["b", "a", "c"]
 
 
 def test_equal_rows_are_not_more_than_asked_for() -> None:
-    assert sampled(pl.DataFrame({"id": ["a"] * 9}).lazy(), rank_of("id"), 4)[0].height == 4
+    assert sampled([pl.DataFrame({"id": ["a"] * 9}).lazy()], rank_of("id"), 4)[0].height == 4
 
 
 def test_a_text_is_cut_with_a_word() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from stages.core.tables import collected, scan_table
+from stages.core.tables import collected, frames, scan_table
 from stages.reporting.packed_rows import pack_within
 from stages.reporting.sampling import cut, cut_texts, lowest, rank_of, sampled
 from stages.statistics.comparison import Flip, TaskComparison
@@ -57,13 +57,13 @@ def problems_table(rows: pl.DataFrame, texts: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def _problems(data: Path) -> pl.LazyFrame:
+def _problems(data: Path) -> list[pl.LazyFrame]:
     """What teachers and synthesizers wrote, kept and rejected."""
     taught = [(f"taught: {name}", data / "problems" / name) for name in ("initial", "boost")]
     parts = [_part(*place, schema) for place in taught for schema in ("problems", "rejected")]
     parts.append(_part("candidates", data / "synthesis" / "candidates", "problems"))
     parts += [_part("corpus", data / "synthetic", schema) for schema in ("problems", "rejected")]
-    return pl.concat(parts)
+    return parts
 
 
 def _part(round_name: str, folder: Path, schema: str) -> pl.LazyFrame:
@@ -76,8 +76,13 @@ def _part(round_name: str, folder: Path, schema: str) -> pl.LazyFrame:
 
 def _texts_of(data: Path, rows: pl.DataFrame) -> pl.DataFrame:
     files = [data / "texts" / f"{name}.parquet" for name in ("initial", "candidate", "synthesis")]
-    used = scan_table("texts", *files).filter(pl.col("text_id").is_in(rows["text_id"].unique().to_list()))
-    return collected(used.with_columns(cut_texts())).unique("text_id", keep="last", maintain_order=True)
+    used = rows.select("text_id").unique()
+    found = [
+        frame.join(used, on="text_id", how="semi").with_columns(cut_texts())
+        for frame in frames(scan_table("texts", *files))
+    ]
+    empty = scan_table("texts", *files).collect_schema()
+    return pl.concat([pl.DataFrame(schema=empty), *found]).unique("text_id", keep="last", maintain_order=True)
 
 
 def _values_of(data: Path, rows: pl.DataFrame) -> pl.DataFrame:

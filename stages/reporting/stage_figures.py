@@ -35,12 +35,12 @@ def gather_leaks(data: Path, targets: Sequence[str]) -> tuple[dict[str, Any], li
     """How many problems of each target touch a benchmark, by benchmark; and NUM_LEAKS of the problems, chosen by hash."""
     tables = {target: scan_table("leaked", data / "leaks" / f"{target}.parquet") for target in targets}
     figures: dict[str, Any] = {}
+    if not tables:
+        return figures, []
     for target, table in tables.items():
         by_benchmark = _counts(table, "leaked_benchmark")
         figures[target] = {"num_leaked": sum(by_benchmark.values()), "by_benchmark": by_benchmark}
-    if not tables:
-        return figures, []
-    leaked, _ = sampled(pl.concat(tables.values()).drop("options"), rank_of("benchmark", "index"), NUM_LEAKS)
+    leaked, _ = sampled([table.drop("options") for table in tables.values()], rank_of("benchmark", "index"), NUM_LEAKS)
     return figures, leaked.to_dicts()
 
 

@@ -36,7 +36,9 @@ def gather_value(reports: Path, data: Path) -> tuple[dict[str, Any], pl.DataFram
     sums, samples = [], []
     for frame in _places(data):
         sums.append([_sums(frame, kind) for kind in GROUPS])
-        samples.append(frame.filter(rank_of("problem_id") % one_in == 0).drop("problem_id", "text_id"))
+        samples.append(
+            frame.filter(rank_of("problem_id") % one_in == 0).drop("problem_id", "text_id").with_columns(cut_texts())
+        )
     places = pl.concat(samples) if samples else pl.DataFrame(schema=["value", "gradient_norm", "num_tokens", *GROUPS])
     bias = {f"{column}_to_length": _spearman(places, column) for column in ("gradient_norm", "value")}
     figures = {
