@@ -1,6 +1,8 @@
 """Near-duplicates against the exact Jaccard index, and MinHash against what it promises."""
 
 import random
+import subprocess
+import sys
 from itertools import combinations, pairwise
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from stages.overlap.partitions import Partitions
 from stages.overlap.screening import Screen, screen_texts
 from stages.overlap.signatures import sign
 from stages.overlap.words import words_of
+from tests.conftest import ROOT
 from tests.test_corpus import story
 
 RULES = DuplicateRules(shingle_words=5, num_bands=25, band_rows=5, min_jaccard=0.8)
@@ -230,3 +233,20 @@ def test_open_files_and_memory_of_the_arrays_do_not_grow(tmp_path: Path, monkeyp
     assert (finder.state.itemsize, finder.original.itemsize) == (1, 4)
     finder.close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_signing_starts_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is forked after a large batch was signed in its parent would wait for the parent's threads for ever."""
+    monkeypatch.delenv("RAYON_NUM_THREADS", raising=False)
+    program = """
+import os
+from stages.overlap.duplicate_rules import DuplicateRules
+from stages.overlap.signatures import sign
+before = len(os.listdir("/proc/self/task"))
+texts = [f"{number} " * 3 + "a b c d e f g h " * 40 for number in range(1000)]
+sign(texts, DuplicateRules(5, 25, 5, 0.8))
+print(len(os.listdir("/proc/self/task")) - before, os.environ.get("RAYON_NUM_THREADS"))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert int(done.stdout.split()[0]) <= 1
+    assert done.stdout.split()[1] == "None"

@@ -7,6 +7,9 @@ with probability J, so in one of b bands of r with 1 - (1 - J^r)^b (Broder 1997;
 Datasets, ch. 3).
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +20,7 @@ from stages.overlap.ngram_hashes import mix, ngram_hashes
 from stages.overlap.word_hashes import HashedWords, hash_words
 
 SEED = 1
+THREADS = "RAYON_NUM_THREADS"
 PLACE = np.uint64(0xD6E8FEB86659FD93)
 
 
@@ -86,9 +90,23 @@ def _bands(grams: np.ndarray, counts: np.ndarray, rules: DuplicateRules) -> np.n
     """uint64[B, num_bands]: a hash of each band's MinHashes and its number, so that bands never meet each other."""
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint64)
     num_perm = rules.num_bands * rules.band_rows
-    matrix = rensa.RMinHash.digest_matrix_from_flat_token_hashes(grams, offsets, num_perm, SEED)
+    with _one_thread():
+        matrix = rensa.RMinHash.digest_matrix_from_flat_token_hashes(grams, offsets, num_perm, SEED)
     minhashes = np.array(matrix.to_rows(), dtype=np.uint64).reshape(len(counts), rules.num_bands, rules.band_rows)
     keys = np.broadcast_to(mix(np.arange(1, rules.num_bands + 1, dtype=np.uint64)), minhashes.shape[:2])
     for row in range(rules.band_rows):
         keys = mix(keys ^ minhashes[:, :, row])
     return keys
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """rensa makes its threads at the first large batch; a worker forked after that would wait for them for ever."""
+    before = os.environ.get(THREADS)
+    os.environ[THREADS] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[THREADS]
+        if before is not None:
+            os.environ[THREADS] = before
