@@ -152,7 +152,7 @@ RECORD = json.dumps({"question": "Q?", "answer": "#### 1"})
         ("b.jsonl", b"\xef\xbb\xbf" + RECORD.encode()),
         ("b.jsonl", f"{RECORD}\r{RECORD}".encode()),
         ("b.jsonl", f"{RECORD}\n".encode("utf-16")),
-        ("b.jsonl.gz", gzip.compress(RECORD.encode())),
+        ("b.jsonl.gz", gzip.compress(RECORD.encode(), mtime=0)),
         ("b.jsonl", f'[{RECORD}, {{"question": "P?", "answer": "#### 2"}}]'.encode()),
         ("b.json", b"\xef\xbb\xbf[" + RECORD.encode() + b"]"),
         ("b.json", f"{RECORD}\n{RECORD}\n".encode()),
@@ -170,7 +170,7 @@ def test_a_benchmark_in_any_encoding_and_form(tmp_path: Path, name: str, content
     [
         (b"PAR1xxxx", "is a Parquet file"),
         (b"%PDF-1.7", "pdftotext"),
-        (gzip.compress(RECORD.encode())[:-9], "the gzip data break off"),
+        (gzip.compress(RECORD.encode(), mtime=0)[:-9], "the gzip data break off"),
         (b"question,answer\nQ?,1\n", "b.jsonl:1: not JSON"),
         (b'{"question": "Q\xff?", "answer": "#### 1"}', "not JSON.*column 'question' is missing"),
         (b'{"question": "Q?", "answer": Infinity}', "not JSON.*column 'answer' is missing"),

@@ -266,7 +266,7 @@ def read_bytes(kind: str, folder: Path, name: str, content: bytes) -> list[Docum
         ONE + b"\r\n" + TWO + b"\r\n",
         ONE + b"\r" + TWO + b"\r",
         b"\n" * 3000 + ONE + b"\n" + b" " * 3000 + b"\n" + TWO,
-        gzip.compress(ONE + b"\n") + gzip.compress(TWO) + b"\0" * 9,
+        gzip.compress(ONE + b"\n", mtime=0) + gzip.compress(TWO, mtime=0) + b"\0" * 9,
         bz2.compress(ONE + b"\n") + bz2.compress(TWO),
         lzma.compress(ONE + b"\n" + TWO),
         b'{"text": "one", "x": "' + b"\xff" + b'"}\n' + TWO,
@@ -311,7 +311,7 @@ def test_what_is_no_json_in_the_text_is_told(tmp_path: Path) -> None:
 
 
 def test_a_gzip_cut_or_damaged_gives_every_whole_row_before(tmp_path: Path) -> None:
-    packed = gzip.compress(lines(2000))
+    packed = gzip.compress(lines(2000), mtime=0)
     cut = read_bytes("jsonl", tmp_path, "a.jsonl.gz", packed[:-9])
     assert texts(cut) == [f"text {i}" for i in range(2000)]
     assert bad(cut) == [("a.jsonl.gz:2001", "broken_file")]
@@ -480,7 +480,7 @@ def test_a_bad_row_of_a_dump_costs_itself(tmp_path: Path, monkeypatch: pytest.Mo
         assert len(texts(records)) == 2
         assert sum(isinstance(r, BadRecord) and "not XML" in r.detail for r in records) == 1
     (tmp_path / "Posts.xml").write_bytes(
-        gzip.compress((POSTS.replace('Id="12"', f'Id="{10**30}" PostTypeId="1"') + end).encode())
+        gzip.compress((POSTS.replace('Id="12"', f'Id="{10**30}" PostTypeId="1"') + end).encode(), mtime=0)
     )
     assert len(texts(read("stackexchange", tmp_path))) == 2
     monkeypatch.setattr("stages.corpus.readers.posts_xml.MAX_ROW_BYTES", 1 << 20)
