@@ -148,8 +148,10 @@ def _drop_escaped(data: bytes, characters: np.ndarray, kinds: np.ndarray) -> np.
     is_backslash[places] = True
     escaped = places + 1
     kinds[escaped[kinds[escaped] != LETTER]] = OTHER
-    for found in ENVIRONMENT.finditer(data) if len(places) else ():
-        if is_backslash[found.start()]:
+    first, second = characters[escaped], characters[escaped + 1]
+    is_near = ((first == ord("b")) & (second == ord("e"))) | ((first == ord("e")) & (second == ord("n")))
+    for place in places[is_near].tolist():
+        if found := ENVIRONMENT.match(data, place):
             kinds[slice(*found.span())] = OTHER
     return is_backslash
 

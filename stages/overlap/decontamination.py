@@ -92,9 +92,9 @@ class Index:
             for text, count in zip(texts, hashed.counts.tolist(), strict=True)
         ]
         for grams in filter(None, (self.exact, self.abstracted)):
-            for number, entries in _by_text(grams.matches(hashed.flat), hashed).items():
-                if hits[number] is None:
-                    hits[number] = self._best_hit(grams, entries, texts[number], hashed.of(number))
+            is_open = np.array([hit is None for hit in hits], dtype=bool)
+            for number, entries in _by_text(grams.matches(hashed.flat), hashed, is_open).items():
+                hits[number] = self._best_hit(grams, entries, texts[number], hashed.of(number))
         return hits
 
     def _tiny_hit(self, words: list[str]) -> Hit | None:
@@ -141,10 +141,11 @@ def needed_words(num_words: int, min_coverage: float) -> float:
     return max(min_coverage * num_words, min(MIN_COVERED_WORDS, num_words))
 
 
-def _by_text(matches: Matches, hashed: HashedWords) -> dict[int, list[Matches]]:
-    """The matches of each text by entry, in the order in which entries are met, with places counted in the text."""
+def _by_text(matches: Matches, hashed: HashedWords, is_open: np.ndarray) -> dict[int, list[Matches]]:
+    """The matches of each open text by entry, in the order in which entries are met, with places counted in the text."""
     texts = np.searchsorted(hashed.starts, matches.places, "right") - 1
     order = np.lexsort((matches.positions, matches.places, matches.entries, texts))
+    order = order[is_open[texts[order]]]
     texts, entries = texts[order], matches.entries[order]
     is_first = (np.diff(texts, prepend=-1) != 0) | (np.diff(entries, prepend=-1) != 0)
     bounds = np.append(np.flatnonzero(is_first), len(order)).tolist()

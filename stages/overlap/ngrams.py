@@ -69,6 +69,7 @@ class Grams:
         grams, owners, positions = (np.concatenate(c) for c in zip(nothing, *columns, strict=True))
         order = np.lexsort((positions, owners, grams))
         self.hashes, self.owners, self.positions = grams[order], owners[order], positions[order]
+        self.num_alike = np.searchsorted(self.hashes, self.hashes, "right") - np.arange(len(self.hashes))
         self.tables = [_table(grams) for grams, *_ in columns]
         self.is_common = self._common()
 
@@ -98,11 +99,11 @@ class Grams:
         places, lefts, counts = [], [], []
         for table, grams in zip(self.tables, ngram_hashes(self._words(flat), self.sizes), strict=True):
             here = np.flatnonzero(table[_slots(grams, table)])
-            left, right = (np.searchsorted(self.hashes, grams[here], side) for side in ("left", "right"))
-            is_gram = right > left
+            first = np.searchsorted(self.hashes[:-1], grams[here])  # the last one stands for those that are greater
+            is_gram = self.hashes[first] == grams[here]
             places.append(here[is_gram])
-            lefts.append(left[is_gram])
-            counts.append((right - left)[is_gram])
+            lefts.append(first[is_gram])
+            counts.append(self.num_alike[first[is_gram]])
         if not places:
             return Matches(*np.empty((4, 0), np.int64))
         starts, numbers = np.concatenate(lefts), np.concatenate(counts)
@@ -128,11 +129,15 @@ class Grams:
     def _extended(self, position: int, place: int, is_common: bool, entry: np.ndarray, flat: np.ndarray) -> Stretch:
         after = min(len(entry) - position, len(flat) - place)
         before = min(position, place)
-        ahead = entry[position : position + after] != self._words(flat[place : place + after])
-        back = entry[position - before : position] != self._words(flat[place - before : place])
-        forward = int(np.argmax(ahead)) if ahead.any() else after
-        backward = int(np.argmax(back[::-1])) if back.any() else before
+        words = self._words(flat[place - before : place + after])
+        forward = _num_alike(entry[position : position + after], words[before:])
+        backward = _num_alike(entry[position - before : position][::-1], words[:before][::-1])
         return Stretch(position - backward, place - backward, forward + backward, is_common)
+
+
+def _num_alike(left: np.ndarray, right: np.ndarray) -> int:
+    """How many words of two equally long arrays are the same before the first that is not."""
+    return int(np.argmin(np.append(left == right, False)))
 
 
 def _table(grams: np.ndarray) -> np.ndarray:
