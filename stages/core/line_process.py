@@ -10,6 +10,7 @@ The reader never trusts the child: not to answer, not to end, not to keep its li
 import os
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
@@ -46,6 +47,19 @@ class LineProcess:
         return line[:-1]
 
     def stop(self) -> str:
-        """Kill the child and wait for it; returns what stands on its standard error."""
+        """Kill the child and wait for it; returns what stands on its standard error.
+
+        The pipes' ends are not waited for: a process that was forked off meanwhile may hold them open.
+        """
         self.process.kill()
-        return self.process.communicate()[1].decode(errors="replace").strip()
+        self.process.wait()
+        stdin, stdout, stderr = self.process.stdin, self.process.stdout, self.process.stderr
+        assert stdin is not None
+        assert stdout is not None
+        assert stderr is not None
+        os.set_blocking(stderr.fileno(), False)
+        words = stderr.read() or b""
+        for stream in (stdin, stdout, stderr):
+            with suppress(OSError):  # what was not written yet is for nobody
+                stream.close()
+        return words.decode(errors="replace").strip()
