@@ -16,6 +16,7 @@ from stages.core import table_writer, tables
 from stages.core.command import StageError, os_error_text
 from stages.core.files import whole
 from stages.core.lookup import Lookup
+from stages.core.row_groups import row_bytes
 from stages.core.schemas import SCHEMAS
 from stages.core.table_writer import TableWriter, write_table
 from stages.core.tables import (
@@ -252,6 +253,23 @@ def test_frames_are_bounded_in_bytes(tmp_path: Path) -> None:
     ]
     assert sum(rows for rows, _ in sizes) == 300
     assert max(size for _, size in sizes) <= FRAME_BYTES + 1_000_100, "a frame ends with the row that reaches the bound"
+
+
+@pytest.mark.parametrize("columns", [["number"], ["flag", "number"], ["tags"], ["text"], ["number", "text", "tags"]])
+def test_frames_hold_every_row_whatever_the_columns(columns: list[str]) -> None:
+    rows = pl.DataFrame(
+        {
+            "number": range(100),
+            "flag": [True] * 100,
+            "text": [None, "a"] * 50,
+            "tags": [["x"] * (i % 3) for i in range(100)],
+        }
+    ).select(columns)
+    found = list(frames(rows.lazy(), 33))
+    assert [frame.height for frame in found] == [33, 33, 33, 1]
+    assert pl.concat(found).equals(rows)
+    assert len(row_bytes(rows)) == 100
+    assert len(row_bytes(rows.clear())) == 0
 
 
 def test_a_corrupt_page_is_named_with_its_file(tmp_path: Path) -> None:

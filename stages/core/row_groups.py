@@ -35,16 +35,18 @@ class RowGroups:
 
 def row_bytes(frame: pl.DataFrame) -> np.ndarray:
     """int64[N]: about the bytes of each row."""
-    sizes = [_cell_bytes(name, kind).fill_null(0).cast(pl.Int64) for name, kind in frame.schema.items()]
-    return frame.select(pl.sum_horizontal(sizes)).to_series().to_numpy()
+    sizes = np.full(frame.height, 8 * frame.width, np.int64)
+    for name, kind in frame.schema.items():
+        if (cell := _long_cell(name, kind)) is not None:
+            sizes += frame.select(cell.fill_null(0).cast(pl.Int64)).to_series().to_numpy()
+    return sizes
 
 
-def _cell_bytes(name: str, kind: pl.DataType) -> pl.Expr:
+def _long_cell(name: str, kind: pl.DataType) -> pl.Expr | None:
+    """The bytes of a cell, where they are not always few."""
     column = pl.col(name)
     if kind == pl.String:
         return column.str.len_bytes()
     if kind == pl.List(pl.String):
         return column.list.eval(pl.element().str.len_bytes()).list.sum()
-    if isinstance(kind, pl.List):
-        return column.list.len() * 32
-    return pl.lit(8)
+    return column.list.len() * 32 if isinstance(kind, pl.List) else None

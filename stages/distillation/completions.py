@@ -22,7 +22,7 @@ from stages.distillation.expected_cost import Estimate, estimate
 from stages.distillation.ledger import Ledger, Segment, hold, live_folder, whole_ledger
 from stages.distillation.pricing import load_price
 from stages.distillation.purchase import Answer, Purchase, Request
-from stages.distillation.requests import requests_of
+from stages.distillation.request_table import requests_of
 from stages.distillation.sections import BUILTIN_TEACHER
 from stages.distillation.vllm_teacher import ask_vllm
 

@@ -46,7 +46,7 @@ def main(requests: Path, out: Path, live: bool, budget_usd: float | None, **sett
     """
     from stages.core.table_writer import write_table
     from stages.distillation.completions import builtin_completions, completions_of_ledger, report_usage
-    from stages.distillation.requests import models_of
+    from stages.distillation.request_table import models_of
     from stages.distillation.sections import BUILTIN_TEACHER
 
     models = models_of(requests)

@@ -27,7 +27,7 @@ def main(requests: tuple[Path, ...], requests_per_minute: float, tokens_per_minu
     from stages.distillation.account import print_table
     from stages.distillation.expected_cost import estimate
     from stages.distillation.ledger import whole_ledger
-    from stages.distillation.requests import paid_keys, requests_of
+    from stages.distillation.request_table import paid_keys, requests_of
 
     records = []
     for path in requests:

@@ -21,7 +21,7 @@ def main(requests: tuple[Path, ...]) -> None:
     """
     from stages.distillation.account import account, print_table, rounds_of
     from stages.distillation.ledger import PUBLISHED, Ledger, live_folder, whole_ledger
-    from stages.distillation.requests import models_of, paid_keys
+    from stages.distillation.request_table import models_of, paid_keys
     from stages.distillation.sections import BUILTIN_TEACHER
 
     ledger = whole_ledger()
