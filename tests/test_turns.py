@@ -104,6 +104,23 @@ def test_a_shards_programs_run_while_the_next_shard_is_written(engine: FakeEngin
     assert made[1].count(b"B printed") == made[1].count(b"The end of B") == 3
 
 
+def test_a_program_that_two_ask_for_at_once_runs_once(engine: FakeEngine) -> None:
+    release, ran = threading.Event(), []
+
+    def run(sandbox: Sandbox, program: str, salt: int = 0, is_last: bool = False) -> Execution:
+        ran.append(program)
+        release.wait(20)
+        return Execution("ok", program, "")
+
+    engine.run = run  # type: ignore[method-assign]
+    started = [executions.start_programs(programs, "test") for programs in (["a", "b"], ["b", "c"])]
+    release.set()
+    found = [one.results() for one in started]
+    assert [list(one) for one in found] == [["a", "b"], ["b", "c"]]
+    assert executions.run_programs(["b"])["b"].stdout == "b"
+    assert sorted(ran) == ["a", "b", "c"]
+
+
 def test_tasks_of_a_tool_loop_take_turns(engine: FakeEngine) -> None:
     """Four programs at most; a task without programs is done in between, and each comes as it is done."""
     engine.num_turns = 3

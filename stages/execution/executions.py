@@ -40,11 +40,16 @@ def run_programs(programs: Iterable[str], title: str = "run programs", salt: int
 
 def start_programs(programs: Iterable[str], title: str = "run programs", salt: int = 0) -> "StartedPrograms":
     """Begin to run each different program that has no kept result, in the background."""
-    cache, image = cache_in(CACHE), image_of()
-    keys = {program: key_of(program, salt, image) for program in dict.fromkeys(programs)}
-    known = {program: cache.get(key) for program, key in keys.items()}
-    missing = {program: key for program, key in keys.items() if not known[program]}
-    return StartedPrograms(known, _run_all(missing, salt, cache) if missing else {}, title)
+    cache, image, workers = cache_in(CACHE), image_of(), _workers_here()
+    known: dict[str, Execution | None] = {}
+    futures: dict[str, Future[Execution]] = {}
+    for program in dict.fromkeys(programs):
+        key = key_of(program, salt, image)
+        future = workers.started.get(key)  # asked first: what has ended since then is in the cache
+        known[program] = None if future else cache.get(key)
+        if not known[program]:
+            futures[program] = future or workers.start(program, salt, key, cache)
+    return StartedPrograms(known, futures, title)
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,13 @@ class Workers:
         self.idle: SimpleQueue[Sandbox] = SimpleQueue()
         self.sandboxes: list[Sandbox] = []
         self.is_open = True
+        self.started: dict[str, Future[Execution]] = {}  # that have not ended, by their keys
+
+    def start(self, program: str, salt: int, key: str, cache: ExecutionCache) -> Future[Execution]:
+        """Let a program run in some thread; `started` has it until its result is kept."""
+        future = self.started[key] = self.threads.submit(self.execution_of, program, salt, key, cache)
+        future.add_done_callback(lambda _: self.started.pop(key, None))
+        return future
 
     def execution_of(self, program: str, salt: int, key: str, cache: ExecutionCache) -> Execution:
         """Run a program, again if need be, and keep the result."""
@@ -133,12 +145,11 @@ def close_sandboxes() -> None:
 atexit.register(close_sandboxes)
 
 
-def _run_all(keys: dict[str, str], salt: int, cache: ExecutionCache) -> dict[str, Future[Execution]]:
+def _workers_here() -> Workers:
     kind = os.getpid(), f"{worker_count()} {_limits()}"
     if kind not in _workers:
         _workers[kind] = Workers()
-    submit, run = _workers[kind].threads.submit, _workers[kind].execution_of
-    return {program: submit(run, program, salt, key, cache) for program, key in keys.items()}
+    return _workers[kind]
 
 
 def image_of() -> str:
