@@ -17,11 +17,17 @@ from typing import Any
 
 import click
 
-from stages.core.tables import Row, content_id
-from stages.filtering.faults import find_faults
+from stages.core.schemas import Row
+from stages.core.table_writer import write_table
+from stages.core.tables import content_id, scan_table
+from stages.filtering.duplicates import screen_problems, with_details
+from stages.filtering.faults import judged, make_verdicts
 from stages.filtering.sections import FilterSettings
 from stages.filtering.text_rules import marked_answer
-from stages.problems.grammar import PROGRAM, Rejection
+from stages.filtering.verdicts import decided
+from stages.overlap.decontamination import Index
+from stages.overlap.decontamination_rules import DecontaminationRules
+from stages.problems.grammar import PROGRAM
 
 SETTINGS = FilterSettings(5, 400, 1000, 0.5, 0.65)
 MIN_JACCARD = 0.9
@@ -40,9 +46,16 @@ def problem_of(record: dict[str, str], name: str, number: int) -> Row:
     }  # fmt: skip
 
 
-def faults_of(rows: list[Row]) -> list[tuple[Row, Rejection | None]]:
-    with tempfile.TemporaryDirectory() as work:
-        return list(find_faults(rows, SETTINGS, MIN_JACCARD, Path(work)))
+def decided_rows(rows: list[Row]) -> list[Row]:
+    """The problems with `reason` and `detail`, null where one is kept."""
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(temporary)
+        write_table("problems", rows, work / "problems.parquet")
+        problems = scan_table("problems", work / "problems.parquet")
+        make_verdicts(problems, SETTINGS, work)
+        nothing = Index([], DecontaminationRules())
+        screened = screen_problems(judged(problems, work), nothing, MIN_JACCARD, work, len(rows))
+        return [row for frame in decided(problems, with_details(screened, problems), work) for row in frame.to_dicts()]
 
 
 @click.command()
@@ -57,11 +70,9 @@ def main(samples: Path, folder: Path | None, quick: bool) -> None:
         lines = (samples / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()[: 150 if quick else None]
         rows = [problem_of(json.loads(line), name, number) for number, line in enumerate(lines)]
         counts: Counter[str] = Counter()
-        for row, fault in faults_of(rows):
-            counts[fault.reason if fault else "kept"] += 1
-            verdicts[fault is None].append(
-                {**row, "reason": fault.reason if fault else "", "detail": fault.detail if fault else ""}
-            )
+        for row in decided_rows(rows):
+            counts[row["reason"] or "kept"] += 1
+            verdicts[row["reason"] is None].append(row)
         figures[name] = dict(counts.most_common())
         print(name, figures[name])
     if folder:
