@@ -311,3 +311,28 @@ def test_hash_parts_hold_each_key_whole(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(parts) == 7
     assert sum(part.height for part in parts) == 200
     assert sum(part["key"].n_unique() for part in parts) == 50
+
+
+def test_a_table_of_no_rows_a_file_that_is_none_and_a_column_that_stands_twice(tmp_path: Path) -> None:
+    write_table("problems", [], tmp_path / "none.parquet")
+    assert list(frames(scan_table("problems", tmp_path / "none.parquet"))) == []
+    assert count_rows(tmp_path / "none.parquet") == 0
+    (tmp_path / "empty.parquet").write_bytes(b"")
+    with pytest.raises(StageError, match=r"empty\.parquet is not a whole Parquet file"):
+        count_rows(tmp_path / "empty.parquet")
+    names = [*SCHEMAS["problems"].names, "answer"]
+    pq.write_table(pa.table([["x"]] * len(names), names=names), tmp_path / "twice.parquet")
+    with pytest.raises(StageError, match="column 'answer' stands twice"):
+        scan_table("problems", tmp_path / "twice.parquet")
+
+
+@pytest.mark.parametrize("value", ["\ud83d", 3, b"\xff", ["a"]])
+def test_a_value_that_no_file_can_hold_is_told(tmp_path: Path, value: object) -> None:
+    with pytest.raises(StageError, match=r"a\.parquet: a value does not fit the table problems"):
+        write_table("problems", [problem_row(answer=value)], tmp_path / "a.parquet")  # type: ignore[arg-type]
+
+
+def test_a_number_beyond_64_bits_is_told(tmp_path: Path) -> None:
+    row = {"problem_id": "a", "text_id": "b", "num_tokens": 2**70, "loss": 0.0, "gradient_norm": 0.0, "value": 0.0}
+    with pytest.raises(StageError, match="a value does not fit the table values"):
+        write_table("values", [{**row, "target_values": []}], tmp_path / "b.parquet")

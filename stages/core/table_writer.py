@@ -35,7 +35,7 @@ def table_batch(schema_name: str, rows: list[Row], place: str, first: int = 0) -
             raise StageError(f"{place}: row {number} does not fit the table {schema_name}: missing or unknown {wrong}")
     try:
         return pa.RecordBatch.from_pylist(rows, schema=schema)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+    except (pa.ArrowException, UnicodeEncodeError, OverflowError) as error:
         raise StageError(f"{place}: a value does not fit the table {schema_name}: {error}") from error
 
 

@@ -118,7 +118,7 @@ def read_table(schema_name: str, path: Path) -> list[Row]:
 
 def count_rows(path: Path) -> int:
     """The number of rows of a table, from its files' footers alone."""
-    return sum(int(pq.read_metadata(file).num_rows) for file in table_files(path))
+    return sum(_footer(file).num_rows for file in table_files(path))
 
 
 def hash_parts(query: pl.LazyFrame, key: str, num_rows: int) -> Iterator[pl.LazyFrame]:
@@ -148,14 +148,20 @@ def _is_whole(file: Path) -> bool:
     return True
 
 
-def _check_schema(schema_name: str, path: Path) -> None:
+def _footer(path: Path) -> pq.FileMetaData:
     try:
-        found = pq.read_schema(path)
-    except (pa.ArrowInvalid, OSError) as error:
+        return pq.read_metadata(path)
+    except (pa.ArrowException, OSError) as error:
         raise StageError(
             f"{path} is not a whole Parquet file ({error}). Delete it and run `dvc repro` again."
         ) from error
+
+
+def _check_schema(schema_name: str, path: Path) -> None:
+    found = _footer(path).schema.to_arrow_schema()
     for field in SCHEMAS[schema_name]:
+        if found.names.count(field.name) > 1:
+            raise StageError(f"{path}: column {field.name!r} stands twice. Run the stage that writes this file again.")
         if field.name not in found.names:
             raise StageError(
                 f"{path}: column {field.name!r} is missing (it has {', '.join(found.names)}). "

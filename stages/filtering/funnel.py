@@ -14,6 +14,7 @@ from stages.core.files import write_csv
 from stages.core.lookup import Lookup
 from stages.execution.sandbox import is_unsafe
 
+COUNTED = {**dict.fromkeys(("mode", "prompt", "source", "reason"), pl.String), "num": pl.Int64}
 GROUPS = {"mode": "by_mode", "prompt": "by_prompt", "source": "by_source"}
 
 
@@ -22,7 +23,7 @@ class Counts:
 
     def __init__(self, sources: Lookup) -> None:
         self.sources = sources
-        self.parts: list[pl.DataFrame] = []
+        self.parts = [pl.DataFrame(schema=COUNTED)]
 
     def add(self, frame: pl.DataFrame) -> None:
         named = self.sources.join(frame.select("text_id", "mode", "prompt", "reason"))
