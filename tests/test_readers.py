@@ -353,7 +353,7 @@ def test_blank_lines_take_no_memory(tmp_path: Path) -> None:
     ("kind", "name", "content", "told"),
     [
         ("parquet", "a.parquet", ONE, "JSON lines (kind jsonl), which kind parquet does not read"),
-        ("parquet", "a.parquet", b"PARE" + b"x" * 20, "an encrypted Parquet file"),
+        ("parquet", "a.parquet", b"PARE" + b"\0" * 20, "an encrypted Parquet file"),
         ("jsonl", "a.jsonl", b"PAR1" + b"x" * 20, "Give it to a source of kind parquet"),
         ("jsonl", "a.json", b'[\n  {"text": "one"}\n]', "jq -c '.[]'"),
         ("jsonl", "a.json", b'{\n  "text": "one"\n}\n', "jq -c ."),
@@ -524,3 +524,30 @@ def test_a_list_of_packages_tells_its_bad_line(tmp_path: Path, line: str, told: 
     (tmp_path / "p.txt").write_text(f"\ufeff# a comment\r\n{line}\r\n")
     with pytest.raises(StageError, match=rf"p\.txt:2.*{told}"):
         read("documentation", tmp_path / "p.txt")
+
+
+@pytest.mark.parametrize("ending", [b"xx", b"\0", "cut"])
+def test_zstd_gives_the_rows_before_what_is_damaged(tmp_path: Path, ending: bytes | str) -> None:
+    content = b"".join(b'{"text": "row %d %d"}\n' % (n, n * n) for n in range(30_000))
+    packed = pa.compress(content, codec="zstd", asbytes=True)
+    packed = packed[:-9] if isinstance(ending, str) else packed + ending
+    found = texts(read_bytes("jsonl", tmp_path, "a.jsonl.zst", packed))
+    assert len(found) > 20_000
+    assert found == [f"row {n} {n * n}" for n in range(len(found))]
+    if ending == b"xx":
+        assert len(found) == 30_000
+
+
+def test_a_text_that_begins_like_a_format_is_a_text(tmp_path: Path) -> None:
+    for number, word in enumerate(("PARENTHESES", "PARETO", "GIF87a is a format, as is", "ARROW1")):
+        (tmp_path / f"{number}.txt").write_text(f"{word} and the order of operations")
+    assert len(texts(read("text", tmp_path))) == 4
+
+
+def test_a_parquet_shard_without_any_text_costs_its_own_rows(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": pa.nulls(3)}), tmp_path / "a.parquet")
+    long = pa.array(["a", "b" * 2_000_000, "c"], pa.string_view())
+    pq.write_table(pa.table({"text": long}), tmp_path / "b.parquet")
+    records = read("parquet", tmp_path)
+    assert [len(text) for text in texts(records)] == [1, 2_000_000, 1]
+    assert [place for place, _ in bad(records)] == ["a.parquet:1", "a.parquet:2", "a.parquet:3"]

@@ -86,11 +86,30 @@ def _blocks(path: Path) -> Iterator[bytes]:
         codec = codec_of(stream.read(16))
         stream.seek(0)
         if codec == "zstd":
-            yield from _pieces(pa.CompressedInputStream(pa.OSFile(str(path)), codec), PIECE_BYTES)
+            yield from _zstd_pieces(path)
         elif codec:
             yield from _decompressed(stream, codec)
         else:
             yield from _pieces(stream, BLOCK_BYTES)
+
+
+def _zstd_pieces(path: Path) -> Iterator[bytes]:
+    """Arrow's reader gives nothing of a piece that ends in damaged bytes, so the last ones are read in ever smaller pieces."""
+    num_given, size = 0, PIECE_BYTES
+    while True:
+        stream = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
+        try:
+            left = num_given
+            while left:
+                left -= len(stream.read(min(size, left)))
+            for piece in _pieces(stream, size):
+                num_given += len(piece)
+                yield piece
+            return
+        except (pa.ArrowException, OSError):
+            if size == 1:
+                raise
+            size //= 2
 
 
 def _pieces(stream: Any, num_bytes: int) -> Iterator[bytes]:

@@ -51,11 +51,14 @@ SIGNATURES = (
     (b"version https://git-lfs", Format("a Git LFS pointer in the place of a file", "Fetch the file (`git lfs pull`)")),
 )  # fmt: skip
 
+WORDS = (b"PARE", b"GIF87a", b"GIF89a", b"ARROW1")  # which a text may begin with: PARENTHESES AND ...
+LOWEST_OF_TEXT = 9  # a tabulator
+
 
 def format_of(head: bytes) -> Format | None:
     """The format of a file that begins with `head` (HEAD_BYTES or more of it), or None where it may be text."""
     for signature, found in SIGNATURES:
-        if head.startswith(signature):
+        if head.startswith(signature) and (signature not in WORDS or min(head) < LOWEST_OF_TEXT):
             return found
     if head.startswith(b"BZh") and head[4:10] == b"1AY&SY":  # three letters alone may begin a text
         return Format("a file compressed with bzip2", f"{UNPACK} (`bunzip2`)")

@@ -117,7 +117,7 @@ def _pieces(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch | int]
                 waiting, num_rows, num_bytes = [], 0, 0
             if sizes.sum() > CHUNK_BYTES:
                 for row, size in enumerate(sizes):
-                    yield int(size) if size > MAX_RECORD_BYTES else _plain(batch.take(pa.array([row])))
+                    yield int(size) if size > MAX_RECORD_BYTES else _plain(batch.slice(row, 1))
             else:
                 waiting.append(_plain(batch))
                 num_rows, num_bytes = num_rows + len(sizes), num_bytes + sizes.sum()
@@ -155,7 +155,7 @@ def _columns_to_read(schema: pa.Schema, columns: Columns, file: Path) -> list[st
             f"{file}: column {text!r} is there {schema.names.count(text)} times. Write the file again with one of them."
         )
     kind = schema.field(text).type
-    if not (is_text(kind) or pa.types.is_struct(kind)):
+    if not (is_text(kind) or pa.types.is_struct(kind) or pa.types.is_null(kind)):  # null: a shard without any text
         raise StageError(
             f"{file}: column {text!r} has type {kind}, not string. Name another with `column: [text=...]`."
         )
