@@ -70,7 +70,7 @@ def test_edits_without_meaning_touch_the_first_door_alone(upstream: Path) -> Non
     assert stale_stages(upstream) == {"check_project"}
     assert ran_stages(run("dvc", "repro", "check_project", folder=upstream)) == {"check_project"}
     assert run("git", "status", "--short", "data/code", folder=upstream) == "", "no stage's code means anything else"
-    replaced(upstream / "stages/corpus/curation.py", 'NEAR: "near_duplicate"', 'NEAR: "nearly_the_same"')
+    replaced(upstream / "stages/corpus/curation.py", 'return "contaminated", str(hit)', 'return "leak", str(hit)')
     run("dvc", "repro", "check_project", folder=upstream)
     assert run("git", "diff", "--name-only", "data/code", folder=upstream).split() == ["data/code/curate_texts.json"]
     assert "stages/corpus/curation.py" in run("git", "diff", "data/code", folder=upstream)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -48,17 +49,21 @@ def short(monkeypatch: pytest.MonkeyPatch):
 
 
 def processes_of_sandboxes() -> set[str]:
-    """The live processes of sandboxes, whoever started them."""
-    found = set()
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            continue
-        if b"zygote.py" in command and state != "Z":
-            found.add(f"{pid} {command[:60]!r}")
-    return found
+    """The live processes of sandboxes: of this process and those that it started, and of nobody that lives."""
+    own = psutil.Process()
+    ours = {own.pid, 1, *(process.pid for process in (*own.parents(), *own.children(recursive=True)))}
+    found = {}
+    for process in psutil.process_iter(["cmdline", "status", "ppid"]):
+        command = " ".join(process.info["cmdline"] or [])
+        if "zygote.py" in command and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found[process.pid] = process.info["ppid"], f"{process.pid} {command[:60]!r}"
+    return {told for parent, told in found.values() if _root_of(parent, found) in {0, *ours}}
+
+
+def _root_of(pid: int, found: dict[int, tuple[int, str]]) -> int:
+    while pid in found:
+        pid = found[pid][0]
+    return pid
 
 
 @pytest.mark.parametrize(

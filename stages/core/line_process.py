@@ -14,6 +14,8 @@ from contextlib import suppress
 from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
+END_SECONDS = 2.0
+
 
 class LineProcess:
     """Not safe for threads. Keyword arguments go to `subprocess.Popen`."""
@@ -49,17 +51,16 @@ class LineProcess:
     def stop(self) -> str:
         """Kill the child and wait for it; returns what stands on its standard error.
 
-        The pipes' ends are not waited for: a process that was forked off meanwhile may hold them open.
+        What the child has started ends with it, a moment later: its pipes' ends are waited for, but not for long, as a process
+        that was forked off meanwhile may hold them open.
         """
         self.process.kill()
+        try:
+            words = self.process.communicate(timeout=END_SECONDS)[1]
+        except subprocess.TimeoutExpired as error:
+            words = error.stderr or b""
+            for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+                with suppress(OSError):  # what was not written yet is for nobody
+                    stream.close()  # type: ignore[union-attr]
         self.process.wait()
-        stdin, stdout, stderr = self.process.stdin, self.process.stdout, self.process.stderr
-        assert stdin is not None
-        assert stdout is not None
-        assert stderr is not None
-        os.set_blocking(stderr.fileno(), False)
-        words = stderr.read() or b""
-        for stream in (stdin, stdout, stderr):
-            with suppress(OSError):  # what was not written yet is for nobody
-                stream.close()
         return words.decode(errors="replace").strip()
