@@ -52,6 +52,7 @@ FIRST_WORDS = frozenset(
 NO_FIRST_SIGN = frozenset("\\${}&%|<=\x01\x02\x03")  # of LaTeX, tables and code
 HEADING = re.compile(r"#{1,6} ")
 CONTINUED = re.compile(r"[a-z0-9]|[-*+•] ")
+SINGLE = re.compile(r"\w+")
 CONTENTS = re.compile(r"[\W_]*(?:(?:table of )?contents|on this page|navigation)[\W_]*", re.IGNORECASE)
 
 
@@ -75,11 +76,16 @@ def without_boilerplate(lines: list[str]) -> list[str]:
     """A paragraph's lines without boilerplate.
 
     Within a paragraph that has other lines, what begins with a small letter or a digit ("up", "12 votes") is part of a
-    sentence or a table, and a bullet ("- Up") one answer of a list: they stay.
+    sentence or a table, a bullet ("- Up") one answer of a list, and a word beside other single words ("Left", "Up") one of them: they stay.
     """
     marks = [is_boilerplate(line) for line in lines]
     if not any(marks):
         return lines
     if all(marks):
         return []
-    return [line for line, mark in zip(lines, marks, strict=True) if not mark or CONTINUED.match(line)]
+    is_column = any(not mark and SINGLE.fullmatch(line) for line, mark in zip(lines, marks, strict=True))
+    return [
+        line
+        for line, mark in zip(lines, marks, strict=True)
+        if not mark or CONTINUED.match(line) or (is_column and SINGLE.fullmatch(line))
+    ]

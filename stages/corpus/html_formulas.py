@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from stages.corpus.addresses import formula_of_address
+from stages.corpus.addresses import DELIMITED, formula_of_address, is_delimited
 from stages.corpus.mathml import mathml_tex
 
 MARKS = (
@@ -33,7 +33,7 @@ MARKS = (
 )
 ATTRIBUTES = r"""(?:[^<>"']|"[^"]*"|'[^']*')*"""
 TOKEN = re.compile(
-    rf"<(?P<end>/?)(?P<tag>span|div|math|mml:math|mjx-container|script|inline-formula|disp-formula|d-math|img)\b(?P<attributes>{ATTRIBUTES})>",
+    rf"<(?P<end>/?)(?P<tag>span|div|math|mml:math|mjx-container|script|inline-formula|disp-formula|d-math|img)(?![\w-])(?P<attributes>{ATTRIBUTES})>",
     re.IGNORECASE,
 )
 HOLDER_CLASS = re.compile(
@@ -50,9 +50,11 @@ BLOCK = re.compile(r"<(?:p|h[1-6]|li|section|article)[\s>]", re.IGNORECASE)  # n
 PRESENTATION = re.compile(
     r"<(?:m(?:i|n|o|row|text|style|frac|su[bp]|table|fenced|sqrt)|semantics|annotation)\b", re.IGNORECASE
 )
-WIKITEXT = re.compile(rf"<math{ATTRIBUTES}>|</math\s*>", re.IGNORECASE)  # round LaTeX, in Wikipedia's own markup
+WIKITEXT = re.compile(
+    rf"<math(?![\w-]){ATTRIBUTES}>|</math\s*>", re.IGNORECASE
+)  # round LaTeX, in Wikipedia's own markup
 DISPLAYED = re.compile(r"\s*\{\\(?:display|text)style\s*(?P<tex>.*)\}\s*", re.DOTALL)
-DELIMITED = re.compile(r"\s*(?:\$\$(.*)\$\$|\$(.*)\$|\\\((.*)\\\)|\\\[(.*)\\\])\s*", re.DOTALL)
+ALTERNATIVE = re.compile(r"\balt\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 DOCUMENT = re.compile(r"\\begin\{document\}(.*?)\\end\{document\}", re.DOTALL)
 MAX_NESTING = 200  # of one formula's elements
 
@@ -90,7 +92,7 @@ def _pieces(text: str) -> list[Piece]:
     for token in TOKEN.finditer(text):
         tag, attributes = token["tag"].lower(), token["attributes"]
         if tag == "img":
-            if FORMULA_PICTURE.search(attributes):
+            if FORMULA_PICTURE.search(attributes) or is_delimited(_alternative(attributes)):
                 found.append((token.start(), token.end(), tag, attributes))
         elif not token["end"]:
             if not attributes.endswith("/"):
@@ -105,6 +107,11 @@ def _pieces(text: str) -> list[Piece]:
         if not is_whole_text and (not pieces or start >= pieces[-1].end):
             pieces.append(_piece(text, start, end, tag, attributes))
     return pieces
+
+
+def _alternative(attributes: str) -> str:
+    found = ALTERNATIVE.search(attributes)
+    return html.unescape(found[1] or found[2] or "") if found else ""
 
 
 def _holds_formula(tag: str, attributes: str) -> bool:
@@ -173,7 +180,8 @@ def _written_source(body: LexborNode) -> str | None:
         formula = formula_of_address(node.attributes.get("src") or "") or node.attributes.get("alt")
         if formula:
             return formula
-    return None
+    hidden = body.css_first(".katex-mathml")  # of KaTeX whose <math> somebody took out
+    return hidden.text() if hidden and not hidden.css_first("math") and hidden.text().strip() else None
 
 
 def _bare(tex: str) -> str:

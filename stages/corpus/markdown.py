@@ -7,7 +7,7 @@ Images go out, but those that show a formula become the formula. Code is set asi
 
 import re
 
-from stages.corpus.addresses import formula_of_address
+from stages.corpus.addresses import formula_of_address, is_delimited
 
 FRONT_MATTER = re.compile(r"\A\s*---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 # Front matter has one of the fields that site generators know; a text between two rules has none.
@@ -21,10 +21,12 @@ FIELD_LINE = re.compile(r"(?:[\w.\"'-]+[ \t]*:(?:[ \t].*)?|[ \t]+.*|-(?:[ \t].*)
 
 DIRECTIVE_MARKS = ("\n:", "\n :", "{:", ")=", "{%", "[comment]:", "%%tab", "#@tab", "```")
 DIRECTIVE_LINE = re.compile(
-    r"^[ \t]*(?::(?:label|begin_tab|end_tab|width|height|align|class|name|alt|nonumber|tags|number)\b.*|\{:.*\}|:{3,}.*|\(\w[\w-]+\)=|\{% .* %\}|"
+    r"^[ \t]*(?::(?:label|begin_tab|end_tab|width|height|align|class|name|alt|nonumber|tags|number)\b.*|\{:.*\}|:{3,}.*|\(\w[\w-]+\)=|\{%-?(?:(?!%\}).)*%\}|"
     r"\[comment\]:.*|%%tab.*|#@tab.*|```\{?(?:contents|toctree|tableofcontents|index|raw|bibliography)\b.*)[ \t]*$",
     re.MULTILINE,
 )
+LIQUID_FORMULA = re.compile(r"\{%-? *katex\b[^%]*%\}((?:(?!\{%).)*)\{%-? *endkatex *-?%\}", re.DOTALL)
+LIQUID_PART = re.compile(r"\{%-? *(?:end)?raw *-?%\}")  # what it holds is text
 ROLE = re.compile(
     r"(?<![\w^])\{(?:doc|ref|numref|eq|term|index)\}`([^`<]+?)\s*<[^`>]*>`|(?<![\w^])\{(?:term|index|abbr|dfn|sub-ref|kbd|command|file)\}`([^`]*)`|"
     r"(?:(?<![\w^])\{(?:doc|ref|eq|numref|prf:ref)\}|:(?:numref|eqref):)(`)[^`]*`| ?(?:\{cite[a-z:]*\}|:(?:cite[a-z]*|label):)`[^`]*`"
@@ -49,6 +51,8 @@ def clean_markdown(text: str) -> str:
         text = LINK.sub(r"\1", IMAGE.sub(_image, text))
     if "}`" in text or ":`" in text:
         text = ROLE.sub(_role, text)
+    if "{%" in text:
+        text = LIQUID_PART.sub("", LIQUID_FORMULA.sub(r"$\1$", text))
     if any(mark in text for mark in DIRECTIVE_MARKS):
         text = DIRECTIVE_LINE.sub("", text)
     return text
@@ -56,7 +60,7 @@ def clean_markdown(text: str) -> str:
 
 def _image(found: re.Match[str]) -> str:
     formula = formula_of_address(found[2])
-    return f"${formula}$" if formula else ""
+    return f"${formula}$" if formula else found[1].strip() if is_delimited(found[1]) else ""
 
 
 def _role(found: re.Match[str]) -> str:

@@ -11,7 +11,7 @@ MATH_ENVIRONMENTS = tuple(
     "cases split CD xymatrix flalign dcases smallmatrix subequations".split()
 )
 INLINE = rf"(?<![\\$])\$(?!\$)(?:[^$\\\n]|\\.|\n(?!\n)){{1,{MAX_INLINE_CHARS}}}\$|\\\(.{{1,{MAX_INLINE_CHARS}}}?\\\)"
-DISPLAY = r"\$\$.{1,5000}?\$\$|\\\[.{1,5000}?\\\]"
+DISPLAY = r"\$\$.{1,5000}?\$\$|(?<!\\)\\\[.{1,5000}?\\\]"
 FORMULA = re.compile(
     rf"{INLINE}|{DISPLAY}|\\begin\{{(?P<name>(?:{'|'.join(MATH_ENVIRONMENTS)})\*?)\}}.*?\\end\{{(?P=name)\}}", re.DOTALL
 )
