@@ -551,3 +551,17 @@ def test_a_parquet_shard_without_any_text_costs_its_own_rows(tmp_path: Path) -> 
     records = read("parquet", tmp_path)
     assert [len(text) for text in texts(records)] == [1, 2_000_000, 1]
     assert [place for place, _ in bad(records)] == ["a.parquet:1", "a.parquet:2", "a.parquet:3"]
+
+
+def test_a_row_without_its_end_costs_itself_and_not_the_next(tmp_path: Path) -> None:
+    rows = [
+        '<row Id="9" PostTypeId="1" Score="1" Title="Cut?" Body="cut',
+        '<row Id="1" PostTypeId="1" Score="3" Title="Is 7 prime?" Body="&lt;p&gt;Why?&lt;/p&gt;" />',
+        '<row Id="2" PostTypeId="2" ParentId="1" Score="2" Body="&lt;p&gt;Yes.&lt;/p&gt;"',
+        '<row\tId="3" PostTypeId="2" ParentId="1" Score="1" Body="&lt;p&gt;It is.&lt;/p&gt;" />',
+        '<row Id="4" PostTypeId="2" ParentId="77" Score="1" Body="&lt;p&gt;Nobody asked.&lt;/p&gt;" />',
+    ]
+    (tmp_path / "Posts.xml").write_text("<?xml version='1.0'?>\n<posts>\n" + "\n".join(rows) + "\n</posts>")
+    records = read("stackexchange", tmp_path)
+    assert [text.partition("Answer:")[2].strip("\n</p>") for text in texts(records)] == ["It is."]
+    assert [reason for _, reason in bad(records)] == ["unreadable", "unreadable", "no_question"]

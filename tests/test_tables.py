@@ -336,3 +336,12 @@ def test_a_number_beyond_64_bits_is_told(tmp_path: Path) -> None:
     row = {"problem_id": "a", "text_id": "b", "num_tokens": 2**70, "loss": 0.0, "gradient_norm": 0.0, "value": 0.0}
     with pytest.raises(StageError, match="a value does not fit the table values"):
         write_table("values", [{**row, "target_values": []}], tmp_path / "b.parquet")
+
+
+def test_a_text_that_is_missing_is_empty(tmp_path: Path) -> None:
+    rows = [problem_row(answer=None), problem_row()]  # type: ignore[arg-type]
+    pq.write_table(pa.Table.from_pylist(rows, SCHEMAS["problems"]), tmp_path / "a.parquet")
+    assert [row["answer"] for row in read_table("problems", tmp_path / "a.parquet")] == ["", problem_row()["answer"]]
+    assert collected(scan_table("problems", tmp_path / "a.parquet").filter(answer="")).height == 1
+    pq.write_table(pa.Table.from_pylist(rows, SCHEMAS["problems"]), tmp_path / "b.parquet", write_statistics=False)
+    assert read_table("problems", tmp_path / "b.parquet")[0]["answer"] == ""

@@ -51,16 +51,16 @@ def table_files(path: Path) -> list[Path]:
 
 
 def scan_table(schema_name: str, *paths: Path) -> pl.LazyFrame:
-    """A query over some tables of one schema, one behind the other.
+    """A query over some tables of one schema, one behind the other; a text that is missing in a row is "".
 
     Raises:
         StageError: a file is missing, is no Parquet file, lacks a column, or has one of another type.
     """
     files = [file for path in paths for file in table_files(path)]
-    for file in files:
-        _check_schema(schema_name, file)
+    footers = [_checked_footer(schema_name, file) for file in files]
     _scanned.update(dict.fromkeys(files))
-    return pl.scan_parquet(files, glob=False, extra_columns="ignore").select(SCHEMAS[schema_name].names)
+    query = pl.scan_parquet(files, glob=False, extra_columns="ignore").select(SCHEMAS[schema_name].names)
+    return query.with_columns(pl.selectors.string().fill_null("")) if any(map(_has_nulls, footers)) else query
 
 
 def collected(query: pl.LazyFrame) -> pl.DataFrame:
@@ -157,8 +157,17 @@ def _footer(path: Path) -> pq.FileMetaData:
         ) from error
 
 
-def _check_schema(schema_name: str, path: Path) -> None:
-    found = _footer(path).schema.to_arrow_schema()
+def _has_nulls(footer: pq.FileMetaData) -> bool:
+    """Whether a column that is no list may have nulls: others write them; we never do."""
+    groups = (footer.row_group(number) for number in range(footer.num_row_groups))
+    chunks = (group.column(number) for group in groups for number in range(footer.num_columns))
+    flat = (chunk.statistics for chunk in chunks if "." not in chunk.path_in_schema)
+    return any(statistics is None or statistics.null_count != 0 for statistics in flat)
+
+
+def _checked_footer(schema_name: str, path: Path) -> pq.FileMetaData:
+    footer = _footer(path)
+    found = footer.schema.to_arrow_schema()
     for field in SCHEMAS[schema_name]:
         if found.names.count(field.name) > 1:
             raise StageError(f"{path}: column {field.name!r} stands twice. Run the stage that writes this file again.")
@@ -170,3 +179,4 @@ def _check_schema(schema_name: str, path: Path) -> None:
         if found.field(field.name).type != field.type:
             kind = found.field(field.name).type
             raise StageError(f"{path}: column {field.name!r} has type {kind}, not {field.type} (table {schema_name}).")
+    return footer

@@ -19,7 +19,8 @@ from stages.corpus.readers.documents import MAX_RECORD_BYTES, BadRecord
 from stages.corpus.readers.source_files import other_format
 
 MAX_ROW_BYTES = 2 * MAX_RECORD_BYTES  # as it is written, with its escapes
-GO_ON = re.compile(rb"<row |</")
+OPENING, ROW = b"<posts>", b"<row"
+GO_ON = re.compile(rb"<row\s|</")
 MARKS = (b"<", codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # with which XML begins
 
 PostRow = dict[str, str] | BadRecord
@@ -90,7 +91,7 @@ class _Rows:
                 self.parser.Parse(block, False)
                 rest, fault = b"", self._too_long()
             except ExpatError as error:
-                at = max(self.parser.ErrorByteIndex - self.num_fed, -1) + 1
+                at = self._after_fault(block)
                 rest, fault = block[at:], ("unreadable", f"not XML: {error}")
             self.num_fed += len(block)
             yield from self.found
@@ -99,6 +100,13 @@ class _Rows:
                 self.is_lost, self.carried = True, b""
                 yield fault
             block = rest
+
+    def _after_fault(self, block: bytes) -> int:
+        """Where to look for the next row: at the fault itself if that is a row's beginning, which the one before has not ended."""
+        at = max(self.parser.ErrorByteIndex - self.num_fed, -1)
+        before = block[: max(at, 0)].rstrip()
+        is_next_row = block.startswith(ROW, at) and before and not before.endswith(b">")
+        return at if is_next_row else at + 1
 
     def _too_long(self) -> Fault | None:
         return ("too_long", f"a row of over {MAX_ROW_BYTES:,} bytes") if self.num_waiting > MAX_ROW_BYTES else None
@@ -112,8 +120,8 @@ class _Rows:
             return b""
         self.is_lost = False
         self._start("utf-8")
-        self.parser.Parse(b"<posts>", False)
-        self.num_fed = len(b"<posts>")
+        self.parser.Parse(OPENING, False)
+        self.num_fed = len(OPENING)
         return block[found.start() :]
 
     def end(self) -> Iterator[Fault]:

@@ -6,7 +6,7 @@
 
 The best answer is the accepted one, else that of the highest score, else of the lowest id. Questions may stand far from
 their answers, so answers are kept in a temporary SQLite file and memory stays flat. A question without an answer, or of
-a score under zero, and every post that is neither question nor answer, is counted and left out by the stage as rejected.
+a score under zero, an answer whose question is not there, and every post that is neither, is counted and left out as rejected.
 """
 
 import sqlite3
@@ -31,6 +31,7 @@ SELECT id, title, body, license, score, (
     )
 ) FROM questions ORDER BY id
 """
+ORPHANS = "SELECT id, question FROM answers WHERE question NOT IN (SELECT id FROM questions) ORDER BY id"
 
 
 def read_stackexchange(path: Path, columns: Columns) -> Iterator[Chunk]:
@@ -48,6 +49,8 @@ def _records(path: Path) -> Iterator[Record]:
         database.executescript(f"PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF; {TABLES}")
         yield from _store(path, database)
         database.execute("CREATE INDEX by_question ON answers (question)")
+        for number, question in database.execute(ORPHANS):
+            yield BadRecord(f"{path}: post {number}", "no_question", f"its question {question} is not in the file")
         site = path.resolve().parent.name
         for number, title, body, license_name, score, answer in database.execute(JOIN):
             place = f"{path}: post {number}"
