@@ -410,6 +410,16 @@ def test_programs_run_while_the_caller_works_and_end_with_it(cache: Path, runs: 
     assert run_programs(["print(3)"])["print(3)"].stdout == "3\n"
 
 
+@pytest.mark.sandbox
+def test_a_sandbox_that_is_killed_as_it_starts_runs_nothing() -> None:
+    with Sandbox() as running:
+        running.kill()
+        running.interpreters.popitem()[1].stop()  # as if it were still to start
+        execution = running.run("while True: pass")
+        assert (execution.status, execution.is_final) == ("killed", False)
+        assert execution.wall_seconds < 4, "the program had five seconds of CPU time"
+
+
 def test_without_bubblewrap_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     sandbox_module.tool.cache_clear()
     monkeypatch.setenv("PATH", "/nowhere")

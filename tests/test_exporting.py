@@ -65,7 +65,7 @@ def test_no_text_breaks_a_line(tmp_path: Path) -> None:
     problems = [problem_row(problem_id=name, text_id=name, problem=ODD, solution="") for name in ("a", "b")]
     assert export(tmp_path, problems, texts)[0] == 0
     lines = (tmp_path / "out/problems.jsonl").read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line) for line in lines] == expected(problems, texts)
+    assert [json.loads(line) for line in lines] == expected(problems, [texts[0] | {"title": ""}, texts[1]])
 
 
 def test_a_problem_without_its_text_is_named_and_nothing_is_written(tmp_path: Path) -> None:

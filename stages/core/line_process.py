@@ -14,6 +14,8 @@ from contextlib import suppress
 from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
+import psutil
+
 END_SECONDS = 2.0
 
 
@@ -48,13 +50,23 @@ class LineProcess:
                 line += block
         return line[:-1]
 
+    def kill(self) -> None:
+        """Kill the child with all that it has started; may be called from another thread.
+
+        Bubblewrap's --die-with-parent does not do: where it changes the user, the kernel forgets the signal that was asked for.
+        """
+        with suppress(psutil.NoSuchProcess):
+            for process in psutil.Process(self.process.pid).children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+        self.process.kill()
+
     def stop(self) -> str:
         """Kill the child and wait for it; returns what stands on its standard error.
 
-        What the child has started ends with it, a moment later: its pipes' ends are waited for, but not for long, as a process
-        that was forked off meanwhile may hold them open.
+        Its pipes' ends are waited for, but not for long, as a process that was forked off meanwhile may hold them open.
         """
-        self.process.kill()
+        self.kill()
         try:
             words = self.process.communicate(timeout=END_SECONDS)[1]
         except subprocess.TimeoutExpired as error:

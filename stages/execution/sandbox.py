@@ -136,6 +136,7 @@ class Sandbox:
 
     def __init__(self) -> None:
         self.interpreters: dict[bool, Interpreter] = {}
+        self.is_killed = False
 
     def __enter__(self) -> "Sandbox":
         self._interpreter(False)
@@ -146,9 +147,10 @@ class Sandbox:
             self.interpreters.popitem()[1].stop()
 
     def kill(self) -> None:
-        """End what runs, from another thread: `run` then finds the sandbox lost."""
+        """End what runs, or is about to, from another thread: `run` then finds the sandbox lost."""
+        self.is_killed = True
         for interpreter in list(self.interpreters.values()):
-            interpreter.worker.process.kill()
+            interpreter.worker.kill()
 
     def run(self, program: str, salt: int = 0, is_last: bool = False) -> Execution:
         """Run one program; what it does to its interpreter ends with it.
@@ -163,6 +165,8 @@ class Sandbox:
         request = json.dumps({"program": program, "seed": seed, "is_last": is_last}).encode()
         has_libraries = needs_libraries(program)
         interpreter = self._interpreter(has_libraries)
+        if self.is_killed:  # while this interpreter started
+            interpreter.worker.kill()
         started = time.monotonic()
         line = interpreter.worker.ask(request, IMPORT_SECONDS + wall_seconds + GRACE_SECONDS)
         reply = json.loads(line) if line else {"is_whole": False}
