@@ -20,7 +20,7 @@ from stages.distillation.chat import api_key
 from stages.distillation.ledger import Ledger, Row, now
 from stages.distillation.outcomes import Outcome, outcome_of_error, read_body
 from stages.distillation.purchase import Answer, Purchase, Request
-from stages.generation.transport import REJECTED_STATUSES
+from stages.generation.ends import End, end_of
 
 ENDED = {"completed", "failed", "expired", "cancelled"}
 NAME = "ninechapters"
@@ -179,7 +179,7 @@ class BatchTeacher:
     def _outcome(self, status: object, body: Any) -> Outcome:
         if status == 200:
             return read_body(body, self.purchase.price)
-        if isinstance(status, int) and status in REJECTED_STATUSES:
+        if isinstance(status, int) and end_of(status, (), "") is End.REFUSED:
             message = printable(scrub(json.dumps(body, ensure_ascii=False)))[:500]
             return Outcome(Answer(message, "rejected", "", 0, 0))
         return Outcome(reason=printable(scrub(str(status)))[:100])

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from stages.core.command import StageError
 from stages.core.redaction import printable, scrub
 from stages.generation.interface import Generated, Prompt, Sampling
-from stages.generation.transport import Failure, UnreadableReply, backoff_seconds, failure_of
+from stages.generation.rests import backoff_seconds
+from stages.generation.transport import Failure, UnreadableReply, failure_of
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
