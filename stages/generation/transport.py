@@ -5,24 +5,30 @@
 | connection refused or lost, timeout, 408, 409, 429, 5xx | asked again, after a rest |
 | 400, 413, 422 | the request's own fault: not asked again |
 | 401, 402, 403, 404 | nobody's request will do: all stops |
+| 3xx | likewise: a redirect would carry the key and the texts to another address |
+
+An end may be billed where the whole request was sent and no status came back, or that of a gateway which waited in vain.
 """
 
-import json
 import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import Any
 
+from stages.core.foreign_json import parse_json
 from stages.core.redaction import printable, scrub
 
 REJECTED_STATUSES = {400, 413, 422}
+GATEWAY_TIMEOUTS = {504, 524}  # the server behind the gateway may have written, and billed, an answer
 STOP_STATUSES = {
     401: "the server does not accept the key (401). Check {key} and {url}.",
     402: "the server asks for money (402). Check the account of {key}.",
     403: "the server forbids this key to use this model (403). Check the key's project and the model's region.",
     404: "the server does not know the model or the address (404). Check {model} and {url}.",
 }
+REDIRECT = "the server sends its callers to another address, which is not followed. If it is yours, set {url} to it."
 MAX_BACKOFF, MAX_REST = 60.0, 120.0  # seconds: of our own choice, and of what a server may ask for
 MAX_WORDS = 500  # characters of a server's own
 
@@ -40,7 +46,7 @@ class Failure:
     @property
     def may_be_billed(self) -> bool:
         """The server may have written an answer that did not arrive."""
-        return self.reason in ("timeout", "connection_lost", "malformed")
+        return self.reason in ("timeout", "connection_lost", "malformed") or self.status in GATEWAY_TIMEOUTS
 
     @property
     def is_refusal(self) -> bool:
@@ -48,8 +54,29 @@ class Failure:
 
     def stop(self, key: str, url: str, model: str) -> str:
         """Why nobody's request will do, and what to check, by the names of the variables; "" where another one may."""
-        why = STOP_STATUSES.get(self.status, "").format(key=key, url=url, model=model)
+        why = REDIRECT if 300 <= self.status < 400 else STOP_STATUSES.get(self.status, "")
+        why = why.format(key=key, url=url, model=model)
         return f"{why} It says: {self.words}" if why else ""
+
+
+def failure_of_status(status: int, headers: Mapping[str, str], content: bytes) -> Failure:
+    """What a reply that is no 2xx means; its body may be anything."""
+    code = _code(content)
+    words = told(content.decode(errors="replace")) or f"(status {status} without a word)"
+    if 300 <= status < 400:
+        words = f"status {status}, to {told(headers.get('location', 'nowhere'))}"
+    return Failure(str(status), status, words, code, retry_after_seconds(headers))
+
+
+def _code(content: bytes) -> str:
+    """The server's own name of an error, where its body is the usual object (Google's is in a list)."""
+    try:
+        body: Any = parse_json(content)[0]
+    except ValueError:
+        return ""
+    body = body[0] if isinstance(body, list) and body else body
+    error = body.get("error", body) if isinstance(body, dict) else None
+    return told(str(error.get("code") or error.get("type") or "")) if isinstance(error, dict) else ""
 
 
 def failure_of(error: Exception) -> Failure | None:
@@ -57,26 +84,20 @@ def failure_of(error: Exception) -> Failure | None:
     import openai
 
     if type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout"):
-        return Failure("no_connection", words=_words(str(error.__cause__)))
+        return Failure("no_connection", words=told(str(error.__cause__)))
     if isinstance(error, (TimeoutError, openai.APITimeoutError)):
         return Failure("timeout")
     if isinstance(error, openai.APIStatusError):
-        body = error.body
-        code = body.get("code") or body.get("type") if isinstance(body, dict) else None
-        words, headers = _words(error.response.text or str(error)), error.response.headers
-        return Failure(str(error.status_code), error.status_code, words, str(code or ""), retry_after_seconds(headers))
+        return failure_of_status(error.status_code, error.response.headers, error.response.content)
     if isinstance(error, openai.APIConnectionError):
-        return Failure("connection_lost", words=_words(str(error.__cause__ or error)))
-    if isinstance(error, (openai.APIError, UnreadableReply, json.JSONDecodeError, RecursionError)):
-        return Failure("malformed", words=_words(str(error)))
+        return Failure("connection_lost", words=told(str(error.__cause__ or error)))
+    if isinstance(error, (openai.APIError, ValueError, RecursionError)):
+        return Failure("malformed", words=told(str(error)))
     return None
 
 
-class UnreadableReply(ValueError):
-    """A 200 that holds no answer."""
-
-
-def _words(text: str) -> str:
+def told(text: str) -> str:
+    """Somebody's words as they may be shown: without keys and control characters, and not too many."""
     return printable(scrub(text))[:MAX_WORDS]
 
 
