@@ -1,13 +1,12 @@
 """What a server's status, codes and words mean: sorted once, for every provider."""
 
+import json
 import re
 
-import httpx2
-import openai
 import pytest
 
 from stages.generation.ends import CODES, STOPS, WORDS, End, end_of, stop_sentence
-from stages.generation.transport import failure_of
+from stages.generation.transport import Failure, failure_of_status
 
 
 @pytest.mark.parametrize("status", [300, 302, 304, 307, 401, 402, 403, 404, 405, 406, 407, 410, 411, 415, 418, 421, 426, 428, 431,
@@ -80,21 +79,15 @@ def test_other_statuses(end: End, statuses: list[int]) -> None:
     ],
 )  # fmt: skip
 def test_what_providers_send(status: int, body: object, end: End, told: str) -> None:
-    failure = failure_of(status_error(status, body))
-    assert failure is not None
-    assert failure.end is end
-    why = failure.stop("OPENAI_API_KEY", "OPENAI_BASE_URL", "build_requests.model")
+    assert failure(status, body).end is end
+    why = failure(status, body).stop("OPENAI_API_KEY", "OPENAI_BASE_URL", "build_requests.model")
     assert bool(why) == (end is End.STOP)
     assert told in why
 
 
-def status_error(status: int, body: object) -> openai.APIStatusError:
-    """The client's exception for a reply, as the client makes it."""
-    request = httpx2.Request("POST", "http://127.0.0.1/v1/chat/completions")
-    kind = {"text": body} if isinstance(body, str) else {"json": body}
-    return openai.OpenAI(api_key="none")._make_status_error_from_response(
-        httpx2.Response(status, request=request, **kind)  # type: ignore[arg-type]
-    )
+def failure(status: int, body: object) -> Failure:
+    content = body if isinstance(body, str) else json.dumps(body)
+    return failure_of_status(status, {}, content.encode())
 
 
 def test_every_cause_has_its_sentence_and_every_code_is_in_lower_case() -> None:
@@ -107,6 +100,4 @@ def test_a_body_of_any_depth_is_read() -> None:
     deep: object = {"code": "insufficient_quota"}
     for _ in range(500):
         deep = [deep]
-    failure = failure_of(status_error(429, deep))
-    assert failure is not None
-    assert failure.end is End.LIMIT, "so deep nobody looks"
+    assert failure(429, deep).end is End.LIMIT, "so deep nobody looks"

@@ -103,7 +103,7 @@ def test_a_server_that_asks_for_a_day_is_asked_again_after_the_cap(
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("status", [402, 405, 410, 421, 426, 451, 501, 307])
+@pytest.mark.parametrize("status", [402, 405, 410, 421, 426, 451, 501])
 def test_what_cannot_heal_is_met_once(status: int, place: Path) -> None:
     requests = write_requests(place / "requests.parquet", 50)
     with running_server(script=lambda *_: (status, {"error": {"message": "words of the server"}}, {})) as server:

@@ -16,6 +16,7 @@ from typing import Any
 
 from stages.core.command import StageError, say
 from stages.core.redaction import printable, scrub
+from stages.distillation.billing import Usage
 from stages.distillation.chat import api_key
 from stages.distillation.ledger import Ledger, Row, now
 from stages.distillation.outcomes import Outcome, outcome_of_error, read_body
@@ -178,7 +179,7 @@ class BatchTeacher:
 
     def _outcome(self, status: object, body: Any) -> Outcome:
         if status == 200:
-            return read_body(body, self.purchase.price)
+            return read_body(body, self.purchase.price, Usage(0, 0))
         if isinstance(status, int) and end_of(status, (), "") is End.REFUSED:
             message = printable(scrub(json.dumps(body, ensure_ascii=False)))[:500]
             return Outcome(Answer(message, "rejected", "", 0, 0))

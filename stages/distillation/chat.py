@@ -12,22 +12,19 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import httpx2
 
 from stages.core.command import StageError, say
 from stages.distillation.concurrency import Window
 from stages.distillation.limits import LOOK_SECONDS, Limits
-from stages.distillation.outcomes import Outcome, outcome_of_error, outcome_of_reply
+from stages.distillation.outcomes import Outcome, outcome_of_failure, outcome_of_reply
 from stages.distillation.patience import Patience
 from stages.distillation.purchase import Purchase, Request
 from stages.generation.ends import End
 from stages.generation.rests import backoff_seconds
+from stages.generation.server import Server
+from stages.generation.transport import Failure
 
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
-
+OPENAI_URL = "https://api.openai.com/v1"
 MAX_ATTEMPTS = 8
 MAX_RATE_LIMITED = 100
 FIRST_BACKOFF = 0.5
@@ -44,6 +41,10 @@ class ServerSettings:
     patience_seconds: float  # how long the server may answer nobody
 
 
+def server_url() -> str:
+    return os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
+
+
 def api_key() -> str:
     """The key from the environment; a server of one's own may need none."""
     key = os.environ.get("OPENAI_API_KEY", "")
@@ -54,16 +55,11 @@ def api_key() -> str:
 
 async def ask_chat(requests: list[Request], purchase: Purchase, settings: ServerSettings) -> None:
     """Ask for all requests, `concurrency` at a time, until all are answered or the purchase stops."""
-    from openai import AsyncOpenAI, DefaultAioHttpClient
-
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _interrupt, purchase)
-    transport = DefaultAioHttpClient(timeout=settings.timeout_seconds)
-    async with AsyncOpenAI(
-        api_key=api_key(), max_retries=0, timeout=settings.timeout_seconds, http_client=transport
-    ) as client:
-        asker = Asker(client, purchase, settings)
+    async with Server(server_url(), api_key(), settings.timeout_seconds) as server:
+        asker = Asker(server, purchase, settings)
         await asker.ask_all(requests)
     asker.settle_rejections()
 
@@ -74,31 +70,36 @@ def _interrupt(purchase: Purchase) -> None:
 
 
 class Asker:
-    """The workers' shared state: one client, one set of limits."""
+    """The workers' shared state: one server, one set of limits."""
 
-    def __init__(self, client: "AsyncOpenAI", purchase: Purchase, settings: ServerSettings) -> None:
-        self.client = client
+    def __init__(self, server: Server, purchase: Purchase, settings: ServerSettings) -> None:
+        self.server = server
         self.purchase, self.settings = purchase, settings
         self.limits, self.patience = Limits(), Patience(settings.patience_seconds)
         self.window = Window(settings.concurrency, settings.timeout_seconds / 2)
         self.num_wasted = 0  # calls that may be billed and gave nothing
         self.rejected: list[tuple[Request, Outcome]] = []
+        self.errors: list[Exception] = []
 
     async def ask_all(self, requests: list[Request]) -> None:
+        """Raises what one of the workers met, such as a full disk, after the calls of the others have arrived."""
         queue = iter(requests)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(self.settings.concurrency, len(requests))):
-                    group.create_task(self.work(queue))
-        except BaseExceptionGroup as errors:
-            told = next((error for error in errors.exceptions if isinstance(error, (StageError, OSError))), errors)
-            raise told from None  # such as a full disk: one sentence, not one for each worker
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(self.settings.concurrency, len(requests))):
+                group.create_task(self.work(queue))
+        if self.errors:
+            raise self.errors[0]
 
     async def work(self, queue: Iterator[Request]) -> None:
         for request in queue:
             if self.purchase.stop_reason:
                 return
-            await self.ask(request)
+            try:
+                await self.ask(request)
+            except Exception as error:  # noqa: BLE001  # raised again once nobody's paid answer is under way
+                self.errors.append(error)
+                self.purchase.stop(str(error))
+                await self.purchase.abandon(request)
 
     async def ask(self, request: Request) -> None:
         """Ask until there is an answer, or retrying cannot help."""
@@ -129,7 +130,7 @@ class Asker:
         if outcome.answer:
             await self.purchase.answered(request, outcome.answer, "chat")
         else:
-            await self.purchase.failed(request, outcome.reason, outcome.usd(self.purchase.worst_usd(request)))
+            await self.purchase.failed(request, outcome.reason, outcome.billed_usd, outcome.reply)
 
     def _is_over(self, request: Request, outcome: Outcome) -> bool:
         """Whether no second try can help this request; what the end stops is stopped."""
@@ -169,18 +170,11 @@ class Asker:
             self.purchase.stop(f"the server answers no request: {outcome.told}")
 
     async def _send(self, request: Request) -> Outcome:
-        try:
-            async with asyncio.timeout(self.settings.timeout_seconds):
-                # The client's way to an endpoint without its typed parameters, whose checks cost a third of a call.
-                body = {"messages": request.messages, **request.sampling}
-                reply = await self.client.post("/chat/completions", cast_to=httpx2.Response, body=body)
-        except Exception as error:
-            outcome = outcome_of_error(error)
-            if outcome is None:
-                raise
-            return outcome
+        reply = await self.server.ask("/chat/completions", {"messages": request.messages, **request.sampling})
+        if isinstance(reply, Failure):
+            return outcome_of_failure(reply)
         self.limits.read(reply.headers)
-        return outcome_of_reply(reply.content, self.purchase.price)
+        return outcome_of_reply(reply.content, self.purchase.price, self.purchase.worst_usage(request), reply.fault)
 
     async def _back_off(self, outcome: Outcome, num_failures: int) -> None:
         """Rest as the server asks, or a random time that doubles with each failure (full jitter)."""

@@ -1,14 +1,16 @@
 """What asking an OpenAI-compatible server has in common for the teacher and the engine: why a request has no reply.
 
-failure = failure_of(error); failure.end (stages/generation/ends.py) says what to do, failure.stop(...) what to check
+    failure.end (stages/generation/ends.py) says what to do, failure.stop(...) what to check
+
+An end may be billed where the whole request was sent and no status came back, or that of a gateway which waited in vain.
 """
 
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stages.core.foreign_json import parse_json
 from stages.core.redaction import printable, scrub
 from stages.generation.ends import BILLED_STATUSES, End, end_of, stop_sentence
 from stages.generation.rests import retry_after_seconds
@@ -18,9 +20,7 @@ MAX_READ = 20_000  # characters of its body that are looked at
 MAX_DEPTH = 4
 CODE_NAMES = ("code", "type", "status", "reason", "error_type")
 # A connection that no second try mends.
-NEVER = re.compile(
-    r"CERTIFICATE_VERIFY_FAILED|WRONG_VERSION_NUMBER|unsupported protocol|missing an? 'https?", re.IGNORECASE
-)
+NEVER = re.compile(r"certificate.verify.failed|wrong.version.number|record layer failure|not an address", re.IGNORECASE)
 NO_WAY = "no connection can be made to the server. Check {url}: its address, its protocol (http or https) and its certificate."
 
 
@@ -59,28 +59,20 @@ class Failure:
         return f"{why.format(status=self.status, key=key, url=url, model=model)} It says: {self.words}"
 
 
-def failure_of(error: Exception) -> Failure | None:
-    """What an exception of the client `openai` means; None for what is no failure of a call (a bug of ours)."""
-    import openai
-
-    if type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout"):
-        return Failure("no_connection", words=_words(str(error.__cause__)))
-    if isinstance(error, (TimeoutError, openai.APITimeoutError)):
-        return Failure("timeout")
-    if isinstance(error, openai.APIStatusError):
-        reply = error.response
-        wait = retry_after_seconds(reply.headers, reply.text[:MAX_READ])
-        words = _words(reply.text or str(error))
-        return Failure(str(error.status_code), error.status_code, words, tuple(_codes(error.body)), wait)
-    if isinstance(error, openai.APIConnectionError):
-        return Failure("connection_lost", words=_words(str(error.__cause__ or error)))
-    if isinstance(error, (openai.APIError, UnreadableReply, json.JSONDecodeError, RecursionError)):
-        return Failure("malformed", words=_words(str(error)))
-    return None
+def failure_of_status(status: int, headers: Mapping[str, str], content: bytes) -> Failure:
+    """What a reply that is no 2xx means; its body may be anything."""
+    text = content[:MAX_READ].decode(errors="replace")
+    words = told(text) or f"(status {status} without a word)"
+    if 300 <= status < 400:
+        words = f"status {status}, to {told(headers.get('location', 'nowhere'))}"
+    return Failure(str(status), status, words, tuple(_codes(_body(content))), retry_after_seconds(headers, text))
 
 
-class UnreadableReply(ValueError):
-    """A 200 that holds no answer."""
+def _body(content: bytes) -> Any:
+    try:
+        return parse_json(content)[0]
+    except ValueError:
+        return None
 
 
 def _codes(body: Any, depth: int = 0) -> Iterator[str]:
@@ -89,10 +81,28 @@ def _codes(body: Any, depth: int = 0) -> Iterator[str]:
         for part in body[:10]:
             yield from _codes(part, depth + 1)
     elif isinstance(body, dict) and depth < MAX_DEPTH:
-        yield from (str(body[name]) for name in CODE_NAMES if isinstance(body.get(name), (str, int)))
+        yield from (told(str(body[name])) for name in CODE_NAMES if isinstance(body.get(name), str))
         for part in list(body.values())[:20]:
             yield from _codes(part, depth + 1)
 
 
-def _words(text: str) -> str:
+def failure_of(error: Exception) -> Failure | None:
+    """What an exception of the client `openai` means; None for what is no failure of a call (a bug of ours)."""
+    import openai
+
+    if type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout"):
+        return Failure("no_connection", words=told(str(error.__cause__)))
+    if isinstance(error, (TimeoutError, openai.APITimeoutError)):
+        return Failure("timeout")
+    if isinstance(error, openai.APIStatusError):
+        return failure_of_status(error.status_code, error.response.headers, error.response.content)
+    if isinstance(error, openai.APIConnectionError):
+        return Failure("connection_lost", words=told(str(error.__cause__ or error)))
+    if isinstance(error, (openai.APIError, ValueError, RecursionError)):
+        return Failure("malformed", words=told(str(error)))
+    return None
+
+
+def told(text: str) -> str:
+    """Somebody's words as they may be shown: without keys and control characters, and not too many."""
     return printable(scrub(text))[:MAX_WORDS]
