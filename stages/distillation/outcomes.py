@@ -65,7 +65,12 @@ def _kept(content: bytes, fault: str, read: Callable[[], Outcome]) -> Outcome:
         outcome = Outcome(reason=fault or "malformed", detail=printable(scrub(str(error)))[:200], billed_usd=None)
     if outcome.answer:
         return outcome
-    return replace(outcome, reply=scrub(content[:MAX_KEPT_BYTES].decode("utf-8", "backslashreplace")))
+    return replace(outcome, reply=kept_reply(content))
+
+
+def kept_reply(content: bytes) -> str:
+    """What was paid for, as far as the ledger keeps it."""
+    return scrub(content[:MAX_KEPT_BYTES].decode("utf-8", "backslashreplace"))
 
 
 def read_body(body: Any, price: Price, worst: Usage) -> Outcome:

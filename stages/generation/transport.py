@@ -98,9 +98,13 @@ def failure_of(error: Exception) -> Failure | None:
         return failure_of_status(error.status_code, error.response.headers, error.response.content)
     if isinstance(error, openai.APIConnectionError):
         return Failure("connection_lost", words=told(str(error.__cause__ or error)))
-    if isinstance(error, (openai.APIError, ValueError, RecursionError)):
+    if isinstance(error, (openai.APIError, UnreadableReply)):
         return Failure("malformed", words=told(str(error)))
     return None
+
+
+class UnreadableReply(ValueError):
+    """A 200 that is not what was asked for."""
 
 
 def told(text: str) -> str:
