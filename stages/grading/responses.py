@@ -5,13 +5,12 @@ said_answer("So the answer is $7$ apples.")         -> "7"
 
 import re
 
+from stages.problems.thoughts import without_thoughts
+
 MAX_RESPONSE_CHARS = 100_000  # what follows is cut: its end is kept, where the answer stands
 STOPS = re.compile(
     r"</s>|<\|im_(?:end|start)\|>|<\|endoftext\|>|<\|eot_id\|>|\n\s*## Question\b|\n\n\s*(?:Question|Problem|Q)\s*:"
 )
-_TAG = r"(?:think|thinking|thought|thoughts|reasoning|scratchpad)"
-THOUGHT = re.compile(rf"^.*</{_TAG}>", re.DOTALL | re.IGNORECASE)
-OPEN_THOUGHT = re.compile(rf"<{_TAG}>.*", re.DOTALL | re.IGNORECASE)
 SIGNS = str.maketrans({"−": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "－": "-"})
 FENCED = re.compile(r"```([^\n`]*)\n(.*?)(?:```|\Z)", re.DOTALL)  # in turn: a closing fence opens nothing
 FORMULA = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<!\\)\$([^$\n]+?)(?<!\\)\$", re.DOTALL)
@@ -46,8 +45,7 @@ def without_denials(text: str) -> str:
 
 def spoken(response: str) -> str:
     """What a response says: after its thoughts, before a stop mark, without programs and their outputs."""
-    text = response[-MAX_RESPONSE_CHARS:]
-    text = OPEN_THOUGHT.sub("", THOUGHT.sub("", text)).translate(SIGNS)
+    text = without_thoughts(response)[-MAX_RESPONSE_CHARS:].translate(SIGNS)
     start = len(text) - len(text.lstrip())
     if stop := STOPS.search(text, start + 1):
         text = text[: stop.start()]
