@@ -116,7 +116,8 @@ def refuse_unread_files(ledger: Ledger) -> None:
 
 def ask(missing: list[Request], purchase: Purchase, ledger: Ledger, settings: dict[str, Any]) -> None:
     if settings["via"] == "chat":
-        asyncio.run(ask_chat(missing, purchase, ServerSettings(settings["concurrency"], settings["timeout"])))
+        server = ServerSettings(settings["concurrency"], settings["timeout"], settings["patience"])
+        asyncio.run(ask_chat(missing, purchase, server))
     elif settings["via"] == "batch":
         BatchTeacher(purchase, ledger, BatchSettings(settings["poll"], settings["batch_size"])).ask(missing)
     elif settings["folder"] is None:
