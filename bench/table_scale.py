@@ -3,14 +3,13 @@
     python -m bench.table_scale                                # 100 thousand, 1 million, 8 million rows: hours, 60 GB of disk
     python -m bench.table_scale --rows 100000 --rows 1000000   # or --stage report alone
     python -m bench.table_scale --quick                        # 4,000 and 16,000 rows
-    python -m bench.table_scale --before ../at-a-commit        # the relational part beside an earlier checkout's, at 100,000 rows
 
 Rows are made by bench/table_material.py: problems of some 1,360 characters (`--length 0.25`: a quarter of that), texts of 1,500. Each
 stage is a process of its own. `filter` is filter_problems with every rule, programs and near-duplicates among them; `train_synthesizer`
 is what it does before training: each problem beside its text, tokens aside; `evaluate` writes predictions that a model has already made
 and takes their figures. Memory is the largest sum, over a stage's processes, of their own memory and their share of what they share
-(PSS), looked at five times a second. `memory_growth` is the worst stage's, from the last size but one to the last. The relational part is
-counting, joining and grouping, without the rules and without writing texts. Prints one JSON object on the last line.
+(PSS), looked at twice a second. `memory_growth` is the worst stage's, from the last size but one to the last. Prints one
+JSON object on the last line.
 """
 
 import json
@@ -103,7 +102,7 @@ def measure(command: list[str], folder: Path) -> dict[str, float]:
     watched = psutil.Process(process.pid)
     while process.poll() is None:
         peak = max(peak, _memory(watched))
-        time.sleep(0.2)
+        time.sleep(0.5)  # each look at some gigabytes' pages takes a tenth of that
     if process.returncode:
         raise click.ClickException(f"{command[:4]} failed: {(folder / 'log').read_text()[-1000:]}")
     after = os.times()

@@ -4,9 +4,11 @@ import json
 import random
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from click.testing import CliRunner
+from scipy.stats import binomtest
 
 from stages.core.command import StageError
 from stages.core.named_tables import write_names
@@ -27,7 +29,7 @@ from stages.generation.interface import Generated, Prompt, Sampling
 from stages.grading.voting import answer_classes, expected_majority, majority, pass_at_k
 from stages.statistics.comparison import Run, cause_of, compare_tasks, obstacles
 from stages.statistics.intervals import accuracy_record, bootstrap_macro, clustered, wilson
-from stages.statistics.paired import holm, paired
+from stages.statistics.paired import holm, newcombe, paired, paired_by_problem
 from tests.tiny import benchmark_row
 
 GREEDY = Sampling(50)
@@ -39,18 +41,46 @@ def test_wilson_equals_the_published_values() -> None:
     assert wilson(0, 0) == (0.0, 1.0)
     assert wilson(0, 10)[0] == 0.0
     assert wilson(10, 10)[1] == 1.0
+    for num_correct, num_problems in [(0, 1), (1, 1), (0, 12), (12, 12), (3, 12), (499, 500)]:
+        published = binomtest(num_correct, num_problems).proportion_ci(0.95, method="wilson")
+        assert wilson(num_correct, num_problems) == pytest.approx((published.low, published.high), abs=1e-6)
 
 
 def test_intervals_of_several_samples_and_of_the_suite() -> None:
     assert accuracy_record([1.0, 0.0])["low_95"] == round(wilson(1, 2)[0], 4)
-    assert clustered([0.5] * 10) == (0.5, 0.5)
+    assert clustered([0.5] * 10, 40) == wilson(5, 10), "no spread is seen: a problem counts once"
+    assert clustered([1.0, 0.0, 0.0, 0.0], 16) == pytest.approx(wilson(1, 4)), "samples that always agree count once"
+    assert clustered([0.5, 0.75, 0.5, 0.25, 0.5], 20) == pytest.approx(wilson(10, 20)), "never more than the responses"
+    assert clustered([0.5], 8) == wilson(0.5, 1)
     assert accuracy_record([0.5, 1.0, 0.0, 0.75])["accuracy"] == 0.5625
     low, high = bootstrap_macro([[1.0] * 52 + [0.0] * 48, [1.0] * 260 + [0.0] * 240])
     assert bootstrap_macro([[1.0] * 52 + [0.0] * 48, [1.0] * 260 + [0.0] * 240]) == (low, high)
     half = 1.96 * (0.25 / 100 + 0.25 / 500) ** 0.5 / 2
     assert low == pytest.approx(0.52 - half, abs=0.01)
     assert high == pytest.approx(0.52 + half, abs=0.01)
-    assert bootstrap_macro([[1.0, 1.0]]) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 12, 500])
+@pytest.mark.parametrize("rate", [0.0, 0.5, 1.0])
+def test_no_interval_collapses_at_the_border(count: int, rate: float) -> None:
+    """All wrong, all right, all problems alike: every interval has a width, and holds what was seen."""
+    for low, high in (
+        clustered([rate] * count, 2 * count), bootstrap_macro([[rate] * count]), bootstrap_macro([[rate] * count] * 3),
+    ):  # fmt: skip
+        assert 0 <= low <= rate <= high <= 1
+        assert high - low > 1 / (2 * count + 10)
+    record = accuracy_record([rate] * count)
+    assert record["stderr"] > 0
+    if rate != 0.5:
+        assert bootstrap_macro([[rate] * count]) == pytest.approx(wilson(rate * count, count))
+        assert bootstrap_macro([[rate] * count, [0.0, 1.0] * 50])[1] > bootstrap_macro([[rate], [0.0, 1.0] * 50])[0]
+
+
+def test_one_dataset_at_the_border_widens_the_mean() -> None:
+    spread = [0.0, 1.0] * 50
+    alone, beside = bootstrap_macro([spread]), bootstrap_macro([spread, [0.0] * 12])
+    assert beside[1] - 0.25 > (alone[1] - 0.5) / 2
+    assert beside[1] <= (alone[1] + wilson(0, 12)[1]) / 2 + 1e-9
 
 
 def test_pass_at_k_and_majority() -> None:
@@ -72,9 +102,40 @@ def test_paired_fixtures_of_published_grades() -> None:
     assert numbers.difference == pytest.approx(0.118)
     assert numbers.error == pytest.approx(0.0206, abs=1e-4)
     assert numbers.p_value == pytest.approx(2.3e-8, rel=0.05)
+    assert (numbers.low_95, numbers.high_95) == pytest.approx((0.118 - 1.96 * 0.0206, 0.118 + 1.96 * 0.0206), abs=1e-3)
     assert paired(1, 0, 0, 0).p_value == 1.0
+    published = paired(both=36, only_a=2, only_b=12, neither=0)  # Newcombe 1998, method 10
+    assert (published.low_95, published.high_95) == pytest.approx((0.0569, 0.3404), abs=1e-4)
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([]) == []
+
+
+@pytest.mark.parametrize("count", [1, 2, 12, 500])
+def test_a_difference_has_a_width_where_no_problem_differs(count: int) -> None:
+    for numbers in (
+        paired(count, 0, 0, 0), paired(0, count, 0, 0), paired(0, 0, count, 0), paired(0, 0, 0, count),
+        paired(count, 0, 0, count), paired(count, 0, 1, 0),
+    ):  # fmt: skip
+        assert -1 <= numbers.low_95 <= numbers.difference <= numbers.high_95 <= 1
+        assert numbers.high_95 - numbers.low_95 > 1 / (2 * count + 10)
+        assert numbers.error > 0
+    assert (paired(0, 0, 0, 0).low_95, paired(0, 0, 0, 0).high_95) == (-1, 1)
+    swapped = paired(3, 4, count, 5), paired(3, count, 4, 5)
+    assert swapped[0].low_95 == -swapped[1].high_95
+
+
+def test_samples_of_one_problem_are_no_problems_of_their_own() -> None:
+    """Four equal samples of each problem say as much as one; samples that differ at random say more, never more than all."""
+    once = paired(5, 1, 6, 8)
+    cells = np.repeat([[4, 0, 0, 0], [0, 4, 0, 0], [0, 0, 4, 0], [0, 0, 0, 4]], [5, 1, 6, 8], axis=0)
+    copied = paired_by_problem(cells)
+    assert (copied.only_b, copied.difference, copied.p_value) == (24, once.difference, once.p_value)
+    assert (copied.low_95, copied.high_95) == pytest.approx((once.low_95, once.high_95), abs=1e-3)
+    assert copied.error == pytest.approx(once.error, rel=1e-3)
+    independent = paired_by_problem(np.repeat([[1, 0, 1, 2], [1, 1, 1, 1]], 10, axis=0))
+    assert (independent.low_95, independent.high_95) == pytest.approx(newcombe(20, 10, 20, 30), abs=1e-5)
+    silent = paired_by_problem(np.array([[4, 0, 0, 0]] * 12))
+    assert (silent.low_95, silent.high_95) == pytest.approx(newcombe(12, 0, 0, 0), abs=1e-5)
 
 
 def fake_model(monkeypatch: pytest.MonkeyPatch, turns: list[str]) -> list[tuple[str, Sampling]]:

@@ -28,6 +28,8 @@ ACCENTS = {
 }
 LARGE = {"∑": "\\sum", "∏": "\\prod", "∫": "\\int"}
 UNSEEN = re.compile("[\u2061-\u2064\u200b]")
+COMPOUND = ("mrow", "mstyle", "mfrac", "msup", "msub", "msubsup")  # which a script of theirs needs in braces
+CLOSING = {"(": ")", "[": "]", "|": "|"}
 SKIPPED = ("annotation", "annotation-xml", "mphantom", "none", "mprescripts")
 
 
@@ -72,8 +74,15 @@ def _script(node: LexborNode) -> str:
 
 def _base(node: LexborNode) -> str:
     text = _tex(node).strip()
-    is_one = len(list(node.iter())) <= 1 or node.tag not in ("mrow", "mstyle") or text[:1] in "([|\\"
+    is_one = node.tag not in COMPOUND or len(text) == 1 or (node.tag in ("mrow", "mstyle") and _is_fenced(text))
     return text if is_one else f"{{{text}}}"
+
+
+def _is_fenced(text: str) -> bool:
+    """Whether one pair of brackets, or of bars, is around all of the text."""
+    if text[:1] not in CLOSING or text[-1:] != CLOSING[text[0]]:
+        return False
+    return not re.search("[" + re.escape(text[0] + text[-1]) + "]", text[1:-1])
 
 
 def _scripts(signs: str) -> Callable[[LexborNode, list[LexborNode]], str]:
@@ -112,9 +121,21 @@ def _root(node: LexborNode, parts: list[LexborNode]) -> str:
     return f"\\sqrt{{{''.join(map(_tex, parts))}}}"
 
 
+def _multiscripts(node: LexborNode, parts: list[LexborNode]) -> str:
+    """Base, pairs of lower and upper scripts, <mprescripts>, pairs that stand before the base."""
+    tags = [part.tag for part in parts]
+    end = tags.index("mprescripts") if "mprescripts" in tags else len(parts)
+    before, after = _pairs(parts[end + 1 :]), _pairs(parts[1:end])
+    return f"{{}}{before}{_base(parts[0])}{after}" if before else _base(parts[0]) + after
+
+
+def _pairs(parts: list[LexborNode]) -> str:
+    return "".join("_^"[i % 2] + _script(part) for i, part in enumerate(parts) if _tex(part))
+
+
 # An element's least number of children, and what writes it.
 FORMS: dict[str, tuple[int, Callable[[LexborNode, list[LexborNode]], str]]] = {
     "msup": (2, _scripts("^")), "msub": (2, _scripts("_")), "msubsup": (3, _scripts("_^")), "munder": (2, _scripts("_")),
     "mover": (2, _over), "munderover": (3, _scripts("_^")), "mfrac": (2, _fraction), "msqrt": (1, _root), "mroot": (2, _root),
-    "mfenced": (1, _fenced), "mtable": (1, _table),
+    "mfenced": (1, _fenced), "mtable": (1, _table), "mmultiscripts": (1, _multiscripts),
 }  # fmt: skip

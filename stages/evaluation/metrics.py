@@ -39,19 +39,22 @@ def item_means(items: pl.DataFrame, column: str = OURS) -> np.ndarray:
     return items.select(pl.col(column) / pl.col("num")).to_series().to_numpy()
 
 
+def _record(items: pl.DataFrame, column: str = OURS) -> dict[str, float | int]:
+    return accuracy_record(item_means(items, column), int(items["num"].sum()))
+
+
 def task_figures(task: pl.LazyFrame) -> dict[str, Any]:
     """The figures of one benchmark in one mode; with several samples also pass@k and maj@k."""
     items = items_of(task)
     figures: dict[str, Any] = {
-        **accuracy_record(item_means(items)),
-        "jiuzhang": accuracy_record(item_means(items, JIUZHANG)),
+        **_record(items),
+        "jiuzhang": _record(items, JIUZHANG),
         **collected(task.select(**COUNTS)).row(0, named=True),
     }
     figures["num_unanswered"] = figures["num_responses"] - figures["num_answered"]
     flagged = items.filter("is_flagged")
     if flagged.height:
-        figures["flagged"] = accuracy_record(item_means(flagged))
-        figures["clean"] = accuracy_record(item_means(items.filter(~pl.col("is_flagged"))))
+        figures["flagged"], figures["clean"] = _record(flagged), _record(items.filter(~pl.col("is_flagged")))
     samples = int(items["num"].max() or 0)  # type: ignore[arg-type]
     return figures | (sampling_figures(task, items, samples) if samples > 1 else {})
 

@@ -6,7 +6,6 @@ two, `versions` the third.
 
 import hashlib
 import json
-import math
 from typing import Any
 
 from stages.core.tables import Row
@@ -33,13 +32,13 @@ def task_hashes(rows: list[Row], prompts: list[str]) -> dict[str, str]:
 def results_record(
     figures: dict[str, dict[str, Any]], hashes: dict[str, dict[str, str]], config: dict[str, Any]
 ) -> dict[str, Any]:
-    """`figures` and `hashes` by task; `config`: the model, its content hash, samples, temperature, shots."""
+    """`figures` and `hashes` by task (standard errors: stages/statistics/intervals.py); `config`: the model, its content hash, samples, temperature, shots."""
     shots = config["num_fewshot"]
     results = {
         task: {
             "alias": task,
-            "exact_match,ours": figure["accuracy"], "exact_match_stderr,ours": _error(figure),
-            "exact_match,jiuzhang": figure["jiuzhang"]["accuracy"], "exact_match_stderr,jiuzhang": _error(figure["jiuzhang"]),
+            "exact_match,ours": figure["accuracy"], "exact_match_stderr,ours": figure["stderr"],
+            "exact_match,jiuzhang": figure["jiuzhang"]["accuracy"], "exact_match_stderr,jiuzhang": figure["jiuzhang"]["stderr"],
         }
         for task, figure in figures.items()
     }  # fmt: skip
@@ -53,8 +52,3 @@ def results_record(
         "config": {key: config[key] for key in ("model", "model_hash", "num_samples", "generation_kwargs", "sandbox")},
         "task_hashes": hashes,
     }  # fmt: skip
-
-
-def _error(figure: dict[str, Any]) -> float:
-    rate, count = figure["accuracy"], figure["num_problems"]
-    return round(math.sqrt(rate * (1 - rate) / max(count - 1, 1)), 6)

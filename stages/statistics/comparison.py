@@ -21,7 +21,7 @@ from stages.core.lookup import Lookup
 from stages.core.schemas import Row
 from stages.core.tables import collected, frames
 from stages.grading.responses import FENCED
-from stages.statistics.paired import Paired, holm, paired
+from stages.statistics.paired import Paired, holm, paired_by_problem
 
 CAUSES = ("generation", "execution", "extraction", "grading")
 OUTPUT = re.compile(r"```output\n.*?\n```", re.DOTALL)
@@ -102,7 +102,7 @@ def compare_tasks(a: Run, b: Run, policy: str = "ours", max_flips: int | None = 
     before, after = pl.col(f"{column}_a"), pl.col(column)
     for frame in _paired_items(a, b, column):
         counts.append(
-            frame.group_by(TASK, maintain_order=True).agg(
+            frame.group_by(*TASK, ITEM[0], maintain_order=True).agg(
                 both=(before & after).sum(), only_a=(before & ~after).sum(), only_b=(~before & after).sum(), neither=(~before & ~after).sum()
             )
         )  # fmt: skip
@@ -112,8 +112,9 @@ def compare_tasks(a: Run, b: Run, policy: str = "ours", max_flips: int | None = 
             flips.add(flip)
     if not counts:
         return []
-    numbers = pl.concat(counts).group_by(TASK, maintain_order=True).sum()
-    tested = [((benchmark, mode), paired(*cells)) for benchmark, mode, *cells in numbers.iter_rows()]
+    problems = pl.concat(counts).group_by(*TASK, ITEM[0], maintain_order=True).sum()
+    tasks = problems.partition_by(TASK, maintain_order=True, as_dict=True)
+    tested = [((str(task[0]), str(task[1])), paired_by_problem(own[:, 3:].to_numpy())) for task, own in tasks.items()]
     adjusted = holm([task.p_value for _, task in tested])
     return [
         TaskComparison(*task, pair, p, {cause: causes[*task, cause] for cause in CAUSES}, flips.of(*task))
