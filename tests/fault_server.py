@@ -80,7 +80,7 @@ class FaultServer:
     def __init__(
         self, faults: dict[str, float] | None = None, latency: float = 0.0, seed: int = 0, status: int = 0,
         code: str = "", batch_polls: int = 1, batch_status: str = "completed", batch_share: float = 1.0, burst: int = 0,
-        echo: bool = False,
+        echo: bool = False, script: Callable[[int, dict], tuple[int, object, dict[str, str]] | None] = lambda _, __: None,
     ) -> None:  # fmt: skip
         self.faults, self.latency, self.status, self.code = faults or {}, latency, status, code
         self.rng, self.burst = random.Random(seed), burst  # so many first calls get a 429
@@ -90,6 +90,7 @@ class FaultServer:
         self.billed_usd = 0.0
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict] = {}
+        self.script = script  # status, body and headers of the n-th call (from 1); None: as ever
         self.url, self.echo = "", echo  # echo: answers, too, hold the key, in every form
         self.odd: Callable[[dict, dict], Odd | None] = lambda body, answer: None  # what to send for a request
         self.odd_line: Callable[[dict, dict], bytes | None] = lambda entry, line: None  # in place of a batch's line
@@ -148,23 +149,27 @@ class FaultServer:
     async def chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.num_calls += 1
+        number = self.num_calls
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             await asyncio.sleep(self.latency)
             if odd := self.odd(body, completion_of(body)):
                 return await send_odd(request, odd)
-            return await self.reply(request, body)
+            return await self.reply(request, body, number)
         finally:
             self.in_flight -= 1
 
-    async def reply(self, request: web.Request, body: dict) -> web.StreamResponse:
+    async def reply(self, request: web.Request, body: dict, number: int) -> web.StreamResponse:
+        if scripted := self.script(number, body):
+            status, told, headers = scripted
+            return web.json_response(told, status=status, headers=headers)
         if self.status:
             error = {"message": f"no: {' '.join(echoes(request))}", "code": self.code, "type": self.code}
             return web.json_response({"error": error}, status=self.status)
         if any("BAD REQUEST" in m["content"] for m in body["messages"]):
             return web.json_response({"error": {"message": "this prompt is not allowed"}}, status=400)
-        fault = "429" if self.num_calls <= self.burst else self.draw_fault()
+        fault = "429" if number <= self.burst else self.draw_fault()
         if fault.startswith("429"):
             headers = {"429_after": {"Retry-After": "0.05"}, "429_date": {"Retry-After": formatdate(usegmt=True)}}.get(
                 fault, {}

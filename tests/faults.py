@@ -297,9 +297,9 @@ CHAT = [
           lambda answer: Odd(raw=b"HTTP/1.1 103 Early Hints\r\n\r\n" + HEAD + b"Connection: close\r\n\r\n" + as_bytes(answer))),
     Fault("silence", "chat", "lost", raw(b"", seconds=30), "timeout", seconds=0.5),
     Fault("silence in the body", "chat", "again", lambda _: Odd(raw=HEAD + LENGTH + b"\r\n{", stays=True), "timeout", seconds=0.5),
-    *(Fault(f"a {number}", "chat", "free", status(number), str(number)) for number in (408, 409, 425, 500, 502, 503, 520, 599)),
+    *(Fault(f"a {number}", "chat", "free", status(number), str(number)) for number in (408, 409, 425, 500, 502, 503, 521, 599)),
     *(Fault(f"a {number}, which a gateway sends for a server that may go on", "chat", "lost", status(number), str(number))
-      for number in (504, 524)),
+      for number in (504, 520, 524)),
     *(Fault(f"a {number}", "chat", "rejected", status(number), "no, says the server") for number in (400, 413, 422)),
     Fault("a 400 of bytes that are not UTF-8", "chat", "rejected", status(400, b"\xff\xfe no"), "\ufffd\ufffd no"),
     Fault("a 400 with a lone surrogate", "chat", "rejected", status(400, b'{"error": {"message": "\\ud83d", "code": "\\ud83d"}}'), "ud83d"),

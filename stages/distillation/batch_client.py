@@ -16,7 +16,8 @@ import httpx2
 
 from stages.distillation.chat import api_key
 from stages.generation.bodies import MAX_REPLY_BYTES, Unpacker
-from stages.generation.transport import UnreadableReply, backoff_seconds, failure_of
+from stages.generation.rests import backoff_seconds
+from stages.generation.transport import UnreadableReply, failure_of
 
 if TYPE_CHECKING:
     from openai.types import Batch

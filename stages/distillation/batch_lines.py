@@ -14,12 +14,12 @@ from typing import Any, BinaryIO
 from stages.core.redaction import printable, scrub
 from stages.distillation.billing import Usage
 from stages.distillation.ledger import Row
-from stages.distillation.outcomes import Outcome, kept_reply, outcome_of_body
+from stages.distillation.outcomes import Outcome, kept_reply, outcome_of_body, outcome_of_failure
 from stages.distillation.pricing import Price
-from stages.distillation.purchase import Answer, Purchase, Request
+from stages.distillation.purchase import Purchase, Request
 from stages.generation.bodies import MAX_REPLY_BYTES
 from stages.generation.replies import read_json
-from stages.generation.transport import REJECTED_STATUSES, told
+from stages.generation.transport import failure_of_status, told
 
 UNREADABLE = "unreadable_line"
 CUSTOM_ID = re.compile(rb'"custom_id"\s*:\s*"([^"\\]{1,512})"')
@@ -56,11 +56,9 @@ def _outcome(entry: dict[str, Any], response: Any, line: bytes, price: Price, wo
             reason=_word(entry["error"].get("code")) or "error", detail=told(str(entry["error"].get("message")))
         )
     status, body = _status(response), response.get("body")
-    if status in REJECTED_STATUSES:
-        return Outcome(rejection=Answer(told(_as_text(body)), "rejected", "", 0, 0))
     if 200 <= status < 300:
         return outcome_of_body(read_json(body.encode()) if isinstance(body, str) else body, line, price, worst)
-    return Outcome(reason=str(status), detail=told(_as_text(body)))
+    return outcome_of_failure(failure_of_status(status, {}, _as_text(body).encode(errors="replace")))
 
 
 def _status(response: Any) -> int:

@@ -102,7 +102,8 @@ def buy(missing: list[Request], live: bool, budget_usd: float | None, settings: 
 
 def ask(missing: list[Request], purchase: Purchase, ledger: Ledger, settings: dict[str, Any]) -> None:
     if settings["via"] == "chat":
-        asyncio.run(ask_chat(missing, purchase, ServerSettings(settings["concurrency"], settings["timeout"])))
+        server = ServerSettings(settings["concurrency"], settings["timeout"], settings["patience"])
+        asyncio.run(ask_chat(missing, purchase, server))
     elif settings["via"] == "batch":
         BatchTeacher(purchase, ledger, BatchSettings(settings["poll"], settings["batch_size"])).ask(missing)
     elif settings["folder"] is None:

@@ -1,14 +1,11 @@
 """What the end of one call means: an answer, a failure that can heal, a request that never will, or a stop of all.
 
-| end | heals | billed | then |
-|---|---|---|---|
-| 200 with a whole answer | | by its usage, else worst case | recorded; without a usage that can be believed as estimated |
-| 200 without one (malformed, no choices) | yes | by its usage, else worst case | its text kept, asked again |
-| timeout, connection lost, 504, 524 after the request was sent | yes | may have been: worst case | asked again |
-| no connection, or lost before the request was sent, 408, 409, 5xx | yes | no | asked again |
-| 429 | yes | no | asked again after a rest of all calls |
-| 400, 413, 422 | never | no | recorded as rejected, once the server answers others |
-| 3xx, 401, 402, 403, 404, quota used up | never | no | the purchase stops |
+| end | billed | then |
+|---|---|---|
+| 200 with a whole answer | by its usage, else worst case | recorded; without a usage that can be believed as estimated |
+| 200 without one (malformed, no choices) | by its usage, else worst case | its text kept, asked again |
+| timeout, connection lost, 504, 524 after the request was sent | may have been: worst case | asked again |
+| no connection, or lost before the request was sent, other statuses | no | what stages/generation/ends.py says |
 
 Nothing that a reply holds can raise past this module: what cannot be read is one outcome, `malformed`.
 """
@@ -21,10 +18,10 @@ from stages.core.redaction import printable, scrub
 from stages.distillation.billing import Usage, believed_usage
 from stages.distillation.pricing import Price
 from stages.distillation.purchase import Answer
+from stages.generation.ends import End
 from stages.generation.replies import read_json, text_of
 from stages.generation.transport import Failure, failure_of
 
-QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 MAX_KEPT_BYTES = 1 << 18  # of a reply that holds no answer
 NO_REASON = "unknown"  # the finish reason of a server that tells none
 
@@ -35,11 +32,16 @@ class Outcome:
     reason: str = ""
     detail: str = ""  # the server's or the network's own words
     billed_usd: float | None = 0.0  # None: unknown, so the worst case
-    is_limit: bool = False
+    end: End = End.AGAIN
     retry_after: float | None = None  # seconds, where the server says so
     stop: str = ""
     rejection: Answer | None = None
     reply: str = ""  # what was paid for and holds no answer, for a person to read
+
+    @property
+    def told(self) -> str:
+        """The reason in words."""
+        return f"{self.reason} {self.detail}".strip()
 
     def usd(self, worst_usd: float) -> float:
         return worst_usd if self.billed_usd is None else self.billed_usd
@@ -109,13 +111,15 @@ def outcome_of_error(error: Exception) -> Outcome | None:
 
 
 def outcome_of_failure(failure: Failure) -> Outcome:
-    if failure.code in QUOTA_CODES:
-        return Outcome(reason="quota", stop=f"the account's quota is used up: {failure.words}")
-    if failure.status == 429:
-        return Outcome(reason="429", is_limit=True, retry_after=failure.retry_after)
     if why := failure.stop("OPENAI_API_KEY", "OPENAI_BASE_URL", "build_requests.model"):
-        return Outcome(reason=failure.reason, stop=why)
+        return Outcome(reason=failure.reason, stop=why, end=End.STOP)
     if failure.is_refusal:
-        return Outcome(reason=failure.reason, rejection=Answer(failure.words, "rejected", "", 0, 0))
+        return Outcome(reason=failure.reason, end=End.REFUSED, rejection=Answer(failure.words, "rejected", "", 0, 0))
     billed_usd = None if failure.may_be_billed else 0.0
-    return Outcome(reason=failure.reason, detail=failure.words, billed_usd=billed_usd, retry_after=failure.retry_after)
+    return Outcome(
+        reason=failure.reason,
+        detail=failure.words,
+        billed_usd=billed_usd,
+        end=failure.end,
+        retry_after=failure.retry_after,
+    )

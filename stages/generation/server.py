@@ -90,6 +90,8 @@ def _broken(
 ) -> Reply | Failure:
     """What a call that ended in an exception has given."""
     words = told(str(error) or type(error).__name__)
+    if isinstance(error, aiohttp.InvalidURL):
+        return Failure("no_connection", words=f"not an address of a server: {words}")
     if not is_sent or isinstance(error, aiohttp.ClientConnectorError):
         return Failure("no_connection", words=words)
     fault = _fault(error)

@@ -19,8 +19,9 @@ from stages.core.command import StageError
 from stages.core.redaction import printable, scrub
 from stages.generation.interface import Generated, Prompt, Sampling
 from stages.generation.replies import read_json, text_of
+from stages.generation.rests import backoff_seconds
 from stages.generation.server import Server
-from stages.generation.transport import Failure, backoff_seconds, told
+from stages.generation.transport import Failure, told
 
 CONCURRENCY = 256
 MAX_TOKENS = 2**31  # of one text; a table's column holds no more
