@@ -6,11 +6,12 @@ said_answer("So the answer is $7$ apples.")         -> "7"
 
 import re
 
+from stages.problems.thoughts import without_thoughts
+
 MAX_RESPONSE_CHARS = 100_000  # what follows is cut: its end is kept, where the answer stands
 STOPS = re.compile(
     r"</s>|<\|im_(?:end|start)\|>|<\|endoftext\|>|<\|eot_id\|>|\n\s*## Question\b|\n\n\s*(?:Question|Problem|Q)\s*:"
 )
-THOUGHT = re.compile(r"^.*</think(?:ing)?>", re.DOTALL)
 FENCED = re.compile(r"```([^\n`]*)\n(.*?)(?:```|\Z)", re.DOTALL)  # in turn: a closing fence opens nothing
 BOX = re.compile(r"[\\/](?:boxed|fbox)\s*\{")
 BARE_BOX = re.compile(r"\\(?:boxed|fbox)\s+([^\s${}\\]+)")
@@ -34,8 +35,7 @@ NUMBER_IN_TEXT = re.compile(r"-?(?<![\w.])-?\$?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+
 
 def spoken(response: str) -> str:
     """What a response says: after its thoughts, before a stop mark, without programs and their outputs."""
-    text = response[-MAX_RESPONSE_CHARS:]
-    text = THOUGHT.sub("", text)
+    text = without_thoughts(response)[-MAX_RESPONSE_CHARS:]
     start = len(text) - len(text.lstrip())
     if stop := STOPS.search(text, start + 1):
         text = text[: stop.start()]
