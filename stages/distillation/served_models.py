@@ -16,6 +16,7 @@ from stages.distillation.pricing import served_names
 
 CACHED = re.compile(r"models--[^/]+--([^/]+)/snapshots/[^/]+$")
 DATE = re.compile(r"[-@](?:preview-)?(\d{4}-\d{2}-\d{2}|\d{2}-\d{2}|\d{8}|\d{6}|\d{3,4}|latest)$")
+REVISION = re.compile(r"@(?:main|[0-9a-f]{40})$")  # of a hub, as `transformers serve` names it
 TAGS = (":latest", ":free", ":nitro", ":floor", ".gguf")
 
 
@@ -32,7 +33,7 @@ def _name(model: str) -> str:
     model = model.strip().replace("\\", "/").rstrip("/")
     if cached := CACHED.search(model):
         model = cached[1]
-    name = model.rpartition("/")[2].lower()
+    name = REVISION.sub("", model.rpartition("/")[2].lower())
     for tag in TAGS:
         name = name.removesuffix(tag)
     return name
