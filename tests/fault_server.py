@@ -80,7 +80,7 @@ class FaultServer:
     def __init__(
         self, faults: dict[str, float] | None = None, latency: float = 0.0, seed: int = 0, status: int = 0,
         code: str = "", batch_polls: int = 1, batch_status: str = "completed", batch_share: float = 1.0, burst: int = 0,
-        echo: bool = False, script: Callable[[int, dict], tuple[int, object, dict[str, str]] | None] = lambda _, __: None,
+        echo: bool = False, served: str = "", script: Callable[[int, dict], tuple[int, object, dict[str, str]] | None] = lambda _, __: None,
     ) -> None:  # fmt: skip
         self.faults, self.latency, self.status, self.code = faults or {}, latency, status, code
         self.rng, self.burst = random.Random(seed), burst  # so many first calls get a 429
@@ -90,6 +90,7 @@ class FaultServer:
         self.billed_usd = 0.0
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict] = {}
+        self.served = served  # the model that answers, where that is not the one asked
         self.script = script  # status, body and headers of the n-th call (from 1); None: as ever
         self.url, self.echo = "", echo  # echo: answers, too, hold the key, in every form
         self.odd: Callable[[dict, dict], Odd | None] = lambda body, answer: None  # what to send for a request
@@ -183,11 +184,10 @@ class FaultServer:
             await asyncio.sleep(600)
         if fault == "malformed":
             return web.Response(text='{"choices": [{"mess', content_type="application/json")
-        answer = completion_of(body, "content_filter" if fault == "content_filter" else "stop")
+        answer = self.answer(body, "content_filter" if fault == "content_filter" else "stop")
         if self.echo:
             answer["choices"][0]["message"]["content"] = f"[Problem]\n{' '.join(echoes(request))}"
-            answer["choices"][0]["finish_reason"] = f"\x1b[2J{echoes(request)[0]}"
-            answer["model"] = f"\x1b[31m{echoes(request)[0]}"
+            answer["id"] = answer["system_fingerprint"] = echoes(request)[0]
         if fault == "no_choices":
             return web.json_response({**answer, "choices": []})
         if fault == "drop":
@@ -200,6 +200,10 @@ class FaultServer:
         return web.json_response(
             answer, headers={"x-ratelimit-limit-requests": "600000", "x-ratelimit-remaining-requests": "599999"}
         )
+
+    def answer(self, body: dict, finish_reason: str = "stop") -> dict:
+        answer = completion_of(body, finish_reason)
+        return {**answer, "model": self.served} if self.served else answer
 
     async def upload(self, request: web.Request) -> web.Response:
         form = await request.post()
@@ -245,7 +249,7 @@ class FaultServer:
                 errors.append(_batch_line(entry, 400, {"error": {"message": "not allowed"}}))
             elif self.rng.random() < self.batch_share:
                 self.delivered[key_of(entry["body"])] += 1
-                lines += [_batch_line(entry, 200, completion_of(entry["body"]))] * 2
+                lines += [_batch_line(entry, 200, self.answer(entry["body"]))] * 2
             else:
                 errors.append(_batch_line(entry, 500, {"error": {"message": "sick"}}))
         for name, content in (("output_file_id", lines), ("error_file_id", errors)):
