@@ -19,7 +19,7 @@ from stages.distillation.billing import Usage, believed_usage
 from stages.distillation.pricing import Price
 from stages.distillation.purchase import Answer
 from stages.generation.ends import End
-from stages.generation.replies import read_json, text_of
+from stages.generation.replies import read_json, text_of, thought_of
 from stages.generation.transport import Failure, failure_of
 
 MAX_KEPT_BYTES = 1 << 18  # of a reply that holds no answer
@@ -85,6 +85,8 @@ def read_body(body: Any, price: Price, worst: Usage) -> Outcome:
     if choice is None:
         return Outcome(reason="no_choice", billed_usd=billed_usd)
     text, reason = text_of(choice), choice.get("finish_reason")
+    if not text and (thought := thought_of(choice)):
+        text = f"<think>{thought}</think>"  # all is thought: paid, and no better the next time
     if text is None or (not text and reason in ("stop", None)):
         return Outcome(reason="empty", billed_usd=billed_usd)
     if usage is None or (text and not usage.completion_tokens):
