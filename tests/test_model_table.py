@@ -215,8 +215,11 @@ def test_a_refused_parameter_stops_the_purchase(via: str, place: Path, monkeypat
         options = BATCH if via == "batch" else ("--concurrency", "2")
         requests = write_requests(place / "requests.parquet", 20, bad=3)
         if via == "batch":
-            monkeypatch.setattr("tests.fault_server._batch_line", lambda entry, *_: json.dumps(
-                {"custom_id": entry["custom_id"], "response": {"status_code": 400, "body": {"error": {"message": words}}}}))  # fmt: skip
+            line = {"response": {"status_code": 400, "body": {"error": {"message": words}}}}
+            monkeypatch.setattr(
+                "tests.fault_server._batch_line",
+                lambda entry, *_: json.dumps({"custom_id": entry["custom_id"], **line}).encode(),
+            )
         result = buy(requests, server, *options)
     assert result.exit_code == 1
     output = " ".join(result.output.split())
