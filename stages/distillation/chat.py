@@ -19,6 +19,7 @@ from stages.distillation.limits import LOOK_SECONDS, Limits
 from stages.distillation.outcomes import Outcome, outcome_of_failure, outcome_of_reply
 from stages.distillation.patience import Patience
 from stages.distillation.purchase import Purchase, Request
+from stages.distillation.served_models import complaint, is_allowed
 from stages.generation.ends import End
 from stages.generation.rests import backoff_seconds
 from stages.generation.server import Server
@@ -132,8 +133,10 @@ class Asker:
             await self._back_off(outcome, num_failures + num_limited)
 
     async def _record(self, request: Request, outcome: Outcome) -> None:
-        if outcome.answer:
-            await self.purchase.answered(request, outcome.answer, "chat")
+        if answer := outcome.answer:
+            await self.purchase.answered(request, answer, "chat")
+            if not is_allowed(asked := request.sampling["model"], answer.served_model):
+                self.purchase.stop(complaint(asked, answer.served_model))
         else:
             await self.purchase.failed(request, outcome.reason, outcome.billed_usd, outcome.reply)
 

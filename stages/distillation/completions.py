@@ -4,6 +4,7 @@ completions = completions_of_ledger(Path("requests.parquet"), live=True, budget_
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from stages.distillation.pricing import load_price
 from stages.distillation.purchase import Answer, Purchase, Request, room_bytes
 from stages.distillation.request_table import requests_of
 from stages.distillation.sections import BUILTIN_TEACHER
+from stages.distillation.served_models import complaint, is_by_model_asked
 from stages.distillation.vllm_teacher import ask_vllm
 
 COMPLETION = (
@@ -63,14 +65,23 @@ def completions_of_ledger(
     keys = collected(scan_table("requests", requests).select("request_id"))["request_id"].to_list()
     adopt_old_folder()
     ledger = whole_ledger()
-    answers = ledger.answers(set(keys))
+    answers = ledger.answers(set(keys), is_by_model_asked)
     missing = requests_of(requests, set(keys) - answers.keys())
     ledger.tell_faults("distill", {request.key for request in missing})
     if missing:
+        tell_others_answers(missing, ledger)
         buy(missing, live, budget_usd, settings)
-        answers = whole_ledger().answers(set(keys))
+        answers = whole_ledger().answers(set(keys), is_by_model_asked)
     say(f"distill: {len(answers):,} answers in the ledger")
     return (completion_row(key, answers[key]) for key in keys)
+
+
+def tell_others_answers(missing: list[Request], ledger: Ledger) -> None:
+    """Say which answers are there, paid, and not used as another model than the one asked has written them."""
+    others = ledger.answers({request.key for request in missing})
+    pairs = Counter((row["sampling"]["model"], str(row["served_model"])) for row in others.values())
+    for (asked, served), count in pairs.items():
+        say(f"distill: {count:,} answers in the ledger are not used: {complaint(asked, served)}")
 
 
 def buy(missing: list[Request], live: bool, budget_usd: float | None, settings: dict[str, Any]) -> None:
@@ -94,7 +105,7 @@ def buy(missing: list[Request], live: bool, budget_usd: float | None, settings: 
         api_key()  # a fault in it is told before anything is reserved
     with own_segment(room_bytes(missing, settings["concurrency"])) as segment:
         # What another run has bought since is not bought again.
-        answered = whole_ledger().answers({request.key for request in missing})
+        answered = whole_ledger().answers({request.key for request in missing}, is_by_model_asked)
         missing = [request for request in missing if request.key not in answered]
         if not missing:
             return
@@ -130,7 +141,7 @@ def ask(missing: list[Request], purchase: Purchase, ledger: Ledger, settings: di
 
 def complain(missing: list[Request], purchase: Purchase, settings: dict[str, Any]) -> None:
     """Say what could not be bought and why; silent when all was."""
-    answered = whole_ledger().answers({request.key for request in missing})
+    answered = whole_ledger().answers({request.key for request in missing}, is_by_model_asked)
     left = [request for request in missing if request.key not in answered]
     say(f"distill: bought {purchase.num_answered:,} answers with {purchase.num_retries:,} retries; "
         f"{purchase.budget.spent_usd:.4f} USD spent in all")  # fmt: skip

@@ -14,7 +14,7 @@ Rows, by `kind`: `sent` before a call leaves, with its worst-case price; `answer
 answer, with what it may have cost); `batch` (a batch job is known to the server) and `batch_end`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,11 +48,11 @@ class Ledger:
             for row in segment.rows(self.faults):
                 yield segment.name, row
 
-    def answers(self, keys: set[str]) -> dict[str, Row]:
-        """The standing answer of each of the keys that has one."""
+    def answers(self, keys: set[str], is_usable: Callable[[Row], bool] = lambda _: True) -> dict[str, Row]:
+        """The standing answer of each of the keys that has one that is usable."""
         found: dict[str, Row] = {}
         for _, row in self.rows():
-            if row["kind"] == "answer" and row["key"] in keys:
+            if row["kind"] == "answer" and row["key"] in keys and is_usable(row):
                 found.setdefault(row["key"], row)
         return found
 
