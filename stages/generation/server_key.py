@@ -8,6 +8,8 @@ import re
 
 from stages.core.command import StageError
 
+QUOTE = "[\"'`\u201c\u201d\u2018\u2019]"
+
 
 def server_key(name: str) -> str:
     """The key that a variable holds, fit for an HTTP header; "" where it is not set, or empty.
@@ -33,7 +35,7 @@ def key_fault(key: str, name: str = "") -> str:
         (bool(re.search(r"[\r\n]", key)), "holds a line break"),
         (bool(key) and not key.strip(), "holds nothing but spaces"),
         (key != key.strip(), "has spaces around it"),
-        (bool(re.search(r"[\"'`\u201c\u201d\u2018\u2019]", key)), "holds a quotation mark"),
+        (bool(re.search(rf"^{QUOTE}|{QUOTE}$|\"", key)), "holds a quotation mark"),
         (bool(re.match(r"(?i)bearer\b", key)), 'begins with "Bearer", which is added by itself'),
         (bool(re.match(r"(?i)(export\s+)?[a-z]\w*=", key)) or bool(name and key.startswith(name)), "begins with a variable's name"),
         (key.startswith(("$", "<")), "holds the name of a value in place of the value"),
