@@ -24,6 +24,7 @@ from stages.distillation.served_models import complaint, is_allowed
 from stages.generation.ends import End
 from stages.generation.rests import backoff_seconds
 from stages.generation.server import Server
+from stages.generation.server_key import server_key
 from stages.generation.transport import Failure
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -48,8 +49,12 @@ def server_url() -> str:
 
 
 def api_key() -> str:
-    """The key from the environment; a server of one's own may need none."""
-    key = os.environ.get("OPENAI_API_KEY", "")
+    """The key from the environment; a server of one's own may need none.
+
+    Raises:
+        StageError: there is none, or it is none.
+    """
+    key = server_key("OPENAI_API_KEY")
     if not key and not os.environ.get("OPENAI_BASE_URL"):
         raise StageError("OPENAI_API_KEY is not set. Set it, or OPENAI_BASE_URL for a server of your own.")
     return key or "none"
