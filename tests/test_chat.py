@@ -102,11 +102,10 @@ def test_only_new_requests_are_paid(place: Path) -> None:
     assert server.delivered.total() == 31
 
 
-def test_no_server_is_said(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.distillation.chat.MAX_ATTEMPTS", 2)
-    monkeypatch.setattr("stages.distillation.chat.FIRST_BACKOFF", 0.01)
+@pytest.mark.usefixtures("quick")
+def test_no_server_is_said(place: Path) -> None:
     requests = write_requests(place / "requests.parquet", 3)
-    command = [str(requests), str(place / "completions.parquet"), "--live", "--budget-usd", "1"]
+    command = [str(requests), str(place / "completions.parquet"), "--live", "--budget-usd", "1", "--patience", "0.05"]
     result = CliRunner().invoke(distill, command)
     assert "no_connection" in result.output
     assert "127.0.0.1" in result.output

@@ -489,10 +489,6 @@ def faults_of(line: str, name: str) -> list[str]:
     return [f"{name}: {check} ({result['status']})" for check, is_met in checks.items() if not is_met]
 
 
-# What the sandbox does not withstand yet. Each still has to come to an end; the next work on the sandbox empties this set.
-NOT_YET = {"62_shared_memory_bomb", "75a_limits_of_the_server", "75b_after_limits", "77_status_by_words"}
-
-
 def in_halves(names: list[str]) -> tuple[list[str], list[str]]:
     """Programs of one number, which belong together, in the same half and in their order."""
     numbers = list(dict.fromkeys(name[:2] for name in names))
@@ -517,18 +513,16 @@ def lines_of(programs: subprocess.Popen[str], names: list[str]) -> dict[str, str
 @needs_hostile
 @pytest.mark.slow
 def test_all_hostile_programs_meet_their_expectations(tmp_path: Path) -> None:
-    """Two sandboxes beside each other, which mostly wait for their programs' time to pass; NOT_YET alone, at the end."""
+    """Two sandboxes beside each other, which mostly wait for their programs' time to pass."""
     names = json.loads((HOSTILE / "index.json").read_text())
-    halves = in_halves([name for name in names if name not in NOT_YET])
+    halves = in_halves(names)
     before, environment = processes_of_sandboxes(), planted(tmp_path)
     running = [started_programs(half, environment) for half in halves]
     lines = {name: line for half in zip(running, halves, strict=True) for name, line in lines_of(*half).items()}
-    assert lines.keys() == set(names) - NOT_YET
+    assert lines.keys() == set(names)
     assert [fault for name, line in lines.items() for fault in faults_of(line, name)] == []
     assert json.loads(lines["49_random_unseeded"])["is_chance"]
     assert not json.loads(lines["47_hash_order"])["is_chance"]
-    not_yet = sorted(NOT_YET)
-    assert lines_of(started_programs(not_yet, environment), not_yet).keys() == NOT_YET
     assert sorted(os.listdir("/tmp/hostile_canary")) == ["gold.jsonl", "secret.txt"]
     assert not processes_of_sandboxes() - before
 

@@ -6,8 +6,9 @@ from email.utils import formatdate
 
 import pytest
 
+from stages.distillation.concurrency import Window
 from stages.distillation.limits import Bucket, Limits
-from stages.generation.transport import retry_after_seconds
+from stages.generation.rests import MAX_BACKOFF, MAX_REST, backoff_seconds, retry_after_seconds
 
 
 def test_a_bucket_gives_its_minute_and_then_waits() -> None:
@@ -60,6 +61,90 @@ def test_retry_after_is_understood() -> None:
     assert retry_after_seconds({"retry-after": formatdate(time.time() - 30, usegmt=True)}) == 0
 
 
-@pytest.mark.parametrize("headers", [{}, {"retry-after": "soon"}, {"retry-after": "-1"}])
-def test_no_retry_after(headers: dict[str, str]) -> None:
-    assert retry_after_seconds(headers) is None
+@pytest.mark.parametrize(
+    ("headers", "words", "seconds"),
+    [
+        ({"retry-after": "6m0s"}, "", 360),
+        ({"retry-after": "1h1m1.5s"}, "", 3661.5),
+        ({"retry-after": "250ms"}, "", 0.25),
+        ({"retry-after": "99999999"}, "", 99999999),
+        ({"x-ratelimit-reset-requests": "20s", "x-ratelimit-remaining-requests": "0"}, "", 20),
+        ({"x-ratelimit-reset-tokens": "90", "x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-requests": "1s",
+          "x-ratelimit-remaining-requests": "0"}, "", 90),
+        ({"x-ratelimit-reset-requests": "20s", "x-ratelimit-remaining-requests": "4"}, "", None),
+        ({}, "Rate limit reached. Please try again in 1.5s. Visit ...", 1.5),
+        ({}, "Please retry in 34.074824224s.", 34.074824224),
+        ({}, '"retryDelay": "34s"', 34),
+        ({}, "Please try again in 7m12s", 432),
+        ({}, "Please try again in 6 months", None),
+        ({}, "Please try again later", None),
+    ],
+)  # fmt: skip
+def test_other_ways_to_say_it(headers: dict[str, str], words: str, seconds: float | None) -> None:
+    assert retry_after_seconds(headers, words) == seconds
+
+
+def test_an_instant_is_a_time_from_now() -> None:
+    for text in (f"{time.time() + 60:.0f}", f"{(time.time() + 60) * 1000:.0f}"):
+        assert retry_after_seconds({"retry-after": text}) == pytest.approx(60, abs=2)
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "", "nan", "inf", "1e400", "9" * 400, "-5s", "s", "1 2", "Mon, 99 Foo 2026 99:99:99 GMT",
+                                  "0x10", "1,5"])  # fmt: skip
+def test_no_retry_after(text: str) -> None:
+    assert retry_after_seconds({"retry-after": text}) is None
+    assert retry_after_seconds({}) is None
+
+
+def test_no_rest_is_longer_than_the_cap_and_a_long_one_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    limits = Limits()
+    for _ in range(64):
+        limits.rest(1e12, "429 slow down")
+    assert limits.resting_until - time.monotonic() <= MAX_REST
+    assert backoff_seconds(1, 0.5, 1e12) == MAX_REST
+    assert backoff_seconds(5000, 0.5) <= MAX_BACKOFF
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "120 s" in told
+    assert "429 slow down" in told
+
+
+def test_a_window_opens_after_its_first_call_and_is_cut_once_a_burst() -> None:
+    async def run() -> None:
+        window = Window(8, slow_seconds=60.0)
+        first = await window.enter()
+        waiting = [asyncio.create_task(window.enter()) for _ in range(20)]
+        await asyncio.sleep(0)
+        assert window.num_under_way == 1
+        window.answered(first)
+        window.leave()
+        left_at = await asyncio.gather(*waiting[:8])
+        assert window.num_under_way == 8
+        for moment in left_at:
+            window.overloaded(moment)
+            window.leave()
+        assert window.size == 6
+        await asyncio.gather(*waiting[8:14])
+        assert window.num_under_way == 6
+        for _ in range(200):
+            window.answered(time.monotonic())
+        assert window.size == 8
+        window.closed()
+        assert int(window.size) == 1
+        window.answered(time.monotonic())
+        assert window.size == 2
+        for task in waiting[14:]:
+            task.cancel()
+
+    asyncio.run(run())
+
+
+def test_slow_answers_are_a_sign_of_overload() -> None:
+    async def run() -> float:
+        window = Window(16, slow_seconds=0.01)
+        left_at = await window.enter()
+        await asyncio.sleep(0.02)
+        window.answered(left_at)
+        return window.size
+
+    assert asyncio.run(run()) == 12

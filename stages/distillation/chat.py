@@ -12,35 +12,48 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import httpx2
 
 from stages.core.command import StageError, say
+from stages.distillation.concurrency import Window
 from stages.distillation.limits import LOOK_SECONDS, Limits
-from stages.distillation.outcomes import Outcome, outcome_of_error, outcome_of_reply
+from stages.distillation.outcomes import Outcome, outcome_of_failure, outcome_of_reply
+from stages.distillation.patience import Patience
 from stages.distillation.purchase import Purchase, Request
-from stages.generation.transport import backoff_seconds
+from stages.distillation.served_models import complaint, is_allowed
+from stages.generation.ends import End
+from stages.generation.rests import backoff_seconds
+from stages.generation.server import Server
+from stages.generation.server_key import server_key
+from stages.generation.transport import Failure
 
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
-
+OPENAI_URL = "https://api.openai.com/v1"
 MAX_ATTEMPTS = 8
 MAX_RATE_LIMITED = 100
 FIRST_BACKOFF = 0.5
 # So many requests may be refused as malformed before one is answered; then the fault is ours, not a request's.
 MAX_FIRST_REJECTIONS = 3
+MAX_FIRST_WASTED = 8  # and so many may be billed for nothing
+MAX_LOOK = 15.0  # seconds between two looks at a server that has gone
 
 
 @dataclass(frozen=True)
 class ServerSettings:
     concurrency: int
     timeout_seconds: float
+    patience_seconds: float  # how long the server may answer nobody
+
+
+def server_url() -> str:
+    return os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
 
 
 def api_key() -> str:
-    """The key from the environment; a server of one's own may need none."""
-    key = os.environ.get("OPENAI_API_KEY", "")
+    """The key from the environment; a server of one's own may need none.
+
+    Raises:
+        StageError: there is none, or it is none.
+    """
+    key = server_key("OPENAI_API_KEY")
     if not key and not os.environ.get("OPENAI_BASE_URL"):
         raise StageError("OPENAI_API_KEY is not set. Set it, or OPENAI_BASE_URL for a server of your own.")
     return key or "none"
@@ -48,16 +61,11 @@ def api_key() -> str:
 
 async def ask_chat(requests: list[Request], purchase: Purchase, settings: ServerSettings) -> None:
     """Ask for all requests, `concurrency` at a time, until all are answered or the purchase stops."""
-    from openai import AsyncOpenAI, DefaultAioHttpClient
-
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _interrupt, purchase)
-    transport = DefaultAioHttpClient(timeout=settings.timeout_seconds)
-    async with AsyncOpenAI(
-        api_key=api_key(), max_retries=0, timeout=settings.timeout_seconds, http_client=transport
-    ) as client:
-        asker = Asker(client, purchase, settings)
+    async with Server(server_url(), api_key(), settings.timeout_seconds) as server:
+        asker = Asker(server, purchase, settings)
         await asker.ask_all(requests)
     asker.settle_rejections()
 
@@ -68,82 +76,135 @@ def _interrupt(purchase: Purchase) -> None:
 
 
 class Asker:
-    """The workers' shared state: one client, one set of limits."""
+    """The workers' shared state: one server, one set of limits."""
 
-    def __init__(self, client: "AsyncOpenAI", purchase: Purchase, settings: ServerSettings) -> None:
-        self.client = client
+    def __init__(self, server: Server, purchase: Purchase, settings: ServerSettings) -> None:
+        self.server = server
         self.purchase, self.settings = purchase, settings
-        self.limits = Limits()
+        self.limits, self.patience = Limits(), Patience(settings.patience_seconds)
+        self.window = Window(settings.concurrency, settings.timeout_seconds / 2)
+        self.num_wasted = 0  # calls that may be billed and gave nothing
         self.rejected: list[tuple[Request, Outcome]] = []
+        self.errors: list[Exception] = []
 
     async def ask_all(self, requests: list[Request]) -> None:
+        """Raises what one of the workers met, such as a full disk, after the calls of the others have arrived."""
         queue = iter(requests)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(self.settings.concurrency, len(requests))):
-                    group.create_task(self.work(queue))
-        except BaseExceptionGroup as errors:
-            told = next((error for error in errors.exceptions if isinstance(error, (StageError, OSError))), errors)
-            raise told from None  # such as a full disk: one sentence, not one for each worker
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(self.settings.concurrency, len(requests))):
+                group.create_task(self.work(queue))
+        if self.errors:
+            raise self.errors[0]
 
     async def work(self, queue: Iterator[Request]) -> None:
         for request in queue:
             if self.purchase.stop_reason:
                 return
-            await self.ask(request)
+            try:
+                await self.ask(request)
+            except Exception as error:  # noqa: BLE001  # raised again once nobody's paid answer is under way
+                self.errors.append(error)
+                self.purchase.stop(str(error))
+                await self.purchase.abandon(request)
 
     async def ask(self, request: Request) -> None:
         """Ask until there is an answer, or retrying cannot help."""
         num_failures = num_limited = 0
         for attempt in itertools.count():
-            await self.limits.wait(self._num_tokens(request), self._is_stopped)
-            if not await self.purchase.start(request):
-                return
-            self.purchase.num_retries += attempt > 0
-            outcome = await self._send(request)
+            left_at = await self.window.enter()
+            try:
+                await self.limits.wait(self._num_tokens(request), self._is_stopped)
+                if not await self.purchase.start(request):
+                    return
+                self.purchase.num_retries += attempt > 0
+                outcome = await self._send(request)
+                await self._record(request, outcome)
+            finally:
+                self.window.leave()
             if outcome.answer:
-                await self.purchase.answered(request, outcome.answer, "chat")
+                self.patience.answered()
+                self.window.answered(left_at)
                 return
-            await self.purchase.failed(request, outcome.reason, outcome.usd(self.purchase.worst_usd(request)))
-            if outcome.stop:
-                self.purchase.stop(outcome.stop)
-                return
-            if outcome.rejection:
-                self._reject(request, outcome)
-                return
-            num_limited += outcome.is_limit
-            num_failures += not outcome.is_limit
-            if num_failures >= MAX_ATTEMPTS or num_limited >= MAX_RATE_LIMITED:
-                self.purchase.gave_up[request.key] = f"{outcome.reason} {outcome.detail}".strip()
+            is_ours = self._is_ours(outcome, left_at)
+            num_limited += is_ours and outcome.end is End.LIMIT
+            num_failures += is_ours and outcome.end is not End.LIMIT
+            if self._is_over(request, outcome) or self._gives_up(request, outcome, num_failures, num_limited):
                 return
             await self._back_off(outcome, num_failures + num_limited)
 
+    async def _record(self, request: Request, outcome: Outcome) -> None:
+        if answer := outcome.answer:
+            await self.purchase.answered(request, answer, "chat")
+            if not is_allowed(asked := request.sampling["model"], answer.served_model):
+                self.purchase.stop(complaint(asked, answer.served_model))
+        else:
+            await self.purchase.failed(request, outcome.reason, outcome.billed_usd, outcome.reply)
+
+    def _is_over(self, request: Request, outcome: Outcome) -> bool:
+        """Whether no second try can help this request; what the end stops is stopped."""
+        if outcome.stop:
+            self.purchase.stop(outcome.stop)
+        elif outcome.rejection:
+            self._reject(request, outcome)
+        elif outcome.end is End.TOO_LARGE:
+            self._leave(request, outcome)
+        return bool(outcome.stop or outcome.rejection or outcome.end is End.TOO_LARGE or self._is_stopped())
+
+    def _is_ours(self, outcome: Outcome, left_at: float) -> bool:
+        """Whether a failure counts as this request's: not where the server answers nobody, which all wait for together."""
+        if outcome.end is End.LIMIT or outcome.reason == "timeout":
+            self.window.overloaded(left_at)
+        if outcome.end not in (End.AWAY, End.LIMIT) or not self.patience.is_away(left_at):
+            return True
+        if outcome.end is End.AWAY:
+            self.window.closed()
+        if not self.patience.waits(outcome.told):
+            self.purchase.stop(self.patience.ended)
+        return outcome.end is End.LIMIT
+
+    def _gives_up(self, request: Request, outcome: Outcome, num_failures: int, num_limited: int) -> bool:
+        """Whether a request is left after so many failures; if nobody is answered, everything is."""
+        self.num_wasted += outcome.billed_usd != 0.0
+        if not self.purchase.num_answered and self.num_wasted >= MAX_FIRST_WASTED:
+            self.purchase.stop(f"the server gives nothing that can be used, and may bill it: {outcome.told}")
+        if num_failures < MAX_ATTEMPTS and num_limited < MAX_RATE_LIMITED:
+            return False
+        self._leave(request, outcome)
+        return True
+
+    def _leave(self, request: Request, outcome: Outcome) -> None:
+        self.purchase.gave_up[request.key] = outcome.told
+        if not self.purchase.num_answered and len(self.purchase.gave_up) >= MAX_FIRST_REJECTIONS:
+            self.purchase.stop(f"the server answers no request: {outcome.told}")
+
     async def _send(self, request: Request) -> Outcome:
-        try:
-            async with asyncio.timeout(self.settings.timeout_seconds):
-                # The client's way to an endpoint without its typed parameters, whose checks cost a third of a call.
-                body = {"messages": request.messages, **request.sampling}
-                reply = await self.client.post("/chat/completions", cast_to=httpx2.Response, body=body)
-        except Exception as error:
-            outcome = outcome_of_error(error)
-            if outcome is None:
-                raise
-            return outcome
+        reply = await self.server.ask("/chat/completions", {"messages": request.messages, **request.sampling})
+        if isinstance(reply, Failure):
+            return outcome_of_failure(reply)
         self.limits.read(reply.headers)
-        return outcome_of_reply(reply.content, self.purchase.price)
+        return outcome_of_reply(reply.content, self.purchase.price, self.purchase.worst_usage(request), reply.fault)
 
     async def _back_off(self, outcome: Outcome, num_failures: int) -> None:
         """Rest as the server asks, or a random time that doubles with each failure (full jitter)."""
-        if outcome.is_limit and outcome.retry_after is not None:
-            self.limits.rest(outcome.retry_after)
+        if outcome.end is End.LIMIT and outcome.retry_after is not None:
+            self.limits.rest(outcome.retry_after, outcome.told)
             await asyncio.sleep(random.uniform(0, 0.1))
             return
+        if outcome.end is End.AWAY and self.patience.since is not None:
+            self.limits.rest(self._seconds_away(outcome))
+            return
         seconds = backoff_seconds(num_failures, FIRST_BACKOFF, outcome.retry_after)
-        if outcome.is_limit:
-            self.limits.rest(seconds)
+        if outcome.end is End.LIMIT:
+            self.limits.rest(seconds, outcome.told)
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._is_stopped():
             await asyncio.sleep(min(left, LOOK_SECONDS))
+
+    def _seconds_away(self, outcome: Outcome) -> float:
+        """Seconds till the next look at a server that answers nobody: a tenth of the time that it has been away so far."""
+        away = time.monotonic() - (self.patience.since or 0.0)
+        asked = 0.0 if outcome.retry_after is None else outcome.retry_after
+        return min(max(FIRST_BACKOFF, away / 10, asked), MAX_LOOK, max(FIRST_BACKOFF, self.patience.seconds - away))
 
     def _is_stopped(self) -> bool:
         return bool(self.purchase.stop_reason)

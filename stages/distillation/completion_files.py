@@ -7,10 +7,12 @@ from pathlib import Path
 from stages.core.command import StageError
 from stages.core.foreign_json import refuse_constant
 from stages.core.tables import Row, read_table
+from stages.distillation.billing import Usage
 from stages.distillation.outcomes import read_body
 from stages.distillation.pricing import Price
 
 FREE = Price(0.0, 0.0, 0.0, 1.0)
+UNKNOWN = Usage(0, 0, is_estimated=True)
 NEEDED = ("completion", "finish_reason", "served_model", "prompt_tokens", "completion_tokens")
 
 
@@ -46,5 +48,5 @@ def _answer(row: Row) -> Row | None:
             "usd": row.get("usd", 0.0),
         }
     response = row.get("response") or {}
-    answer = read_body(response.get("body"), FREE).answer if response.get("status_code") == 200 else None
+    answer = read_body(response.get("body"), FREE, UNKNOWN).answer if response.get("status_code") == 200 else None
     return {**vars(answer), "usd": 0.0} if answer else None

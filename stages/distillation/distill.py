@@ -28,6 +28,8 @@ from stages.core.command import StageError, say, stage_command
               help="chat: calls under way at once.")  # fmt: skip
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=180.0, envvar="TEACHER_TIMEOUT", show_envvar=True,
               help="chat: seconds for one call.")  # fmt: skip
+@click.option("--patience", type=click.FloatRange(min=0), default=600.0, envvar="TEACHER_PATIENCE", show_envvar=True,
+              help="Seconds that a server which answers nobody (it restarts, or limits all) is waited for.")  # fmt: skip
 @click.option("--poll", type=click.FloatRange(min=0, min_open=True), default=30.0, envvar="TEACHER_POLL", show_envvar=True,
               help="batch: seconds between two looks at a batch.")  # fmt: skip
 @click.option("--batch-size", type=click.IntRange(min=1), default=20_000, envvar="TEACHER_BATCH_SIZE", show_envvar=True,

@@ -13,9 +13,11 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 
-from stages.generation.transport import MAX_REST, header_number
+from stages.core.command import say
+from stages.generation.rests import MAX_REST, header_number
 
 MINUTE = 60.0
+TOLD_SECONDS = 5.0  # rests from here on are told
 LOOK_SECONDS = 0.5  # how soon a wait notices that the purchase stops
 
 
@@ -77,6 +79,13 @@ class Limits:
             if limit:
                 bucket.set(limit, header_number(headers.get(f"x-ratelimit-remaining-{name}")))
 
-    def rest(self, seconds: float) -> None:
-        """Let no call leave for some seconds; a burst of 429s makes one rest, not one each."""
-        self.resting_until = max(self.resting_until, time.monotonic() + min(seconds, MAX_REST))
+    def rest(self, seconds: float, reason: str = "") -> None:
+        """Let no call leave for some seconds; a burst of 429s makes one rest, not one each. A long one is told."""
+        capped = min(seconds, MAX_REST)
+        now = time.monotonic()
+        if capped >= TOLD_SECONDS and now >= self.resting_until:
+            asked = (
+                f"the server asks for a rest of {seconds:.0f} s" if seconds > capped else "the server asks for a rest"
+            )
+            say(f"distill: {asked} ({reason}); all calls wait {capped:.0f} s, then ask again")
+        self.resting_until = max(self.resting_until, now + capped)

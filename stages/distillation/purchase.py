@@ -8,10 +8,17 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from stages.core.command import say
 from stages.core.progress import Tracker
+from stages.distillation.billing import Usage
 from stages.distillation.budget import Budget
-from stages.distillation.ledger import Segment, now
+from stages.distillation.ledger import now
+from stages.distillation.ledger_rows import Row
+from stages.distillation.ledger_segment import Segment
 from stages.distillation.pricing import Price
+
+BYTES_A_TOKEN = 16  # of an answer's text in JSON: a token is four letters or so, and an escape up to six bytes a letter
+BYTES_A_ROW = 4096  # besides the texts
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,7 @@ class Answer:
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0
+    is_estimated: bool = False  # the server told no tokens that can be believed: they are the most it may bill
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,15 @@ class Request:
         return cls(row["request_id"], json.loads(row["messages"]), json.loads(row["sampling"]))
 
 
+def room_bytes(requests: list[Request], num_at_once: int) -> int:
+    """The room on the disk that so many answers at once can need."""
+    most = max(
+        sum(len(m["content"].encode()) for m in request.messages) + int(request.sampling["max_tokens"]) * BYTES_A_TOKEN
+        for request in requests
+    )
+    return (most + BYTES_A_ROW) * min(num_at_once, len(requests))
+
+
 @dataclass
 class Purchase:
     segment: Segment
@@ -48,9 +65,15 @@ class Purchase:
     num_answered: int = 0
     num_retries: int = 0
     gave_up: dict[str, str] = field(default_factory=dict)  # key -> reason of the last failure
+    excess: float = 1.0  # how many times its worst case the server has billed a call
+    reserved: dict[str, float] = field(default_factory=dict)  # key -> USD, of the calls under way
+
+    def worst_usage(self, request: Request) -> Usage:
+        return self.price.worst_usage(request.messages, int(request.sampling["max_tokens"]))
 
     def worst_usd(self, request: Request, is_batch: bool = False) -> float:
-        return self.price.worst_usd(request.messages, int(request.sampling["max_tokens"]), is_batch)
+        """The most that a call may cost, as far as the server has kept to it."""
+        return self.excess * self.price.worst_usd(request.messages, int(request.sampling["max_tokens"]), is_batch)
 
     async def start(self, request: Request) -> bool:
         """Reserve the worst case and note that the call leaves; False: the purchase stops, or the budget is reached."""
@@ -60,26 +83,58 @@ class Purchase:
         if not await self.budget.reserve(worst):
             self.stop_at_budget()
             return False
-        self.segment.append({"kind": "sent", "key": request.key, "usd": worst, "at": now()})
+        self.reserved[request.key] = worst
+        self._note({"kind": "sent", "key": request.key, "usd": worst, "at": now()})
         return True
 
     async def answered(self, request: Request, answer: Answer, via: str) -> None:
-        usd = self.usd_of(answer, via)
+        usd = self.reserved[request.key] if answer.is_estimated else self.usd_of(answer, via)
         self.record(request, answer, via, usd)
-        await self.budget.settle(self.worst_usd(request), usd)
+        await self._settle(request, usd)
 
-    async def failed(self, request: Request, reason: str, usd: float) -> None:
-        """An attempt without an answer, and what it may have cost."""
-        self.segment.append({"kind": "failure", "key": request.key, "reason": reason, "usd": usd, "at": now()})
-        await self.budget.settle(self.worst_usd(request), usd)
+    async def failed(self, request: Request, reason: str, usd: float | None, reply: str = "") -> None:
+        """An attempt without an answer, what it may have cost (None: the worst case), and the reply that was none."""
+        usd = self.reserved[request.key] if usd is None else usd
+        self.record_failure(request.key, reason, usd, reply)
+        await self._settle(request, usd)
+
+    async def abandon(self, request: Request) -> None:
+        """A call whose end could not be recorded counts at its worst case; so it does in the ledger."""
+        if request.key in self.reserved:
+            await self._settle(request, self.reserved[request.key])
+
+    async def _settle(self, request: Request, usd: float) -> None:
+        worst = self.reserved.pop(request.key)
+        if usd > worst:
+            self.note_excess(request, usd)
+        await self.budget.settle(worst, usd)
+
+    def note_excess(self, request: Request, usd: float, is_batch: bool = False) -> None:
+        """Reserve more from now on where a server bills more than all of max_tokens."""
+        worst_usd = self.worst_usd(request, is_batch) / self.excess
+        if not worst_usd or usd <= worst_usd * self.excess * (1 + 1e-9):
+            return
+        self.excess = usd / worst_usd
+        say(f"distill: a call was billed {usd:.6f} USD, its worst case was {worst_usd:.6f}: from now on {self.excess:,.1f} times the "
+            "worst case is reserved. The server may count reasoning beside max_tokens.")  # fmt: skip
+
+    def record_failure(self, key: str, reason: str, usd: float, reply: str = "") -> None:
+        row = {"kind": "failure", "key": key, "reason": reason, "usd": usd, "at": now()}
+        self._note({**row, "reply": reply} if reply else row)
 
     def record(self, request: Request, answer: Answer, via: str, usd: float) -> None:
         """Put an answer into the ledger and count it."""
         row = {"kind": "answer", "key": request.key, **vars(answer), "usd": usd, "via": via, "at": now()}
-        self.segment.append({**row, "messages": request.messages, "sampling": request.sampling})
+        self._note({**row, "messages": request.messages, "sampling": request.sampling})
         self.num_answered += 1
         self.tracker.note = f"{self.budget.spent_usd:.4f} of {self.budget.limit_usd:.2f} USD"
         self.tracker.advance()
+
+    def _note(self, row: Row) -> None:
+        """Write a row into the ledger; where the disk is in trouble, no further call leaves."""
+        self.segment.append(row)
+        if self.segment.trouble:
+            self.stop(self.segment.trouble)
 
     def usd_of(self, answer: Answer, via: str) -> float:
         if answer.finish_reason == "rejected":

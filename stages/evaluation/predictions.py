@@ -43,7 +43,8 @@ def prediction_of(row: Row, mode: str, sample: int, response: Response, is_flagg
         dataset=row["benchmark"], is_truncated=is_cut,
     )  # fmt: skip
     ours, jiuzhang = verdicts["ours"], verdicts["jiuzhang"]
-    flags = [*ours.flags, *([] if response.is_isolated else ["unsafe_execution"])]
+    told = {"unsafe_execution": not response.is_isolated, "only_thought": response.is_thought}
+    flags = [*ours.flags, *(flag for flag, holds in told.items() if holds)]
     return {
         "benchmark": row["benchmark"], "index": row["index"], "mode": mode, "sample": sample, "kind": row["kind"],
         "response": response.text, "extracted": ours.extracted, "answer": row["answer"], "correct": ours.correct,

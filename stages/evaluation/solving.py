@@ -14,6 +14,7 @@ from stages.generation.engine import generate
 from stages.generation.interface import Prompt, Sampling
 from stages.generation.turns import Transcript, Turns, turns_of
 from stages.problems.student_format import COT
+from stages.problems.thoughts import without_thoughts
 
 MAX_PROGRAMS = 4  # as in the release
 
@@ -29,12 +30,22 @@ class Response:
 
     @property
     def answering(self) -> str:
-        """Where the answer is looked for: what the student wrote outside its programs."""
-        return prose(self.written)
+        """Where the answer is looked for: what the student wrote outside its thoughts and programs."""
+        return answering(self.written)
+
+    @property
+    def is_thought(self) -> bool:
+        """Whether the student wrote nothing but thoughts: it has no answer."""
+        return bool(self.written.strip()) and not without_thoughts(self.written).strip()
+
+
+def answering(text: str) -> str:
+    """The text without thoughts and programs; in this order, as a thought may break off in the middle of a program."""
+    return prose(without_thoughts(text))
 
 
 TOOL_TURNS = Turns(
-    MAX_PROGRAMS, goes_on_after_failure=True, is_bounded=True, is_done=lambda output: "\\boxed" in prose(output)
+    MAX_PROGRAMS, goes_on_after_failure=True, is_bounded=True, is_done=lambda output: "\\boxed" in answering(output)
 )
 
 

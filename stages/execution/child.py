@@ -1,16 +1,18 @@
 """Runs inside the sandbox, in the fork that is one program: its imports, its limits, the program, an interpreter's end.
 
-run_child({"program": "print(6 * 7)", "seed": 7}, limits, out, err, ready)      # never returns
+run_child({"program": "print(6 * 7)", "seed": 7}, limits, Pipes(out, err, ready), report)      # never returns
 
 First the libraries that the program names are imported, which is trusted code and does not count: only then is the fork
-limited and `ready` told, with the CPU seconds used so far.
+limited and `ready` told, with the CPU seconds used so far. A process that ends before has told nothing, and is no result.
 """
 # ruff: noqa: S102, S307, BLE001, SIM115
 
 import ast
 import atexit
+import ctypes
 import io
 import math
+import mmap
 import os
 import random
 import resource
@@ -19,7 +21,7 @@ import sys
 import threading
 import time
 import types
-from typing import Any
+from typing import Any, NamedTuple, TextIO
 
 from stages.execution.libraries import import_modules, named_modules
 
@@ -27,49 +29,91 @@ MEMORY_STATUS = 77
 STDERR_CHARS = 2000
 PAGE = resource.getpagesize()
 ROUND_BYTES = 64 << 20
+PR_SET_DUMPABLE = 4
+# What is needed when a program has run, which may have put something else in its place.
+_BaseException, _MemoryError, _SystemExit = BaseException, MemoryError, SystemExit
+_exit, _write, _getpid, _print, _isinstance = os._exit, os.write, os.getpid, print, isinstance
+_shutdown, _run_exit_functions = threading._shutdown, atexit._run_exitfuncs  # type: ignore[attr-defined]
+_settrace, _setprofile = sys.settrace, sys.setprofile
+_prctl = ctypes.CDLL(None).prctl
 
 
-def run_child(request: dict[str, Any], limits: dict[str, Any], out: int, err: int, ready: int) -> None:
-    """In the fork: own session, own pipes, no other descriptors; never returns."""
+class Pipes(NamedTuple):
+    """Descriptors: what the program writes, and where the child tells that it begins."""
+
+    out: int
+    err: int
+    ready: int
+
+
+def run_child(request: dict[str, Any], limits: dict[str, Any], pipes: Pipes, report: mmap.mmap) -> None:
+    """In the fork: own session, own pipes, no other descriptors; never returns.
+
+    Into `report` goes the number of the process that a MemoryError ended: any program may leave with MEMORY_STATUS.
+    """
+    try:
+        streams = prepare(request, limits, pipes)
+    except BaseException:  # no fault of the program: `ready` is closed without a word
+        _exit(1)
+    status = 1
+    try:
+        run_module(request["program"].encode("utf-8", "surrogateescape"), sys.modules["__main__"].__dict__)
+        status = 0
+    except _SystemExit as stop:
+        status = exit_status_of(stop.code, streams)
+    except _MemoryError:
+        report[:4] = _getpid().to_bytes(4, "little")
+        status = MEMORY_STATUS
+    except _BaseException as error:
+        tell(error, streams)
+    finally:
+        finish(status, streams)
+
+
+def prepare(request: dict[str, Any], limits: dict[str, Any], pipes: Pipes) -> "Streams":
+    """All that precedes the program."""
     os.setsid()
     null = os.open(os.devnull, os.O_RDWR)
     for target in range(3):
         os.dup2(null, target)
-    import_modules(named_modules(request["program"]))
-    for source, target in ((out, 1), (err, 2)):
+    imported_bytes = import_named(request["program"])
+    for source, target in ((pipes.out, 1), (pipes.err, 2)):
         os.dup2(source, target)
     used = time.process_time()
-    limit(limits, used)
-    os.write(ready, repr(used).encode())
-    os.closerange(3, 1024)
+    _prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # so that its share of memory can be read; nothing else may look into it
+    limit(limits, used, imported_bytes)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.stdin, sys.stdout, sys.stderr = open(0), Output(1), open(2, "w")
+    streams = Streams(Output(1), open(2, "w"))
+    sys.stdin, sys.stdout, sys.stderr = open(0), streams.out, streams.err
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc,assignment]
     sys.argv = ["program.py"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
     seed(request["seed"])
-    status = 0
-    module = types.ModuleType("__main__")
-    sys.modules["__main__"] = module
-    try:
-        source = request["program"].encode("utf-8", "surrogateescape")
-        run_module(source, module.__dict__)
-    except SystemExit as stop:
-        status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    except MemoryError:
-        status = MEMORY_STATUS
-    except BaseException as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}"[:STDERR_CHARS])
-        status = 1
-    finish(status)
+    os.write(pipes.ready, repr(used).encode())
+    os.closerange(3, 1024)
+    return streams
 
 
-def limit(limits: dict[str, Any], used: float) -> None:
+def import_named(program: str) -> int:
+    """Import the modules that a program names; returns the bytes that were mapped for them."""
+    names = named_modules(program)
+    before = mapped_bytes() if names else 0
+    import_modules(names)
+    return mapped_bytes() - before if names else 0
+
+
+def limit(limits: dict[str, Any], used: float, imported_bytes: int) -> None:
     """The limits of one program; hard ones, so that it cannot raise them. Memory and CPU time are those that it adds."""
-    with open("/proc/self/statm") as stream:
-        mapped = int(stream.read().split()[0]) * PAGE
-    mapped = -(-mapped // ROUND_BYTES) * ROUND_BYTES  # by a few pages it depends on what the interpreter did before
+    mapped = limits["mapped_bytes"] + imported_bytes
+    mapped = -(-mapped // ROUND_BYTES) * ROUND_BYTES
     given = {**limits, "AS": limits["AS"] + mapped, "CPU": math.ceil(limits["CPU"] + used)}
-    for name in ("AS", "CPU", "NPROC", "FSIZE", "NOFILE", "CORE"):
+    for name in ("AS", "CPU", "NPROC", "FSIZE", "NOFILE"):
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (given[name], given[name]))
+
+
+def mapped_bytes() -> int:
+    with open("/proc/self/statm") as stream:
+        return int(stream.read().split()[0]) * PAGE
 
 
 class Output(io.TextIOWrapper):
@@ -85,30 +129,67 @@ class Output(io.TextIOWrapper):
         return super().write(text)
 
 
+class Streams(NamedTuple):
+    """The program's own, whatever it puts in the place of sys.stdout and sys.stderr."""
+
+    out: Output
+    err: TextIO
+
+
 def run_module(source: bytes, names: dict[str, Any]) -> None:
     """Run a program; as in a notebook, the value of its last expression is shown if it printed nothing."""
     tree = ast.parse(source, "program.py")
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    exec(compile(tree, "program.py", "exec"), names)
-    if isinstance(last, ast.Expr):
-        value = eval(compile(ast.Expression(last.value), "program.py", "eval"), names)
-        is_writing = isinstance(last.value, ast.Call) and getattr(last.value.func, "attr", "").startswith("write")
-        if value is not None and not is_writing and getattr(sys.stdout, "is_silent", False):
-            print(value)
+    last = tree.body[-1] if tree.body else None
+    if not isinstance(last, ast.Expr):
+        exec(compile(tree, "program.py", "exec"), names)
+        return
+    body = compile(ast.Module(tree.body[:-1], tree.type_ignores), "program.py", "exec")
+    is_writing = isinstance(last.value, ast.Call) and getattr(last.value.func, "attr", "").startswith("write")
+    expression = compile(ast.Expression(last.value), "program.py", "eval")
+    exec(body, names)
+    value = eval(expression, names)
+    if value is not None and not is_writing and _isinstance(out := sys.stdout, Output) and out.is_silent:  # type: ignore[union-attr]
+        _print(value)
 
 
-def finish(status: int) -> None:
+def exit_status_of(code: object, streams: Streams) -> int:
+    """What an interpreter leaves with after sys.exit(code), which writes what is no number."""
+    if code is None or _isinstance(code, int):
+        return code or 0  # type: ignore[return-value]
+    tell(code, streams)
+    return 1
+
+
+def tell(what: object, streams: Streams) -> None:
+    """An error, or the words of sys.exit, on standard error, after what the program has written there."""
+    try:
+        streams.err.flush()
+        words = f"{what.__class__.__name__}: {what}" if _isinstance(what, _BaseException) else f"{what}"
+        _write(2, words[:STDERR_CHARS].encode("utf-8", "replace"))
+    except _BaseException:  # the program has closed it, or the error has no words
+        return
+
+
+def finish(status: int, streams: Streams) -> None:
     """What an interpreter does at its end: wait for threads, run exit functions, flush."""
     try:
-        threading._shutdown()  # type: ignore[attr-defined]
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BaseException as error:  # of an exit function, or a pipe that is gone
-        os.write(2, f"{type(error).__name__}: {error}"[:STDERR_CHARS].encode("utf-8", "replace"))
-        status = status or 1
+        _settrace(None)
+        _setprofile(None)
+        for step in (_shutdown, _run_exit_functions, flush_replaced, streams.out.flush, streams.err.flush):
+            try:
+                step()
+            except _BaseException as error:  # of an exit function, or a pipe that is gone
+                status = status or 1
+                tell(error, streams)
     finally:
-        os._exit(status & 0xFF)
+        _exit(status & 0xFF)
+
+
+def flush_replaced() -> None:
+    """Flush what the program has put in the place of its streams."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            stream.flush()
 
 
 def seed(number: int) -> None:

@@ -1,113 +1,67 @@
-"""Runs inside the sandbox, beside zygote.py: what a program started and wrote is found, measured, ended and removed."""
+"""Runs inside the sandbox, beside zygote.py: the folders that programs write to, emptied and put back after each."""
 
+import itertools
 import os
-import resource
-import signal
-import time
-
-PAGE = resource.getpagesize()
-TICKS = os.sysconf("SC_CLK_TCK")
+import stat
+from collections.abc import Iterator
 
 
-def descendants() -> list[int]:
-    """All processes whose chain of parents leads here."""
-    parents: dict[int, int] = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as stream:
-                    parents[int(name)] = int(stream.read().rpartition(b")")[2].split()[1])
-            except (OSError, ValueError, IndexError):
-                continue
-    found: set[int] = set()
-    grown = True
-    while grown:
-        new = {pid for pid, parent in parents.items() if parent == os.getpid() or parent in found} - found
-        grown = bool(new)
-        found |= new
-    return sorted(found)
+class Folders:
+    """Folders that a program can write to, as the first program finds them. In a sandbox they are file systems of its own."""
 
+    def __init__(self, paths: list[str]) -> None:
+        self.paths, self.kept = paths, mounted_below(paths)
+        self.found = {path: os.stat(path) for path in paths}
 
-def usage() -> tuple[int, float]:
-    """Resident bytes, shared pages left out, and CPU seconds of everything that the program started and that is still there."""
-    memory, ticks = 0, 0
-    for pid in descendants():
+    def num_files(self) -> int:
+        """Files, links and folders in them; without a sandbox their file systems are the machine's, and not counted."""
+        found = [os.statvfs(path) for path in self.paths] if os.getpid() == 1 else []
+        return sum(one.f_files - one.f_ffree for one in found)
+
+    def clean(self) -> bool:
+        """Empty them, with the modes and times that they had; False if something stays."""
         try:
-            with open(f"/proc/{pid}/statm") as stream:
-                _, resident, shared, *_ = map(int, stream.read().split())
-            with open(f"/proc/{pid}/stat", "rb") as binary:
-                ticks += sum(map(int, binary.read().rpartition(b")")[2].split()[11:15]))  # with children waited for
-        except (OSError, ValueError):
-            continue
-        memory += (resident - shared) * PAGE
-    return memory, ticks / TICKS
+            for path, found in self.found.items():
+                os.chmod(path, stat.S_IMODE(found.st_mode))
+                empty(path, self.kept)
+                os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+        except OSError:
+            return False
+        return True
 
 
-def num_files(folders: list[str]) -> int:
-    """Files and folders in file systems of the sandbox's own; without a sandbox they are the machine's, and not counted."""
-    found = [os.statvfs(folder) for folder in folders] if os.getpid() == 1 else []
-    return sum(one.f_files - one.f_ffree for one in found)
+def empty(folder: str, kept: frozenset[str]) -> None:
+    """Remove what is in a folder; `kept` are mounts and the folders above them."""
+    names = (f"{folder}/.{os.urandom(8).hex()}" for _ in itertools.count())
+    for entry in _entries(folder):
+        if not entry.is_dir(follow_symlinks=False):
+            os.unlink(entry.path)
+        elif entry.path not in kept:
+            remove_tree(entry.path, names)
+        elif not os.path.ismount(entry.path):
+            os.chmod(entry.path, 0o755)
+            empty(entry.path, kept)
 
 
-def ended_cpu_seconds() -> float:
-    """CPU seconds of all processes that have ended and were waited for here."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def remove_tree(path: str, names: Iterator[str]) -> None:
+    """Remove a folder, however deep it is: those in it move up, to the next of `names`, until none holds another."""
+    os.chmod(path, 0o700)
+    pending = [path]
+    while pending:
+        folder = pending.pop()
+        for entry in _entries(folder):
+            if entry.is_dir(follow_symlinks=False):
+                os.chmod(entry.path, 0o700)
+                pending.append(next(names))
+                os.rename(entry.path, pending[-1])
+            else:
+                os.unlink(entry.path)
+        os.rmdir(folder)
 
 
-def kill_all(spared: int = 0) -> bool:
-    """End every process that the program started; False if one is still there. `spared`: ended, but not yet waited for."""
-    for _ in range(200):
-        if os.getpid() == 1:
-            try:
-                os.kill(-1, signal.SIGKILL)  # everything in the namespace but this process, at once
-            except ProcessLookupError:
-                pass
-        else:
-            for pid in descendants():
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-        if spared:
-            others = [pid for pid in descendants() if pid != spared]
-            for pid in others:
-                try:
-                    os.waitpid(pid, os.WNOHANG)
-                except ChildProcessError:
-                    pass
-            if not others:
-                return True
-        else:
-            try:
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
-            except ChildProcessError:
-                return True
-        time.sleep(0.005)
-    return False
-
-
-def clean(folders: list[str], kept: frozenset[str]) -> bool:
-    """Empty the folders that a program can write to; False if something stays."""
-    try:
-        for folder in folders:
-            for entry in os.listdir(folder):
-                remove(os.path.join(folder, entry), kept)
-    except (OSError, RecursionError):
-        return False
-    return True
-
-
-def remove(path: str, kept: frozenset[str]) -> None:
-    if os.path.islink(path) or not os.path.isdir(path):
-        os.unlink(path)
-    elif path not in kept or not os.path.ismount(path):
-        os.chmod(path, 0o700)
-        for entry in os.listdir(path):
-            remove(os.path.join(path, entry), kept)
-        if path not in kept:
-            os.rmdir(path)
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return list(entries)
 
 
 def mounted_below(folders: list[str]) -> frozenset[str]:

@@ -27,7 +27,7 @@ from stages.core.command import worker_count
 from stages.core.progress import track
 from stages.execution.execution_cache import ExecutionCache, cache_in
 from stages.execution.libraries import DISTRIBUTIONS
-from stages.execution.sandbox import ENVIRONMENT, INSIDE, Execution, Sandbox, is_unsafe, limits
+from stages.execution.sandbox import ENVIRONMENT, INSIDE, SECCOMP, Execution, Sandbox, is_unsafe, limits
 
 CACHE = Path(".work/executions")
 DRAWS = re.compile(r"\b(?:random|shuffle|uuid|secrets|urandom|time|datetime|perf_counter|id\()")
@@ -169,7 +169,7 @@ def _installed() -> str:
             versions.append(f"{name}={metadata.version(name)}")
         except metadata.PackageNotFoundError:
             versions.append(f"{name} is not there")
-    code = [file.read_text(encoding="utf-8") for file in INSIDE]
+    code = [file.read_text(encoding="utf-8") for file in (*INSIDE, SECCOMP)]
     return "\0".join([platform.python_version(), *versions, *code])
 
 

@@ -33,18 +33,22 @@ CPU_SECONDS = 5  # of the program and all it starts; the release gives 5 s of wa
 WALL_SECONDS = 10.0  # twice that: also where two share a core, what computes meets its limit of CPU time first
 PATIENCE = 3  # times as much wall time in a second run
 IMPORT_SECONDS = 60.0  # for the libraries that a program names, before its clock starts
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 15.0  # to end and clean
 START_SECONDS = 120.0
 MEMORY_BYTES = 1 << 30
 OUTPUT_BYTES = 64 << 10
 MAX_PROGRAM_BYTES = 1 << 20
 TMP_BYTES, SHM_BYTES = 16 << 20, 1 << 20
 MAX_FILES = 10_000
+NO_CORE = 1  # byte: less than the smallest core file, and a core_pattern that is a command is not run either, as it is for 0 (core(5))
 INTERPRETER = (sys.executable, "-P", "-s", "-X", "utf8")  # not -I, which would not see PYTHONHASHSEED
 UNSAFE = "NINECHAPTERS_UNSAFE_EXECUTION"
 NOBODY = "65534"
 ZYGOTE = Path(__file__).with_name("zygote.py")
-INSIDE = (ZYGOTE, ZYGOTE.with_name("child.py"), ZYGOTE.with_name("cleanup.py"), ZYGOTE.with_name("libraries.py"))
+INSIDE = (
+    ZYGOTE, *(ZYGOTE.with_name(f"{name}.py") for name in ("supervision", "child", "processes", "cleanup", "inheritance", "libraries"))
+)  # fmt: skip
+SECCOMP = ZYGOTE.with_name("seccomp.py")
 INSIDE_FOLDER = "/sandbox/stages/execution"
 STATUSES = ("ok", "error", "timeout", "memory", "output", "killed", "refused")
 ENVIRONMENT = {
@@ -96,7 +100,7 @@ def sandbox_command(filter_descriptor: int, has_libraries: bool = False) -> list
         *(_as_nobody(present, binds) if os.geteuid() == 0 else ()),
         tool("bwrap", "bubblewrap"), "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session",
         "--as-pid-1", "--cap-drop", "ALL", "--uid", NOBODY, "--gid", NOBODY, "--hostname", "sandbox",
-        "--proc", "/proc", "--dev", "/dev", "--size", str(TMP_BYTES), "--tmpfs", "/tmp",
+        "--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev", "--size", str(TMP_BYTES), "--tmpfs", "/tmp",
         "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", *binds,
         *(part for file in INSIDE for part in ("--ro-bind", str(file), f"{INSIDE_FOLDER}/{file.name}")),
         "--remount-ro", "/", "--remount-ro", "/dev", "--chdir", "/tmp", "--clearenv", *variables,
@@ -123,8 +127,8 @@ def limits(writable: list[str], has_libraries: bool = False) -> dict[str, Any]:
     return {
         "wall_seconds": WALL_SECONDS, "patience": PATIENCE, "import_seconds": IMPORT_SECONDS, "output_bytes": OUTPUT_BYTES, 
         "writable": writable, "libraries": has_libraries,
-        "AS": MEMORY_BYTES, "CPU": CPU_SECONDS, "NPROC": 16, "FSIZE": 8 << 20, "NOFILE": 64, "CORE": 0,
-        "files": MAX_FILES,
+        "AS": MEMORY_BYTES, "CPU": CPU_SECONDS, "NPROC": 16, "FSIZE": 8 << 20, "NOFILE": 64, "files": MAX_FILES,
+        "CORE": NO_CORE, "MEMLOCK": 0, "SIGPENDING": 64, "MSGQUEUE": 0, "NICE": 0, "RTPRIO": 0,
     }  # fmt: skip
 
 
@@ -156,7 +160,7 @@ class Sandbox:
         """Run one program; what it does to its interpreter ends with it.
 
         `salt` changes the seed of the generators that a program leaves unseeded: two salts tell a program whose answer
-        is chance. The last run of a program has more patience, and is final but where the sandbox itself is lost.
+        is chance. The last run of a program has more patience, and is final but where the sandbox itself is lost or spoilt.
         """
         if len(program) > MAX_PROGRAM_BYTES:
             return Execution("refused", "", f"the program is longer than {MAX_PROGRAM_BYTES:,} characters")
@@ -170,12 +174,14 @@ class Sandbox:
         started = time.monotonic()
         line = interpreter.worker.ask(request, IMPORT_SECONDS + wall_seconds + GRACE_SECONDS)
         reply = json.loads(line) if line else {"is_whole": False}
-        if not reply.pop("is_whole"):
+        is_whole = reply.pop("is_whole")
+        if not is_whole:
             self.interpreters.pop(has_libraries).stop()
         if not line:
             seconds = round(time.monotonic() - started, 4)
             return Execution("killed", "", "the sandbox was lost", seconds, interpreter.isolation, is_final=False)
-        return Execution(**reply | {"is_final": is_last or reply["is_final"]}, isolation=interpreter.isolation)
+        is_final = is_whole and (is_last or reply["is_final"])
+        return Execution(**reply | {"is_final": is_final}, isolation=interpreter.isolation)
 
     def _interpreter(self, has_libraries: bool) -> "Interpreter":
         if has_libraries not in self.interpreters:

@@ -23,6 +23,7 @@ from stages.grading.voting import majority
 from stages.problems.grammar import PROBLEM, SOLUTION, Rejection
 from stages.problems.student_format import student_prompt
 from stages.problems.synthesizer_format import synthesizer_prompt
+from stages.problems.thoughts import without_thoughts
 
 NO_AGREEMENT = "no_agreement"
 
@@ -65,7 +66,7 @@ def disagreements(rows: list[Row], solver: Path, settings: AgreementSettings) ->
         for sample in range(num_solutions)
     ]
     outputs = write_in_turns(solver, prompts, sampling, SINGLE, "filter_problems: solve again")
-    answers = [marked_answer(output.text.partition("[End]")[0]) for output in outputs]
+    answers = [marked_answer(without_thoughts(output.text).partition("[End]")[0]) for output in outputs]
     found = {}
     for place, row in enumerate(rows):
         own = answers[place * num_solutions : (place + 1) * num_solutions]

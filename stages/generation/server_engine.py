@@ -11,19 +11,21 @@ The key is NINECHAPTERS_SERVER_KEY, and is in nothing that is written.
 import asyncio
 import itertools
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from stages.core.command import StageError
 from stages.core.redaction import printable, scrub
 from stages.generation.interface import Generated, Prompt, Sampling
-from stages.generation.transport import Failure, UnreadableReply, backoff_seconds, failure_of
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
+from stages.generation.replies import read_json, text_of
+from stages.generation.rests import backoff_seconds
+from stages.generation.server import Server
+from stages.generation.server_key import server_key
+from stages.generation.transport import Failure, told
 
 CONCURRENCY = 256
+MAX_TOKENS = 2**31  # of one text; a table's column holds no more
 TIMEOUT_SECONDS, MAX_RETRIES, FIRST_BACKOFF = 600.0, 6, 0.5
 
 T = TypeVar("T")
@@ -41,12 +43,10 @@ class ServerEngine:
 
     async def _run(self, url: str, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
         """The first prompt alone: what stops all is met once, not by each of the others."""
-        from openai import AsyncOpenAI
-
-        key = os.environ.get("NINECHAPTERS_SERVER_KEY") or "none"
+        key = server_key("NINECHAPTERS_SERVER_KEY") or "none"
         gate = asyncio.Semaphore(int(os.environ.get("NINECHAPTERS_SERVER_CONCURRENCY", CONCURRENCY)))
-        async with AsyncOpenAI(base_url=url, api_key=key, timeout=TIMEOUT_SECONDS, max_retries=0) as client:
-            served = await _served(url, client)
+        async with Server(url, key, TIMEOUT_SECONDS) as server:
+            served = await _served(server)
             if self.model not in served:
                 raise StageError(
                     f"{url} serves {', '.join(served) or 'nothing'}, not {self.model}. Serve that folder under "
@@ -55,7 +55,7 @@ class ServerEngine:
 
             async def write(prompt: Prompt) -> Generated:
                 async with gate:
-                    return await self._written(url, client, prompt, sampling)
+                    return await self._written(server, prompt, sampling)
 
             first = await write(prompts[0])
             try:
@@ -65,76 +65,70 @@ class ServerEngine:
                 raise errors.exceptions[0] from None
             return [first, *(task.result() for task in rest)]
 
-    async def _written(self, url: str, client: "AsyncOpenAI", prompt: Prompt, sampling: Sampling) -> Generated:
-        async def ask() -> Generated:
-            reply = await client.completions.create(
-                model=self.model, prompt=prompt.text, max_tokens=sampling.max_tokens, temperature=sampling.temperature,
-                top_p=sampling.top_p, stop=list(sampling.stop) or None, seed=prompt.seed % 2**31,
-            )  # fmt: skip
-            return _generated(reply)
-
-        found = await _asked(url, ask)
-        return (
-            found
-            if isinstance(found, Generated)
-            else Generated("", "error", 0, f"the server refused: {found.words[:200]}")
-        )
+    async def _written(self, server: Server, prompt: Prompt, sampling: Sampling) -> Generated:
+        body = {
+            "model": self.model, "prompt": prompt.text, "max_tokens": sampling.max_tokens, "temperature": sampling.temperature,
+            "top_p": sampling.top_p, "seed": prompt.seed % 2**31, **({"stop": list(sampling.stop)} if sampling.stop else {}),
+        }  # fmt: skip
+        found = await _asked(server, "/completions", body, _generated)
+        if isinstance(found, Failure):
+            return Generated("", "error", 0, f"the server refused: {found.words[:200]}")
+        return found
 
 
-async def _served(url: str, client: "AsyncOpenAI") -> list[str]:
+async def _served(server: Server) -> list[str]:
     """The models that the server serves."""
-
-    async def ask() -> list[str]:
-        try:
-            names = [model.id async for model in client.models.list()]
-        except (AttributeError, TypeError) as error:  # the client takes any 200 for a list
-            raise UnreadableReply(f"/models holds no list of models: {error}") from error
-        if not all(isinstance(name, str) for name in names):
-            raise UnreadableReply(f"/models holds no list of models: {names}")
-        return names
-
-    found = await _asked(url, ask)
+    found = await _asked(server, "/models", None, _names)
     if isinstance(found, Failure):
-        raise StageError(f"{url} does not say which models it serves: {found.words}")
+        raise StageError(f"{server.url} does not say which models it serves: {found.words}")
     return found
 
 
+def _names(reply: Any) -> list[str]:
+    """Raises ValueError where a reply to /models holds no list of models."""
+    models = reply.get("data") if isinstance(reply, dict) else None
+    if not isinstance(models, list):
+        raise ValueError(f"/models holds no list of models: {reply!r}")
+    return [told(model["id"]) for model in models]
+
+
 def _generated(reply: Any) -> Generated:
-    """What a reply holds; a server may send anything."""
-    try:
-        choice = reply.choices[0]
-        text, num_tokens = choice.text, int(reply.usage.completion_tokens) if reply.usage else 0
-    except (AttributeError, IndexError, TypeError, ValueError, OverflowError) as error:
-        raise UnreadableReply(f"the reply holds no text: {reply}") from error
-    if not isinstance(text, str):
-        raise UnreadableReply(f"the reply holds no text: {reply}")
-    stopped_by = getattr(choice, "stop_reason", None)
-    reason = "stop" if choice.finish_reason == "stop" else "length"
-    told = printable(scrub(stopped_by)) if isinstance(stopped_by, str) else ""
-    return Generated(scrub(text), reason, num_tokens, told)
+    """What a reply holds; raises any exception where that is no text, as a server may send anything."""
+    choice = reply["choices"][0]
+    text = text_of(choice)
+    if text is None:
+        raise ValueError(f"the reply holds no text: {reply!r}")
+    stopped_by, num_tokens = choice.get("stop_reason"), int((reply.get("usage") or {}).get("completion_tokens") or 0)
+    if not 0 <= num_tokens < MAX_TOKENS:
+        raise ValueError(f"the reply counts {num_tokens} tokens")
+    reason = "stop" if choice.get("finish_reason") == "stop" else "length"
+    stop_text = printable(scrub(stopped_by)) if isinstance(stopped_by, str) else ""
+    return Generated(scrub(text), reason, num_tokens, stop_text)
 
 
-async def _asked(url: str, ask: Callable[[], Awaitable[T]]) -> T | Failure:
+async def _asked(server: Server, path: str, body: dict[str, Any] | None, read: Callable[[Any], T]) -> T | Failure:
     """What the server answers, asked again where that can help; a failure where it refuses this request alone.
 
     Raises:
         StageError: it refuses all, or does not answer.
     """
     for attempt in itertools.count(1):
-        try:
-            return await ask()
-        except Exception as error:
-            failure = failure_of(error)
-            if failure is None:
-                raise
-        if failure.is_refusal:
-            return failure
-        if why := failure.stop("NINECHAPTERS_SERVER_KEY", "NINECHAPTERS_SERVER", "the model's name"):
-            raise StageError(f"{url}: {why}")
+        reply = await server.ask(path, body)
+        if not isinstance(reply, Failure):
+            try:
+                return read(read_json(reply.content))
+            except Exception as error:  # noqa: BLE001  # a server may send anything; asked again, it may send an answer
+                reply = Failure(
+                    reply.fault or "malformed", words=told(f"no answer in {reply.content[:200]!r}: {error}")
+                )
+        if reply.is_refusal:
+            return reply
+        if why := reply.stop("NINECHAPTERS_SERVER_KEY", "NINECHAPTERS_SERVER", "the model's name"):
+            raise StageError(f"{server.url}: {why}")
         if attempt > MAX_RETRIES:
             raise StageError(
-                f"{url} failed {attempt} times ({failure.reason} {failure.words}). Finished shards are kept: start the server, "
+                f"{server.url} failed {attempt} times ({reply.reason} {reply.words}). Finished shards are kept: start the server, "
                 f"and run the stage again."
             )
-        await asyncio.sleep(backoff_seconds(attempt, FIRST_BACKOFF, failure.retry_after))
+        await asyncio.sleep(backoff_seconds(attempt, FIRST_BACKOFF, reply.retry_after))
     raise AssertionError

@@ -1,30 +1,27 @@
-"""What asking an OpenAI-compatible server has in common for the teacher and the engine: which ends heal, and how long to rest.
+"""What asking an OpenAI-compatible server has in common for the teacher and the engine: why a request has no reply.
 
-| end | then |
-|---|---|
-| connection refused or lost, timeout, 408, 409, 429, 5xx | asked again, after a rest |
-| 400, 413, 422 | the request's own fault: not asked again |
-| 401, 402, 403, 404 | nobody's request will do: all stops |
+    failure.end (stages/generation/ends.py) says what to do, failure.stop(...) what to check
+
+An end may be billed where the whole request was sent and no status came back, or that of a gateway which waited in vain.
 """
 
-import json
-import random
-import time
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from typing import Any
 
+from stages.core.foreign_json import parse_json
 from stages.core.redaction import printable, scrub
+from stages.generation.ends import BILLED_STATUSES, End, end_of, stop_sentence
+from stages.generation.rests import retry_after_seconds
 
-REJECTED_STATUSES = {400, 413, 422}
-STOP_STATUSES = {
-    401: "the server does not accept the key (401). Check {key} and {url}.",
-    402: "the server asks for money (402). Check the account of {key}.",
-    403: "the server forbids this key to use this model (403). Check the key's project and the model's region.",
-    404: "the server does not know the model or the address (404). Check {model} and {url}.",
-}
-MAX_BACKOFF, MAX_REST = 60.0, 120.0  # seconds: of our own choice, and of what a server may ask for
 MAX_WORDS = 500  # characters of a server's own
+MAX_READ = 20_000  # characters of its body that are looked at
+MAX_DEPTH = 4
+CODE_NAMES = ("code", "type", "status", "reason", "error_type")
+# A connection that no second try mends.
+NEVER = re.compile(r"certificate.verify.failed|wrong.version.number|record layer failure|not an address", re.IGNORECASE)
+NO_WAY = "no connection can be made to the server. Check {url}: its address, its protocol (http or https) and its certificate."
 
 
 @dataclass(frozen=True)
@@ -34,76 +31,83 @@ class Failure:
     reason: str  # the status; or no_connection, timeout, connection_lost, malformed
     status: int = 0
     words: str = ""  # the server's or the network's own, without keys and control characters
-    code: str = ""  # the server's own name of the error
+    codes: tuple[str, ...] = ()  # the server's own names of the error
     retry_after: float | None = None  # seconds, where the server says so
+
+    @property
+    def end(self) -> End:
+        if self.status:
+            return end_of(self.status, self.codes, self.words)
+        if self.reason == "no_connection":
+            return End.STOP if NEVER.search(self.words) else End.AWAY
+        return End.AGAIN
 
     @property
     def may_be_billed(self) -> bool:
         """The server may have written an answer that did not arrive."""
-        return self.reason in ("timeout", "connection_lost", "malformed")
+        return self.reason in ("timeout", "connection_lost", "malformed") or self.status in BILLED_STATUSES
 
     @property
     def is_refusal(self) -> bool:
-        return self.status in REJECTED_STATUSES
+        return self.end is End.REFUSED
 
     def stop(self, key: str, url: str, model: str) -> str:
         """Why nobody's request will do, and what to check, by the names of the variables; "" where another one may."""
-        why = STOP_STATUSES.get(self.status, "").format(key=key, url=url, model=model)
-        return f"{why} It says: {self.words}" if why else ""
+        if self.end is not End.STOP:
+            return ""
+        why = stop_sentence(self.status, self.codes, self.words) if self.status else NO_WAY
+        return f"{why.format(status=self.status, key=key, url=url, model=model)} It says: {self.words}"
+
+
+def failure_of_status(status: int, headers: Mapping[str, str], content: bytes) -> Failure:
+    """What a reply that is no 2xx means; its body may be anything."""
+    text = content[:MAX_READ].decode(errors="replace")
+    words = told(text) or f"(status {status} without a word)"
+    if 300 <= status < 400:
+        words = f"status {status}, to {told(headers.get('location', 'nowhere'))}"
+    return Failure(str(status), status, words, tuple(_codes(_body(content))), retry_after_seconds(headers, text))
+
+
+def _body(content: bytes) -> Any:
+    try:
+        return parse_json(content)[0]
+    except ValueError:
+        return None
+
+
+def _codes(body: Any, depth: int = 0) -> Iterator[str]:
+    """What a body calls its error: the values of `code`, `type`, `status` and `reason`, however deep servers put them."""
+    if isinstance(body, list) and depth < MAX_DEPTH:
+        for part in body[:10]:
+            yield from _codes(part, depth + 1)
+    elif isinstance(body, dict) and depth < MAX_DEPTH:
+        yield from (told(str(body[name])) for name in CODE_NAMES if isinstance(body.get(name), str))
+        for part in list(body.values())[:20]:
+            yield from _codes(part, depth + 1)
 
 
 def failure_of(error: Exception) -> Failure | None:
     """What an exception of the client `openai` means; None for what is no failure of a call (a bug of ours)."""
+    import httpx2
     import openai
 
     if type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout"):
-        return Failure("no_connection", words=_words(str(error.__cause__)))
+        return Failure("no_connection", words=told(str(error.__cause__)))
     if isinstance(error, (TimeoutError, openai.APITimeoutError)):
         return Failure("timeout")
     if isinstance(error, openai.APIStatusError):
-        body = error.body
-        code = body.get("code") or body.get("type") if isinstance(body, dict) else None
-        words, headers = _words(error.response.text or str(error)), error.response.headers
-        return Failure(str(error.status_code), error.status_code, words, str(code or ""), retry_after_seconds(headers))
-    if isinstance(error, openai.APIConnectionError):
-        return Failure("connection_lost", words=_words(str(error.__cause__ or error)))
-    if isinstance(error, (openai.APIError, UnreadableReply, json.JSONDecodeError, RecursionError)):
-        return Failure("malformed", words=_words(str(error)))
+        return failure_of_status(error.status_code, error.response.headers, error.response.content)
+    if isinstance(error, (openai.APIConnectionError, httpx2.HTTPError)):  # the latter while a body is streamed
+        return Failure("connection_lost", words=told(str(error.__cause__ or error)))
+    if isinstance(error, (openai.APIError, UnreadableReply)):
+        return Failure("malformed", words=told(str(error)))
     return None
 
 
 class UnreadableReply(ValueError):
-    """A 200 that holds no answer."""
+    """A 200 that is not what was asked for."""
 
 
-def _words(text: str) -> str:
+def told(text: str) -> str:
+    """Somebody's words as they may be shown: without keys and control characters, and not too many."""
     return printable(scrub(text))[:MAX_WORDS]
-
-
-def backoff_seconds(num_failures: int, first: float, retry_after: float | None = None) -> float:
-    """What the server asks for, or a random time of which the longest doubles with each failure (full jitter)."""
-    if retry_after is not None:
-        return min(retry_after, MAX_REST)
-    return random.uniform(0, min(MAX_BACKOFF, first * 2 ** (num_failures - 1)))
-
-
-def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """`Retry-After` (seconds or a date) or `retry-after-ms`; None where the server says nothing."""
-    if (milliseconds := header_number(headers.get("retry-after-ms"))) is not None:
-        return milliseconds / 1000
-    value = headers.get("retry-after")
-    if value is None or (seconds := header_number(value)) is not None:
-        return seconds if value is not None else None
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return None
-
-
-def header_number(text: str | None) -> float | None:
-    """A number that is none below 0, or None."""
-    try:
-        number = float(text) if text is not None else None
-    except ValueError:
-        return None
-    return number if number is not None and 0 <= number < 1e15 else None

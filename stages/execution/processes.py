@@ -1,0 +1,157 @@
+"""Runs inside the sandbox, beside zygote.py: the processes of a program are found, measured and ended."""
+
+import os
+import resource
+import signal
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+
+PAGE = resource.getpagesize()
+TICKS = os.sysconf("SC_CLK_TCK")
+KILL_SECONDS = 5.0  # much memory takes long to free
+SHARED = (b"/dev/zero (deleted)", b"/memfd:")  # how /proc names memory that processes share and no file system holds
+
+
+def descendants() -> list[int]:
+    """All processes whose chain of parents leads here."""
+    parents: dict[int, int] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as stream:
+                    parents[int(name)] = int(stream.read().rpartition(b")")[2].split()[1])
+            except (OSError, ValueError, IndexError):
+                continue
+    found: set[int] = set()
+    grown = True
+    while grown:
+        new = {pid for pid, parent in parents.items() if parent == os.getpid() or parent in found} - found
+        grown = bool(new)
+        found |= new
+    return sorted(found)
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    """CPU seconds of processes that are still there, with those of the children that they waited for."""
+    ticks = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as stream:
+                ticks += sum(map(int, stream.read().rpartition(b")")[2].split()[11:15]))
+        except (OSError, ValueError):
+            continue
+    return ticks / TICKS
+
+
+def ended_cpu_seconds() -> float:
+    """CPU seconds of all processes that have ended and were waited for here."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def exceeds(pids: list[int], limit: int) -> bool:
+    """Whether the processes have more than `limit` bytes together, beyond what they share with this one, which they are forks of.
+
+    One process is held by its limit on addresses. Of several, each private page that is there counts once, and each piece of shared
+    memory (MAP_SHARED, without a file) counts once and whole. The sum of all addresses, which is quick, is looked at first.
+    """
+    if len(pids) < 2 or sum(map(mapped, pids)) - mapped(os.getpid()) <= limit:
+        return False
+    own = shares_of("self")
+    private = sum(map(private_bytes, pids)) - own.get("Anonymous", 0) + own.get("Pss_Anon", 0)
+    objects = shared_objects(str(pid) for pid in pids)
+    return private + sum(objects[name] for name in objects.keys() - shared_objects(["self"]).keys()) > limit
+
+
+def mapped(pid: int) -> int:
+    """Bytes of a process's addresses."""
+    try:
+        with open(f"/proc/{pid}/statm") as stream:
+            return int(stream.read().split()[0]) * PAGE
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def private_bytes(pid: int) -> int:
+    """Bytes of a process's private pages, of a page that n processes have the n-th part; where the kernel does not tell, all it has."""
+    shares = shares_of(str(pid))
+    if "Pss_Anon" in shares:
+        return shares["Pss_Anon"] + shares.get("SwapPss", 0)
+    return sum(kilobytes_in(f"/proc/{pid}/status", ("RssAnon", "RssShmem", "VmSwap")).values()) << 10
+
+
+def shares_of(pid: str) -> dict[str, int]:
+    names = ("Anonymous", "Pss_Anon", "SwapPss")
+    return {name: count << 10 for name, count in kilobytes_in(f"/proc/{pid}/smaps_rollup", names).items()}
+
+
+def kilobytes_in(path: str, names: tuple[str, ...]) -> dict[str, int]:
+    """The entries `name: 12 kB` of a file in /proc that have one of the names; none where the file cannot be read."""
+    try:
+        with open(path) as stream:
+            entries = (line.partition(":") for line in stream)
+            return {name: int(value.split()[0]) for name, _, value in entries if name in names}
+    except (OSError, ValueError, IndexError):
+        return {}
+
+
+def machine_shared_bytes() -> int:
+    """Shared memory of the whole machine, those pages included that no process has mapped any more."""
+    return kilobytes_in("/proc/meminfo", ("Shmem",)).get("Shmem", 0) << 10
+
+
+def has_shared_memory(pids: list[int]) -> bool:
+    """Whether one of the processes maps shared memory that this one does not."""
+    return bool(shared_objects(str(pid) for pid in pids).keys() - shared_objects(["self"]).keys())
+
+
+def shared_objects(pids: Iterable[str]) -> dict[bytes, int]:
+    """The pieces of shared memory that processes map, by their inodes, with the largest size that one of them sees."""
+    sizes: dict[bytes, int] = {}
+    for pid in pids:
+        for inode, size in _shared_maps(pid):
+            sizes[inode] = max(size, sizes.get(inode, 0))
+    return sizes
+
+
+def _shared_maps(pid: str) -> list[tuple[bytes, int]]:
+    try:
+        with open(f"/proc/{pid}/maps", "rb") as stream:
+            entries = [line.split(maxsplit=5) for line in stream if any(name in line for name in SHARED)]
+    except OSError:
+        return []
+    ends = [[int(address, 16) for address in entry[0].split(b"-")] for entry in entries]
+    return [(entry[4], int(entry[2], 16) + end - start) for entry, (start, end) in zip(entries, ends, strict=True)]
+
+
+def kill_all(spared: int = 0) -> bool:
+    """End every process that the program started; False if one is still there. `spared`: ended, but not yet waited for."""
+    until = time.monotonic() + KILL_SECONDS
+    while time.monotonic() < until:
+        _kill_once()
+        if _is_reaped(spared):
+            return True
+        time.sleep(0.005)
+    return False
+
+
+def _kill_once() -> None:
+    """Send SIGKILL to all; -1 means everything in the namespace but this process, at once."""
+    for pid in [-1] if os.getpid() == 1 else descendants():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _is_reaped(spared: int) -> bool:
+    """Wait for those that have ended; whether none is left but the spared one."""
+    with suppress(ChildProcessError):
+        if not spared:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+            return False
+    others = [pid for pid in descendants() if pid != spared] if spared else []
+    for pid in others:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+    return not others
