@@ -70,6 +70,8 @@ def mean_share(ledger: Ledger, sampling: dict[str, object]) -> dict[str, float]:
     taken = [
         row["completion_tokens"] / row["sampling"]["max_tokens"]
         for _, row in ledger.rows()
-        if row["kind"] == "answer" and (row.get("sampling") or {}).get("model") == sampling["model"]
+        if row["kind"] == "answer"
+        and not row.get("is_estimated")
+        and (row.get("sampling") or {}).get("model") == sampling["model"]
     ]
     return {"likely": sum(taken) / len(taken)} if len(taken) >= MIN_ANSWERS else {}
