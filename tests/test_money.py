@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.core.command import StageError
@@ -25,6 +25,7 @@ ODD_VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.
                        st.just(10**400), st.dictionaries(st.text(max_size=3), st.integers(), max_size=2))  # fmt: skip
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.recursive(ODD_VALUES, lambda inner: st.dictionaries(st.sampled_from(
     ["prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "cached_tokens", "completion_tokens_details",
      "reasoning_tokens"]), inner, max_size=6), max_leaves=8))  # fmt: skip
