@@ -37,9 +37,9 @@ def account(ledger: Ledger, round_of: dict[str, str]) -> list[dict[str, Any]]:
     """One record for each round and model. `estimated` answers came without tokens that can be believed
     and count at their worst case, `wasted usd` paid for no answer, `double usd` for one that was there."""
     model_of = {
-        row["key"]: row["sampling"]["model"]
+        row["key"]: str(row["sampling"]["model"])
         for _, row in ledger.rows()
-        if row["kind"] == "answer" and row.get("sampling")
+        if row["kind"] == "answer" and "model" in row.get("sampling", {})
     }
     records: dict[tuple[str, str], dict[str, Any]] = {}
     seen: set[str] = set()
