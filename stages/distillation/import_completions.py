@@ -26,14 +26,14 @@ def main(requests: Path, completions: Path) -> None:
     """
     from stages.core.tables import read_table
     from stages.distillation.completion_files import read_completions
-    from stages.distillation.ledger import Segment, hold, live_folder, now, whole_ledger
+    from stages.distillation.ledger import now, own_segment, whole_ledger
     from stages.distillation.purchase import Request
 
     request_of = {row["request_id"]: Request.from_row(row) for row in read_table("requests", requests)}
-    known = whole_ledger().answers(set(request_of))
     rows = list(read_completions(completions))
     num_added = num_known = num_foreign = num_bad = 0
-    with hold(live_folder()), Segment.create(live_folder()) as segment:
+    with own_segment() as segment:
+        known = whole_ledger().answers(set(request_of))
         for key, answer in rows:
             if key not in request_of:
                 num_foreign += 1

@@ -1,63 +1,58 @@
 """The ledger: every paid answer and every cent, in append-only segments that outlive any run.
 
-    ledger = Ledger([Path(".ledger"), Path("data/ledger")])
+    ledger = whole_ledger()
     answers = ledger.answers({row["request_id"] for row in requests})
-    with Segment.create(Path(".ledger")) as segment:
+    with own_segment() as segment:
         segment.append({"kind": "sent", "key": key, "usd": worst_usd, "at": now()})
 
-A segment is one JSONL file of one process, so there is nothing to lock and two people's ledgers merge by copying
-files together. Each row is written to the file at once (a killed process loses nothing) and synced to the disk within
-`SYNC_SECONDS` (a power cut loses that much). A torn line is skipped and counted. Of two answers to one key the one in
-the earlier-named segment stands, so everybody with the same segments gets the same completions.
+A segment is one JSONL file of one process, and two people's ledgers merge by copying files together. Each row is written to
+the file at once (a killed process loses nothing) and synced to the disk within
+`SYNC_SECONDS` (a power cut loses that much). Of two answers to one key the one in the earlier-named segment stands, so everybody with the same segments gets the
+same completions. A row that cannot be trusted is told with its file and line; its answer is not used, its cost counts.
 
 Rows, by `kind`: `sent` before a call leaves, with its worst-case price; `answer`; `failure` (an attempt that gave no
 answer, with what it may have cost); `batch` (a batch job is known to the server) and `batch_end`.
 """
 
-import fcntl
-import json
-import os
-import secrets
-import threading
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from stages.core.command import StageError
+from stages.core.command import say
+from stages.distillation.ledger_files import Fault, StoredSegment, segments_in
+from stages.distillation.ledger_folder import hold, live_folder, own_folders, project_folder
+from stages.distillation.ledger_rows import Row
+from stages.distillation.ledger_segment import Segment
 
-Row = dict[str, Any]
-SYNC_SECONDS = 0.05
 PUBLISHED = Path("data/ledger")
+MAX_TOLD = 5  # faults that are told one by one
 
 
 class Ledger:
     """The segments of some folders, read as one; a segment that lies in two folders is read once."""
 
     def __init__(self, folders: Iterable[Path]) -> None:
-        paths = {path.name: path for folder in folders if folder.is_dir() for path in folder.glob("*.jsonl")}
-        self.segments = [paths[name] for name in sorted(paths)]
-        self.num_torn = 0
+        self._of_files: list[Fault] = []
+        self.segments = segments_in(folders, self._of_files)
+        self.faults = list(self._of_files)  # of the last reading
+
+    @property
+    def num_torn(self) -> int:
+        return sum(fault.is_torn for fault in self.faults)
 
     def rows(self) -> Iterator[tuple[str, Row]]:
-        """(segment's name, row) of every row, segments in the order of their names."""
-        self.num_torn = 0
-        for path in self.segments:
-            with path.open("rb") as stream:
-                for line in stream:
-                    row = _read_row(line)
-                    if row is None:
-                        self.num_torn += 1
-                    else:
-                        yield path.name, row
+        """(segment's name, row) of every row that can be used, segments in the order of their names."""
+        self.faults = list(self._of_files)
+        for segment in self.segments:
+            for row in segment.rows(self.faults):
+                yield segment.name, row
 
-    def answers(self, keys: set[str]) -> dict[str, Row]:
-        """The standing answer of each of the keys that has one."""
+    def answers(self, keys: set[str], is_usable: Callable[[Row], bool] = lambda _: True) -> dict[str, Row]:
+        """The standing answer of each of the keys that has one that is usable."""
         found: dict[str, Row] = {}
         for _, row in self.rows():
-            if row["kind"] == "answer" and row["key"] in keys:
+            if row["kind"] == "answer" and row["key"] in keys and is_usable(row):
                 found.setdefault(row["key"], row)
         return found
 
@@ -65,14 +60,11 @@ class Ledger:
         """The batches that were submitted and have not ended, by id."""
         batches: dict[str, Row] = {}
         for _, row in self.rows():
-            if row["kind"] == "batch":
-                batches[row["batch_id"]] = row
-            elif row["kind"] == "batch_end":
-                batches.pop(row["batch_id"], None)
+            _follow(batches, row)
         return batches
 
     def spent_usd(self) -> float:
-        """What these segments cost at most: answers, failures that may have been billed, and calls without an end.
+        """What these segments cost at most: answers, failures that may have been billed, calls without an end, lost rows.
 
         Imported answers were paid by somebody else.
         """
@@ -80,108 +72,94 @@ class Ledger:
 
     def costs(self) -> Iterator[tuple[Row, float]]:
         """(row, USD) of everything that cost or may have cost money; a call without an end at its worst case."""
-        open_calls: dict[tuple[str, str], list[Row]] = {}
+        self.faults = list(self._of_files)
         batches: dict[str, Row] = {}
-        for segment, row in self.rows():
-            if row["kind"] == "sent":
-                open_calls.setdefault((segment, row["key"]), []).append(row)
-            elif row["kind"] == "batch":
-                batches[row["batch_id"]] = row
-            elif row["kind"] == "batch_end":
-                batches.pop(row["batch_id"], None)
-            else:
-                calls = open_calls.get((segment, row["key"]))
-                if calls:
-                    calls.pop()
-                yield row, row["usd"]
-        for row in [call for calls in open_calls.values() for call in calls] + list(batches.values()):
+        for segment in self.segments:
+            yield from self._costs_of(segment, batches)
+        for row in batches.values():
             yield row, row["usd"]
 
+    def _costs_of(self, segment: StoredSegment, batches: dict[str, Row]) -> Iterator[tuple[Row, float]]:
+        open_calls: dict[str, list[Row]] = {}
+        num_before, num_without_call, dearest, before = len(self.faults), 0, 0.0, set(batches)
+        for row in segment.rows(self.faults):
+            _follow(batches, row)
+            dearest = max(dearest, _usd_of_call(row))
+            if row["kind"] == "sent":
+                open_calls.setdefault(row["key"], []).append(row)
+            elif row["kind"] in ("answer", "failure"):
+                if calls := open_calls.get(row["key"]):
+                    calls.pop()
+                elif row["usd"] and row.get("via") not in ("batch", "import"):
+                    num_without_call += 1
+                yield row, row["usd"]
+        left = [row for calls in open_calls.values() for row in calls]
+        yield from ((row, row["usd"]) for row in left)
+        num_explained = len(left) + num_without_call + len(batches.keys() - before)
+        yield from _costs_of_faults(self.faults[num_before:], num_explained, dearest)
 
-class Segment:
-    """A new file of the ledger for this process; use as a context manager."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
-        self.has_new, self.is_closed = threading.Event(), False
-        self.syncer = threading.Thread(target=self._sync_often, daemon=True)
-        self.syncer.start()
-
-    @classmethod
-    def create(cls, folder: Path) -> "Segment":
-        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        return cls(folder / f"{now}-{secrets.token_hex(4)}.jsonl")
-
-    def append(self, row: Row) -> None:
-        """Write one row; it survives the process from here on.
-
-        Raises:
-            StageError: the row could not be written whole (the disk is full).
-        """
-        line = json.dumps(row, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-        if os.write(self.file, line) != len(line):
-            raise StageError(
-                f"{self.path}: the disk took only part of a row. Free some space; all earlier rows are kept."
+    def tell_faults(self, stage: str, keys: set[str]) -> None:
+        """Say what could not be read at the last reading, and which of the keys' answers may have stood there."""
+        for fault in self.faults[:MAX_TOLD]:
+            say(f"{stage}: {fault}")
+        if len(self.faults) > MAX_TOLD:
+            say(f"{stage}: and {len(self.faults) - MAX_TOLD:,} more such rows of the ledger")
+        if lost := [fault for fault in self.faults if not fault.is_torn]:
+            say(f"{stage}: what stood there counts as spent, and no answer is taken from it. Put back a copy of the file (a backup, "
+                f"`dvc checkout --force data/ledger.dvc`); otherwise it is lost")  # fmt: skip
+        if num_missing := len({fault.key for fault in lost} & keys):
+            say(
+                f"{stage}: {num_missing:,} of the missing answers were paid and stood there; to buy them means to pay them again"
             )
-        self.has_new.set()
-
-    def _sync_often(self) -> None:
-        while not self.is_closed:
-            self.has_new.wait()
-            self.has_new.clear()
-            os.fsync(self.file)
-            time.sleep(SYNC_SECONDS)
-
-    def __enter__(self) -> "Segment":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.is_closed = True
-        self.has_new.set()
-        self.syncer.join()
-        os.fsync(self.file)
-        os.close(self.file)
-        if self.path.stat().st_size == 0:
-            self.path.unlink()
 
 
-def live_folder() -> Path:
-    """`.ledger`, or LEDGER_DIR (let it be absolute where several clones share it)."""
-    return Path(os.environ.get("LEDGER_DIR", ".ledger"))
+def _follow(batches: dict[str, Row], row: Row) -> None:
+    """Keep those batches that have not ended."""
+    if row["kind"] == "batch":
+        batches[row["batch_id"]] = row
+    elif row["kind"] == "batch_end":
+        batches.pop(row["batch_id"], None)
+
+
+def _usd_of_call(row: Row) -> float:
+    """What a row says that one call cost."""
+    if row.get("via") == "import":
+        return 0.0
+    return row.get("usd", 0.0) / max(1, len(row.get("keys", "-")))
+
+
+def _costs_of_faults(faults: list[Fault], num_explained: int, dearest: float) -> Iterator[tuple[Row, float]]:
+    """What rows cost that cannot be used: what they say where they are whole, else as much as the segment's dearest call.
+
+    A damaged row that was one end of a call is counted with its other end, so many are explained.
+    """
+    for fault in faults:
+        if fault.usd is not None:
+            yield {"kind": "unknown", "key": fault.key}, fault.usd
+    for fault in [fault for fault in faults if fault.is_lost][num_explained:]:
+        yield {"kind": "damaged", "key": fault.key}, dearest or fault.told_usd
+
+
+@contextmanager
+def own_segment(room_bytes: int = 0) -> Iterator[Segment]:
+    """A new segment of this project's ledger, into which nobody else buys meanwhile.
+
+    Raises:
+        StageError: another run buys, or the disk has no room.
+    """
+    with hold(live_folder()), Segment.create(live_folder(), room_bytes) as segment:
+        yield segment
+
+
+def own_ledger() -> Ledger:
+    """This project's own segments."""
+    return Ledger(own_folders())
 
 
 def whole_ledger() -> Ledger:
-    """This machine's segments and the published ones."""
-    return Ledger([live_folder(), PUBLISHED])
+    """This project's segments and the published ones."""
+    return Ledger([*own_folders(), *dict.fromkeys([PUBLISHED, project_folder() / PUBLISHED])])
 
 
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _read_row(line: bytes) -> Row | None:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    return row if isinstance(row, dict) and "kind" in row else None
-
-
-@contextmanager
-def hold(folder: Path) -> Iterator[None]:
-    """Let one run at a time buy into a folder; a second would buy the same answers again.
-
-    Raises:
-        StageError: another run holds it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StageError(
-                f"another run is buying into {folder}. Wait for it, or set LEDGER_DIR to another folder."
-            ) from error
-        yield

@@ -3,27 +3,28 @@
 | end | billed | then |
 |---|---|---|
 | 200 with a whole answer | by its usage, else worst case | recorded; without a usage that can be believed as estimated |
-| 200 without one (malformed, no choices) | by its usage, else worst case | its text kept, asked again |
+| 200 without one (malformed, no choices, a finish reason that is no success) | by its usage, else worst case | its text kept, asked again |
 | timeout, connection lost, 504, 524 after the request was sent | may have been: worst case | asked again |
 | no connection, or lost before the request was sent, other statuses | no | what stages/generation/ends.py says |
 
 Nothing that a reply holds can raise past this module: what cannot be read is one outcome, `malformed`.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from stages.core.redaction import printable, scrub
 from stages.distillation.billing import Usage, believed_usage
+from stages.distillation.finish_reasons import UNKNOWN, finish_of
 from stages.distillation.pricing import Price
 from stages.distillation.purchase import Answer
 from stages.generation.ends import End
-from stages.generation.replies import read_json, text_of
-from stages.generation.transport import Failure, failure_of
+from stages.generation.replies import read_json, text_of, thought_of
+from stages.generation.transport import Failure, failure_of, failure_of_status
 
 MAX_KEPT_BYTES = 1 << 18  # of a reply that holds no answer
-NO_REASON = "unknown"  # the finish reason of a server that tells none
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,30 @@ def read_body(body: Any, price: Price, worst: Usage) -> Outcome:
     billed_usd = price.usd(*usage[:3]) if usage else None
     choice = _choice(body)
     if choice is None:
-        return Outcome(reason="no_choice", billed_usd=billed_usd)
+        return _error_inside(body, billed_usd)
     text, reason = text_of(choice), choice.get("finish_reason")
-    if text is None or (not text and reason in ("stop", None)):
+    if not text and (thought := thought_of(choice)):
+        text = f"<think>{thought}</think>"  # all is thought: paid, and no better the next time
+    finish = finish_of(reason)
+    if finish is None:
+        return Outcome(reason="finish_reason", detail=_word(reason), billed_usd=billed_usd)
+    if text is None or (not text and finish in ("stop", UNKNOWN)):
         return Outcome(reason="empty", billed_usd=billed_usd)
     if usage is None or (text and not usage.completion_tokens):
         usage = worst
     served = body.get("model")
-    return Outcome(Answer(scrub(text), _word(reason) or NO_REASON, _word(served), *usage))
+    return Outcome(Answer(scrub(text), finish, _word(served), *usage))
+
+
+def _error_inside(body: Any, billed_usd: float | None) -> Outcome:
+    """A 200 without choices; gateways put an error that comes late into one, with its status as `code`."""
+    error = body.get("error") if isinstance(body, dict) else None
+    if not error:
+        return Outcome(reason="no_choice", billed_usd=billed_usd)
+    code = error.get("code") if isinstance(error, dict) else None
+    status = code if isinstance(code, int) and 400 <= code < 600 else 500
+    content = json.dumps({"error": error}).encode(errors="replace")
+    return replace(outcome_of_failure(failure_of_status(status, {}, content)), billed_usd=billed_usd)
 
 
 def _choice(body: Any) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@
 TEACHER_PRICES names another file of the same form, for prices that are nobody else's business.
 """
 
+import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from stages.distillation.billing import Usage
 PRICES = Path(__file__).with_name("prices.yaml")
 TOKENS_AROUND_MESSAGE = 16
 FIELDS = {"prompt", "cached", "completion", "batch_factor"}
+OPTIONAL = {"served_as"}  # other names that the model's server may give it (served_models.py)
 MAX_PRICE = 1e6  # USD per million tokens: a dollar a token
 
 
@@ -59,6 +61,22 @@ def load_price(model: str) -> Price:
     Raises:
         StageError: the file is missing or malformed, does not know the model, or has no amounts of money for it.
     """
+    path, table = prices_file(), load_table()
+    if model not in table:
+        raise StageError(
+            f"no price is known for the teacher {model!r}: add it to {path} under `models` with its date and source "
+            f"(0 for a server of your own), or correct build_requests.model. Known: {', '.join(map(str, table))}."
+        )
+    entry = table[model]
+    if not isinstance(entry, dict) or not FIELDS <= entry.keys() <= FIELDS | OPTIONAL:
+        raise StageError(
+            f"{path}: models.{model} must have {sorted(FIELDS)}, and may have {sorted(OPTIONAL)}; it has {entry!r}."
+        )
+    return Price(**{name: _amount(entry[name], f"{path}: models.{model}.{name}") for name in FIELDS})
+
+
+def load_table() -> dict[str, Any]:
+    """The entries of the table, by model."""
     path = prices_file()
     try:
         table = yaml.safe_load(path.read_text(encoding="utf-8"))["models"]
@@ -68,15 +86,21 @@ def load_price(model: str) -> Price:
         raise StageError(
             f"{path}: `models` must be a table of models, it is {table!r}. Restore it, or correct TEACHER_PRICES."
         )
-    if model not in table:
-        raise StageError(
-            f"no price is known for the teacher {model!r}: add it to {path} under `models` with its date and source "
-            f"(0 for a server of your own), or correct build_requests.model. Known: {', '.join(map(str, table))}."
-        )
-    entry = table[model]
-    if not isinstance(entry, dict) or entry.keys() != FIELDS:
-        raise StageError(f"{path}: models.{model} must have exactly {sorted(FIELDS)}, it has {entry!r}.")
-    return Price(**{name: _amount(entry[name], f"{path}: models.{model}.{name}") for name in FIELDS})
+    return table
+
+
+def served_names(model: str) -> tuple[str, ...]:
+    """Under which other names a server may answer for a model: `served_as` of its entry; none for a model without one."""
+    return _served_names(prices_file(), model)
+
+
+@functools.cache
+def _served_names(path: Path, model: str) -> tuple[str, ...]:
+    entry = load_table().get(model)
+    names = entry.get("served_as", []) if isinstance(entry, dict) else []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise StageError(f"{path}: models.{model}.served_as is {names!r}, not a list of names.")
+    return tuple(names)
 
 
 def _amount(value: Any, place: str) -> float:

@@ -1,59 +1,75 @@
-"""Share this machine's answers: copy its segments to `data/ledger` and track them with DVC.
+"""Share this project's answers: put its segments into one file in `data/ledger`, and track it with DVC.
 
     ninechapters publish
     dvc push data/ledger.dvc && git add data/ledger.dvc && git commit -m "Publish answers"
 
-Segments are only ever added. Where two people have published at once, Git finds a conflict in data/ledger.dvc: take
+Segments are only ever added, to those that others have published. Where two people have published at once, Git finds a conflict in data/ledger.dvc: take
 theirs (`git checkout --theirs data/ledger.dvc`) and publish again, which adds yours to theirs.
 """
 
-import shutil
 import subprocess
 from collections import Counter
 from pathlib import Path
 
 from stages.core.command import StageError, say, tool_command
-from stages.core.files import whole
-from stages.distillation.ledger import PUBLISHED, Ledger, hold, live_folder
+from stages.core.files import remove
+from stages.distillation.compaction import compact
+from stages.distillation.ledger import PUBLISHED, Ledger, own_ledger
+from stages.distillation.ledger_folder import adopt_old_folder, hold, live_folder, own_folders
 
 TRACKED = Path(f"{PUBLISHED}.dvc")
+SET_ASIDE = Path("data/ledger-set-aside")
 
 
 @tool_command("publish")
 def main() -> None:
-    """Copy this machine's new segments to data/ledger, report double purchases, and `dvc add` it.
+    """Put this project's new segments into the file in data/ledger, report double purchases, and `dvc add` it.
 
     \b
     Example:
         ninechapters publish
     """
+    adopt_old_folder()
     if TRACKED.exists():
         bring_published()
     with hold(live_folder()):
-        published = {path.name for path in Ledger([PUBLISHED]).segments}
-        new = [path for path in Ledger([live_folder()]).segments if path.name not in published]
-        PUBLISHED.mkdir(parents=True, exist_ok=True)
-        for path in new:
-            with whole(PUBLISHED / path.name) as temporary:
-                shutil.copyfile(path, temporary)
-    report_doubles(Ledger([PUBLISHED]))
-    if not new:
-        say("publish: nothing new")
+        before = Ledger([PUBLISHED])
+        num_new = len(
+            {segment.name for segment in own_ledger().segments} - {segment.name for segment in before.segments}
+        )
+        compact([PUBLISHED, SET_ASIDE, *own_folders()], PUBLISHED)
+        remove(SET_ASIDE)
+    published = Ledger([PUBLISHED])
+    report_doubles(published)
+    published.tell_faults("publish", set())
+    if not published.segments:
+        say("publish: nothing to publish")
         return
+    tracked = TRACKED.read_bytes() if TRACKED.exists() else b""
     done = dvc("add", str(PUBLISHED))
     if done.returncode:
         raise StageError(
-            f"`dvc add {PUBLISHED}` failed: {done.stderr.strip()[-500:]}. The segments are copied; run this again."
+            f"`dvc add {PUBLISHED}` failed: {done.stderr.strip()[-500:]}. The segments are copied; run `dvc add {PUBLISHED}`."
         )
-    say(f"publish: {len(new)} segments added to {PUBLISHED}; next: dvc push {TRACKED}, then commit {TRACKED} to Git")
+    if TRACKED.read_bytes() == tracked:
+        say("publish: nothing new")
+        return
+    say(f"publish: {num_new} segments added to {PUBLISHED}; next: dvc push {TRACKED}, then commit {TRACKED} to Git")
 
 
 def bring_published() -> None:
     """Have every segment that Git's data/ledger.dvc names here; adding without them would drop them from it.
 
+    What lies there besides (a publication that was killed, files that somebody has copied) is set aside and published with them.
+
     Raises:
         StageError: some are neither in the cache nor on the remote.
     """
+    if not dvc("checkout", str(TRACKED)).returncode:
+        return
+    for path in PUBLISHED.glob("*.jsonl"):
+        SET_ASIDE.mkdir(exist_ok=True)
+        path.rename(SET_ASIDE / path.name)
     if dvc("checkout", str(TRACKED)).returncode and (pulled := dvc("pull", str(TRACKED))).returncode:
         raise StageError(
             f"{TRACKED} names segments that are not here, and `dvc pull {TRACKED}` failed: {pulled.stderr.strip()[-500:]}. "

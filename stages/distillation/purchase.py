@@ -12,8 +12,13 @@ from stages.core.command import say
 from stages.core.progress import Tracker
 from stages.distillation.billing import Usage
 from stages.distillation.budget import Budget
-from stages.distillation.ledger import Segment, now
+from stages.distillation.ledger import now
+from stages.distillation.ledger_rows import Row
+from stages.distillation.ledger_segment import Segment
 from stages.distillation.pricing import Price
+
+BYTES_A_TOKEN = 16  # of an answer's text in JSON: a token is four letters or so, and an escape up to six bytes a letter
+BYTES_A_ROW = 4096  # besides the texts
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,15 @@ class Request:
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "Request":
         return cls(row["request_id"], json.loads(row["messages"]), json.loads(row["sampling"]))
+
+
+def room_bytes(requests: list[Request], num_at_once: int) -> int:
+    """The room on the disk that so many answers at once can need."""
+    most = max(
+        sum(len(m["content"].encode()) for m in request.messages) + int(request.sampling["max_tokens"]) * BYTES_A_TOKEN
+        for request in requests
+    )
+    return (most + BYTES_A_ROW) * min(num_at_once, len(requests))
 
 
 @dataclass
@@ -70,7 +84,7 @@ class Purchase:
             self.stop_at_budget()
             return False
         self.reserved[request.key] = worst
-        self.segment.append({"kind": "sent", "key": request.key, "usd": worst, "at": now()})
+        self._note({"kind": "sent", "key": request.key, "usd": worst, "at": now()})
         return True
 
     async def answered(self, request: Request, answer: Answer, via: str) -> None:
@@ -106,15 +120,21 @@ class Purchase:
 
     def record_failure(self, key: str, reason: str, usd: float, reply: str = "") -> None:
         row = {"kind": "failure", "key": key, "reason": reason, "usd": usd, "at": now()}
-        self.segment.append({**row, "reply": reply} if reply else row)
+        self._note({**row, "reply": reply} if reply else row)
 
     def record(self, request: Request, answer: Answer, via: str, usd: float) -> None:
         """Put an answer into the ledger and count it."""
         row = {"kind": "answer", "key": request.key, **vars(answer), "usd": usd, "via": via, "at": now()}
-        self.segment.append({**row, "messages": request.messages, "sampling": request.sampling})
+        self._note({**row, "messages": request.messages, "sampling": request.sampling})
         self.num_answered += 1
         self.tracker.note = f"{self.budget.spent_usd:.4f} of {self.budget.limit_usd:.2f} USD"
         self.tracker.advance()
+
+    def _note(self, row: Row) -> None:
+        """Write a row into the ledger; where the disk is in trouble, no further call leaves."""
+        self.segment.append(row)
+        if self.segment.trouble:
+            self.stop(self.segment.trouble)
 
     def usd_of(self, answer: Answer, via: str) -> float:
         if answer.finish_reason == "rejected":

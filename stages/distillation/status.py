@@ -20,10 +20,12 @@ def main(requests: tuple[Path, ...]) -> None:
         ninechapters status data/distillation/*/requests.parquet
     """
     from stages.distillation.account import account, print_table, rounds_of
-    from stages.distillation.ledger import PUBLISHED, Ledger, live_folder, whole_ledger
+    from stages.distillation.ledger import PUBLISHED, Ledger, own_ledger, whole_ledger
+    from stages.distillation.ledger_folder import adopt_old_folder, live_folder
     from stages.distillation.request_table import models_of, paid_keys
     from stages.distillation.sections import BUILTIN_TEACHER
 
+    adopt_old_folder()
     ledger = whole_ledger()
     progress = []
     for path in requests:
@@ -36,10 +38,11 @@ def main(requests: tuple[Path, ...]) -> None:
         })  # fmt: skip
     print_table(progress)
     print_table(account(ledger, rounds_of(requests)))
-    mine = Ledger([live_folder()])
+    ledger.tell_faults("status", set())
     click.echo(
+        f"the ledger is in {live_folder().absolute()}\n"
         f"{len(ledger.segments)} segments, {len(Ledger([PUBLISHED]).segments)} of them published; {ledger.num_torn} torn lines; "
-        f"{len(ledger.open_batches())} batches under way; this machine has spent {mine.spent_usd():.4f} USD"
+        f"{len(ledger.open_batches())} batches under way; this machine has spent {own_ledger().spent_usd():.4f} USD"
     )
 
 

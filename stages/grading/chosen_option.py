@@ -8,21 +8,28 @@ The article "a" names no option, nor does the last letter anywhere.
 import re
 from dataclasses import dataclass, field
 
+from stages.grading.boxes import last_boxes
+from stages.grading.equivalence import is_equal
 from stages.grading.normalization import plain_words
-from stages.grading.responses import NUMBER_IN_TEXT, last_boxes, said_answer
+from stages.grading.responses import NUMBER_IN_TEXT, said_answer, without_denials
 
 LETTERS = "A-J"
 STYLED = r"\W*(?:\\(?:text|mathrm|textbf|mathbf)\s*\{)?\W*"
-BOXED_LETTER = re.compile(rf"{STYLED}([{LETTERS}a-j])\W*|{STYLED}([{LETTERS}])\s*[).:].*", re.DOTALL)
+BOXED_LETTER = re.compile(
+    rf"{STYLED}(?:option|choice|answer)?\W*\b([{LETTERS}a-j])\W*|{STYLED}([{LETTERS}])\s*[).:](?!\s?[mM]\b).*",
+    re.DOTALL | re.IGNORECASE,
+)
 ANCHORED = (
-    re.compile(rf"(?:answer|choice|option|correct one)\s*(?:is|:|would be|=)?\s*(?:therefore|thus|definitely|for sure|clearly|probably|option|choice|the|letter|[,:\s*\"'$(\[{{-]|\\(?:text|mathrm|textbf|boxed|mathbf)\{{)*([{LETTERS}])(?![a-zA-Z'])(?!\s+(?:is|was|has|because|cannot|can't)\s)", re.IGNORECASE),
-    re.compile(rf"\b(?:option|choice)\s*\(?\s*([{LETTERS}])\b", re.IGNORECASE),
+    re.compile(rf"(?:answer|choice|option|correct one)\s*(?:is|:|would be|=)?\s*(?:therefore|thus|definitely|for sure|clearly|probably|option|choice|the|letter|[,:\s*\"'$(\[{{-]|\\(?:text|mathrm|textbf|boxed|mathbf)\{{)*([{LETTERS}])(?![a-zA-Z'])(?!\.?\s?m\b)(?!\s+(?:is|was|has|because|cannot|can't)\s)(?!\s*(?:,|and|or)\s*\(?[{LETTERS}]\b(?!\s+(?:is|was)))", re.IGNORECASE),
+    re.compile(rf"\b(?:option|choice)\s*\(?\s*([{LETTERS}])\b(?!\.?\s?m\b)", re.IGNORECASE),
 )  # fmt: skip
 AT_START = re.compile(
-    rf"^\s*[\"'*(\[]*([{LETTERS}])[\"')\].*:]+(?=\s|$)|^\s*\(?([{LETTERS}])\)?\s*$|^\s*([{LETTERS}])\s+(?=[A-Z\d$\\])",
+    rf"^\s*[\"'*(\[]*([{LETTERS}])(?!\.\s?[mM]\b)[\"')\].*:]+(?=\s|$)|^\s*\(?([{LETTERS}])\)?\s*$|^\s*([{LETTERS}])\s+(?=[A-Z\d$\\])",
     re.MULTILINE,
 )
-STANDING = re.compile(r"(?<![\w'’$\\])\(?([A-J])\)?(?![\w'’])")
+STANDING = re.compile(r"(?<![\w'’$\\])\(?([A-J])\)?(?![\w'’])(?!\.?\s?[mM]\b)")
+WHOLE = re.compile(r"\W*\(?([A-Ja-j])\)?[.)\s*]*")
+AFTER_OPTION = re.compile(r"\s+(?:because|since|as|and|but|so|or|is)\b")
 LONG_WORD = re.compile(r"[a-zA-Z\\\\]{4,}")
 NOT_OPTION = re.compile(
     r"\b(?:not|isn't|can't be|cannot be|rather than|except)\s+(?:it'?s\s+)?\(?[A-J]\b", re.IGNORECASE
@@ -39,7 +46,8 @@ class Extraction:
 def extract_choice(text: str, options: list[str]) -> Extraction:
     """The letter of an option, by the first rule that finds one; `text` is what a response says."""
     letters = [chr(ord("A") + i) for i in range(len(options))] or list("ABCDEFGHIJ")
-    for rule in (_boxed, _anchored, _said, _at_line_start, _alone, _by_value):
+    text = without_denials(text)
+    for rule in (_boxed, _anchored, _whole, _said, _at_line_start, _alone, _by_value):
         if found := rule(text, letters, options):
             return found
     return Extraction("", "none")
@@ -61,6 +69,12 @@ def _anchored(text: str, letters: list[str], _: list[str]) -> Extraction | None:
         if found:
             return Extraction(found[-1], "option_said")
     return None
+
+
+def _whole(text: str, letters: list[str], _: list[str]) -> Extraction | None:
+    """A text that is a letter in either case: "b)"."""
+    found = WHOLE.fullmatch(text)
+    return Extraction(found[1].upper(), "option_line") if found and found[1].upper() in letters else None
 
 
 def _said(text: str, _: list[str], options: list[str]) -> Extraction | None:
@@ -105,6 +119,8 @@ def option_of(answer: str, options: list[str]) -> str:
     numbers = _numbers_of(answer)
     if not places and len(numbers) == 1 and len(LONG_WORD.findall(answer)) < 3:
         places = [i for i, option in enumerate(options) if _numbers_of(option) == numbers]
+    if not places and said and len(LONG_WORD.findall(answer)) < 3:
+        places = [i for i, option in enumerate(options) if is_equal(answer, option).correct]
     return chr(ord("A") + places[0]) if len(places) == 1 else ""
 
 
@@ -113,18 +129,15 @@ def _names_option(match: re.Match[str], text: str) -> bool:
     letter = match[1]
     after = text[match.end(1) : match.end(1) + 12]
     if letter.isupper():
-        return not (
-            letter in "AI"
-            and re.match(r"\s+[a-z]", after)
-            and not re.match(r"\s+(?:because|since|as|and|but|so|or)\b", after)
-        )
+        return not (letter in "AI" and re.match(r"\s+[a-z]", after) and not AFTER_OPTION.match(after))
     if re.match(r"\s*\)?\s*is (?:the )?(?:correct|right|answer)", text[match.end(1) :]):
         return True
     return not re.match(r"\s*[a-z]", after.lstrip(" )].*\"'") if letter in "ai" else after)
 
 
 def _is_article(match: re.Match[str], text: str) -> bool:
-    return bool(re.match(r"\s+[a-z]", text[match.end(1) : match.end(1) + 8])) and "(" not in match[0]
+    after = text[match.end(1) : match.end(1) + 12]
+    return bool(re.match(r"\s+[a-z]", after)) and "(" not in match[0] and not AFTER_OPTION.match(after)
 
 
 def _numbers_of(text: str) -> list[str]:

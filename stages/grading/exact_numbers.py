@@ -1,16 +1,28 @@
 r"""Numbers as people write them, as exact rationals, and when one equals another.
 
-as_number(r"2\frac{1}{2}") -> Number(Fraction(5, 2), decimals=None, is_percent=False)
-same_number(as_number("3.142"), as_number("3.1416"))  -> True
+    as_number(r"2\frac{1}{2}")  -> Number(Fraction(5, 2)); a fraction is exact
+    as_number("3.14")           -> Number(Fraction(157, 50), place=Fraction(1, 100)); a decimal number ends at a place
+    same_number(as_number("3.1416"), Number(pi))  -> True
+
+When a near value is equal follows from the reference (docs/evaluation.md has the table):
+
+- whole (7, 7.0): the same number only; 1e-12 beside it is the rounding of floats;
+- exact and not whole (1/3, \sqrt{2}, \pi): a decimal answer that is the reference, rounded or cut at the answer's last place,
+  with a relative error of at most 1e-4: 0.3333 and 3.1416 are right, 0.33, 3.14 and 22/7 are not;
+- decimal (16386.17): the same rule, and an answer with more digits, or an exact one, that rounds to the reference,
+  if the reference has MIN_DIGITS significant digits: \sqrt{17} is 4.123, 1/3 is not 0.33.
 """
 
+import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 MAX_CHARS = 400  # of a number; a longer one is compared as a string
 MAX_EXPONENT = 400
-RELATIVE_TOLERANCE = Fraction(1, 10_000)  # of a decimal reference, as in the release; whole references are exact
+RELATIVE_TOLERANCE = Fraction(1, 10_000)  # of a rounded answer, as in the release
+FLOAT_NOISE = Fraction(1, 10**12)
+MIN_DIGITS = 3  # significant digits of a decimal reference that is taken for a rounded value
 
 DECIMAL = r"\d+(?:\.\d*)?|\.\d+"
 PLAIN = re.compile(rf"([-+]*)({DECIMAL})")
@@ -20,17 +32,23 @@ SCIENTIFIC = re.compile(
     rf"([-+]*)({DECIMAL})(?:(?:\\times|\\cdot|\*|x)10(?:\^|\*\*)\{{?\(?([-+]?\d+)\)?\}}?|[eE]([-+]?\d+))"
 )
 POWER = re.compile(r"([-+]?)(\d{1,6})\^\{?(-?\d{1,3})\}?")
-MIXED = re.compile(r"([-+]?)(\d+)\s+(\d+)/(\d+)")
+IN_A_BASE = re.compile(r"(-?)\(?([0-9A-Za-z]+(?:\.[0-9A-Za-z]+)?)\)?_\{?(\d{1,2})\}?")
 
 
 @dataclass(frozen=True)
 class Number:
     value: Fraction
-    decimals: int | None = None  # places after the point, as written; None for whole numbers and fractions
+    place: Fraction | None = None  # of the last digit, as written; None for whole numbers, fractions and formulas
+    digits: int = 0  # significant ones, of a number with a place
     is_percent: bool = False
-    is_rounded: bool = False  # written in scientific notation
+
+    @property
+    def decimals(self) -> int | None:
+        """Places after the point, as written; None for whole numbers, fractions and powers of ten."""
+        return None if self.place is None or self.place > 1 else len(str(self.place.denominator)) - 1
 
 
+@functools.lru_cache(maxsize=50_000)
 def as_number(text: str) -> Number | None:
     """The number that a normalised answer is, or None."""
     if not text or len(text) > MAX_CHARS:
@@ -41,52 +59,68 @@ def as_number(text: str) -> Number | None:
         found = _parsed(text)
     except (ValueError, ZeroDivisionError):
         return None
-    return Number(found.value, found.decimals, is_percent, found.is_rounded) if found else None
+    return replace(found, is_percent=is_percent) if found else None
 
 
-def mixed_number(answer: str) -> Number | None:
-    """`2 1/2`, before normalisation takes its space away."""
-    found = MIXED.fullmatch(answer.strip().strip("$").strip())
-    if not found or int(found[4]) == 0:
+def in_a_base(text: str) -> tuple[str, int] | None:
+    """`2516_{8}` as ("2516", 8); a number in base ten is an ordinary one. None for what no number of the base is."""
+    found = IN_A_BASE.fullmatch(text)
+    if not found or not 2 <= int(found[3]) <= 36:
         return None
-    value = int(found[2]) + Fraction(int(found[3]), int(found[4]))
-    return Number(-value if found[1] == "-" else value)
+    digits, base = found[2].upper(), int(found[3])
+    if any(int(digit, 36) >= base for digit in digits.replace(".", "")):
+        return None
+    return (found[1] + (digits.lstrip("0") or "0"), base) if base != 10 else None
 
 
-def same_number(answer: Number, reference: Number, tolerance: Fraction = RELATIVE_TOLERANCE) -> bool:
-    """Equal: exactly for a whole or fractional reference, else to a relative tolerance or half its last place.
+def same_number(
+    answer: Number, reference: Number, tolerance: Fraction | None = None, min_digits: int = MIN_DIGITS
+) -> bool:
+    """Equal by the rules above, or within a relative `tolerance` if one is given.
 
-    A fraction equals a decimal answer within the tolerance: 0.3333 is 1/3, 0.33 is not. A percent sign on one side alone may mean
-    the same number with a sign, or a hundredth of it: 50% is 50 and 0.5. No other factor of 100 is forgiven.
+    A percent sign on one side alone may mean the same number with a sign, or a hundredth of it: 50% is 50 and 0.5.
+    No other factor of 100 is forgiven.
     """
-    if _close(answer, reference, tolerance):
+    if _close(answer, reference, tolerance, min_digits):
         return True
     if answer.is_percent == reference.is_percent:
         return False
     signed, plain = (answer, reference) if answer.is_percent else (reference, answer)
-    hundredth = Number(signed.value / 100, (signed.decimals or 0) + 2)
-    return _close(plain, hundredth, Fraction(0)) or plain.value == hundredth.value
-
-
-def _close(answer: Number, reference: Number, tolerance: Fraction) -> bool:
-    difference = abs(answer.value - reference.value)
-    if difference == 0:
-        return True
-    if reference.decimals is None and not reference.is_rounded:
-        return (
-            answer.decimals is not None and not is_whole(reference) and difference <= abs(reference.value) * tolerance
-        )
-    if is_whole(reference) and not reference.is_rounded:
-        return False  # 43.0
-    if difference <= abs(reference.value) * tolerance:
-        return True
-    if answer.decimals is not None and answer.decimals < (reference.decimals or 0):
-        return False  # 3.1 does not say 3.14
-    return reference.decimals is not None and difference <= Fraction(1, 2 * 10**reference.decimals)
+    return plain.value == signed.value / 100
 
 
 def is_whole(number: Number) -> bool:
     return number.value.denominator == 1
+
+
+def _close(answer: Number, reference: Number, tolerance: Fraction | None, min_digits: int) -> bool:
+    difference, size = abs(answer.value - reference.value), abs(reference.value)
+    if difference == 0:
+        return True
+    if tolerance is not None:
+        return not is_whole(reference) and difference <= size * tolerance
+    if answer.place is not None and answer.place < size * FLOAT_NOISE and difference <= size * FLOAT_NOISE:
+        return True
+    if is_whole(reference) and not _is_scientific(reference):
+        return False
+    if reference.place is not None and (answer.place is None or answer.place < reference.place):
+        if reference.digits >= min_digits and 2 * difference <= reference.place:
+            return True
+        return answer.place is not None and difference <= min(size * RELATIVE_TOLERANCE, reference.place / 2)
+    return answer.place is not None and difference <= size * RELATIVE_TOLERANCE and _is_shortened(answer, reference)
+
+
+def _is_shortened(answer: Number, reference: Number) -> bool:
+    """Rounded or cut at the answer's last place."""
+    assert answer.place is not None
+    difference = abs(answer.value - reference.value)
+    is_cut = abs(answer.value) < abs(reference.value) and difference < answer.place
+    return is_cut or 2 * difference <= answer.place
+
+
+def _is_scientific(number: Number) -> bool:
+    """Written with a power of ten, so that its last digit is no unit: 3.0e8."""
+    return number.place is not None and number.place > 1
 
 
 def _unwrapped(text: str) -> str:
@@ -97,19 +131,29 @@ def _unwrapped(text: str) -> str:
 
 def _parsed(text: str) -> Number | None:
     if found := PLAIN.fullmatch(text):
-        decimals = len(found[2].partition(".")[2]) if "." in found[2].rstrip(".") else None
-        return Number(_signed(found[1], Fraction(found[2])), decimals)
+        return _decimal(found[1], found[2], 0)
     if found := LATEX_FRACTION.fullmatch(text):
-        value = Fraction(found[3]) / Fraction(found[4]) + int(found[2] or 0)
+        value = Fraction(found[3]) / Fraction(found[4])
+        if found[2]:
+            if not 0 < value < 1:
+                return None  # `2\frac{3}{2}` and `2\frac{-1}{2}` are products
+            value += int(found[2])
         return Number(_signed(found[1], value))
     if found := SLASH.fullmatch(text):
         return Number(_signed(found[1], Fraction(found[2]) / Fraction(found[3])))
     if found := SCIENTIFIC.fullmatch(text):
         exponent = int(found[3] or found[4])
-        if abs(exponent) > MAX_EXPONENT:
-            return None
-        return Number(_signed(found[1], Fraction(found[2]) * Fraction(10) ** exponent), None, False, True)
+        return _decimal(found[1], found[2], exponent) if abs(exponent) <= MAX_EXPONENT else None
     return _power(text)
+
+
+def _decimal(signs: str, digits: str, exponent: int) -> Number:
+    """A decimal number times a power of ten; a whole one without exponent has no place."""
+    whole, point, rest = digits.rstrip(".").partition(".")
+    value = _signed(signs, Fraction(digits.rstrip(".") or "0") * Fraction(10) ** exponent)
+    if not point and not exponent:
+        return Number(value)
+    return Number(value, Fraction(10) ** (exponent - len(rest)), len((whole + rest).lstrip("0")))
 
 
 def _power(text: str) -> Number | None:

@@ -2,24 +2,30 @@ r"""Taking the final answer from a response: the last box, a mark, a closing sen
 
     extract_answer("3 + 4 = 7\nThe answer is \\boxed{7}.", "number") -> Extraction("7", "boxed")
 
-Nothing is guessed when a choice is asked (choices.py).
+Nothing is guessed when a choice is asked (chosen_option.py).
 """
 
 import re
 
+from stages.grading.boxes import last_boxes
 from stages.grading.chosen_option import Extraction, extract_choice
+from stages.grading.clock_times import CLOCK_IN_TEXT
 from stages.grading.responses import (
     FENCED,
-    FORMULA,
     HASHES,
     LETTER_A,
     LETTERED,
     NUMBER_IN_TEXT,
-    last_boxes,
+    SEVERAL,
+    last_formulas,
     said_answer,
     spoken,
+    without_denials,
 )
+from stages.grading.units import quantity_of
 from stages.problems.answers import CHOICE, EXPRESSION, NUMBER, TEXT
+
+WORD = re.compile(r"(?<!\\)\b(?!and\b|or\b)[a-zA-Z]{2,}\b")
 
 
 def extract_answer(response: str, kind: str = EXPRESSION, options: list[str] | None = None) -> Extraction:
@@ -27,9 +33,7 @@ def extract_answer(response: str, kind: str = EXPRESSION, options: list[str] | N
     text = spoken(response)
     if kind == CHOICE:
         return extract_choice(text, options or [])
-    found = _marked(text, kind) or _from_output(response) or _last_formula(text, kind)
-    if not found and (numbers := NUMBER_IN_TEXT.findall(text)):
-        found = Extraction(numbers[-1].strip(".,"), "last_number", ("fallback_last_number",))
+    found = _marked(text, kind) or _from_output(response) or _last_formula(text, kind) or _last_number(text, kind)
     return found or Extraction("", "none")
 
 
@@ -42,15 +46,33 @@ def _marked(text: str, kind: str) -> Extraction | None:
     for pattern in (HASHES, LETTER_A):
         if found := pattern.findall(text):
             return Extraction(found[-1].strip(), "mark")
-    said = said_answer(text)
+    said = without_denials(said_answer(text)).strip(" ,;")
     if said and kind == TEXT:
         said = LETTERED.sub("", said) or said
-    if said and kind == NUMBER and (numbers := NUMBER_IN_TEXT.findall(said.rpartition("=")[2])):
-        return Extraction(numbers[0].strip(".,"), "answer_is")
+    if said and kind == NUMBER:
+        return _said_number(said)
+    return Extraction(_first_number(said), "answer_is") if said else None
+
+
+def _said_number(said: str) -> Extraction | None:
+    """The first number after the last equals sign; "5 or 6" stays whole, for it says none."""
+    side = said.rpartition("=")[2]
+    if several := SEVERAL.match(side.strip()):
+        return Extraction(several[0], "answer_is")
+    numbers = NUMBER_IN_TEXT.findall(side)
+    return Extraction(numbers[0].strip(".,") if numbers else said, "answer_is")
+
+
+def _first_number(said: str) -> str:
+    """The number of a sentence: "7 hours ago, at noon", "12 books on 6 shelves"; other answers as they are."""
     numbers = NUMBER_IN_TEXT.findall(said)
-    if len(numbers) == 1 and len(re.findall(r"(?<!\\)\b[a-zA-Z]{2,}\b", said)) >= 3 and "$" not in said:
-        said = numbers[0]  # "7 hours ago, at noon"
-    return Extraction(said, "answer_is") if said else None
+    words = len(WORD.findall(said))
+    if "$" in said or not numbers or SEVERAL.match(said) or quantity_of(said):
+        return said
+    is_leading = said.startswith(numbers[0]) and words >= 2
+    return (
+        numbers[0] if (len(numbers) == 1 and words >= 3) or (is_leading and not re.search(r"[=<>\\,:]", said)) else said
+    )
 
 
 def _from_output(response: str) -> Extraction | None:
@@ -63,13 +85,19 @@ def _from_output(response: str) -> Extraction | None:
 
 
 def _last_formula(text: str, kind: str) -> Extraction | None:
-    found = FORMULA.findall(text)
-    if not found:
-        return None
-    formula = next(g for g in found[-1] if g).strip()
-    if kind == NUMBER and not re.search(r"\d", formula):
-        return None
-    after = text[text.rfind(formula) + len(formula) :]
-    if NUMBER_IN_TEXT.search(after):
+    formula, end = last_formulas(text)
+    if not formula or (kind == NUMBER and not re.search(r"\d", formula)) or NUMBER_IN_TEXT.search(text[end:]):
         return None
     return Extraction(formula, "formula", ("fallback_formula",))
+
+
+def _last_number(text: str, kind: str) -> Extraction | None:
+    """The last number, or the time of day that it is a part of."""
+    text = without_denials(text)
+    numbers = list(NUMBER_IN_TEXT.finditer(text))
+    if not numbers:
+        return None
+    times = list(CLOCK_IN_TEXT.finditer(text)) if kind != NUMBER else []
+    if times and times[-1].end() >= numbers[-1].end():
+        return Extraction(times[-1][0], "last_number", ("fallback_last_number",))
+    return Extraction(numbers[-1][0].strip(".,"), "last_number", ("fallback_last_number",))

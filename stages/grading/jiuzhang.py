@@ -12,6 +12,8 @@ import re
 from math import isclose
 
 from stages.grading.exact_numbers import as_number
+from stages.grading.formula_equality import constant_of, same_formula
+from stages.grading.formula_values import TooLarge
 from stages.grading.jiuzhang_answers import MAX_CHARS, choice, extract, strip_answer
 from stages.grading.symbolic import compare_latex, is_wordy, refusal
 from stages.problems.answers import CHOICE
@@ -20,6 +22,8 @@ RELATIVE_TOLERANCE = 1e-4
 UNITS_KEPT = ("carpen", "minervamath")
 MATRIX_START, MATRIX_END = ("\\begin{pmatrix}", "\\begin{bmatrix}"), ("\\end{pmatrix}", "\\end{bmatrix}")
 MAX_DEPTH = 4
+MIXED = re.compile(r"\d\\frac")
+LETTERS = re.compile(r"(?<![\\a-zA-Z])(?:[ei](?![a-zA-Z])|[a-zA-Z]{2})|[,\[<>]")  # read otherwise, or not to the end
 
 
 def grade_as_jiuzhang(
@@ -133,11 +137,30 @@ def _equations(answer: str, reference: str, depth: int) -> bool:
 
 
 def _symbolic(answer: str, reference: str) -> tuple[bool, str]:
-    numbers = as_number(answer), as_number(reference)
-    if numbers[0] and numbers[1] and not re.search(r"\d\\frac", answer + reference):  # the algebra would say the same
-        return isclose(float(numbers[1].value), float(numbers[0].value), rel_tol=RELATIVE_TOLERANCE), "symbolic"
+    if "{,}" in answer or "{,}" in reference:  # neither of its readers of LaTeX knows this mark of thousands
+        return False, "unparsed"
+    if (verdict := _by_value(answer, reference)) is not None:
+        return verdict, "symbolic"
     if is_wordy(answer) != is_wordy(reference):
         return False, "words"
     if reason := refusal(answer) or refusal(reference):
         return False, reason
     return compare_latex(answer, reference, "jiuzhang")
+
+
+def _by_value(answer: str, reference: str) -> bool | None:
+    """What the algebra would say of two numbers, or of two formulas that differ; None where only it can tell."""
+    if any(MIXED.search(text) for text in (answer, reference)):
+        return None  # it reads `2\\frac{1}{2}` as a product
+    numbers = as_number(answer), as_number(reference)
+    if numbers[0] and numbers[1]:
+        return isclose(float(numbers[1].value), float(numbers[0].value), rel_tol=RELATIVE_TOLERANCE)
+    if refusal(answer) or refusal(reference) or LETTERS.search(answer + reference):
+        return None
+    try:
+        values = constant_of(answer), constant_of(reference)
+        if values[0] and values[1] and values[0].is_real and values[1].is_real:
+            return isclose(float(values[1].value.real), float(values[0].value.real), rel_tol=RELATIVE_TOLERANCE)
+        return False if "=" not in answer + reference and same_formula(answer, reference) is False else None
+    except (TooLarge, OverflowError):
+        return None

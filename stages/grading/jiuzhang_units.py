@@ -5,6 +5,8 @@ A list of facts (eval/parser.py of github.com/RUCAIBox/JiuZhang3.0, "units mainl
 
 import re
 
+from stages.grading.spelled_numbers import SMALL, is_number_word, sum_of
+
 _UNITS = (
     "east|degree|mph|kmph|ft|m sqaure| m east|sq m|deg|mile|q .|monkey|prime|ratio|profit of rs|rd|o|gm|p . m|lb|tile|per|dm|lt|"
     "gain|ab|way|west|a .|b .|c .|d .|e .|f .|g .|h .|t|a|h|no change|men|soldier|pie|bc|excess|st|inches|noon|percent|by|gal|"
@@ -15,27 +17,9 @@ _UNITS = (
 ).split("|")
 UNITS = (*_UNITS, *(f"{unit}s" for unit in _UNITS))
 
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-_TENS = {word: 20 + 10 * i for i, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split())}
-_SMALL = {word: i for i, word in enumerate(_ONES)} | _TENS
-_LARGE = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
-
 
 def number_of_words(text: str) -> str:
     """A text that has number words as that number, in digits; any other text as it is."""
     words = re.findall(r"[a-z]+", text.lower().replace("-", " ")) if not re.search(r"\d", text) else []
-    known = [word for word in words if word in _SMALL or word in _LARGE or word == "hundred"]
-    if not any(word in _SMALL for word in known):
-        return text
-    total = part = 0
-    for word in known:
-        if word in _SMALL:
-            part += _SMALL[word]
-        elif word == "hundred":
-            part *= 100
-        else:
-            total, part = total + part * _LARGE[word], 0
-    return str(total + part)
+    known = [word for word in words if is_number_word(word)]
+    return str(sum_of(known)) if any(word in SMALL for word in known) else text

@@ -1,78 +1,106 @@
 r"""One spelling for answers that are written differently and mean the same; nothing of an answer's value is changed.
 
     normalize(r"$\left(3,\ \dfrac12\right)$.")  -> r"(3,\frac{1}{2})"
-    normalize(r"15\mbox{ cm}^2")                -> "15"
+    spell(r"15\mbox{ cm}^2")                    -> Spelled("15", unit="cm^2")
 
 Units are taken off only at the end, and only where they stand in \text, \mbox or \mathrm, or after a number. (The
-official grader deletes its list of units anywhere, and so turns `(a+5)(b+2)` into `(+5)(b+2)`.)
+official grader deletes its list of units anywhere, and so turns `(a+5)(b+2)` into `(+5)(b+2)`.) Two digits that a space
+separates stay apart, `2^3 3` is `2^{3}3`; the mark of a degree stays where an angle's function is taken.
 """
 
+import functools
 import re
+from dataclasses import dataclass
+
+from stages.grading.numerals import mixed_numbers, numbers_in_bases, repeating_decimals, thin_thousands, whole_thousands
+from stages.grading.units import split_unit
+from stages.grading.wrappers import TEXT_BLOCK, UNIT_BLOCK, unwrapped
 
 CHARACTERS = str.maketrans({
-    "−": "-", "–": "-", "—": "-", "﹣": "-", "－": "-", "×": r"\times ", "÷": r"\div ", "⋅": r"\cdot ", "·": r"\cdot ",
-    "π": r"\pi ", "∞": r"\infty ", "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ",
-    "∅": r"\emptyset ", "°": r"^\circ ", "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}", "¼": r"\frac{1}{4}",
-    "¾": r"\frac{3}{4}", "⅔": r"\frac{2}{3}", "²": "^{2}", "³": "^{3}", "√": r"\sqrt ", "±": r"\pm ", "≈": r"\approx ", "’": "'",
-    "\u00a0": " ", "\u202f": " ", "\u2009": " ", "，": ",", "；": ";", "：": ":", "（": "(", "）": ")",
+    "−": "-", "–": "-", "—": "-", "﹣": "-", "－": "-", "‐": "-", "‑": "-", "×": r"\times ", "÷": r"\div ", "⋅": r"\cdot ", "·": r"\cdot ",
+    "∙": r"\cdot ", "∗": "*", "π": r"\pi ", "∞": r"\infty ", "≤": r"\le ", "≥": r"\ge ", "⩽": r"\le ", "⩾": r"\ge ", "≠": r"\ne ",
+    "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ", "°": r"^\circ ", "º": r"^\circ ", "½": r"\frac{1}{2}",
+    "⅓": r"\frac{1}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "⅔": r"\frac{2}{3}", "⅛": r"\frac{1}{8}", "⅜": r"\frac{3}{8}",
+    "⅝": r"\frac{5}{8}", "⅞": r"\frac{7}{8}", "⅕": r"\frac{1}{5}", "⅖": r"\frac{2}{5}", "⅗": r"\frac{3}{5}", "⅘": r"\frac{4}{5}",
+    "⅙": r"\frac{1}{6}", "⅚": r"\frac{5}{6}", "√": r"\sqrt ", "∛": r"\sqrt[3]", "±": r"\pm ", "≈": r"\approx ", "’": "'", "′": "'",
+    "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2002": " ", "\u2003": " ", "\u200b": "", "\ufeff": "", "，": ",", "；": ";",
+    "：": ":", "（": "(", "）": ")", "［": "[", "］": "]", "｛": "{", "｝": "}", "＝": "=", "＋": "+", "．": ".", "％": "%", "∶": ":",
+    "⁄": "/", "∕": "/", "ℝ": r"\mathbb{R}", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "λ": r"\lambda ", "μ": r"\mu ",
+    "₀": "_0", "₁": "_1", "₂": "_2", "₃": "_3", "₄": "_4", "₅": "_5", "₆": "_6", "₇": "_7", "₈": "_8", "₉": "_9", "…": r"\ldots ",
+    **{chr(0xFF10 + digit): str(digit) for digit in range(10)},
 })  # fmt: skip
+SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ", "0123456789-+n")
+RAISED = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ]+")
+LOW_DIGITS = re.compile(r"_(\d)((?:_\d)+)")
 MATH_MARKS = re.compile(r"\\\(|\\\)|\\\[|\\\]|(?<!\\)\$")
+DOUBLED = re.compile(r"\\\\(?=[a-zA-Z]{2})")
 SIZES = re.compile(r"\\(?:left|right|[bB]igg?[lrm]?|mathopen|mathclose|displaystyle|textstyle|limits)(?![a-zA-Z])\.?")
 SPACES = re.compile(r"(?<!\\)\\[!,;:> ]|\\(?:quad|qquad|hspace\{[^}]*\}|phantom\{[^}]*\})(?![a-zA-Z])|~")
 SYNONYMS = (
-    (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
-    (re.compile(r"\\(?:leqslant|leq|le)(?![a-zA-Z])|<=|=<"), r"\\le "),
-    (re.compile(r"\\(?:geqslant|geq|ge)(?![a-zA-Z])|>="), r"\\ge "),
+    (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"), (re.compile(r"\\[dt]binom(?![a-zA-Z])"), r"\\binom"),
+    (re.compile(r"\\(?:leqslant|leqq|leq|le)(?![a-zA-Z])|<=|=<"), r"\\le "),
+    (re.compile(r"\\(?:geqslant|geqq|geq|ge)(?![a-zA-Z])|>="), r"\\ge "),
     (re.compile(r"\\(?:neq|ne)(?![a-zA-Z])|!="), r"\\ne "),
     (re.compile(r"\\lt(?![a-zA-Z])"), "<"), (re.compile(r"\\gt(?![a-zA-Z])"), ">"),
-    (re.compile(r"\\(?:varnothing|O)(?![a-zA-Z])"), r"\\emptyset "),
+    (re.compile(r"\\(?:varnothing|O|emptyset)(?![a-zA-Z])|\\\{\s*\\\}"), r"\\emptyset "),
+    (re.compile(r"\\lbrace(?![a-zA-Z])"), r"\\{"), (re.compile(r"\\rbrace(?![a-zA-Z])"), r"\\}"),
+    (re.compile(r"\\lbrack(?![a-zA-Z])"), "["), (re.compile(r"\\rbrack(?![a-zA-Z])"), "]"),
+    (re.compile(r"\\(?:mid|lvert|rvert|vert)(?![a-zA-Z])"), "|"), (re.compile(r"\\colon(?![a-zA-Z])"), ":"),
     (re.compile(r"\\[bBvp]matrix"), "pmatrix"), (re.compile(r"\{(?:bmatrix|matrix|Bmatrix|smallmatrix)\}"), "{pmatrix}"),
     (re.compile(r"\\begin\{array\}\{[^}]*\}"), r"\\begin{pmatrix}"), (re.compile(r"\\end\{array\}"), r"\\end{pmatrix}"),
-    (re.compile(r"\\%"), "%"), (re.compile(r"\\\$|[$£€]|\\pounds(?![a-zA-Z])"), ""),
-    (re.compile(r"\*\*(?!\s*[\d({\\a-z-])|(?<![\d)}a-z])\*\*"), ""),
+    (re.compile(r"\\\$|[$£€¥₹]|\\pounds(?![a-zA-Z])|^\s*(?:Rs\.?|USD|US(?=\s*\$))\s*(?=[\s$]*\d)"), ""),
+    (re.compile(r"\*\*(?!\s*[\d({\\a-z-])|(?<![\d)}a-z])\*\*"), ""), (re.compile(r"(?<=\w)\s*\*\*\s*(?=[\d({a-z-])"), "^"),
+    (re.compile(r"^\s*(?:approximately|about|roughly|exactly|around|only|just)\s+(?=\S)|^\s*\\approx"), ""),
 )  # fmt: skip
+ANGLE_FUNCTION = re.compile(r"(?:sin|cos|tan|cot|sec|csc)(?![a-z]*h)")
 DEGREES = re.compile(r"\s*(?:\^\s*\{?\s*\\circ\s*\}?|\\degree(?![a-zA-Z])|\\?\bdegrees?\b)")
-PERCENT_WORDS = re.compile(r"(?<=[\d\s}])\s*(?:percent(?:age)?|pct)\b(?: points?)?|\\text\{\s*(?:percent|pct)\s*\}")
-THOUSANDS = re.compile(r"(?<![\d.,(\[])(\d{1,3})((?:,\d{3})+)(?![\d,)\]])")
-THIN_THOUSANDS = re.compile(r"(?<=\d)(?:,\s*\\!\s*|\\[,!]\s*,?\s*)(?=\d{3})")
-SPACED_THOUSANDS = re.compile(r"(?<![\d.,] )(?<![\d.,])(-?\d{1,3})((?: \d{3})+)(?![\d,])(?! \d)")
-TEXT_BLOCK = re.compile(
-    r"\\(?:text|mbox|mathrm|textrm|textbf|textit|mathbf|mathsf|mathit|operatorname|rm|emph|textnormal)\s*\{([^{}]*)\}"
-)
-UNIT_BLOCK = re.compile(
-    r"\\(?:text|mbox|mathrm|textrm|textbf|textit|rm|textnormal)\s*\{[^{}]*\}(?:\s*\^\s*(?:\{\s*-?\d\s*\}|\d))?\s*$"
-)
+PERCENT_WORDS = re.compile(r"(?<=[\d\s}])\s*(?:percent(?:age)?|pct)\b(?: points?)?|\\text\{\s*(?:percent|pct)\s*\}|\\%")
 JOINING = re.compile(
-    r"\\(?:text|mbox|mathrm|textrm)\s*\{\s*,?\s*(?:and|or)\s*,?\s*\}|(?<=[\s\d)}]),?\s+(?:and|or)\s+(?=[\s\d(\\-])|,\s*and\b"
+    r",?\s*\\(?:text|mbox|mathrm|textrm)\s*\{\s*,?\s*(?:and|or)\s*,?\s*\}|(?<=[\s\d)}]),?\s+(?:and|or)\s+(?=[\s\d(\\a-zA-Z-])|,\s*and\b"
 )
-SHORT_FRACTION = re.compile(r"\\frac\s*(?:\{([^{}]*)\}|(\d|[a-zA-Z]))\s*(?:\{([^{}]*)\}|(\d|[a-zA-Z]))")
+PIECE = r"\s*(?:\{([^{}]*)\}|(\d|[a-zA-Z]))"
+SHORT_FRACTION = re.compile(rf"\\frac{PIECE}{PIECE}")
 SHORT_ROOT = re.compile(r"\\sqrt\s*(\d|[a-zA-Z])(?![{\[])")
-NUMERAL = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)"
-TRAILING_UNIT = re.compile(
-    rf"^({NUMERAL}(?:\s*/\s*\d+)?|[-+]?\\frac\{{[-\d]+\}}\{{\d+\}}|.*\\pi)\s*(?:\b(?![eE]\d)[a-zA-Z][a-zA-Z]+\.?|(?<=\s)[a-zA-Z]\b)"
-    r"(?:[\s/.-]*(?:[a-zA-Z]+|per|\^\s*\{?-?\d\}?))*\s*(?:\^\s*\{?-?\d\}?)?\s*$"
-)
+SHORT_SCRIPT = re.compile(r"([\^_])\s*(-?\d+|[a-zA-Z])\s+(?=\d)")
+GAP = re.compile(r"(\\[a-zA-Z]+)\s+(?=[a-zA-Z])|(?<=\d)( )\s*(?=[\d.])|\s+")
+CLOCK = re.compile(r"\b[ap]\.?\s?m\b|\d\s*:\s*\d")
+MEASURED = re.compile(r"\d\s*[a-zA-Z]{2,}")
+UNFINISHED = ("\\", "^", "_", "=", "+", "-", ",", "(", "{", "<", ">", "\\in")
+ENDS = " .,;:\\"
+
+
+@dataclass(frozen=True)
+class Spelled:
+    text: str
+    unit: str = ""
 
 
 def normalize(answer: str) -> str:
-    """The answer in one spelling; spaces are gone. Never raises."""
-    text = answer.strip().translate(CHARACTERS).replace("\\\\%", "%").replace("{,}", ",")
-    text = THIN_THOUSANDS.sub(",", text).replace("\\!", "")
-    text = MATH_MARKS.sub(" ", text)
+    """The answer in one spelling, without its unit; spaces are gone, but between digits. Never raises."""
+    return spell(answer).text
+
+
+@functools.lru_cache(maxsize=50_000)
+def spell(answer: str) -> Spelled:
+    """The answer in one spelling, and its unit as written."""
+    text = RAISED.sub(lambda m: f"^{{{m[0].translate(SUPERSCRIPTS)}}}", answer.strip()).translate(CHARACTERS)
+    if text.isdigit() and text.isascii():
+        return Spelled(text.lstrip("0") or "0")
+    text = LOW_DIGITS.sub(lambda m: f"_{{{m[1]}{m[2].replace('_', '')}}}", text)
+    text = text.replace("\\\\%", "%").replace("{,}", ",")
+    text = text if "\\begin" in text else DOUBLED.sub(r"\\", text)
+    text = unwrapped(MATH_MARKS.sub(" ", thin_thousands(repeating_decimals(text))))
     for pattern, replacement in SYNONYMS:
         text = pattern.sub(replacement, text)
-    text = SIZES.sub("", text)
-    text = JOINING.sub(",", SPACES.sub(" ", text))
-    text = PERCENT_WORDS.sub("%", DEGREES.sub("", text)).strip()
-    text = _without_units(text.rstrip(" .,;:!\\").strip())
-    text = TEXT_BLOCK.sub(lambda found: found[1].strip(), text)
-    text = SPACED_THOUSANDS.sub(lambda found: found[1] + found[2].replace(" ", ""), text)
-    text = THOUSANDS.sub(lambda found: found[1] + found[2].replace(",", ""), text)
-    text = re.sub(r"(?<=\d)\s*(?=\(-?[\d.]+\))", r"\\cdot ", text) if re.fullmatch(r"[\d.\s()+*/-]+", text) else text
-    text = _whole_fractions(text)
-    text = SHORT_ROOT.sub(r"\\sqrt{\1}", text)
-    text = re.sub(r"(?<![\d.])\.(?=\d)", "0.", text)
-    return _tight(text.rstrip(" .,;:").strip())
+    text = JOINING.sub(",", SPACES.sub(" ", SIZES.sub("", text).replace("\\!", "")) if "\\" in text else text)
+    text = DEGREES.sub(r"\\degree " if ANGLE_FUNCTION.search(text) else "", numbers_in_bases(text))
+    text, unit = _without_unit(_without_end(PERCENT_WORDS.sub("%", text).strip()))
+    text = mixed_numbers(whole_thousands(TEXT_BLOCK.sub(lambda found: found[1].strip(), text)))
+    if re.fullmatch(r"[\d.\s()+*/-]+", text):
+        text = re.sub(r"(?<=\d)\s*(?=\(-?[\d.]+\))", r"\\cdot ", text)
+    text = SHORT_ROOT.sub(r"\\sqrt{\1}", _whole_fractions(text))
+    text = re.sub(r"(?<![\d.])\.(?=\d)", "0.", SHORT_SCRIPT.sub(r"\1{\2}", text))
+    return Spelled(_tight(_without_end(text)), unit)
 
 
 def plain_words(answer: str) -> str:
@@ -83,22 +111,30 @@ def plain_words(answer: str) -> str:
     return re.sub(r"\s+", " ", text.replace("{", " ").replace("}", " ")).strip(" .,;:!\"'")
 
 
-def _without_units(text: str) -> str:
-    """Text blocks at the end, and words after a number; "5 p.m." and "3 hours 20 minutes" keep theirs."""
-    if re.search(r"\b[ap]\.?\s?m\b|\d\s*:\s*\d", text) or len(re.findall(r"\d\s*[a-zA-Z]{2,}", text)) > 1:
-        return text
-    bare = UNIT_BLOCK.sub("", text).strip()
-    if bare and bare != text and not bare.endswith(("\\", "^", "_", "=", "+", "-", ",", "(")):
-        text = bare.rstrip(" .,")
-    found = TRAILING_UNIT.match(text)
-    return found[1].strip() if found else text
+def _without_end(text: str) -> str:
+    """Without marks at the end; an exclamation mark after a number, a bracket or a letter is a factorial."""
+    text = text.rstrip(ENDS).strip()
+    while text.endswith("!") and re.search(r"[a-zA-Z]{3,}\s*!+$|^!+$", text):
+        text = text[:-1].rstrip(ENDS)
+    return text
+
+
+def _without_unit(text: str) -> tuple[str, str]:
+    """(value, unit): text blocks at the end, and words after a number; "5 p.m." and "3 hours 20 minutes" keep theirs."""
+    is_compound = len(MEASURED.findall(TEXT_BLOCK.sub(r" \1 ", text))) > 1
+    if is_compound or not re.search(r"[a-zA-Z]", text) or CLOCK.search(text):
+        return text, ""
+    block = UNIT_BLOCK.search(text)
+    bare = text[: block.start()].strip() if block else ""
+    if block and bare and not bare.endswith(UNFINISHED):
+        phrase = TEXT_BLOCK.sub(lambda found: f" {found[1]} ", block[0])
+        return bare.rstrip(" .,"), re.sub(r"\s+", " ", phrase).strip()
+    return split_unit(text)
 
 
 def _whole_fractions(text: str) -> str:
     for _ in range(8):  # nested ones from the inside
-        changed = SHORT_FRACTION.sub(
-            lambda m: f"\\frac {{{m[1] or m[2] or ''}}}{{{m[3] or m[4] or ''}}}".replace("\\frac ", "\\fra\0"), text
-        )
+        changed = SHORT_FRACTION.sub(lambda m: f"\\fra\0{{{m[1] or m[2] or ''}}}{{{m[3] or m[4] or ''}}}", text)
         if changed == text:
             break
         text = changed
@@ -106,5 +142,5 @@ def _whole_fractions(text: str) -> str:
 
 
 def _tight(text: str) -> str:
-    """Without spaces, but for one that ends a command's name before a letter."""
-    return re.sub(r"(\\[a-zA-Z]+)\s+(?=[a-zA-Z])|\s+", lambda found: f"{found[1]} " if found[1] else "", text)
+    """Without spaces, but for one that ends a command's name before a letter, and one between digits."""
+    return GAP.sub(lambda found: f"{found[1]} " if found[1] else found[2] or "", text)

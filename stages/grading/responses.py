@@ -1,6 +1,5 @@
-r"""Reading a response: what it says outside thoughts and programs, its boxes, and what follows "the answer is".
+r"""Reading a response: what it says outside thoughts and programs, and what follows "the answer is".
 
-last_boxes(r"\boxed{1}, \boxed{2} and \boxed{3}")  -> "1, 2, 3"
 said_answer("So the answer is $7$ apples.")         -> "7"
 """
 
@@ -12,10 +11,8 @@ MAX_RESPONSE_CHARS = 100_000  # what follows is cut: its end is kept, where the 
 STOPS = re.compile(
     r"</s>|<\|im_(?:end|start)\|>|<\|endoftext\|>|<\|eot_id\|>|\n\s*## Question\b|\n\n\s*(?:Question|Problem|Q)\s*:"
 )
+SIGNS = str.maketrans({"−": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "－": "-"})
 FENCED = re.compile(r"```([^\n`]*)\n(.*?)(?:```|\Z)", re.DOTALL)  # in turn: a closing fence opens nothing
-BOX = re.compile(r"[\\/](?:boxed|fbox)\s*\{")
-BARE_BOX = re.compile(r"\\(?:boxed|fbox)\s+([^\s${}\\]+)")
-BETWEEN_BOXES = re.compile(r"(?:\s|[,;.$]|\\[\[\]()]|\\q?quad|\\text\s*\{\s*,?\s*(?:and|or)?\s*,?\s*\}|and|or|\\\\|&)*")
 FORMULA = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<!\\)\$([^$\n]+?)(?<!\\)\$", re.DOTALL)
 HASHES = re.compile(r"####\s*([^\n]+)")
 LETTER_A = re.compile(r"^\s*A:\s*([^\n]+)", re.MULTILINE)
@@ -30,51 +27,29 @@ SENTENCE_END = re.compile(
 )
 LETTERED = re.compile(r"^\([A-J]\)\s+(?=\S)")
 IS_VALUE = re.compile(r"^[A-Za-z][^=]*?\s(?:is|are|equals|was)\s+(?=[^\s]*[\d$\\][^\s]*(?:\s+[^\s]+){0,3}$)")
-NUMBER_IN_TEXT = re.compile(r"-?(?<![\w.])-?\$?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?(?:/\d+)?%?|-?\.\d+")
+NUMBER_IN_TEXT = re.compile(
+    r"-?(?<![\w.])-?\$?(?:\d{1,3}(?: \d{3})+(?:\.\d+)?(?![\d/]|,\d)|\d+ \d{1,3}/\d{1,3}(?![\d/])|\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?(?:/\d+)?)%?|-?\.\d+"
+)
+_DENIED = r"(?:not|instead of|rather than|as opposed to|isn't|aren't)"
+REPLACED = re.compile(rf"\b{_DENIED}\s+(?:\S+\s+){{1,4}}?but\s+(?:rather\s+|it'?s\s+|is\s+)?", re.IGNORECASE)
+DENIED = re.compile(
+    rf",?\s*\b{_DENIED}\s+(?:\d[\d,.]*\d|[^,.;\n])+?(?=[,;\n]|\.(?!\d)|$|\s(?:it'?s|it is|so|because)\b)", re.IGNORECASE
+)
+SEVERAL = re.compile(r"(?:between\s+)?[-$]*\d[\d,.]*\s+(?:or|to|and)\s+[-$]*\d[\d,.]*", re.IGNORECASE)
+
+
+def without_denials(text: str) -> str:
+    """Without what a text says that it is not: "not 17 but 18" and "18, not 17" are 18."""
+    return DENIED.sub("", REPLACED.sub("", text)) if re.search(_DENIED, text, re.IGNORECASE) else text
 
 
 def spoken(response: str) -> str:
     """What a response says: after its thoughts, before a stop mark, without programs and their outputs."""
-    text = without_thoughts(response)[-MAX_RESPONSE_CHARS:]
+    text = without_thoughts(response)[-MAX_RESPONSE_CHARS:].translate(SIGNS)
     start = len(text) - len(text.lstrip())
     if stop := STOPS.search(text, start + 1):
         text = text[: stop.start()]
     return FENCED.sub(" ", text).strip()
-
-
-def last_boxes(text: str) -> str:
-    """The last box's content, with those right before it when only commas, "and" or "or" stand between."""
-    spans = [(m.start(), m.end()) for m in BOX.finditer(text)]
-    contents: list[tuple[int, int, str]] = []
-    for start, inside in spans:
-        end = _closing(text, inside)
-        if contents and start < contents[-1][1]:
-            continue  # a box in a box
-        contents.append(
-            (start, end, text[inside : end - 1] if end else text[inside : inside + 200].split("\n")[0].rstrip("$ ."))
-        )
-        if not end:
-            contents[-1] = (start, len(text), contents[-1][2])
-    if not contents:
-        bare = BARE_BOX.findall(text)
-        return bare[-1] if bare else ""
-    parts = [contents[-1][2]]
-    for (_, end, content), (start, _, _) in zip(reversed(contents[:-1]), reversed(contents[1:]), strict=True):
-        if not BETWEEN_BOXES.fullmatch(text, end, start):
-            break
-        if content not in parts:
-            parts.insert(0, content)
-    return ", ".join(parts).strip()
-
-
-def _closing(text: str, start: int) -> int:
-    """The place after the brace that closes the one before `start`; 0 if none does."""
-    depth = 1
-    for match in re.compile(r"\\.|[{}]").finditer(text, start):
-        depth += {"{": 1, "}": -1}.get(match[0], 0)
-        if depth == 0:
-            return match.end()
-    return 0
 
 
 def said_answer(text: str) -> str:
@@ -85,8 +60,8 @@ def said_answer(text: str) -> str:
         rest = rest[lead.end() if lead else 0 :]
         formula = FORMULA.match(rest)
         if formula:
-            unit = re.match(r"\s*(%|percent\b)", rest[formula.end() :])
-            value = next(g for g in formula.groups() if g is not None).strip().rstrip(" .,")
+            unit = re.match(r"\s*\\?(%|percent\b)", rest[formula.end() :])
+            value = ", ".join(_joined_formulas(rest, formula))
             return f"{value}%" if unit else value
         end = SENTENCE_END.search(rest)
         said = rest[: end.start() if end else len(rest)].replace('\\"', '"').strip(" *").strip(" ,;:\"'")
@@ -97,3 +72,38 @@ def said_answer(text: str) -> str:
         if said:
             return said
     return ""
+
+
+def _joined_formulas(text: str, first: re.Match[str]) -> list[str]:
+    """The content of a formula, and of those after it with only a comma, "and" or "or" between."""
+    parts, found = [], first
+    while found:
+        parts.append(next(g for g in found.groups() if g is not None).strip().rstrip(" .,"))
+        between = re.compile(r"\s*,?\s*(?:and|or)?\s*(?=\$|\\\(|\\\[)").match(text, found.end())
+        following = FORMULA.match(text, between.end()) if between and between.end() > found.end() else None
+        if not following:
+            break
+        found = following
+    return parts
+
+
+def last_formulas(text: str) -> tuple[str, int]:
+    """(content, end) of the last formula; with those before it that say the same name's other values, as "x=1 and x=2"."""
+    found = list(FORMULA.finditer(text))
+    if not found:
+        return "", 0
+    contents = [next(g for g in match.groups() if g).strip().rstrip(" .,") for match in found]
+    parts = [contents[-1]]
+    for place in range(len(found) - 2, -1, -1):
+        between = text[found[place].end() : found[place + 1].start()]
+        if not re.fullmatch(r"\s*,?\s*(?:and|or|,)\s*", between) or _name(contents[place]) != _name(parts[0]):
+            break
+        parts.insert(0, contents[place])
+    return ", ".join(parts), found[-1].end()
+
+
+def _name(formula: str) -> str | None:
+    """`x=` of `x=2`; "" of a number; None of anything else."""
+    if found := re.match(r"([a-zA-Z])\s*=", formula):
+        return found[1]
+    return "" if re.fullmatch(r"[-+]?[\d.,/\s]+|[-+]?\\[dt]?frac\s*\{\d+\}\s*\{\d+\}", formula) else None

@@ -11,11 +11,12 @@ import re
 from dataclasses import dataclass
 
 OPEN, CLOSE = "([{", ")]}"
+MAX_SIGNS = 3
 MATRIX = re.compile(r"\(?\\begin\{pmatrix\}(.*)\\end\{pmatrix\}\)?", re.DOTALL)
 ASSIGNED = re.compile(
     r"(?:[a-zA-Z](?:_(?:\{[^{}]*\}|\w))?'?|\\[a-zA-Z]+(?:_(?:\{[^{}]*\}|\w))?|[a-zA-Z]\([^()=]*\)|[A-Z]{1,5}|\|[^|=]*\||[^=<>]*:[^=<>]*)(?:=|\\in(?![a-z]))(?=.)"
 )
-BOUNDS = re.compile(r"([^<>]+?)(<|\\le)([^<>]*?[a-zA-Z][^<>]*?)(<|\\le)([^<>]+)")
+NAMED = re.compile(r"[a-zA-Z](?:_(?:\{[^{}]*\}|\w))?|\\[a-zA-Z]+|[a-zA-Z]\([a-z]\)")
 APPROXIMATELY = re.compile(r"\\(?:approx|simeq|sim|cong)(?![a-z])")
 
 
@@ -72,16 +73,35 @@ def values_of(text: str) -> list[str]:
     r"""A list's values, `\pm` written out; a single answer is a list of one."""
     values = []
     for part in split_top(text):
-        if part.count("\\pm") == 1:
-            values += [part.replace("\\pm", "+").removeprefix("+"), part.replace("\\pm", "-")]
+        signs = part.replace("\\mp", "\\pm").count("\\pm")
+        if 0 < signs <= MAX_SIGNS:
+            values += _signed(part, signs)
         else:
             values.append(part)
     return values
 
 
+def _signed(text: str, signs: int) -> list[str]:
+    """Every choice of signs; `\\mp` beside one `\\pm` has the other sign."""
+    if "\\mp" in text and signs == 2:
+        choices = [text.replace("\\pm", "+").replace("\\mp", "-"), text.replace("\\pm", "-").replace("\\mp", "+")]
+    else:
+        choices = [text.replace("\\mp", "\\pm")]
+        for _ in range(signs):
+            choices = [choice.replace("\\pm", sign, 1) for choice in choices for sign in "+-"]
+    return [re.sub(r"(^|=)\+", r"\1", choice) for choice in choices]
+
+
+def ratio_of(text: str) -> list[str] | None:
+    """The parts of a ratio `3:4`, after a name and its sign if one stands there; None for anything else."""
+    parts = text.rpartition("=")[2].split(":")
+    return parts if len(parts) > 1 and all(parts) else None
+
+
 def without_assignment(text: str) -> str:
     r"""`x=5` and `x\in[0,1)` without the name; what stands right of the last sign of a chain, left of an approximation."""
-    text = APPROXIMATELY.split(text)[0] or text
+    exact, *approximate = APPROXIMATELY.split(text)
+    text = approximate[0] if approximate and (not exact or NAMED.fullmatch(exact)) else exact
     found = ASSIGNED.match(text)
     if not found and text.count("=") > 1 and not re.search(r"[<>,]", text):
         return text.rpartition("=")[2] or text
@@ -89,13 +109,3 @@ def without_assignment(text: str) -> str:
         return text
     rest = text[found.end() :]
     return rest.rpartition("=")[2] or rest if "=" in rest and not re.search(r"[<>]|\\[lgn]e(?![a-z])|,", rest) else rest
-
-
-def bounds_as_interval(text: str) -> str | None:
-    r"""`-2\le x<7` as `[-2,7)`; None for anything else."""
-    found = BOUNDS.fullmatch(text)
-    if not found or re.search(r"[a-zA-Z]", found[1].replace("\\frac", "").replace("\\infty", "").replace("\\sqrt", "")):
-        return None
-    return (
-        f"{'[' if found[2] == chr(92) + 'le' else '('}{found[1]},{found[5]}{']' if found[4] == chr(92) + 'le' else ')'}"
-    )
