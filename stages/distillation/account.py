@@ -35,9 +35,9 @@ NO_ROUND, NO_MODEL = "(no round)", "(unknown)"
 def account(ledger: Ledger, round_of: dict[str, str]) -> list[dict[str, Any]]:
     """One record for each round and model. `wasted usd` paid for no answer, `double usd` for one that was there."""
     model_of = {
-        row["key"]: row["sampling"]["model"]
+        row["key"]: str(row["sampling"]["model"])
         for _, row in ledger.rows()
-        if row["kind"] == "answer" and row.get("sampling")
+        if row["kind"] == "answer" and "model" in row.get("sampling", {})
     }
     records: dict[tuple[str, str], dict[str, Any]] = {}
     seen: set[str] = set()

@@ -3,7 +3,7 @@
     python -m stages.distillation.distill data/distillation/initial/requests.parquet .../completions.parquet
     TEACHER_LIVE=1 TEACHER_BUDGET_USD=5 dvc repro distill@initial
 
-Answers live in the ledger (`.ledger/` and, published, `data/ledger/`), outside DVC's reach; the completions are a pure
+Answers live in the ledger (in Git's own folder and, published, `data/ledger/`), outside DVC's reach; the completions are a pure
 function of the requests and the ledger. Without TEACHER_LIVE=1 nothing is bought. The built-in teacher is free and
 answers the same request with the same completion: it needs no ledger.
 """
