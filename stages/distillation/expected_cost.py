@@ -71,6 +71,7 @@ def mean_share(ledger: Ledger, sampling: dict[str, object]) -> dict[str, float]:
         row["completion_tokens"] / most
         for _, row in ledger.rows()
         if row["kind"] == "answer"
+        and not row.get("is_estimated")
         and (asked := row.get("sampling", {})).get("model") == sampling["model"]
         and type(most := asked.get("max_tokens")) is int
         and most > 0
