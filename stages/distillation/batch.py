@@ -22,6 +22,7 @@ from stages.distillation.batch_client import BatchClient
 from stages.distillation.batch_lines import UNREADABLE, Lines, file_lines, read_line
 from stages.distillation.ledger import Ledger, Row, now
 from stages.distillation.outcomes import Outcome, outcome_of_error
+from stages.distillation.parameters import body_of, refusal_of_parameter
 from stages.distillation.purchase import Purchase, Request
 from stages.generation.transport import failure_of
 
@@ -114,7 +115,7 @@ class BatchTeacher:
         """Submit a chunk; where the connection breaks, look whether the server has the batch before its worst case is counted."""
         lines = [
             json.dumps({"custom_id": request.key, "method": "POST", "url": "/v1/chat/completions",
-                        "body": {**request.sampling, "messages": request.messages}}, ensure_ascii=False)
+                        "body": body_of(request)}, ensure_ascii=False)
             for request in chunk
         ]  # fmt: skip
         file_id = self.client.upload("\n".join(lines).encode(errors="replace"), name)
@@ -174,6 +175,13 @@ class BatchTeacher:
             return
         # A request that is no longer asked was paid all the same: its answer is kept for when it is.
         request = lines.request_of.get(key) or Request(key, [], {})
+        if (
+            outcome.rejection
+            and request.messages
+            and (stop := refusal_of_parameter(outcome.rejection.completion, body_of(request)))
+        ):
+            self.purchase.stop(stop)
+            return
         if answer := outcome.answer or outcome.rejection:
             usd = lines.worst_usd(key) if answer.is_estimated else self.purchase.usd_of(answer, "batch")
             self.answered.add(key)
