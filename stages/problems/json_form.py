@@ -149,7 +149,7 @@ def _fields(value: Any, names: tuple[str, ...], repairs: list[str]) -> tuple[dic
         return Rejection("json", f"{wrong[0]} is no text: {str(texts[wrong[0]])[:60]}")
     if not all(text.strip() for text in texts.values()):
         return Rejection("empty", f"{next(name for name, text in texts.items() if not text.strip())} is empty")
-    if copied := [name for name, text in texts.items() if COPIED.fullmatch(text)]:
+    if copied := [name for name, text in texts.items() if COPIED.fullmatch(_unboxed(text))]:
         return Rejection("placeholder", f"{copied[0]} is {texts[copied[0]][:60]!r}, as the prompt has it")
     repairs += ["json_keys"] if not set(names) <= value.keys() else []
     return texts, repairs + (["json_lines"] if any(_is_lines(keys[name]) for name in names) else [])
