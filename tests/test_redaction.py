@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import time
 import urllib.parse
 
 import pytest
@@ -104,3 +105,13 @@ def test_a_key_that_is_none_reserves_nothing(place, monkeypatch: pytest.MonkeyPa
     assert "OPENAI_API_KEY holds a line break" in result.output
     assert server.num_calls == 0
     assert not list(place.glob(".ledger/*.jsonl"))
+
+
+@pytest.mark.parametrize("key", ["sk-canary-4f1d9c0b7e", "xxkey-1234567890abcd"])
+@pytest.mark.parametrize("unit", ["x", ".", "*", "#", "\u2026", "\\", " ", "&#0", "%25", "\\u0", "s\n", "x."])
+def test_a_long_run_of_one_sign_is_searched_in_no_time(unit: str, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that went back at each sign of the run would take hours."""
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    started = time.process_time()
+    scrub(unit * 30_000 + f"{key[:2]}...")
+    assert time.process_time() - started < 5

@@ -15,7 +15,11 @@ MIN_KEY = 6
 NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}  # in HTML
 MIN_SHOWN = 6  # letters of a key beside a mask that tell something of it
 STARS = "[*\u2022\u25cf\u2217]"
-MASK = rf"(?:{STARS}{{3,}}|\.{{3,}}|\u2026+|[xX]{{4,}}|#{{3,}}|[\[<](?:redacted|hidden|masked)[>\]])"
+MASK = (
+    rf"(?:{STARS}{{3,400}}|\.{{3,400}}|\u2026{{1,400}}|[xX]{{4,400}}|#{{3,400}}|[\[<](?:redacted|hidden|masked)[>\]])"
+)
+# A mask from the beginning of its run alone: a search that began at each of a million points would take hours.
+RUN = rf"(?:(?<!{STARS}){STARS}{{3,}}|(?<!\.)\.{{3,}}|(?<!\u2026)\u2026+|(?<![xX])[xX]{{4,}}|(?<!#)#{{3,}}|[\[<](?:redacted|hidden|masked)[>\]])"
 MASKS = ("***", "\u2022\u2022\u2022", "\u25cf\u25cf\u25cf", "\u2217\u2217\u2217", "...", "\u2026", "xxxx", "XXXX", "###", "redacted", "hidden",
          "masked")  # fmt: skip
 ENCODED = re.compile(r"%(?:25)?[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|&(?:#|amp|lt|gt|quot|apos)")
@@ -116,9 +120,9 @@ def _masked(key: str) -> re.Pattern[str]:
     telling = "|".join(re.escape(end) for end in long_ends if len(end) >= MIN_SHOWN or not end.isalpha())
     forms = [rf"(?:{begins}){MASK}(?:{ends})"]
     if len(key) >= LONG_KEY:
-        forms.append(rf"{re.escape(key[0])}{STARS}{{6,}}{re.escape(key[-1])}(?!\w)")
+        forms.append(rf"{re.escape(key[0])}{STARS}{{6,100}}{re.escape(key[-1])}(?!\w)")
     forms += [rf"(?:{long_begins}){MASK}"] if long_begins else []
-    forms += [rf"{MASK}(?:{telling})(?!\w)"] if telling else []
+    forms += [rf"{RUN}(?:{telling})(?!\w)"] if telling else []
     return re.compile("|".join(forms))
 
 
@@ -136,11 +140,11 @@ def _character(char: str) -> str:
     ways = [
         re.escape(char),
         rf"(?i:{code})",
-        rf"(?i:\\+u{ord(char):04x})",
+        rf"(?i:(?<!\\)\\+u{ord(char):04x})",
         rf"(?i:&#x0*{ord(char):x};)",
         rf"&#0*{ord(char)};",
     ]
-    ways += [] if char.isalnum() else [rf"\\+{re.escape(char)}"]
+    ways += [] if char.isalnum() else [rf"(?<!\\)\\+{re.escape(char)}"]
     ways += [re.escape(NAMED[char])] if char in NAMED else []
     return f"(?:{'|'.join(ways)})"
 
