@@ -8,7 +8,7 @@ from stages.core.tables import read_table
 from stages.distillation.finish_reasons import MEANING, finish_of
 from stages.distillation.ledger import Ledger
 from stages.distillation.served_models import is_same_model
-from tests.buying import CANARY, MODEL, buy, completions, write_requests
+from tests.buying import BATCH, CANARY, MODEL, buy, completions, write_requests
 from tests.fault_server import completion_of, running_server
 
 PRICE = "{prompt: 0.15, cached: 0.075, completion: 0.60, batch_factor: 0.5"
@@ -111,7 +111,7 @@ def prices_with(folder: Path, more: str) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("options", [()])
+@pytest.mark.parametrize("options", [(), BATCH])
 def test_another_model_stops_and_its_answers_stay_paid(
     options: tuple[str, ...], place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
