@@ -14,16 +14,32 @@ import hashlib
 import html
 import json
 import random
+import socket
+import struct
 import threading
 import urllib.parse
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from email.utils import formatdate
 
 import click
 from aiohttp import web
 
 FAULTS = ("429", "429_after", "429_date", "500", "503", "drop", "hang", "malformed", "no_choices", "content_filter")
+
+
+@dataclass(frozen=True)
+class Odd:
+    """One reply as it goes over the wire; `raw` in place of all else, after which the connection ends."""
+
+    body: bytes = b""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
+    raw: bytes | None = None
+    is_reset: bool = False  # a reset in place of a close
+    stays: bool = False  # the connection stays open, silent
+    seconds: float = 0.0  # before it
 
 
 def key_of(body: dict) -> str:
@@ -72,16 +88,21 @@ class FaultServer:
         self.delivered: Counter[str] = Counter()
         self.num_calls = self.in_flight = self.most_in_flight = 0
         self.billed_usd = 0.0
-        self.files: dict[str, str] = {}
+        self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict] = {}
         self.served = served  # the model that answers, where that is not the one asked
         self.batch_refuses = batch_refuses  # every request, with the same words
         self.queue_tokens, self.most_batches = queue_tokens, 0  # what all batches under way may hold; 0: no limit
         self.script = script  # status, body and headers of the n-th call (from 1); None: as ever
         self.url, self.echo = "", echo  # echo: answers, too, hold the key, in every form
+        self.odd: Callable[[dict, dict], Odd | None] = lambda body, answer: None  # what to send for a request
+        self.odd_line: Callable[[dict, dict], bytes | None] = lambda entry, line: None  # in place of a batch's line
+        self.odd_batch: Callable[[str, bytes], Odd | None] = lambda path, body: None  # in place of /files and /batches
 
     def app(self) -> web.Application:
-        app = web.Application(client_max_size=1 << 28)
+        app = web.Application(client_max_size=1 << 28, middlewares=[self.replace])
+        app.router.add_get("/v1/models", self.models)
+        app.router.add_post("/v1/completions", self.write)
         app.router.add_post("/v1/chat/completions", self.chat)
         app.router.add_get("/stats", self.stats)
         app.router.add_post("/v1/files", self.upload)
@@ -105,6 +126,29 @@ class FaultServer:
                 return name
         return ""
 
+    @web.middleware
+    async def replace(self, request: web.Request, handler: Callable) -> web.StreamResponse:
+        """Whatever /files and /batches answer, unless something odd is to be said."""
+        response = await handler(request)
+        if request.path.startswith(("/v1/files", "/v1/batches")):
+            odd = self.odd_batch(f"{request.method} {request.path.removeprefix('/v1')}", response.body)
+            return await send_odd(request, odd) if odd else response
+        return response
+
+    async def models(self, _: web.Request) -> web.Response:
+        return web.json_response({"object": "list", "data": [{"id": "served", "object": "model"}]})
+
+    async def write(self, request: web.Request) -> web.StreamResponse:
+        """Text completions, as the synthesizer's engine asks them."""
+        body = await request.json()
+        self.num_calls += 1
+        choice = {"index": 0, "text": f"{body['prompt']}/{body['seed']}", "finish_reason": "stop"}
+        usage = {"prompt_tokens": 3, "completion_tokens": 7, "total_tokens": 10}
+        answer = {"id": "x", "object": "text_completion", "model": body["model"], "choices": [choice], "usage": usage}
+        if odd := self.odd(body, answer):
+            return await send_odd(request, odd)
+        return web.json_response(answer)
+
     async def chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.num_calls += 1
@@ -113,6 +157,8 @@ class FaultServer:
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             await asyncio.sleep(self.latency)
+            if odd := self.odd(body, completion_of(body)):
+                return await send_odd(request, odd)
             return await self.reply(request, body, number)
         finally:
             self.in_flight -= 1
@@ -164,13 +210,13 @@ class FaultServer:
     async def upload(self, request: web.Request) -> web.Response:
         form = await request.post()
         file_id = f"file-{len(self.files)}"
-        self.files[file_id] = form["file"].file.read().decode()  # type: ignore[union-attr]
+        self.files[file_id] = form["file"].file.read()  # type: ignore[union-attr]
         return web.json_response(
             {"id": file_id, "object": "file", "bytes": 1, "created_at": 1, "filename": "x", "purpose": "batch"}
         )
 
     async def download(self, request: web.Request) -> web.Response:
-        return web.Response(text=self.files[request.match_info["id"]])
+        return web.Response(body=self.files[request.match_info["id"]], content_type="application/octet-stream")
 
     async def create_batch(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -186,7 +232,7 @@ class FaultServer:
         """Fail a batch that the queue has no room for, as OpenAI does."""
         under_way = [other for other in self.batches.values() if other["status"] == "in_progress"]
         self.most_batches = max(self.most_batches, len(under_way))
-        tokens = sum(len(self.files[other["input_file_id"]].encode()) // 10 for other in under_way)
+        tokens = sum(len(self.files[other["input_file_id"]]) // 10 for other in under_way)
         if self.queue_tokens and tokens > self.queue_tokens:
             told = (
                 f"Enqueued token limit reached for m in organization o. Limit: {self.queue_tokens:,} enqueued tokens."
@@ -206,12 +252,16 @@ class FaultServer:
 
     def finish(self, batch: dict) -> None:
         """Answer a share of the batch's lines, each twice delivered in the file; the rest goes to the error file."""
-        lines, errors = [], []
-        for line in self.files[batch["input_file_id"]].splitlines():
+        lines: list[bytes] = []
+        errors: list[bytes] = []
+        for line in self.files[batch["input_file_id"]].split(b"\n"):
             entry = json.loads(line)
-            if self.batch_refuses:
+            odd = self.odd_line(entry, json.loads(_batch_line(entry, 200, completion_of(entry["body"]))))
+            if odd is not None:
+                lines.append(odd)
+            elif self.batch_refuses:
                 errors.append(_batch_line(entry, 400, {"error": {"message": "words of the server"}}))
-            elif "BAD REQUEST" in line:
+            elif b"BAD REQUEST" in line:
                 errors.append(_batch_line(entry, 400, {"error": {"message": "not allowed"}}))
             elif self.rng.random() < self.batch_share:
                 self.delivered[key_of(entry["body"])] += 1
@@ -221,12 +271,29 @@ class FaultServer:
         for name, content in (("output_file_id", lines), ("error_file_id", errors)):
             if content:
                 batch[name] = f"file-{len(self.files)}"
-                self.files[batch[name]] = "\n".join(content)
+                self.files[batch[name]] = b"\n".join(content)
         batch["status"] = self.batch_status
 
 
-def _batch_line(entry: dict, status: int, body: dict) -> str:
-    return json.dumps({"id": "r", "custom_id": entry["custom_id"], "response": {"status_code": status, "body": body}})
+def _batch_line(entry: dict, status: int, body: dict) -> bytes:
+    line = {"id": "r", "custom_id": entry["custom_id"], "response": {"status_code": status, "body": body}}
+    return json.dumps(line).encode()
+
+
+async def send_odd(request: web.Request, odd: Odd) -> web.StreamResponse:
+    await asyncio.sleep(odd.seconds)
+    if odd.raw is None:
+        return web.Response(body=odd.body, status=odd.status, headers=odd.headers)
+    assert request.transport
+    if odd.raw:
+        request.transport.write(odd.raw)
+    if odd.stays:
+        await asyncio.sleep(600)
+    if odd.is_reset:
+        linger = struct.pack("ii", 1, 0)
+        request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    request.transport.close()
+    return web.Response()
 
 
 async def serve(server: FaultServer, port: int) -> web.AppRunner:

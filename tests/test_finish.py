@@ -87,7 +87,7 @@ def test_an_error_inside_a_200_ends_as_its_code_says(code: int, place: Path) -> 
         ("claude-3-5-sonnet-latest", "claude-3-5-sonnet-20241022"), ("gemini-2.0-flash", "models/gemini-2.0-flash-001"),
         ("openai/gpt-4o", "gpt-4o"), ("Qwen/Qwen3-8B", "/data/models/Qwen3-8B/"), ("Qwen3-8B", "qwen3-8b"), ("m", ""),
         ("Qwen/Qwen3-8B", "/c/hub/models--Qwen--Qwen3-8B/snapshots/9c925d64d72725edaf899c6cb9c377fd0709d9c5"), ("m", r"C:\models\m.gguf"),
-        ("llama3", "llama3:latest"), ("local", "local@main"), ("a/b:free", "a/b"), ("accounts/fireworks/models/x", "x"), ("mistral-large-latest", "mistral-large-2411"),
+        ("llama3", "llama3:latest"), ("local", "local@main"), ("gpt-4o-2024-08-06", "openai/gpt-4o-2024-08-06"), ("a/b:free", "a/b"), ("accounts/fireworks/models/x", "x"), ("mistral-large-latest", "mistral-large-2411"),
     ],
 )  # fmt: skip
 def test_names_of_one_model(asked: str, served: str) -> None:

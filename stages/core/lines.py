@@ -41,7 +41,7 @@ def decoded(content: bytes) -> str:
     Raises:
         UnicodeDecodeError: it is in none of UTF-8, UTF-16 and UTF-32.
     """
-    return content.decode(encoding_of(content[:4])).replace("\r\n", "\n").replace("\r", "\n")
+    return content.decode(encoding_of(content[:8])).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def utf8_blocks(blocks: Iterable[bytes]) -> Iterator[bytes]:

@@ -16,7 +16,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-os.environ.setdefault("POLARS_ROW_GROUP_PREFETCH_SIZE", "1")  # its default grows with the cores, and memory with it
+# What polars reads ahead is counted in row groups and morsels, whatever their bytes; its defaults grow with the cores, or are 100,000 rows.
+os.environ.setdefault("POLARS_ROW_GROUP_PREFETCH_SIZE", "1")
+os.environ.setdefault("POLARS_IDEAL_MORSEL_SIZE", "10000")
 
 import polars as pl
 import pyarrow as pa

@@ -7,14 +7,16 @@ with client.download(file_id) as stream: ...
 
 import contextlib
 import tempfile
+import time
 import zlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 import httpx2
 
 from stages.distillation.chat import api_key
 from stages.generation.bodies import MAX_REPLY_BYTES, Unpacker
+from stages.generation.rests import backoff_seconds
 from stages.generation.transport import UnreadableReply, failure_of
 
 if TYPE_CHECKING:
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 
 NAME = "ninechapters"
 MAX_FILE_BYTES = 4 << 30
-MAX_RETRIES, MAX_DOWNLOADS = 5, 4
+MAX_RETRIES, MAX_TRIES, FIRST_BACKOFF = 5, 4, 0.5
+T = TypeVar("T")
 
 
 class BatchClient:
@@ -37,11 +40,14 @@ class BatchClient:
 
     def upload(self, content: bytes, name: str) -> str:
         """The id of a file of requests; costs nothing."""
-        with readable("files"):
+
+        def send() -> str:
             file_id = self.client.files.create(file=(f"{name}.jsonl", content), purpose="batch").id
             if not isinstance(file_id, str):
                 raise TypeError(f"a file with id {file_id!r}")
             return file_id
+
+        return asked("files", send)
 
     def create(self, file_id: str, name: str) -> "Batch":
         """Submit a batch, once: a second try might make, and pay, a second one."""
@@ -57,34 +63,40 @@ class BatchClient:
 
     def latest(self, name: str) -> list["Batch"]:
         """Those of the latest hundred batches that have this name."""
-        with readable("batches"):
-            batches = [_checked(batch) for batch in self.client.batches.list(limit=100).data]
-            return [batch for batch in batches if (batch.metadata or {}).get(NAME) == name]
+        batches = asked("batches", lambda: [_checked(batch) for batch in self.client.batches.list(limit=100).data])
+        return [batch for batch in batches if isinstance(batch.metadata, dict) and batch.metadata.get(NAME) == name]
 
     def retrieve(self, batch_id: str) -> "Batch":
-        with readable("batches"):
-            return _checked(self.client.batches.retrieve(batch_id))
+        return asked("batches", lambda: _checked(self.client.batches.retrieve(batch_id)))
 
     @contextlib.contextmanager
     def download(self, file_id: str) -> Iterator[BinaryIO]:
         """A file's content, whole, in a temporary file; fetched again where the connection breaks."""
         with tempfile.TemporaryFile() as stream:
-            for attempt in range(1, MAX_DOWNLOADS + 1):
-                stream.seek(0)
-                stream.truncate()
-                try:
-                    self._fetch(file_id, cast(BinaryIO, stream))
-                    break
-                except Exception as error:
-                    if failure_of(error) is None or attempt == MAX_DOWNLOADS:
-                        raise
+            asked("files", lambda: self._fetch(file_id, cast(BinaryIO, stream)))
             stream.seek(0)
             yield cast(BinaryIO, stream)
 
     def _fetch(self, file_id: str, stream: BinaryIO) -> None:
+        stream.seek(0)
+        stream.truncate()
         with self.client.files.with_streaming_response.content(file_id) as response:
             for block in response.iter_bytes():
                 stream.write(block)
+
+
+def asked(what: str, ask: Callable[[], T]) -> T:
+    """What a call gives, tried again where its reply breaks or cannot be read; the client does so where there is none."""
+    for attempt in range(1, MAX_TRIES + 1):
+        try:
+            with readable(what):
+                return ask()
+        except Exception as error:
+            failure = failure_of(error)
+            if failure is None or failure.status or attempt == MAX_TRIES:
+                raise
+            time.sleep(backoff_seconds(attempt, FIRST_BACKOFF))
+    raise AssertionError
 
 
 @contextlib.contextmanager

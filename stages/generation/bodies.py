@@ -80,13 +80,20 @@ class Body:
 
         Raises:
             BodyTooLarge: the limit is passed; what came before it is kept.
-            zlib.error: the body is packed and broken.
+            zlib.error: the body is packed and broken; the block is kept as it came.
         """
-        for part in self._unpacker.feed(block):
-            room = self.max_bytes - len(self._content)
-            self._content += part[:room]
-            if len(part) > room:
-                raise BodyTooLarge(f"the reply holds more than {self.max_bytes:,} bytes")
+        try:
+            for part in self._unpacker.feed(block):
+                self._keep(part)
+        except zlib.error:
+            self._keep(block)
+            raise
+
+    def _keep(self, part: bytes) -> None:
+        room = self.max_bytes - len(self._content)
+        self._content += part[:room]
+        if len(part) > room:
+            raise BodyTooLarge(f"the reply holds more than {self.max_bytes:,} bytes")
 
     @property
     def content(self) -> bytes:

@@ -30,7 +30,7 @@ def read_json(content: bytes) -> Any:
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
-        text = content.decode(encoding_of(content[:4]), "replace").lstrip("\ufeff")
+        text = content.decode(encoding_of(content[:8]), "replace").lstrip("\ufeff")
     try:
         return json.loads(text, strict=False)
     except RecursionError as error:

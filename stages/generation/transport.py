@@ -88,6 +88,7 @@ def _codes(body: Any, depth: int = 0) -> Iterator[str]:
 
 def failure_of(error: Exception) -> Failure | None:
     """What an exception of the client `openai` means; None for what is no failure of a call (a bug of ours)."""
+    import httpx2
     import openai
 
     if type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout"):
@@ -96,7 +97,7 @@ def failure_of(error: Exception) -> Failure | None:
         return Failure("timeout")
     if isinstance(error, openai.APIStatusError):
         return failure_of_status(error.status_code, error.response.headers, error.response.content)
-    if isinstance(error, openai.APIConnectionError):
+    if isinstance(error, (openai.APIConnectionError, httpx2.HTTPError)):  # the latter while a body is streamed
         return Failure("connection_lost", words=told(str(error.__cause__ or error)))
     if isinstance(error, (openai.APIError, UnreadableReply)):
         return Failure("malformed", words=told(str(error)))

@@ -19,7 +19,7 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
             row = orjson.loads(line)
         except orjson.JSONDecodeError as error:
             raise StageError(f"{path}:{number}: not JSON: {error}.") from error
-        if not isinstance(row, dict) or row.get("gold") is None:
+        if not isinstance(row, dict) or row.get("gold") is None or not gold_text(row["gold"]).strip():
             raise StageError(f"{path}:{number}: no object with `gold`. Give each row its reference answer.")
         if row.get("pred") is None and row.get("response") is None:
             raise StageError(f"{path}:{number}: neither `pred` (an answer) nor `response` (a whole reply).")
@@ -30,11 +30,18 @@ def grade_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**row, **{policy: verdict.record() for policy, verdict in grade_row(row).items()}} for row in rows]
 
 
+def gold_text(gold: Any) -> str:
+    """A reference answer as text: a list by its values, a number as people write it."""
+    if isinstance(gold, list):
+        return ", ".join(gold_text(value) for value in gold)
+    return str(int(gold)) if isinstance(gold, float) and gold.is_integer() else str(gold)
+
+
 def grade_row(row: dict[str, Any]) -> dict[str, Any]:
-    options = [str(option) for option in row.get("options") or []]
-    kind = kind_of(str(row.get("dataset") or ""), str(row.get("mode") or ""), options, str(row["gold"]))
+    options, gold = [str(option) for option in row.get("options") or []], gold_text(row["gold"])
+    kind = kind_of(str(row.get("dataset") or ""), str(row.get("mode") or ""), options, gold)
     return grade(
-        gold=str(row["gold"]), kind=kind, options=options, dataset=str(row.get("dataset") or ""),
+        gold=gold, kind=kind, options=options, dataset=str(row.get("dataset") or ""),
         response=None if row.get("response") is None else str(row["response"]),
         pred=None if row.get("pred") is None else str(row["pred"]),
     )  # fmt: skip

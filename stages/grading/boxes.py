@@ -20,7 +20,7 @@ SIDE_START = re.compile(r"\$|\\\[|\\\(|\n|&|\\\\|(?<!\\)=|\\(?:implies|Rightarro
 SIDE_END = re.compile(
     r"\$|\\\]|\\\)|\n|&|\\\\|=|\\(?:text|mbox|mathrm|implies|Rightarrow|approx|quad|qquad)(?![a-zA-Z])|[.,;](?:\s|$)"
 )
-MULTIPLIED = re.compile(r"\\(?:pi|sqrt|frac|cdot|times)(?![a-zA-Z])|\^|!|[a-zA-Z](?![a-zA-Z])")
+MULTIPLIED = re.compile(r"\\(?:pi|sqrt|frac|cdot|times)(?![a-zA-Z])|\^|!|[abcinxyz](?![a-zA-Z])")
 MAX_SIDE_CHARS = 300
 
 
@@ -79,7 +79,9 @@ def _whole_side(text: str, box: Box, boxes: list[Box]) -> str:
     end = SIDE_END.search(text, box.end, box.end + MAX_SIDE_CHARS)
     after = text[box.end : end.start() if end else min(len(text), box.end + MAX_SIDE_CHARS)]
     is_inside = bool(starts) and before.count("{") > before.count("}") and "\\begin" not in before
-    is_factor = bool(starts) and bool(MULTIPLIED.match(after)) and not re.match(r"\^\s*\{?\s*\\circ", after)
+    is_factor = (
+        bool(starts) and bool(MULTIPLIED.match(after)) and not re.match(r"\^\s*\{?\s*(?:\\circ|\\prime|')", after)
+    )
     if not (is_inside or is_factor or before.strip() == "-") or BOX.search(after):
         return box.content.strip()
     if any(box.start > other.start >= starts[-1] for other in boxes if starts):

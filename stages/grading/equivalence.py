@@ -22,7 +22,7 @@ from stages.grading.units import quantity_of, unit_of
 from stages.problems.answers import EXPRESSION, TEXT
 
 MAX_CHARS = 2000
-FORMULA_MARKS = re.compile(r"[\\^_{}=<>+*/|]|\d")
+FORMULA_MARKS = re.compile(r"[\\^_{}=<>+*/|!]|\d")
 OPTION = re.compile(r"(?:option|choice|answer|letter)?\s*(?:is\s+)?(\()?([a-zA-Z])(?(1)\)|[).:]?)", re.IGNORECASE)
 OPTION_WITH_TEXT = re.compile(r"\(([A-J])\)\s*\S.*|([A-J])[).:]\s+\S.*", re.DOTALL)
 LETTER_UNIT = re.compile(r"([-+]?[\d.,]*\d)\s+[mgshlLNJWVKCF]\.?")

@@ -14,14 +14,17 @@ from typing import Any
 
 from stages.grading.chosen_option import Extraction, extract_choice, option_of
 from stages.grading.equivalence import Decision, is_equal
+from stages.grading.exact_numbers import MIN_DIGITS
 from stages.grading.extraction import extract_answer
 from stages.grading.jiuzhang import grade_as_jiuzhang
 from stages.problems.answers import CHOICE, LETTERS, NUMBER, TEXT
 
-VERSION = "1"
+VERSION = "2"
 POLICIES = ("ours", "jiuzhang")
 GSM_HARD_TOLERANCE = Fraction(1, 10**9)
-REPLY = re.compile(r"\\boxed|####|^A:|\banswer\b|</think>|```", re.IGNORECASE | re.MULTILINE)
+LETTER_RULES = ("option_boxed", "option_said", "option_line")
+OCW_DIGITS = 2  # significant digits from which OCW's physical quantities are rounded values
+REPLY = re.compile(r"\\[bf]box|\\boxed|####|^A:|\banswer\b|</think>|```", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,25 @@ def grade(
     """Grade a whole `response`, or an answer `pred` that was taken from one, under each policy. Never raises."""
     options = list(options or [])
     ours = grade_as_ours(gold, kind, response, pred, options, dataset, is_truncated)
-    if kind == CHOICE and dataset.lower().startswith(
-        "tabmwp"
-    ):  # the release asks for the option's text, not its letter
-        kind, gold = (
-            TEXT,
-            options[ord(gold) - ord("A")] if gold in LETTERS[: len(options)] and gold not in options else gold,
-        )
+    if kind == CHOICE and dataset.lower().startswith("tabmwp"):
+        return {"ours": ours, "jiuzhang": _tabmwp_as_jiuzhang(gold, response, pred, options, dataset)}
     return {"ours": ours, "jiuzhang": Verdict(*grade_as_jiuzhang(gold, kind, response, pred, dataset))}
+
+
+def _tabmwp_as_jiuzhang(gold: str, response: str | None, pred: str | None, options: list[str], dataset: str) -> Verdict:
+    """The release asks for an option's text; a letter ("The answer is (B) no.") stands for it, as in TabMWP's own grader."""
+    gold = _option_text(gold, options)
+    verdict = Verdict(*grade_as_jiuzhang(gold, TEXT, response, pred, dataset))
+    named = extract_choice(response if response is not None else pred or "", options)
+    if verdict.correct or named.rule not in LETTER_RULES:
+        return verdict
+    text = _option_text(named.answer, options)
+    return Verdict(text.strip().lower() == gold.strip().lower(), text, "option")
+
+
+def _option_text(letter: str, options: list[str]) -> str:
+    is_letter = len(letter) == 1 and letter in LETTERS[: len(options)] and letter not in options
+    return options[ord(letter) - ord("A")] if is_letter else letter
 
 
 def grade_as_ours(
@@ -98,5 +112,8 @@ def _decide(found: Extraction, reference: str, kind: str, options: list[str], da
         if len(reference) == 1 and len(given) != 1:
             given = option_of(given, options) or given
         return Decision(given.strip(" ().").upper() == reference.strip(" ().").upper(), "option")
-    is_hard = kind == NUMBER and re.sub(r"\W|_", "", dataset.lower()) == "gsmhard"
-    return is_equal(found.answer, reference, kind, GSM_HARD_TOLERANCE if is_hard else None)
+    name = re.sub(r"\W|_", "", dataset.lower())
+    tolerance = GSM_HARD_TOLERANCE if kind == NUMBER and name == "gsmhard" else None
+    return is_equal(
+        found.answer, reference, kind, tolerance, OCW_DIGITS if name in ("minervamath", "ocw") else MIN_DIGITS
+    )

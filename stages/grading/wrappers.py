@@ -6,6 +6,8 @@ unwrapped(r"3\text{ cm}")             -> r"3\text{ cm}": words stay in their blo
 
 import re
 
+from stages.grading.structures import split_top
+
 _TEXT = r"\\(?:text|mbox|mathrm|textrm|textbf|textit|mathbf|mathsf|mathit|textsf|operatorname\*?|rm|emph|textnormal)"
 TEXT_BLOCK = re.compile(rf"{_TEXT}\s*\{{([^{{}}]*)\}}")
 _PIECE = rf"(?:{_TEXT}\s*\{{(?!\s*(?:[eidj]|pi)\s*\}})[^{{}}]*\}}(?:\s*\^\s*(?:\{{\s*-?\d\s*\}}|-?\d))?)"
@@ -23,6 +25,7 @@ MAX_WRAPPERS = 20
 
 def unwrapped(text: str) -> str:
     """Without the wrappers of formulas and numbers, from the outside in; unbalanced ones stay."""
+    text = _without_group(text.strip())
     if "\\" not in text:
         return text
     text, start = BARE.sub(" ", text), 0
@@ -39,6 +42,13 @@ def unwrapped(text: str) -> str:
             text = f"{text[: found.start()]} {content} {text[end:]}"
         else:
             start = found.end()
+    return _without_group(text.strip())
+
+
+def _without_group(text: str) -> str:
+    """`{3}` as 3: braces around a whole answer are TeX's; around a list they are a set's."""
+    while text.startswith("{") and closing(text, 1) == len(text) and len(split_top(text[1:-1])) == 1:
+        text = text[1:-1].strip()
     return text
 
 

@@ -1,8 +1,8 @@
 """Loaders of problems whose answer is an expression: each takes one record as published, and gives a row of `benchmarks`."""
 
 from stages.core.schemas import Row
+from stages.grading.boxes import last_boxes
 from stages.problems.answers import EXPRESSION, row
-from stages.problems.grammar import boxed_answers
 
 
 def load_math(record: Row) -> Row:
@@ -13,9 +13,10 @@ def load_math(record: Row) -> Row:
 
     The last box of the solution is the answer. `math-oai` in the release's files is MATH-500, `minerva_math` is OCW.
     """
-    boxes = boxed_answers(record["solution"])
-    answer = record.get("answer") or (boxes[-1] if boxes else "")
-    if not answer:
+    answer = record.get("answer")
+    if answer is None or not str(answer).strip():
+        answer = last_boxes(record["solution"])
+    if not str(answer).strip():
         raise ValueError("no answer and no \\boxed{} in the solution")
     return row(
         record["problem"], str(answer), EXPRESSION, solution=record["solution"],

@@ -3,6 +3,8 @@
 The problem is the question alone; the options stand beside it, and the answer is an upper-case letter.
 """
 
+import ast
+
 from stages.core.schemas import Row
 from stages.problems.answers import CHOICE, LETTERS, letter_of, row, split_options, without_letters
 
@@ -43,12 +45,21 @@ def load_mathqa(record: Row) -> Row:
 
     {"problem": "the compound ratio of 5 : 6 , ...", "options": "a ) 1 : 1 , b ) 1 : 87 , ...", "correct": "d",
      "rationale": "...", "category" or "type": "other"}
+
+    Some records print their options as a Python list: "['a ) 462 cm', 'b ) 530 cm', ...]".
     """
-    options = split_options(record["options"].lower().strip("[]'\""), r"(?<!\w)(?i:{}) \) ")
+    options = _options(record["options"])
     return row(
         record["problem"], letter_of(record["correct"], options), CHOICE, solution=record["rationale"],
         subject=str(record.get("category") or record.get("type") or ""), options=options,
     )  # fmt: skip
+
+
+def _options(text: str) -> list[str]:
+    text = text.lower().strip()
+    if text.startswith("["):
+        return without_letters([str(option) for option in ast.literal_eval(text)])
+    return split_options(text, r"(?<!\w)(?i:{}) \) ")
 
 
 def load_mmlu_stem(record: Row) -> Row | None:
