@@ -66,5 +66,7 @@ use:
 	@test -f profiles/$(PROFILE).yaml || { echo "no profile '$(PROFILE)'; there are: $(basename $(notdir $(wildcard profiles/*.yaml)))"; exit 1; }
 	cp profiles/$(PROFILE).yaml params.yaml
 
+# What is paid is never here: the ledger lies in Git's own folder, or where LEDGER_DIR says (`ninechapters status` names it).
 clean:
+	@test ! -d .work || echo "make clean: .work goes, with the unfinished work and the results of programs in it ($$(du -sh .work | cut -f1)); paid answers stay in the ledger"
 	rm -rf $(VENV) .work

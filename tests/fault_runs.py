@@ -5,7 +5,7 @@ run = run_chat([fault, ...], folder); run.check(fault)
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +32,13 @@ class Run:
     faults: list[Fault]
     folder: Path
     result: Result
-    bodies: list[dict] = field(default_factory=list)  # as they were asked
-    rows: list[Row] = field(default_factory=list)  # of the ledger
+    rows: list[Row]  # of the ledger
 
     @classmethod
     def of(cls, faults: list[Fault], folder: Path, server: FaultServer, *options: str) -> "Run":
         requests = write_requests(folder / "requests.parquet", len(faults) + NUM_PLAIN)
         result = buy(requests, server, *options)
-        return cls(faults, folder, result, rows=[row for _, row in Ledger([folder / ".ledger"]).rows()])
+        return cls(faults, folder, result, [row for _, row in Ledger([folder / ".ledger"]).rows()])
 
     def check(self, fault: Fault) -> None:
         """Raises AssertionError where what must hold does not."""

@@ -159,6 +159,7 @@ BODIES: list[tuple[str, str, Callable[[Json], Json | bytes], str]] = [
     ),
     ("a folder as model", "kept", edited("model", value="/models/gpt-4o-mini-2024-07-18/"), ""),
     ("an alias as model", "kept", edited("model", value="gpt-4o-mini"), ""),
+    ("a lone surrogate in system_fingerprint", "kept", edited("system_fingerprint", value="fp \udc00"), ""),
     ("U+2028, U+2029, U+0085, form feed inside the text", "kept", edited(*CONTENT, value="a\u2028b\u2029c\x85d\x0ce\x1ef"), "a\u2028b\u2029c\x85d\x0ce\x1ef"),
     ("raw U+2028, U+2029, U+0085 inside the text", "kept", spliced(b"[Problem]", "[Problem]\u2028\u2029\x85".encode()), "~"),
     ("a lone surrogate in the text", "kept", edited(*CONTENT, value="a\ud83db"), "a?b"),

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.faults import HEAD, table
+from tests.conftest import ROOT
 from tests.fault_runs import Run, check_alone, run_batch, run_chat
 from tests.faults import FAULTS, Fault
 
@@ -40,3 +42,10 @@ def test_a_reply_is_one_outcome_beside_all_others(fault: Fault, runs: dict[str, 
 def test_a_fault_of_its_own(fault: Fault, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stages.distillation.batch_client.FIRST_BACKOFF", 0.01)
     check_alone(fault, place)
+
+
+def test_the_table_in_docs_is_the_one_that_is_tested() -> None:
+    assert (ROOT / "docs/faults.md").read_text(encoding="utf-8") == HEAD + table(), (
+        "run python -m bench.faults --out docs/faults.md"
+    )
+    assert len({(fault.where, fault.name) for fault in FAULTS}) == len(FAULTS) >= 120

@@ -15,9 +15,13 @@ from stages.core.table_writer import write_table
 from stages.core.tables import read_table, scan_table
 from stages.execution.sandbox import Execution
 from stages.filtering import agreement, faults
+from stages.filtering.asked import unfit_answer
+from stages.filtering.claims import false_claim
 from stages.filtering.duplicates import screen_problems, with_details
 from stages.filtering.equations import equalities, wrong_equation
 from stages.filtering.filter_problems import main as filter_problems
+from stages.filtering.given_numbers import unused_number
+from stages.filtering.modes import mode_of
 from stages.filtering.programs import agrees, check_program, with_real_output
 from stages.filtering.sections import AgreementSettings, FilterSettings
 from stages.filtering.text_rules import (
@@ -83,7 +87,7 @@ def test_equations_are_checked_exactly(solution: str, is_wrong: bool) -> None:
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="the folder of real data is not beside the project")
 def test_real_solutions_hold_their_equations() -> None:
     """Of 3,000 training solutions written or checked by people, nearly none is called wrong (those were read: most are)."""
-    for name, column, most in (("gsm8k_train", "answer", 10), ("math_train", "solution", 2)):
+    for name, column, most in (("gsm8k_train", "answer", 13), ("math_train", "solution", 2)):
         rows = [json.loads(line) for line in (SAMPLES / f"targets/{name}.jsonl").read_text().splitlines()]
         assert sum(bool(wrong_equation(row[column])) for row in rows) <= most
 
@@ -96,6 +100,72 @@ def test_an_answer_must_occur_in_the_working() -> None:
     assert (
         check_derivation(problem_row(solution="We add 20+8 = 28. The answer is: $28$", answer="28"), SETTINGS) is None
     )
+
+
+@pytest.mark.parametrize(
+    ("mode", "problem", "solution", "expected"),
+    [
+        ("cot", "What is 6 times 7?", "```python\nprint(6 * 7)\n```\nThe answer is \\boxed{42}.", "tool"),
+        ("cot", "What is 6 times 7?", "6 * 7 = 42\nThe answer is \\boxed{42}.", "cot"),
+        ("cot", "What is 6 times 7?", "x = symbols('x')\nprint(solve(x - 42))\n\\boxed{42}", "unrun_program"),
+        ("cot", "What is 6 times 7?", "```\nx = 6 * 7\n```\n\\boxed{42}", "unrun_program"),
+        ("cot", "What is 6 times 7?", "~~~py\nx = 6 * 7\n~~~\n\\boxed{42}", "unrun_program"),
+        ("cot", "What is 6 times 7?", "We run `print(6 * 7)` and get \\boxed{42}.", "unrun_program"),
+        ("cot", "What is 6 times 7?", "import math\nthen we see \\boxed{42}", "unrun_program"),
+        ("cot", "What does `print(6 * 7)` show?", "It shows \\boxed{42}.", "unrun_program"),
+        ("cot", "What is s after:\nfor i in range(4):\n    s += i\nprint(s)", "It is \\boxed{6}.", "unrun_program"),
+        ("tool", "What is 6 times 7?", "6 * 7 = 42. \\boxed{42}", "no_program"),
+        ("tool", "What is 6 times 7?", TOOL, "tool"),
+        ("tool", "What is 6 times 7?", TOOL + "\n" + TOOL, "unrun_program"),
+        ("cot", "For the return trip, if Tom prints (in color) 3 pages, what does he pay?", "He pays\nfor 3 pages: \\boxed{3}", "cot"),
+        ("cot", "Find the range of the class", "while it holds, x = 3 and\nclass sizes are 4", "cot"),
+    ],
+)  # fmt: skip
+def test_the_mode_follows_from_what_is_written(mode: str, problem: str, solution: str, expected: str) -> None:
+    found = mode_of(problem_row(mode=mode, problem=problem, solution=solution))
+    assert (found if isinstance(found, str) else found.reason) == expected
+
+
+@pytest.mark.parametrize(
+    ("solution", "problem", "is_wrong"),
+    [
+        ("We get $3x = 33$, so $x = 17$.", "", True), ("We get $3x = 33$, so $x = 11$.", "", False),
+        ("$\\sqrt{50} = 2\\sqrt{5}$", "", True), ("$\\sqrt{50} = 5\\sqrt{2}$", "", False), ("$n^2+n-72=0$, so $(n-6)(n+12)=0$", "", True),
+        ("$n^2+n-72=0$, so $(n-8)(n+9)=0$ and $n = 8$", "", False), ("$x^2 = 4$, so $x = 2$ or $x = -2$", "", False),
+        ("The equation is: 12 + 3*5 + 8.5*x = 50. Solving gives x = 1.", "", True), ("If $x = 3$, then $2x = 5$, impossible.", "", False),
+        ("Hence $x = 2$ and $y = 5$.", "Solve $2x + y = 8$ and $x - y = 1$.", True), ("Hence $x = 3$ and $y = 2$.", "Solve $2x + y = 8$ and $x - y = 1$.", False),
+        ("$\\binom{5}{2} = 20$", "", True), ("$5! = 120$", "", False), ("$\\cos 60^\\circ = \\frac{1}{2}$", "", False), ("$\\cos 60^\\circ = \\frac{1}{3}$", "", True),
+        ("$x - 5 = x$", "", True), ("$\\tfrac12 + 0.333 = 0.833$", "", False), ("$3,\\!744 = 13 \\times 4 \\times 72$", "", False), ("He pays $6 for $3 = 9$ things", "", False),
+        ("$2^{10} = 1000$", "", True), ("$(2+i)(2-i) = 5$", "", False), ("$(2+i)(2-i) = 3$", "", True), ("$45 \\text{ minutes} = 45 \\times 60$", "", False),
+        ("Case 1: $x + 1 = 3$. Case 2: $x + 1 = -3$.", "", False), ("$f(2) = 7$", "Let $f(x) = x^2 + 1$.", True), ("$f(2) = 5$", "Let $f(x) = x^2 + 1$.", False),
+    ],
+)  # fmt: skip
+def test_claims_with_letters_are_computed(solution: str, problem: str, is_wrong: bool) -> None:
+    assert bool(false_claim(solution, problem)) is is_wrong, false_claim(solution, problem)
+
+
+@pytest.mark.parametrize(
+    ("problem", "answer", "is_unfit"),
+    [
+        ("How many bags will she use?", "5.045", True), ("How many bags will she use?", "6", False), ("How many miles does he run?", "5.5", False),
+        ("How much change does she get?", "-20", True), ("What was the temperature in the morning?", "-3", False),
+        ("What is the probability of heads?", "1.2", True), ("What is the probability of heads?", "\\frac{1}{2}", False),
+        ("What is the remainder when 2004 is divided by 12?", "12", True), ("What is the remainder when 2004 is divided by 12?", "0", False),
+        ("What is the units digit of $7^{20}$?", "12", True), ("Simplify $\\sqrt{50}$.", "2\\sqrt{5}", True), ("Simplify $\\sqrt{50}$.", "5\\sqrt{2}", False),
+        ("Evaluate $(1+2i)6-3i$.", "6+9i", False), ("Evaluate $(1+2i)6-3i$.", "6+12i", True), ("Solve $2x + 1 = 7$ for $x$.", "4", True),
+        ("Solve $2x + 1 = 7$ for $x$.", "3", False), ("If $f(x) = x^2 + 1$, find $f(3)$.", "9", True), ("If $f(x) = x^2 + 1$, find $f(3)$.", "10", False),
+        ("What is the value of $2x + 1$ when $x = 4$?", "8", True), ("What is the value of $2x + 1$ when $x = 4$?", "9", False),
+    ],
+)  # fmt: skip
+def test_an_answer_is_of_the_kind_asked_for(problem: str, answer: str, is_unfit: bool) -> None:
+    assert bool(unfit_answer(problem, answer)) is is_unfit, unfit_answer(problem, answer)
+
+
+def test_a_solution_uses_what_the_problem_gives() -> None:
+    problem = "Erica made 20 cards. Her dad brought 2 boxes of 15 cards. She gave away 24. How many cards has she now?"
+    assert unused_number(problem, "2 * 15 = 30, and 30 - 24 = 6") == "20"
+    assert unused_number(problem, "2 * 15 = 30, 20 + 30 = 50 and 50 - 24 = 26") == ""
+    assert unused_number("A shirt of $40 is sold at 25% off. What does it cost?", "40 * 0.75 = 30") == ""
 
 
 def test_programs_must_run_and_agree() -> None:
@@ -124,6 +194,10 @@ def test_programs_must_run_and_agree() -> None:
         ("\\frac{1}{2}", "0.5", True), ("\\frac{1}{2}", "1/2", True), ("(2,-3)", "{x: 2, y: -3}", True), ("0.3", "0.30000000000000004", True),
         ("10^{-11}", "1.0000000000000001e-11", True), ("98304", "0", False), ("True", "Is it? True", True), ("True", "False", False),
         ("(2, 4), (4, 2)", "[(1, 1), (2, 4), (4, 2)]", False), ("1,250", "1250.0", True), ("27\\pi", "27*pi", True), ("760", "0.7602415966386554", False),
+        ("8", "8.0", True), ("8.0", "8", True), ("\\begin{pmatrix} \\frac{1}{5} \\end{pmatrix}", "Matrix([[1/5]])", True), ("[-2, 7]", "Interval(-2, 7)", True),
+        ("(-2, 7)", "Interval(-2, 7)", False), ("(-2, 7)", "Interval.open(-2, 7)", True), ("-2+7i", "I*(7 + 2*I)", True), ("\\frac{1}{2}", "Rational(1, 2)", True),
+        ("2\\sqrt{3}", "2*sqrt(3)", True), ("3\\sqrt{2}", "2*sqrt(3)", False), ("\\{1, 2\\}", "{2, 1}", True), ("yes", "True", True), ("no", "True", False),
+        ("25\\%", "0.25", True), ("(1, 2)", "(1, 2)", True), ("(2, 1)", "(1, 2)", False), ("x^2 + 1", "x**2 + 1", True), ("\\infty", "oo", True),
     ],
 )  # fmt: skip
 def test_an_answer_is_what_was_printed(answer: str, printed: str, is_same: bool) -> None:

@@ -15,6 +15,8 @@ import orjson
 import pytest
 
 from stages.core.command import StageError
+from stages.distillation.account import account
+from stages.distillation.expected_cost import mean_share
 from stages.distillation.ledger import Ledger, Segment
 from stages.distillation.ledger_rows import line_of
 from tests.buying import CANARY, buy, write_requests
@@ -337,3 +339,12 @@ def test_random_bytes_in_a_segment_never_raise(tmp_path: Path) -> None:
         for key, row in ledger.answers(set("abcdefgh")).items():
             assert row["completion"] == key * 40
         assert ledger.spent_usd() >= 0
+
+
+@pytest.mark.parametrize(
+    "sampling", [{}, {"model": "m"}, {"model": "m", "max_tokens": 0}, {"model": "m", "max_tokens": "many"}]
+)
+def test_answers_whose_request_is_not_known_break_no_account(sampling: dict, tmp_path: Path) -> None:
+    written(tmp_path, *({**answer(str(number)), "sampling": sampling} for number in range(30)))
+    assert mean_share(Ledger([tmp_path]), {"model": "m"}) == {}
+    assert account(Ledger([tmp_path]), {})[0]["answers"] == 30

@@ -11,6 +11,7 @@ A whole section of named things (`sources`, which dvc.yaml unpacks as `--web.kin
 
 import dataclasses
 import functools
+import math
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,19 @@ from stages.core.command import StageError
 from stages.core.section import Grammar, Option, RuleError, options_of
 
 Function = Callable[..., None]
+
+
+class FiniteRange(click.FloatRange):
+    """A number inside a range: neither NaN, which no bound holds back, nor infinity, nor a text."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            number = float("nan" if isinstance(value, bool) else value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number. Give one {self._describe_range()}, such as 5.00.", param, ctx)
+        return float(super().convert(number, param, ctx))
 
 
 def section_options(**sections: type) -> Callable[[Function], Function]:

@@ -20,6 +20,7 @@ COLUMNS = (
     "calls",
     "answers",
     "rejected",
+    "estimated",
     "in batches",
     "prompt tokens",
     "cached",
@@ -33,11 +34,12 @@ NO_ROUND, NO_MODEL = "(no round)", "(unknown)"
 
 
 def account(ledger: Ledger, round_of: dict[str, str]) -> list[dict[str, Any]]:
-    """One record for each round and model. `wasted usd` paid for no answer, `double usd` for one that was there."""
+    """One record for each round and model. `estimated` answers came without tokens that can be believed
+    and count at their worst case, `wasted usd` paid for no answer, `double usd` for one that was there."""
     model_of = {
-        row["key"]: row["sampling"]["model"]
+        row["key"]: str(row["sampling"]["model"])
         for _, row in ledger.rows()
-        if row["kind"] == "answer" and row.get("sampling")
+        if row["kind"] == "answer" and "model" in row.get("sampling", {})
     }
     records: dict[tuple[str, str], dict[str, Any]] = {}
     seen: set[str] = set()
@@ -64,6 +66,7 @@ def _count_answer(record: dict[str, Any], row: Row, usd: float, is_double: bool)
         return
     record["answers"] += 1
     record["rejected"] += row["finish_reason"] == "rejected"
+    record["estimated"] += bool(row.get("is_estimated"))
     record["in batches"] += row["via"] == "batch"
     record["prompt tokens"] += row["prompt_tokens"]
     record["cached"] += row["cached_tokens"]

@@ -25,6 +25,7 @@ from stages.distillation.batch_queue import BatchQueue, is_full, prompt_tokens
 from stages.distillation.chat import MAX_FIRST_REJECTIONS
 from stages.distillation.ledger import Ledger, Row, now
 from stages.distillation.outcomes import Outcome, outcome_of_error
+from stages.distillation.parameters import body_of, refusal_of_parameter
 from stages.distillation.patience import Patience
 from stages.distillation.purchase import Answer, Purchase, Request
 from stages.distillation.served_models import complaint, is_allowed
@@ -202,7 +203,7 @@ class BatchTeacher:
         """Submit a chunk; where the connection breaks, look whether the server has the batch before its worst case is counted."""
         lines = [
             json.dumps({"custom_id": request.key, "method": "POST", "url": "/v1/chat/completions",
-                        "body": {**request.sampling, "messages": request.messages}}, ensure_ascii=False)
+                        "body": body_of(request)}, ensure_ascii=False)
             for request in chunk
         ]  # fmt: skip
         file_id = self._patiently(lambda: self.client.upload("\n".join(lines).encode(errors="replace"), name))
@@ -264,6 +265,14 @@ class BatchTeacher:
         why = failure.stop("OPENAI_API_KEY", "OPENAI_BASE_URL", "build_requests.model")
         self.purchase.stop(why or f"the server refused batch {batch.id}: {words}")
 
+    def _note_rejection(self, request: Request, answer: Answer) -> None:
+        """A request that the server will never take; where it names a parameter, no other one will do."""
+        if request.messages and (stop := refusal_of_parameter(answer.completion, body_of(request))):
+            self.purchase.stop(stop)
+        else:
+            self.rejected.append((request, answer))
+        self.words[request.key] = answer.completion
+
     def _settle_rejections(self) -> None:
         """Record what the server refuses once it answers others; a server that refuses everything stops the purchase."""
         if self.purchase.num_answered:
@@ -288,8 +297,7 @@ class BatchTeacher:
         if outcome.stop:
             self.purchase.stop(outcome.stop)
         if outcome.rejection:
-            self.words[key] = outcome.rejection.completion
-            self.rejected.append((request, outcome.rejection))
+            self._note_rejection(request, outcome.rejection)
         elif answer := outcome.answer:
             usd = lines.worst_usd(key) if answer.is_estimated else self.purchase.usd_of(answer, "batch")
             self.answered.add(key)

@@ -7,10 +7,17 @@ Spent and reserved together never pass the limit, however many calls are under w
 """
 
 import asyncio
+import math
+
+from stages.core.command import StageError
 
 
 class Budget:
     def __init__(self, limit_usd: float, spent_usd: float = 0.0) -> None:
+        if not (0 <= limit_usd < math.inf and 0 <= spent_usd < math.inf):
+            raise StageError(
+                f"a budget of {limit_usd!r} USD, of which {spent_usd!r} are spent, is none. Correct TEACHER_BUDGET_USD."
+            )
         self.limit_usd, self.spent_usd = limit_usd, spent_usd
         self.reserved_usd, self.num_reserved = 0.0, 0
         self._settled = asyncio.Condition()

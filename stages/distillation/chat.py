@@ -17,12 +17,14 @@ from stages.core.command import StageError, say
 from stages.distillation.concurrency import Window
 from stages.distillation.limits import LOOK_SECONDS, Limits
 from stages.distillation.outcomes import Outcome, outcome_of_failure, outcome_of_reply
+from stages.distillation.parameters import body_of, refusal_of_parameter
 from stages.distillation.patience import Patience
 from stages.distillation.purchase import Purchase, Request
 from stages.distillation.served_models import complaint, is_allowed
 from stages.generation.ends import End
 from stages.generation.rests import backoff_seconds
 from stages.generation.server import Server
+from stages.generation.server_key import server_key
 from stages.generation.transport import Failure
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -47,8 +49,12 @@ def server_url() -> str:
 
 
 def api_key() -> str:
-    """The key from the environment; a server of one's own may need none."""
-    key = os.environ.get("OPENAI_API_KEY", "")
+    """The key from the environment; a server of one's own may need none.
+
+    Raises:
+        StageError: there is none, or it is none.
+    """
+    key = server_key("OPENAI_API_KEY")
     if not key and not os.environ.get("OPENAI_BASE_URL"):
         raise StageError("OPENAI_API_KEY is not set. Set it, or OPENAI_BASE_URL for a server of your own.")
     return key or "none"
@@ -173,9 +179,11 @@ class Asker:
             self.purchase.stop(f"the server answers no request: {outcome.told}")
 
     async def _send(self, request: Request) -> Outcome:
-        reply = await self.server.ask("/chat/completions", {"messages": request.messages, **request.sampling})
+        body = body_of(request)
+        reply = await self.server.ask("/chat/completions", body)
         if isinstance(reply, Failure):
-            return outcome_of_failure(reply)
+            stop = refusal_of_parameter(reply.words, body) if reply.is_refusal else ""
+            return Outcome(reason=reply.reason, end=End.STOP, stop=stop) if stop else outcome_of_failure(reply)
         self.limits.read(reply.headers)
         return outcome_of_reply(reply.content, self.purchase.price, self.purchase.worst_usage(request), reply.fault)
 

@@ -1,6 +1,7 @@
 """Files of completions that were bought elsewhere: tables of this project, outputs of OpenAI's Batch API, plain rows."""
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,12 +25,12 @@ def read_completions(path: Path) -> Iterator[tuple[str, Row | None]]:
         return
     if not path.is_file():
         raise StageError(f"{path} is missing. Name a .parquet or .jsonl file of completions.")
-    with path.open(encoding="utf-8-sig") as stream:
+    with path.open("rb") as stream:  # so a line ends at a line feed alone
         for number, line in enumerate(stream, 1):
             try:
-                row = json.loads(line, parse_constant=refuse_constant)
+                row = json.loads(line.removeprefix(BOM_UTF8), parse_constant=refuse_constant)
                 yield _key(row), _answer(row)
-            except (ValueError, KeyError, AttributeError, TypeError) as error:
+            except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
                 raise StageError(
                     f"{path}:{number}: neither a line of a batch's output (custom_id, response) nor a completion "
                     f"(request_id, {', '.join(NEEDED)}): {error!r}. Correct the line; nothing of it was imported."

@@ -18,7 +18,7 @@ from stages.core.tables import collected, count_rows, read_rows, scan_table
 from stages.core.usage import write_usage
 from stages.distillation.batch import BatchSettings, BatchTeacher
 from stages.distillation.budget import Budget
-from stages.distillation.chat import ServerSettings, ask_chat
+from stages.distillation.chat import ServerSettings, api_key, ask_chat
 from stages.distillation.expected_cost import Estimate, estimate
 from stages.distillation.ledger import Ledger, live_folder, own_ledger, own_segment, whole_ledger
 from stages.distillation.ledger_folder import adopt_old_folder
@@ -101,6 +101,8 @@ def buy(missing: list[Request], live: bool, budget_usd: float | None, settings: 
             f"TEACHER_LIVE=1 needs a budget: set TEACHER_BUDGET_USD ({len(missing):,} requests are {expected})."
         )
     price = load_price(missing[0].sampling["model"])
+    if settings["via"] != "vllm":
+        api_key()  # a fault in it is told before anything is reserved
     with own_segment(room_bytes(missing, settings["concurrency"])) as segment:
         # What another run has bought since is not bought again.
         answered = whole_ledger().answers({request.key for request in missing}, is_by_model_asked)

@@ -3,7 +3,7 @@
     python -m stages.distillation.distill data/distillation/initial/requests.parquet .../completions.parquet
     TEACHER_LIVE=1 TEACHER_BUDGET_USD=5 dvc repro distill@initial
 
-Answers live in the ledger (`.ledger/` and, published, `data/ledger/`), outside DVC's reach; the completions are a pure
+Answers live in the ledger (in Git's own folder and, published, `data/ledger/`), outside DVC's reach; the completions are a pure
 function of the requests and the ledger. Without TEACHER_LIVE=1 nothing is bought. The built-in teacher is free and
 answers the same request with the same completion: it needs no ledger.
 """
@@ -14,23 +14,24 @@ from typing import Any
 import click
 
 from stages.core.command import StageError, say, stage_command
+from stages.core.options import FiniteRange
 
 
 @stage_command("distill")
 @click.argument("requests", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--live", is_flag=True, envvar="TEACHER_LIVE", show_envvar=True, help="Buy what is missing.")
-@click.option("--budget-usd", type=click.FloatRange(min=0), envvar="TEACHER_BUDGET_USD", show_envvar=True,
+@click.option("--budget-usd", type=FiniteRange(min=0), envvar="TEACHER_BUDGET_USD", show_envvar=True,
               help="The most that this ledger (LEDGER_DIR) may have cost in all, earlier runs included, in USD.")  # fmt: skip
 @click.option("--via", type=click.Choice(["chat", "batch", "vllm"]), default="chat", envvar="TEACHER_VIA", show_envvar=True,
               help="Chat Completions, the Batch API at its discount, or vLLM in this process.")  # fmt: skip
 @click.option("--concurrency", type=click.IntRange(min=1), default=64, envvar="TEACHER_CONCURRENCY", show_envvar=True,
               help="chat: calls under way at once.")  # fmt: skip
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=180.0, envvar="TEACHER_TIMEOUT", show_envvar=True,
+@click.option("--timeout", type=FiniteRange(min=0, min_open=True), default=180.0, envvar="TEACHER_TIMEOUT", show_envvar=True,
               help="chat: seconds for one call.")  # fmt: skip
-@click.option("--patience", type=click.FloatRange(min=0), default=600.0, envvar="TEACHER_PATIENCE", show_envvar=True,
+@click.option("--patience", type=FiniteRange(min=0), default=600.0, envvar="TEACHER_PATIENCE", show_envvar=True,
               help="Seconds that a server which answers nobody (it restarts, or limits all) is waited for.")  # fmt: skip
-@click.option("--poll", type=click.FloatRange(min=0, min_open=True), default=30.0, envvar="TEACHER_POLL", show_envvar=True,
+@click.option("--poll", type=FiniteRange(min=0, min_open=True), default=30.0, envvar="TEACHER_POLL", show_envvar=True,
               help="batch: seconds between two looks at a batch.")  # fmt: skip
 @click.option("--batch-size", type=click.IntRange(min=1), default=20_000, envvar="TEACHER_BATCH_SIZE", show_envvar=True,
               help="batch: requests in one batch.")  # fmt: skip

@@ -8,14 +8,15 @@ from pathlib import Path
 import click
 
 from stages.core.command import tool_command
+from stages.core.options import FiniteRange
 
 
 @tool_command("estimate")
 @click.argument("requests", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--requests-per-minute", type=click.FloatRange(min=0, min_open=True), default=500.0,
+@click.option("--requests-per-minute", type=FiniteRange(min=0, min_open=True), default=500.0,
               help="Your account's limit; the server's headers tell it once it is asked.")  # fmt: skip
 @click.option(
-    "--tokens-per-minute", type=click.FloatRange(min=0, min_open=True), default=200_000.0, help="Likewise, in and out."
+    "--tokens-per-minute", type=FiniteRange(min=0, min_open=True), default=200_000.0, help="Likewise, in and out."
 )
 def main(requests: tuple[Path, ...], requests_per_minute: float, tokens_per_minute: float) -> None:
     """Print requests, tokens, USD (low, likely, high) and minutes for what REQUESTS lack in the ledger.

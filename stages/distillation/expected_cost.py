@@ -68,8 +68,12 @@ def count_prompt_tokens(requests: list[Request]) -> int:
 def mean_share(ledger: Ledger, sampling: dict[str, object]) -> dict[str, float]:
     """What share of max_tokens this model's answers took, where the ledger holds enough of them to tell."""
     taken = [
-        row["completion_tokens"] / row["sampling"]["max_tokens"]
+        row["completion_tokens"] / most
         for _, row in ledger.rows()
-        if row["kind"] == "answer" and (row.get("sampling") or {}).get("model") == sampling["model"]
+        if row["kind"] == "answer"
+        and not row.get("is_estimated")
+        and (asked := row.get("sampling", {})).get("model") == sampling["model"]
+        and type(most := asked.get("max_tokens")) is int
+        and most > 0
     ]
     return {"likely": sum(taken) / len(taken)} if len(taken) >= MIN_ANSWERS else {}

@@ -21,7 +21,7 @@ from stages.distillation.finish_reasons import UNKNOWN, finish_of
 from stages.distillation.pricing import Price
 from stages.distillation.purchase import Answer
 from stages.generation.ends import End
-from stages.generation.replies import read_json, text_of
+from stages.generation.replies import read_json, text_of, thought_of
 from stages.generation.transport import Failure, failure_of, failure_of_status
 
 MAX_KEPT_BYTES = 1 << 18  # of a reply that holds no answer
@@ -86,6 +86,8 @@ def read_body(body: Any, price: Price, worst: Usage) -> Outcome:
     if choice is None:
         return _error_inside(body, billed_usd)
     text, reason = text_of(choice), choice.get("finish_reason")
+    if not text and (thought := thought_of(choice)):
+        text = f"<think>{thought}</think>"  # all is thought: paid, and no better the next time
     finish = finish_of(reason)
     if finish is None:
         return Outcome(reason="finish_reason", detail=_word(reason), billed_usd=billed_usd)

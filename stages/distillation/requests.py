@@ -8,6 +8,7 @@ import hashlib
 import json
 
 from stages.core.schemas import Row
+from stages.distillation.model_table import Takes, load_takes
 from stages.distillation.sections import RequestPlan
 from stages.problems.levels import level_and_mode
 from stages.problems.prompts import fill_prompt
@@ -21,13 +22,15 @@ def request_key(model: str, messages: list[dict[str, str]], sampling: dict[str, 
 
 def build_requests(text: Row, round_name: str, plan: RequestPlan) -> list[Row]:
     """The requests for one text: level and mode of each are drawn from the text's content and the sample index."""
-    return [_build_request(text, round_name, plan, sample) for sample in range(plan.num_samples)]
+    takes = load_takes(plan.model)
+    return [_build_request(text, round_name, plan, takes, sample) for sample in range(plan.num_samples)]
 
 
-def _build_request(text: Row, round_name: str, plan: RequestPlan, sample: int) -> Row:
+def _build_request(text: Row, round_name: str, plan: RequestPlan, takes: Takes, sample: int) -> Row:
     level, mode = level_and_mode(text["text_id"], text["text"], sample, plan.level_choice, plan.tool_frac)
-    messages = [{"role": "user", "content": fill_prompt(level, mode, text["text"])}]
-    sampling = {"model": plan.model, "temperature": plan.temperature, "max_tokens": plan.max_tokens}
+    prompt = fill_prompt(level, mode, text["text"], is_json=bool(takes.response_format))
+    messages = [{"role": "user", "content": prompt}]
+    sampling = takes.sampling(plan.model, plan.temperature, plan.max_tokens, mode)
     return {
         "request_id": request_key(plan.model, messages, sampling, sample),
         "round": round_name,

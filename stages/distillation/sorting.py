@@ -4,6 +4,7 @@ for row, rejection, repairs in sorted_completions(requests, completions, load_in
 """
 
 import functools
+import json
 from collections.abc import Iterable, Iterator
 
 import xxhash
@@ -14,6 +15,7 @@ from stages.core.schemas import Row
 from stages.core.tables import BATCH_ROWS
 from stages.overlap.decontamination import Index
 from stages.problems.grammar import Rejection
+from stages.problems.json_form import parse_json_form
 from stages.problems.repair import parse_repaired
 from stages.problems.rows import problem_row
 
@@ -63,7 +65,8 @@ def read_batch(index: Index, pairs: list[tuple[Row, Row]]) -> list[Sorted]:
 
 def read_completion(request: Row, completion: Row) -> Sorted:
     """The problem of one completion, or an empty one with the reason of its rejection; and the repairs it took."""
-    parsed, repairs = parse_repaired(completion["completion"], request["mode"], completion["finish_reason"])
+    parse = parse_json_form if "response_format" in json.loads(request["sampling"]) else parse_repaired
+    parsed, repairs = parse(completion["completion"], request["mode"], completion["finish_reason"])
     row = problem_row(
         parsed, completion["completion"], (request["request_id"],), text_id=request["text_id"], request_id=request["request_id"],
         prompt=request["prompt"], mode=request["mode"], synthesizer=completion["served_model"],

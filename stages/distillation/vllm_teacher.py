@@ -5,6 +5,7 @@ reach the ledger a chunk at a time, so a killed run loses one chunk of work.
 """
 
 from pathlib import Path
+from typing import Any
 
 from stages.core.tables import seed_of
 from stages.distillation.purchase import Answer, Purchase, Request
@@ -23,9 +24,7 @@ def ask_vllm(requests: list[Request], purchase: Purchase, folder: Path) -> None:
 
     for start in range(0, len(requests), CHUNK):
         chunk = requests[start : start + CHUNK]
-        settings = [
-            SamplingParams(temperature=r.sampling["temperature"], max_tokens=r.sampling["max_tokens"]) for r in chunk
-        ]
+        settings = [SamplingParams(**_sampling(request)) for request in chunk]
         outputs = engine.chat([request.messages for request in chunk], settings, use_tqdm=False)
         for request, output in zip(chunk, outputs, strict=True):
             best = output.outputs[0]
@@ -37,3 +36,18 @@ def ask_vllm(requests: list[Request], purchase: Purchase, folder: Path) -> None:
                 len(best.token_ids),
             )
             purchase.record(request, answer, "vllm", 0.0)
+
+
+def _sampling(request: Request) -> dict[str, Any]:
+    """A request's sampling as vLLM takes it."""
+    taken = {
+        name: request.sampling[name]
+        for name in ("temperature", "max_tokens", "top_p", "stop")
+        if name in request.sampling
+    }
+    schema = request.sampling.get("response_format", {}).get("json_schema", {}).get("schema")
+    if schema is None:
+        return taken
+    from vllm.sampling_params import StructuredOutputsParams
+
+    return {**taken, "structured_outputs": StructuredOutputsParams(json=schema)}

@@ -135,6 +135,12 @@ class Streams(NamedTuple):
     out: Output
     err: TextIO
 
+    def flush(self) -> None:
+        """Flush these, and first what the program has put in their place; what it has closed is flushed."""
+        for stream in (sys.stdout, sys.stderr, self.out, self.err):
+            if stream is not None and not stream.closed:
+                stream.flush()
+
 
 def run_module(source: bytes, names: dict[str, Any]) -> None:
     """Run a program; as in a notebook, the value of its last expression is shown if it printed nothing."""
@@ -175,21 +181,16 @@ def finish(status: int, streams: Streams) -> None:
     try:
         _settrace(None)
         _setprofile(None)
-        for step in (_shutdown, _run_exit_functions, flush_replaced, streams.out.flush, streams.err.flush):
+        for step in (_shutdown, _run_exit_functions, streams.flush):
             try:
                 step()
             except _BaseException as error:  # of an exit function, or a pipe that is gone
                 status = status or 1
                 tell(error, streams)
+    except _BaseException:
+        status = status or 1
     finally:
         _exit(status & 0xFF)
-
-
-def flush_replaced() -> None:
-    """Flush what the program has put in the place of its streams."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and not stream.closed:
-            stream.flush()
 
 
 def seed(number: int) -> None:

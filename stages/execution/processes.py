@@ -1,5 +1,6 @@
 """Runs inside the sandbox, beside zygote.py: the processes of a program are found, measured and ended."""
 
+import ctypes
 import os
 import resource
 import signal
@@ -9,6 +10,7 @@ from contextlib import suppress
 
 PAGE = resource.getpagesize()
 TICKS = os.sysconf("SC_CLK_TCK")
+_sysinfo = ctypes.CDLL(None).sysinfo
 KILL_SECONDS = 5.0  # much memory takes long to free
 SHARED = (b"/dev/zero (deleted)", b"/memfd:")  # how /proc names memory that processes share and no file system holds
 
@@ -97,8 +99,10 @@ def kilobytes_in(path: str, names: tuple[str, ...]) -> dict[str, int]:
 
 
 def machine_shared_bytes() -> int:
-    """Shared memory of the whole machine, those pages included that no process has mapped any more."""
-    return kilobytes_in("/proc/meminfo", ("Shmem",)).get("Shmem", 0) << 10
+    """Shared memory of the whole machine, those pages included that no process has mapped any more; see sysinfo(2)."""
+    told = (ctypes.c_ulong * 32)()  # uptime, three loads, totalram, freeram, sharedram, ..., mem_unit in the 14th
+    _sysinfo(told)
+    return int(told[6]) * (told[13] & 0xFFFFFFFF)
 
 
 def has_shared_memory(pids: list[int]) -> bool:

@@ -33,7 +33,7 @@ class Side:
     is_computed: bool  # more than a number
     has_unit: bool
     is_percent: bool  # a number with its sign
-    has_decimals: bool
+    places: int  # most decimals of a number in it
 
 
 def read_side(tokens: list[Token]) -> Side:
@@ -60,7 +60,7 @@ def read_side(tokens: list[Token]) -> Side:
         lone is None and not is_percent,
         has_unit,
         is_percent,
-        any("." in t.text for t in meaning if t.kind == "number"),
+        max((len(t.text.partition(".")[2]) for t in meaning if t.kind == "number"), default=0),
     )
 
 
@@ -88,10 +88,23 @@ class _Reader:
     def product(self) -> Fraction:
         value = self.factor()
         while self.kind() in ("times", "over", "open", "fraction", "root"):
-            operation = self.take().kind if self.kind() in ("times", "over") else "times"
-            other = self.factor()
+            sign = self.take() if self.kind() in ("times", "over") else None
+            operation = sign.kind if sign else "times"
+            other = self.tight_fraction() if sign and self.is_tight_fraction(sign) else self.factor()
             value = value / other if operation == "over" else value * other
         return value
+
+    def is_tight_fraction(self, sign: Token) -> bool:
+        """6 / 1/30: a fraction written without spaces after a sign with some."""
+        ahead = self.tokens[self.place : self.place + 3]
+        if [token.kind for token in ahead] != ["number", "over", "number"] or sign.end == ahead[0].start:
+            return False
+        return ahead[0].end == ahead[1].start and ahead[1].end == ahead[2].start
+
+    def tight_fraction(self) -> Fraction:
+        top = self.atom()
+        self.take()
+        return top / self.atom()
 
     def factor(self) -> Fraction:
         if self.kind() == "sign":

@@ -13,7 +13,8 @@ from fractions import Fraction
 from stages.filtering.arithmetic import GAPS, NotNumeric, Side, Token, read_side
 
 TOKEN = re.compile(
-    r"(?P<word>[a-zA-Z]+)|(?P<blank>\s+(?![\s&]))"  # most of a text; what comes next are none of these
+    r"(?P<by>(?<=[\d)}])\s*x(?=\s*[$(\\]?\s*[\d.(])|(?<=%)\s+of(?=\s+\\?\$?\d))"  # 3 x 4, 20% of 50
+    r"|(?P<word>[a-zA-Z]+)|(?P<blank>\s+(?![\s&]))"  # most of a text; what comes next are none of these
     r"|(?P<unit>\\(?:text|mathrm|mbox|textrm)\s*\{[^{}\d]*\}(?:\s*\^\s*(?:\{\s*-?\d\s*\}|\d))?)"
     r"|(?P<size>\\(?:left|right|[bB]igg?[lr]?)(?![a-zA-Z])|&(?=\s*(?:=|\\approx))|(?<==)\s*&)"
     r"|(?P<skip>\s+|\\[,!;: ]|\\(?:displaystyle|quad|qquad)(?![a-zA-Z])|\*\*|\\?[$£€]|\\[()\[\]])"
@@ -24,21 +25,60 @@ TOKEN = re.compile(
     r"|(?P<about>\\approx(?![a-zA-Z])|≈)|(?P<equal>=)|(?P<other>\\?[a-zA-Z]+|.)",
     re.DOTALL,
 )
-KINDS = {"word": "other", "blank": "skip"}
+KINDS = {"word": "other", "blank": "skip", "by": "times"}
+MARKED = re.compile(r"<<[^<>]*>>")
+AMOUNT = r"(?:\\?\$)?\d[\d,]*(?:\.\d+)?%?"
+SHARE_IS = re.compile(
+    rf"(\d%\s+of\s+{AMOUNT})(?:\s+[a-z]+)?\s+(?:is|equals)\s+({AMOUNT})(?=[\s.,;]|$)(?!\s*(?:[-+*/=×x]|plus|minus|times|more|less))"
+)
+SCALES = "dozens? hundreds? thousands? millions? billions? percent half halves thirds? quarters? fourths? fifths? tenths? times more less of is are if then and or so to by in than each every per".split()
+NOUN = re.compile(
+    rf"({AMOUNT})((?:[ -](?!(?:{'|'.join(SCALES)})\b)[a-zA-Z]{{2,}}(?:/[a-zA-Z]+)?){{1,4}})(?=\s*(?:[-+*/×]\s*\(?(?:\\?\$)?\d|=\s*(?:\\?\$)?\d))"
+)
+AFTER_OPERATOR = re.compile(r"[-+*/×x(]\s*$")
+SENTENCE = re.compile(r"[^\n.;:]+(?:\.\d+[^\n.;:]*)*")
+UNITS = frozenset(
+    "hour minute second day week month year foot feet inch inche yard mile meter km cm kilometer centimeter pound ounce gram kilogram cent dollar dime quarter nickel gallon quart cup pint liter".split()
+)
 SIGN = re.compile(r"=|≈|\\approx")
 BINDING_WORD = re.compile(
-    r"(?:mod|pmod|bmod|choose|of|to|log|ln|sin|cos|tan|arcsin|arccos|arctan|gcd|lcm|max|min|base|remainder|P|C|binom|over|by|times|plus|minus|"
+    r"(?:mod|pmod|bmod|choose|to|log|ln|sin|cos|tan|arcsin|arccos|arctan|gcd|lcm|max|min|base|remainder|P|C|binom|over|by|times|plus|minus|"
     r"divided|per)$"
 )
 
 
 def wrong_equation(solution: str) -> str:
     """The first equality that does not hold, as it is written and with the true value; "" if all that are read hold."""
-    text = re.sub(r"<<[^<>]*>>", "", solution)
+    text = plain(solution)
     for left, right, is_about, written in equalities(text):
         if not holds(left, right, is_about):
             return f"{written[:160]}, not {left.value}"
     return ""
+
+
+def plain(text: str) -> str:
+    """The text without calculator marks and without the nouns between numbers and signs: `4 boxes * 6 pens = 24 pens`."""
+    text = MARKED.sub("", text)
+    text = SHARE_IS.sub(r"\1 = \2", text)
+    return SENTENCE.sub(lambda found: found[0] if _mixes_units(found[0]) else NOUN.sub(_without_noun, found[0]), text)
+
+
+def _without_noun(found: re.Match[str]) -> str:
+    is_lone = found.string[found.end() :].lstrip().startswith("=") and not AFTER_OPERATOR.search(
+        found.string[: found.start()]
+    )
+    return found[0] if is_lone else found[1]  # 2 weeks = 14 days
+
+
+def _mixes_units(sentence: str) -> bool:
+    """1 hour + 30 minutes = 90 minutes"""
+    units = {
+        word.rstrip("s")
+        for noun in NOUN.finditer(sentence)
+        for word in re.findall(r"[a-z]+", noun[2])
+        if word.rstrip("s") in UNITS
+    }
+    return len(units) > 1 and bool(re.search(r"[a-z] ?[-+]", sentence))
 
 
 def holds(left: Side, right: Side, is_about: bool) -> bool:
@@ -47,7 +87,14 @@ def holds(left: Side, right: Side, is_about: bool) -> bool:
         return True
     if any(_rounds(*pair) for pair in ((left, right), (right, left))):
         return True
-    relative = Fraction(1, 50) if is_about else Fraction(1, 200) if right.is_computed and right.has_decimals else 0
+    if is_about:
+        relative = Fraction(1, 50)
+    elif right.is_computed and right.places:
+        relative = Fraction(1, 200)
+    else:
+        relative = (
+            Fraction(1, 500) if max(left.places, right.places) >= 3 else Fraction(0)
+        )  # a decimal was cut off before
     return difference <= abs(left.value) * relative
 
 
@@ -77,10 +124,15 @@ def equalities(text: str) -> list[tuple[Side, Side, bool, str]]:
         except (NotNumeric, ZeroDivisionError):
             continue
         is_conversion = left.has_unit and not left.is_computed  # 45 minutes = 45 * 60 seconds
-        if (left.is_computed or right.is_computed) and not is_conversion:
+        is_rate = all(_has_unit_in_fraction(tokens[a:b]) for a, b in ((start, i), (i + 1, end)))
+        if (left.is_computed or right.is_computed) and not is_conversion and not is_rate:
             written = text[tokens[start].start : tokens[end - 1].end].strip()
             found.append((left, right, tokens[i].kind == "about", written))
     return found
+
+
+def _has_unit_in_fraction(tokens: list[Token]) -> bool:
+    return {"fraction", "unit"} <= {token.kind for token in tokens}
 
 
 OPERATORS = ("sign", "times", "over", "power")

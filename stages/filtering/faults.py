@@ -22,20 +22,23 @@ from stages.core.progress import Tracker
 from stages.core.schemas import Row
 from stages.core.tables import collected, frames
 from stages.execution.executions import run_programs
+from stages.filtering.modes import mode_of
 from stages.filtering.programs import check_program, program_of, with_real_output, worth_a_second_run
 from stages.filtering.sections import FilterSettings
 from stages.filtering.text_rules import find_text_fault
+from stages.problems.grammar import Rejection
 
 BATCH = 200  # problems that a worker process takes at once
 SHARD_ROWS, SHARD_BYTES = 5000, 32 << 20  # a kill costs at most one shard's work
 
 
 class Verdict(NamedTuple):
-    """Of one problem; `solution` is there where its program's real output is not what it claimed."""
+    """Of one problem; `solution` is there where its program's real output is not what it claimed, `mode` where another is written."""
 
     reason: str | None = None
     detail: str | None = None
     solution: str | None = None
+    mode: str | None = None
 
 
 VERDICT = dict.fromkeys(Verdict._fields, pl.String)
@@ -43,8 +46,14 @@ VERDICT = dict.fromkeys(Verdict._fields, pl.String)
 
 def judge_texts(rows: list[Row], settings: FilterSettings) -> list[Verdict]:
     """The verdicts of the rules on the problems' texts."""
-    faults = [find_text_fault(row, settings) for row in rows]
-    return [Verdict(fault.reason, fault.detail) if fault else Verdict() for fault in faults]
+    return [_judge_text(row, settings) for row in rows]
+
+
+def _judge_text(row: Row, settings: FilterSettings) -> Verdict:
+    mode = mode_of(row)
+    fault = mode if isinstance(mode, Rejection) else find_text_fault({**row, "mode": mode}, settings)
+    written = mode if isinstance(mode, str) and mode != row["mode"] else None
+    return Verdict(fault.reason, fault.detail, mode=written) if fault else Verdict(mode=written)
 
 
 def shards_of(problems: pl.LazyFrame) -> Iterator[tuple[int, pl.DataFrame]]:
@@ -114,8 +123,8 @@ def judged(problems: pl.LazyFrame, work: Path) -> Iterator[pl.DataFrame]:
     for number, frame in shards_of(problems):
         verdicts = _verdicts_in(shard_path(work, number))
         assert verdicts is not None, "make_verdicts has written it"
-        solution = pl.coalesce(verdicts["solution"], frame["solution"]).alias("solution")
-        yield frame.with_columns(verdicts["reason"], verdicts["detail"], solution)
+        written = [pl.coalesce(verdicts[column], frame[column]).alias(column) for column in ("solution", "mode")]
+        yield frame.with_columns(verdicts["reason"], verdicts["detail"], *written)
 
 
 def _verdicts_in(path: Path) -> pl.DataFrame | None:

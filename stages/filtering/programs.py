@@ -10,6 +10,8 @@ from stages.core.tables import Row
 from stages.execution.executions import is_chance, may_draw
 from stages.execution.sandbox import Execution
 from stages.execution.transcript import tame_output
+from stages.filtering.numeric_formulas import NotFormula, read_formula
+from stages.filtering.printed import as_latex, same_truth
 from stages.grading.equivalence import is_equal
 from stages.grading.exact_numbers import as_number
 from stages.grading.normalization import normalize, plain_words
@@ -19,8 +21,8 @@ NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?(?:/\d+)?")
 
 
 def program_of(row: Row) -> str | None:
-    """The last program of a tool solution, as the transcript's reader would have had it run."""
-    found = PROGRAM.findall(row["solution"]) if row["mode"] == "tool" else None
+    """The program of a solution: the last, as the transcript's reader would have had it run."""
+    found = PROGRAM.findall(row["solution"])
     return found[-1] if found else None
 
 
@@ -48,16 +50,33 @@ def agrees(answer: str, printed: str) -> bool:
     number, shown = as_number(normalize(answer)), as_number(normalize(value))
     if number and shown and abs(number.value - shown.value) <= abs(shown.value) / 10**9:
         return True  # binary fractions: 0.30000000000000004
-    if any(is_equal(answer, candidate).correct for candidate in dict.fromkeys((last, value, value.strip("[](){}'")))):
+    candidates = dict.fromkeys(
+        (last, value, value.strip("[](){}'"), as_latex(value), as_latex(last), as_latex(printed))
+    )
+    if any(is_equal(form, candidate).correct for form in {answer, as_latex(answer)} for candidate in candidates):
+        return True
+    if same_truth(plain_words(answer), value) or _same_value(answer, as_latex(value)):
         return True
     word = plain_words(answer)
     if re.fullmatch(r"[a-z]{2,}", word) and re.search(rf"\b{word}\W*$", last.casefold()):
         return True
     wanted = _numbers(answer)
     found = _numbers(printed)
-    if len(wanted) > 1 and len(wanted) != len(_numbers(last)):
+    if len(wanted) > 1 and ("Interval" in printed or len(wanted) != len(_numbers(last))):
         return False  # some of the values that were printed
+    if len(wanted) > 1:
+        return all(_is_rounded(*pair) for pair in zip(wanted, _numbers(last), strict=True))
     return bool(wanted) and len(wanted) <= len(found) and all(any(_is_rounded(a, b) for b in found) for a in wanted)
+
+
+def _same_value(answer: str, printed: str) -> bool:
+    """2i and i(1 + 1): formulas without letters of one value."""
+    try:
+        sides = [read_formula(text) for text in (answer, printed)]
+        values = [side.value({}) for side in sides if not side.names]
+    except NotFormula:
+        return False
+    return len(values) == 2 and abs(values[0] - values[1]) <= 1e-9 * max(1e-9, abs(values[1]))
 
 
 def _numbers(text: str) -> list[tuple[Fraction, int]]:
@@ -78,13 +97,16 @@ def _is_rounded(answer: tuple[Fraction, int], printed: tuple[Fraction, int]) -> 
 
 
 def with_real_output(row: Row, execution: Execution) -> Row:
-    """The problem with what its program really printed in the last output block."""
-    block = f"```output\n{tame_output(execution.stdout)}\n```"
-    spans = [found.span() for found in OUTPUT.finditer(row["solution"])]
-    if not spans:
+    """The problem with what its program really printed in the last output block, or behind the program if there is none."""
+    solution, block = row["solution"], f"```output\n{tame_output(execution.stdout)}\n```"
+    if spans := [found.span() for found in OUTPUT.finditer(solution)]:
+        start, end = spans[-1]
+    elif programs := list(PROGRAM.finditer(solution)):
+        start = end = programs[-1].end()
+        block = f"\n{block}"
+    else:
         return row
-    start, end = spans[-1]
-    return {**row, "solution": f"{row['solution'][:start]}{block}{row['solution'][end:]}"}
+    return {**row, "solution": f"{solution[:start]}{block}{solution[end:]}"}
 
 
 def worth_a_second_run(programs: list[str]) -> list[str]:

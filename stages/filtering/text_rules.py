@@ -5,9 +5,13 @@ check_equations({"mode": "cot", "solution": "3 + 4 = 8\n...", ...}, settings) ->
 
 import re
 from collections.abc import Iterable
+from fractions import Fraction
 
 from stages.core.tables import Row
+from stages.filtering.asked import unfit_answer
+from stages.filtering.claims import false_claim
 from stages.filtering.equations import wrong_equation
+from stages.filtering.given_numbers import unused_number
 from stages.filtering.sections import FilterSettings
 from stages.grading.equivalence import is_equal
 from stages.grading.extraction import extract_answer
@@ -17,6 +21,7 @@ from stages.problems.grammar import Rejection, boxed_answers
 from stages.texts.language import language_fault
 
 NUMBER = r"\d+(?:\.\d+)?"
+PIECES = re.compile(r"[a-zA-Z]+|\d+|[-+*/^=<>{}\\]")  # of a formula, which is one word for most
 COMPUTES = re.compile(r"[-+*/×÷]\s*\d.*=|\\(?:times|cdot|frac|div)")
 NEEDS_MORE = re.compile(
     r"\b(?:(?:figure|diagram|picture|graph|image|chart|illustration)s? (?:above|below|shown|given|provided|to the (?:left|right))"
@@ -73,13 +78,14 @@ def check_answer(row: Row, _: FilterSettings) -> Rejection | None:
     if boxed_answers(words) and said and not said.startswith("\\boxed") and len(said) < 60:
         numbers = re.findall(r"-?\d[\d,]*(?:\.\d+)?", said)
         bare = re.fullmatch(r"\D{0,3}(-?\d[\d,]*(?:\.\d+)?)\D*", answer)
-        if bare and len(numbers) == 1 and not is_equal(numbers[0], bare[1]).correct:
+        if bare and len(numbers) == 1 and not any(is_equal(s, answer).correct for s in (said, numbers[0])):
             return Rejection("answers_disagree", f"boxed {answer[:60]}, said {said}")
     return None
 
 
 def check_self_contained(row: Row, _: FilterSettings) -> Rejection | None:
-    if _holds_any(row["problem"], NEEDS_MORE_WORDS) and (found := NEEDS_MORE.search(row["problem"])):
+    drawn = "[asy]" in row["problem"]  # a figure as text
+    if not drawn and _holds_any(row["problem"], NEEDS_MORE_WORDS) and (found := NEEDS_MORE.search(row["problem"])):
         return Rejection("not_self_contained", found.group(0))
     written = f"{row['problem']}\n{row['solution']}"
     if _holds_any(written, PLACEHOLDER_MARKS) and (found := PLACEHOLDER.search(written)):
@@ -99,7 +105,7 @@ def check_length(row: Row, settings: FilterSettings) -> Rejection | None:
         ("problem", settings.min_words, settings.max_words),
         ("solution", 1, settings.max_solution_words),
     ):
-        fewest, most = len(words_of(row[part])), len(row[part].split())  # a formula is many words, or one
+        fewest, most = max(len(words_of(row[part])), len(PIECES.findall(row[part]))), len(row[part].split())
         if fewest < low or most > high:
             return Rejection("length", f"the {part} has {most} words, not {low} to {high}")
     return None
@@ -134,13 +140,32 @@ def check_equations(row: Row, _: FilterSettings) -> Rejection | None:
     return Rejection("equation", wrong) if wrong else None
 
 
+def check_claims(row: Row, _: FilterSettings) -> Rejection | None:
+    """Every equality with letters or irrational numbers must hold for the values that the solution gives to its letters."""
+    wrong = false_claim(row["solution"], row["problem"]) if row["mode"] == "cot" else ""
+    return Rejection("false_claim", wrong) if wrong else None
+
+
+def check_fit(row: Row, _: FilterSettings) -> Rejection | None:
+    """The answer must be of the kind that is asked for: whole, positive, a probability, the value of the formula asked."""
+    unfit = unfit_answer(row["problem"], row["answer"])
+    return Rejection("unfit_answer", unfit) if unfit else None
+
+
+def check_given(row: Row, _: FilterSettings) -> Rejection | None:
+    """A solution in words must use every number that a word problem gives."""
+    unused = unused_number(row["problem"], row["solution"]) if row["mode"] == "cot" else ""
+    return Rejection("unused_number", f"{unused} of the problem is not in the solution") if unused else None
+
+
 def check_derivation(row: Row, _: FilterSettings) -> Rejection | None:
-    """A whole-number answer of a solution that computes must occur in the working before the closing line."""
+    """A number that answers a solution which computes must occur in the working before the closing line, as any equal number."""
     if row["mode"] != "cot" or not re.fullmatch(r"-?\d+", row["answer"]):
         return None
     places = [m.start() for m in SAID.finditer(row["solution"])] + [row["solution"].rfind("boxed")]
-    working = row["solution"][: max(places)]
-    if COMPUTES.search(working) and row["answer"].lstrip("-") not in re.findall(NUMBER, working.replace(",", "")):
+    working = row["solution"][: max(places)] if max(places) > 0 else row["solution"].rpartition("\n")[0]
+    seen = {Fraction(number) for number in re.findall(NUMBER, working.replace(",", ""))}
+    if COMPUTES.search(working) and abs(Fraction(row["answer"])) not in seen:
         return Rejection("answer_not_derived", f"\\boxed{{{row['answer']}}} does not occur in the working")
     return None
 
@@ -176,6 +201,9 @@ RULES = (
     check_repetition,
     check_language,
     check_equations,
+    check_claims,
+    check_fit,
+    check_given,
     check_derivation,
 )
 

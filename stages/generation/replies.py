@@ -53,6 +53,20 @@ def text_of(choice: dict[str, Any]) -> str | None:
     return next((text for text in texts if text), "" if message or "" in texts else None)
 
 
+def thought_of(choice: dict[str, Any]) -> str:
+    """What a choice holds apart from its text: its message's `reasoning_content` or `reasoning`, or parts of thinking."""
+    message = choice.get("message")
+    message = message if isinstance(message, dict) else {}
+    parts = message.get("content") if isinstance(message.get("content"), list) else []
+    found = [message.get(name) for name in THOUGHTS]
+    found += [
+        part.get(str(part["type"]), part.get("text"))
+        for part in parts
+        if isinstance(part, dict) and part.get("type") in THOUGHTS
+    ]
+    return next((thought for thought in found if isinstance(thought, str) and thought.strip()), "")
+
+
 def _joined(content: Any) -> str | None:
     """A content as one text: a string, or a list of parts that hold strings; None for anything else."""
     if isinstance(content, str) or content is None:

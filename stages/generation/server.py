@@ -48,12 +48,17 @@ class Question(aiohttp.BytesPayload):
         self.is_sent = True
 
 
+def key_header(url: str, key: str) -> dict[str, str]:
+    """The header that carries the key: `api-key` where the address names an `api-version`, as Azure's deployments do."""
+    return {"api-key": key} if "api-version" in URL(url).query else {"Authorization": f"Bearer {key}"}
+
+
 class Server:
     """Use as a context manager, inside the event loop that asks."""
 
     def __init__(self, url: str, key: str, timeout_seconds: float) -> None:
         self.url, self.timeout_seconds = URL(url), timeout_seconds
-        self.headers = {"Authorization": f"Bearer {key}", "Accept": "application/json", "Accept-Encoding": "gzip"}
+        self.headers = {**key_header(url, key), "Accept": "application/json", "Accept-Encoding": "gzip"}
         for name, variable in (("OpenAI-Organization", "OPENAI_ORG_ID"), ("OpenAI-Project", "OPENAI_PROJECT_ID")):
             if value := os.environ.get(variable):
                 self.headers[name] = value

@@ -21,6 +21,7 @@ from stages.generation.interface import Generated, Prompt, Sampling
 from stages.generation.replies import read_json, text_of
 from stages.generation.rests import backoff_seconds
 from stages.generation.server import Server
+from stages.generation.server_key import server_key
 from stages.generation.transport import Failure, told
 
 CONCURRENCY = 256
@@ -42,7 +43,7 @@ class ServerEngine:
 
     async def _run(self, url: str, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
         """The first prompt alone: what stops all is met once, not by each of the others."""
-        key = os.environ.get("NINECHAPTERS_SERVER_KEY") or "none"
+        key = server_key("NINECHAPTERS_SERVER_KEY") or "none"
         gate = asyncio.Semaphore(int(os.environ.get("NINECHAPTERS_SERVER_CONCURRENCY", CONCURRENCY)))
         async with Server(url, key, TIMEOUT_SECONDS) as server:
             served = await _served(server)

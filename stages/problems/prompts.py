@@ -14,12 +14,19 @@ from stages.problems.level_names import LEVELS
 PROMPTS = Path("prompts")
 TOOL_PROMPTS = {level: "tool_grade" if level in ("grade", "middle", "amc8") else "tool_secondary" for level in LEVELS}
 FENCE = "-" * 8
+FORM = "Answer in exactly this form"  # begins the last part of each prompt
+JSON_FORMS = {"cot": "form_json", "tool": "form_json_tool"}
 
 
-def fill_prompt(level: str, mode: str, text: str) -> str:
-    """The prompt of a level and mode with the text in its slot; the text cannot end its own slot."""
-    name = TOOL_PROMPTS[level] if mode == "tool" else level
-    return _template(name).replace("{level}", level).replace("{text}", tame(text))
+def fill_prompt(level: str, mode: str, text: str, is_json: bool = False) -> str:
+    """The prompt of a level and mode with the text in its slot; the text cannot end its own slot.
+
+    The answer is asked for in the grammar's form, or as JSON, which `form_json.md` and `form_json_tool.md` describe.
+    """
+    template = _template(TOOL_PROMPTS[level] if mode == "tool" else level)
+    if is_json:
+        template = template[: template.index(FORM)] + _template(JSON_FORMS[mode])
+    return template.replace("{level}", level).replace("{text}", tame(text))
 
 
 def tame(text: str) -> str:

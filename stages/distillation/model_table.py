@@ -1,0 +1,203 @@
+"""What each teacher takes, from the table `models.yaml`: what is asked of it, and how that is written for its server.
+
+    takes = load_takes("gpt-5-2025-08-07")
+    takes.sampling("gpt-5-2025-08-07", temperature=0.6, max_tokens=2500, mode="cot")  -> {"model": ..., "max_tokens": 2500}
+    takes.body(messages, sampling, key)  -> {"model": ..., "messages": [...], "max_completion_tokens": 2500}
+
+The sampling is part of a request's key, so it holds what changes an answer, under one name whatever the server's; the body is what
+is sent. The names of a parameter and the shape of a response format change no key.
+"""
+
+import functools
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stages.core.command import StageError
+from stages.problems.json_form import schema_of
+
+MODELS = Path(__file__).with_name("models.yaml")
+LIMITS = ("max_tokens", "max_completion_tokens")
+OWN_KEYS = {
+    "model",
+    "messages",
+    "temperature",
+    "top_p",
+    "stop",
+    "seed",
+    "reasoning_effort",
+    "response_format",
+    "stream",
+    "n",
+    *LIMITS,
+}
+MAX_STOPS = 4  # of OpenAI
+# By shape: the members of the body that ask for the schema.
+SHAPES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "json_schema": lambda schema: {"response_format": _response_format(schema)},
+    "json_object": lambda schema: {"response_format": {"type": "json_object"}},
+    "json_object_schema": lambda schema: {"response_format": {"type": "json_object", "schema": schema}},
+    "structured_outputs": lambda schema: {"structured_outputs": {"json": schema}},
+    "guided_json": lambda schema: {"guided_json": schema},
+}
+
+
+@dataclass(frozen=True)
+class Takes:
+    """What one teacher takes; `place` is its line in the table."""
+
+    limit: str = "max_tokens"
+    temperature: bool = True
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    seed: bool = False
+    reasoning_effort: str = ""
+    extra_body: dict[str, Any] = field(default_factory=dict)
+    response_format: str = ""
+    place: str = ""
+
+    def sampling(self, model: str, temperature: float, max_tokens: int, mode: str) -> dict[str, Any]:
+        """What is asked of the teacher beside the messages."""
+        asked = {"model": model, "max_tokens": max_tokens, "top_p": self.top_p, "stop": list(self.stop),
+                 "reasoning_effort": self.reasoning_effort, "extra_body": self.extra_body}  # fmt: skip
+        sampling = {name: value for name, value in asked.items() if value not in (None, "", [], {})}
+        if self.temperature:
+            sampling["temperature"] = temperature
+        if self.response_format:
+            sampling["response_format"] = _asked_format(self.response_format, mode)
+        return sampling
+
+    def body(self, messages: list[dict[str, str]], sampling: dict[str, Any], key: str) -> dict[str, Any]:
+        """What is sent for a request: its messages, and its sampling in the server's words."""
+        sampling = dict(sampling)
+        body: dict[str, Any] = {"messages": messages}
+        if not self.temperature:
+            sampling.pop("temperature", None)
+        body |= sampling.pop("extra_body", {})
+        if asked := sampling.pop("response_format", None):
+            schema = asked.get("json_schema", {}).get("schema")
+            body |= SHAPES[self.response_format or "json_schema"](schema) if schema else {"response_format": asked}
+        body |= {self.limit if name == "max_tokens" else name: value for name, value in sampling.items()}
+        return body | ({"seed": int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) % 2**31} if self.seed else {})
+
+
+def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "problem", "strict": True, "schema": schema}}
+
+
+def _asked_format(shape: str, mode: str) -> dict[str, Any]:
+    return {"type": "json_object"} if shape == "json_object" else _response_format(schema_of(mode))
+
+
+def load_takes(model: str) -> Takes:
+    """What a model takes; as `default` where no line fits it.
+
+    Raises:
+        StageError: the table is missing, or one of its lines is wrong, with its place.
+    """
+    table = _table(MODELS, MODELS.stat().st_mtime_ns if MODELS.is_file() else 0)
+    exact = next((takes for name, takes in table if name == model), None)
+    return exact or next(takes for name, takes in table if name == "" or fnmatchcase(model, name))
+
+
+@functools.lru_cache(maxsize=2)
+def _table(path: Path, _: int) -> tuple[tuple[str, Takes], ...]:
+    """Each name or pattern with what it takes, in order; at the end "", the default."""
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
+        document = _value(root, str(path)) if root else None
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise StageError(f"{path}: not a table of models ({error}). Restore it (`git checkout {path}`).") from error
+    sections = document if isinstance(document, dict) else {}
+    if not isinstance(sections.get("default"), dict) or not isinstance(sections.get("models"), dict):
+        raise StageError(
+            f"{path}: has no `default` and `models`, which are tables. Restore it (`git checkout {path}`)."
+        )
+    if unknown := sections.keys() - {"checked", "default", "models"}:
+        raise StageError(f"{path}: {sorted(unknown)} is none of checked, default, models. Correct the name.")
+    lines = _lines(root)
+    default = sections["default"]
+    entries = [*sections["models"].items(), ("", {})]
+    return tuple((str(name), _takes(default, line, f"{path}:{lines.get(str(name), lines['default'])}", str(name) or "default"))
+                 for name, line in entries)  # fmt: skip
+
+
+def _value(node: Any, place: str) -> Any:
+    """The node's value; a key that stands twice in a mapping is an error, where YAML takes the last."""
+    if isinstance(node, yaml.MappingNode):
+        keys = [key.value for key, _ in node.value]
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                raise StageError(
+                    f"{place}:{key.start_mark.line + 1}: {key.value!r} stands twice. Take one of the lines out."
+                )
+        return {str(key.value): _value(value, place) for key, value in node.value}
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(value, place) for value in node.value]
+    return yaml.SafeLoader("").construct_object(node, deep=True)
+
+
+def _lines(root: Any) -> dict[str, int]:
+    """The line of `default` and of each model."""
+    sections = {key.value: (key.start_mark.line + 1, value) for key, value in root.value}
+    models = {key.value: key.start_mark.line + 1 for key, _ in sections["models"][1].value}
+    return {"default": sections["default"][0], **models}
+
+
+def _takes(default: dict[str, Any], line: Any, place: str, name: str) -> Takes:
+    told = f"{place}: {name}"
+    if not isinstance(line, dict):
+        raise StageError(f"{told} is {line!r}, not a table such as {{temperature: false}}. Correct the line.")
+    options = {**default, **line}
+    for fault in _faults(options):
+        raise StageError(f"{told}: {fault}. Correct the line.")
+    stop = options.get("stop", [])
+    return Takes(**{**options, "stop": tuple([stop] if isinstance(stop, str) else stop)}, place=told)
+
+
+def _faults(options: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with a line."""
+    rules: dict[str, tuple[Callable[[Any], bool], str]] = {
+        "limit": (lambda value: value in LIMITS, " or ".join(LIMITS)),
+        "temperature": (
+            lambda value: isinstance(value, bool),
+            "true or false; its value is build_requests.temperature",
+        ),
+        "seed": (lambda value: isinstance(value, bool), "true or false; each request has a seed of its own"),
+        "top_p": (lambda value: _is_number(value) and 0 < value <= 1, "a number over 0 and up to 1"),
+        "stop": (_is_stop, f"a text or a list of 1 to {MAX_STOPS} texts"),
+        "reasoning_effort": (lambda value: isinstance(value, str) and value.isalpha(), "a word such as low"),
+        "extra_body": (lambda value: isinstance(value, dict) and _is_json(value), "a table of what else is sent"),
+        "response_format": (lambda value: value in SHAPES, f"one of {', '.join(SHAPES)}"),
+    }
+    for name, value in options.items():
+        if name not in rules:
+            yield f"{name!r} is no option; there are {', '.join(rules)}"
+        elif not rules[name][0](value):
+            yield f"{name} is {value!r}, not {rules[name][1]}"
+        elif name == "extra_body" and (own := OWN_KEYS & value.keys()):
+            yield f"extra_body holds {sorted(own)}, which have options or sections of their own"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_stop(value: Any) -> bool:
+    texts = [value] if isinstance(value, str) else value
+    return isinstance(texts, list) and 1 <= len(texts) <= MAX_STOPS and all(isinstance(t, str) and t for t in texts)
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_json(part) for key, part in value.items())
+    if isinstance(value, list):
+        return all(map(_is_json, value))
+    return (
+        value is None or isinstance(value, (str, bool, int)) or (isinstance(value, float) and abs(value) < float("inf"))
+    )

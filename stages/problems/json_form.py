@@ -1,0 +1,170 @@
+r"""Problems as JSON: the schema that a teacher is asked to keep, and the problem of what it wrote.
+
+    {"problem": "What is 3+4?", "solution": "3+4=7", "answer": "7"}
+    -> Parsed("What is 3+4?", "3+4=7\nThe answer is \\boxed{7}.", "7")
+
+A tool problem has `program` and `output` in place of `solution`. Where JSON reads LaTeX as its own escapes (`\frac` as a form feed,
+`\times` as a tab), the backslash is given back where nothing else can be meant. Each repair is counted under its own name.
+"""
+
+import json
+import re
+from typing import Any
+
+from stages.problems.fences import without_outer_fence
+from stages.problems.grammar import Parsed, Rejection, boxed_answers, parse_completion
+from stages.problems.repair import AS_IT_IS, repair
+from stages.problems.thoughts import without_thoughts
+
+FIELDS = {"cot": ("problem", "solution", "answer"), "tool": ("problem", "program", "output", "answer")}
+ESCAPE = re.compile(r'\\(?:\\|u[0-9a-fA-F]{4}|["/]|[A-Za-z]+|.|\Z)', re.DOTALL)
+# Commands whose first letter JSON takes for a tab or a line end, and whose rest is no word that could follow one.
+TABBED = re.compile(r"\\t(?:imes|ext(?:bf|it|rm|tt|sf)?|heta|frac|ilde|riangle(?:q|left|right)?|herefore|au)(?![a-z])")
+LINED = re.compile(r"\\n(?:abla|otin)(?![a-z])|\\neq(?=\s*(?:\d|[a-z]\b|[-{\\]))")
+RETURNED = re.compile(r"\\r(?:ight|ho|angle|ceil|floor|vert|m)(?:arrow|brace)?(?![a-z])")
+TRAILING_COMMA = re.compile(r",(?=\s*[}\]])")
+
+
+def schema_of(mode: str) -> dict[str, Any]:
+    """The JSON schema of a problem in one mode: its fields, all texts, all required, and no others."""
+    return {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in FIELDS[mode]},
+        "required": list(FIELDS[mode]),
+        "additionalProperties": False,
+    }
+
+
+def parse_json_form(completion: str, mode: str, finish_reason: str) -> tuple[Parsed | Rejection, list[str]]:
+    """The problem of a completion that was asked for as JSON, and the repairs that it took.
+
+    Reasons of rejection: those of the grammar; json, where it is none or not of the schema; thought.
+    """
+    if finish_reason in AS_IT_IS:
+        return parse_completion(completion, mode, finish_reason), []
+    text = without_thoughts(completion)
+    repairs = ["thoughts"] if text != completion else []
+    if not text.strip() and completion.strip():
+        return Rejection("thought", f"nothing but a thought: {completion.strip()[:60]!r}"), []
+    found = _read(text.strip().removeprefix("\ufeff"), FIELDS[mode])
+    if isinstance(found, Rejection):
+        return found, []
+    fields, made = found
+    written = _written(fields, mode)
+    parsed = parse_completion(written, mode, "stop")
+    if isinstance(parsed, Rejection):
+        again, boxes = repair(written, "stop", mode)
+        parsed, made = parse_completion(again, mode, "stop"), [*made, *boxes]
+    if isinstance(parsed, Rejection):
+        return parsed, []
+    if _bare(parsed.answer) != _bare(_unboxed(fields["answer"])):
+        return Rejection(
+            "answer", f"the solution gives {parsed.answer[:60]!r}, the answer {fields['answer'][:60]!r}"
+        ), []
+    return parsed, [*repairs, *made]
+
+
+def _written(fields: dict[str, str], mode: str) -> str:
+    """The problem in the grammar's form; a solution without a box gets one from the answer."""
+    closing = f"The answer is \\boxed{{{_unboxed(fields['answer'])}}}."
+    if mode == "tool":
+        solution = f"```python\n{_code(fields['program'])}\n```\n```output\n{fields['output'].strip()}\n```\n{closing}"
+    else:
+        solution = fields["solution"].strip()
+        solution = solution if "boxed" in solution else f"{solution}\n{closing}"
+    return f"[Problem]\n{fields['problem'].strip()}\n[Solution]\n{solution}\n[End]"
+
+
+def _code(program: str) -> str:
+    """A program without a fence of its own."""
+    return re.sub(r"\A\s*(?:```|~~~)\w*\n|\n(?:```|~~~)\s*\Z", "", program).strip("\n")
+
+
+def _unboxed(answer: str) -> str:
+    boxes = boxed_answers(answer)
+    bare = (boxes[0] if len(boxes) == 1 else answer).strip()
+    return bare[1:-1].strip() if len(bare) > 2 and bare[0] == bare[-1] == "$" and "$" not in bare[1:-1] else bare
+
+
+def _bare(answer: str) -> str:
+    return re.sub(r"[\s$]|\\[,!; ]|\.$", "", answer)
+
+
+def _read(text: str, names: tuple[str, ...]) -> tuple[dict[str, str], list[str]] | Rejection:
+    """The fields of the one object of a text, and the repairs."""
+    repairs: list[str] = []
+    if (inner := without_outer_fence(text)) != text:
+        text, repairs = inner, ["fence"]
+    start = text.find("{")
+    if start < 0:
+        return Rejection("json", f"no object: {text[:60]!r}")
+    if start:
+        text, repairs = text[start:], [*repairs, "talk_before"]
+    escaped = _escaped(text)
+    value, end, fault = _decoded(escaped)
+    if value is None and (mended := TRAILING_COMMA.sub("", escaped)) != escaped:
+        escaped, repairs = mended, [*repairs, "json_comma"]
+        value, end, fault = _decoded(escaped)
+    if value is None:
+        return Rejection("json", fault)
+    repairs += ["json_escapes"] if _escaped(text) != text else []
+    if (rest := escaped[end:].strip().strip("`").strip()) and "{" in rest:
+        return Rejection("json", f"more than one object: {rest[:60]!r}")
+    return _fields(value, names, [*repairs, *(["talk_after"] if rest else [])])
+
+
+def _decoded(text: str) -> tuple[Any, int, str]:
+    """(value, where it ends, "") of the JSON that a text begins with; or (None, 0, what is wrong)."""
+    try:
+        value, end = json.JSONDecoder(
+            strict=False, parse_int=str, parse_float=str, object_pairs_hook=_members, parse_constant=str
+        ).raw_decode(text)
+    except (ValueError, RecursionError) as error:
+        return None, 0, f"{error}: {text[:60]!r}"
+    return value, end, ""
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if len(set(names)) != len(names):
+        raise ValueError(f"a key stands twice in {names}")
+    return dict(pairs)
+
+
+def _fields(value: Any, names: tuple[str, ...], repairs: list[str]) -> tuple[dict[str, str], list[str]] | Rejection:
+    """The texts of an object, whose keys may differ in case, and whose texts may be lists of lines."""
+    keys = {key.strip().lower(): part for key, part in value.items()} if isinstance(value, dict) else {}
+    if missing := [name for name in names if name not in keys]:
+        return Rejection("json", f"no {', '.join(missing)} among {sorted(keys)}")
+    texts = {name: "\n".join(part) if _is_lines(part := keys[name]) else part for name in names}
+    wrong = [name for name, text in texts.items() if not isinstance(text, str)]
+    if wrong:
+        return Rejection("json", f"{wrong[0]} is no text: {str(texts[wrong[0]])[:60]}")
+    if not all(text.strip() for text in texts.values()):
+        return Rejection("empty", f"{next(name for name, text in texts.items() if not text.strip())} is empty")
+    repairs += ["json_keys"] if not set(names) <= value.keys() else []
+    return texts, repairs + (["json_lines"] if any(_is_lines(keys[name]) for name in names) else [])
+
+
+def _is_lines(part: Any) -> bool:
+    return isinstance(part, list) and bool(part) and all(isinstance(line, str) for line in part)
+
+
+def _escaped(text: str) -> str:
+    """The JSON with the backslashes of LaTeX doubled that JSON would take for escapes of its own."""
+    # Who writes a backslash twice before a command knows JSON's escapes: then a tab is a tab.
+    knows = bool(re.search(r"\\\\[A-Za-z]{2}", text))
+
+    def double(found: re.Match[str]) -> str:
+        escape = found[0]
+        letter = escape[1:2]
+        if letter in '\\"/' or re.fullmatch(r"\\u[0-9a-fA-F]{4}", escape) or (letter in "bf" and len(escape) == 2):
+            return escape
+        if letter in "ntr":
+            is_command = (
+                TABBED.match(escape) or RETURNED.match(escape) or (not knows and LINED.match(text, found.start()))
+            )
+            return f"\\{escape}" if is_command else escape
+        return f"\\{escape}"
+
+    return ESCAPE.sub(double, text)

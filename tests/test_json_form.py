@@ -1,0 +1,119 @@
+"""Problems as JSON: what is read, what is repaired, and what is not."""
+
+import json
+
+import pytest
+
+from stages.distillation.sorting import read_completion
+from stages.generation.replies import thought_of
+from stages.problems.grammar import Parsed, Rejection
+from stages.problems.json_form import parse_json_form, schema_of
+from stages.problems.level_names import LEVELS
+from stages.problems.prompts import fill_prompt
+
+COT = {"problem": "What is 3+4?", "solution": "3+4=7\nThe answer is \\boxed{7}.", "answer": "7"}
+TOOL = {"problem": "What is 3+4?", "program": "print(3 + 4)", "output": "7", "answer": "7"}
+WHOLE = Parsed("What is 3+4?", COT["solution"], "7")
+
+
+@pytest.mark.parametrize(
+    ("completion", "repairs"),
+    [
+        (json.dumps(COT), []),
+        (json.dumps(COT, indent=2), []),
+        (json.dumps({**COT, "solution": "3+4=7"}), []),
+        (json.dumps({**COT, "answer": "\\boxed{7}"}), []),
+        (json.dumps({**COT, "answer": "$7$"}), []),
+        (json.dumps({**COT, "answer": 7}), []),
+        (f"```json\n{json.dumps(COT)}\n```", ["fence"]),
+        (f"Sure:\n{json.dumps(COT)}", ["talk_before"]),
+        (f"{json.dumps(COT)}\nDone.", ["talk_after"]),
+        (f"<think>{{draft}}</think>{json.dumps(COT)}", ["thoughts"]),
+        (json.dumps(COT)[:-1] + ",}", ["json_comma"]),
+        (json.dumps({**COT, "solution": COT["solution"].split("\n")}), ["json_lines"]),
+        (json.dumps({name.title(): text for name, text in COT.items()}), ["json_keys"]),
+        (json.dumps(COT).replace("\\\\boxed", "\\boxed"), ["json_escapes"]),
+        (json.dumps({**COT, "solution": "3+4=\\boxed{7}\nThe answer is \\boxed{7}."}), ["boxes"]),
+    ],
+)
+def test_a_problem_is_read(completion: str, repairs: list[str]) -> None:
+    parsed, made = parse_json_form(completion, "cot", "stop")
+    assert (parsed, made) == (WHOLE, repairs)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["frac{1}{2}", "times", "text{cm}", "theta", "beta", "binom{4}{2}", "rho", "right)", "sqrt{2}", "neq 0", "nabla f", "underline{x}",
+     "(x\\)", "{a\\}", "triangle", "alpha", "%", "boldsymbol{x}", "forall", "therefore", "tau"],
+)  # fmt: skip
+def test_a_backslash_of_latex_is_given_back(command: str) -> None:
+    """Written once, as it should not be, and twice, as it should."""
+    text = f"Is ${chr(92)}{command}$ 7?"
+    once = f'{{"problem": "{text}", "solution": "It is.", "answer": "7"}}'
+    for completion, repairs in ((once, ["json_escapes"]), (once.replace("\\", "\\\\"), [])):
+        parsed, made = parse_json_form(completion, "cot", "stop")
+        assert isinstance(parsed, Parsed), parsed
+        assert (parsed.problem, made) == (text, repairs)
+
+
+def test_json_s_own_escapes_stay() -> None:
+    fields = {**TOOL, "program": 'def f():\n\ttext = "a\\tb"\n\treturn 7\nneq = 1\nname = "é/\\\\"\nprint(f())'}
+    for completion in (json.dumps(fields), json.dumps(fields, ensure_ascii=False)):
+        parsed, made = parse_json_form(completion, "tool", "stop")
+        assert isinstance(parsed, Parsed)
+        assert parsed.solution == f"```python\n{fields['program']}\n```\n```output\n7\n```\nThe answer is \\boxed{{7}}."
+        assert made == []
+
+
+@pytest.mark.parametrize(
+    ("completion", "finish_reason", "reason"),
+    [
+        (json.dumps(COT)[:40], "length", "truncated"), (json.dumps(COT)[:40], "stop", "json"), ("no object", "stop", "json"), ("", "stop", "json"),
+        ("[1]", "stop", "json"), ("{}", "stop", "json"), (json.dumps({**COT, "problem": " "}), "stop", "empty"),
+        (json.dumps({**COT, "solution": {"a": 1}}), "stop", "json"), (json.dumps({**COT, "solution": None}), "stop", "json"),
+        (json.dumps({**COT, "answer": "8"}), "stop", "answer"), (json.dumps(COT) + json.dumps(COT), "stop", "json"),
+        ('{"problem": "a", "problem": "b", "solution": "c", "answer": "7"}', "stop", "json"), ("<think>{", "stop", "thought"),
+        ('{"a":' * 100_000, "stop", "json"), ("no", "rejected", "rejected"), ("no", "content_filter", "content_filter"),
+    ],
+)  # fmt: skip
+def test_what_is_no_problem_is_rejected_with_a_reason(completion: str, finish_reason: str, reason: str) -> None:
+    parsed, made = parse_json_form(completion, "cot", finish_reason)
+    assert isinstance(parsed, Rejection)
+    assert (parsed.reason, made) == (reason, [])
+
+
+def test_a_program_needs_no_fence_of_its_own() -> None:
+    bare, fenced = (parse_json_form(json.dumps({**TOOL, "program": program}), "tool", "stop")
+                    for program in ("print(3 + 4)", "```python\nprint(3 + 4)\n```"))  # fmt: skip
+    assert bare == fenced
+    assert isinstance(bare[0], Parsed)
+
+
+@pytest.mark.parametrize("mode", ["cot", "tool"])
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_prompt_asks_for_the_fields_of_the_schema(level: str, mode: str) -> None:
+    prompt, tags = fill_prompt(level, mode, "3 apples", is_json=True), fill_prompt(level, mode, "3 apples")
+    assert all(f'"{name}"' in prompt for name in schema_of(mode)["properties"])
+    assert "JSON" in prompt
+    assert "[Problem]" not in prompt
+    assert "[Problem]" in tags
+    assert "JSON" not in tags
+
+
+@pytest.mark.parametrize(("sampling", "reason"), [({"response_format": {"type": "json_object"}}, None), ({}, "tags")])
+def test_a_request_says_how_its_completion_is_read(sampling: dict, reason: str | None) -> None:
+    request = {"request_id": "r", "text_id": "t", "prompt": "grade", "mode": "cot", "sampling": json.dumps(sampling)}
+    completion = {"completion": json.dumps(COT), "finish_reason": "stop", "served_model": "m"}
+    row, rejection, _ = read_completion(request, completion)
+    assert (rejection.reason if rejection else None) == reason
+    assert row["problem"] == ("" if reason else COT["problem"])
+
+
+@pytest.mark.parametrize(
+    "message",
+    [{"content": "", "reasoning_content": "Hm."}, {"content": None, "reasoning": "Hm."},
+     {"content": [{"type": "thinking", "thinking": "Hm."}]}, {"content": [{"type": "reasoning", "text": "Hm."}]}],
+)  # fmt: skip
+def test_a_reply_that_is_all_thought_has_its_thought_kept(message: dict) -> None:
+    assert thought_of({"message": message}) == "Hm."
+    assert thought_of({"message": {"content": "7"}}) == ""

@@ -1,0 +1,264 @@
+"""What each teacher takes: the table's lines, the request that is sent, and the line to change where a server refuses it."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from stages.core.command import StageError
+from stages.distillation import model_table
+from stages.distillation.model_table import SHAPES, load_takes
+from stages.distillation.parameters import body_of, refusal_of_parameter, refused_parameter
+from stages.distillation.purchase import Request
+from stages.distillation.requests import request_key
+from stages.generation.server import Server
+from stages.problems.json_form import schema_of
+from tests.buying import BATCH, buy, write_requests
+from tests.fault_server import FaultServer, running_server
+
+MESSAGES = [{"role": "user", "content": "Write a problem."}]
+
+
+def asked(model: str, mode: str = "cot") -> Request:
+    return Request("k", MESSAGES, load_takes(model).sampling(model, 0.6, 100, mode))
+
+
+def write_table(path: Path, monkeypatch: pytest.MonkeyPatch, lines: str) -> Path:
+    path.write_text(f"default: {{limit: max_tokens, temperature: true}}\nmodels:\n{lines}\n")
+    monkeypatch.setattr(model_table, "MODELS", path)
+    return path
+
+
+def test_the_keys_of_todays_teachers_do_not_change() -> None:
+    for model in ("ninechapters-builtin-1", "gpt-4o-mini-2024-07-18", "gpt-4.1-2025-04-14", "gpt-4-0613", "local"):
+        sampling = {"model": model, "temperature": 0.6, "max_tokens": 100}
+        assert asked(model).sampling == sampling
+        assert body_of(asked(model)) == {"messages": MESSAGES, **sampling}
+    key = request_key("m", MESSAGES, {"model": "m", "temperature": 0.6, "max_tokens": 9}, 0)
+    assert key == "09c1ed5c05191b0bce08d3377792661766acc31ec029e274f336677816fd34c1"
+
+
+@pytest.mark.parametrize(
+    ("model", "limit", "has_temperature"),
+    [
+        ("gpt-5-2025-08-07", "max_completion_tokens", False), ("gpt-5.4-mini", "max_completion_tokens", False),
+        ("gpt-5-chat-latest", "max_completion_tokens", True), ("o3-2025-04-16", "max_completion_tokens", False),
+        ("o4-mini-2025-04-16", "max_completion_tokens", False), ("gpt-4.1-mini-2025-04-14", "max_tokens", True),
+        ("claude-3-7-sonnet-20250219", "max_tokens", True), ("claude-sonnet-4-5-20250929", "max_tokens", True),
+        ("claude-opus-4-8", "max_tokens", False), ("claude-sonnet-5", "max_tokens", False), ("gemini-3-flash-preview", "max_tokens", True),
+        ("deepseek-chat", "max_tokens", True), ("deepseek-reasoner", "max_tokens", False), ("deepseek-v4-pro", "max_tokens", False),
+        ("Qwen/Qwen3-8B", "max_tokens", True), ("openai/gpt-oss-20b", "max_tokens", True),
+    ],
+)  # fmt: skip
+def test_a_request_is_what_its_model_takes(model: str, limit: str, has_temperature: bool) -> None:
+    body = body_of(asked(model))
+    assert body == {
+        "model": model,
+        "messages": MESSAGES,
+        limit: 100,
+        **({"temperature": 0.6} if has_temperature else {}),
+    }
+
+
+def test_what_changes_the_answer_is_in_the_key_and_what_does_not_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = {
+        "plain": "{}", "other limit": "{limit: max_completion_tokens}", "seed": "{seed: true}",
+        "top_p": "{top_p: 0.9}", "stop": "{stop: '[End]'}", "effort": "{reasoning_effort: low}",
+        "extra": "{extra_body: {chat_template_kwargs: {enable_thinking: false}}}", "json": "{response_format: json_schema}",
+        "json, other shape": "{response_format: guided_json}", "object": "{response_format: json_object}", "no temperature": "{temperature: false}",
+    }  # fmt: skip
+    keys = {}
+    for name, line in lines.items():
+        write_table(tmp_path / f"{name}.yaml", monkeypatch, f"  m: {line}")
+        keys[name] = request_key("m", MESSAGES, asked("m").sampling, 0)
+    assert keys["plain"] == keys["other limit"] == keys["seed"]
+    assert keys["json"] == keys["json, other shape"]
+    assert len(set(keys.values())) == len(keys) - 3
+
+
+def test_all_options_are_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "{limit: max_completion_tokens, top_p: 0.9, stop: ['[End]'], seed: true, reasoning_effort: low, extra_body: {thinking: {type: disabled}}}"
+    write_table(tmp_path / "t.yaml", monkeypatch, f"  'a*': {line}\n  ab: {{temperature: false}}")
+    body = body_of(asked("abc"))
+    assert 0 <= body.pop("seed") < 2**31
+    assert body == {
+        "messages": MESSAGES, "model": "abc", "max_completion_tokens": 100, "temperature": 0.6, "top_p": 0.9, "stop": ["[End]"],
+        "reasoning_effort": "low", "thinking": {"type": "disabled"},
+    }  # fmt: skip
+    assert "temperature" not in body_of(asked("ab")), "an exact name counts before a pattern"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("mode", ["cot", "tool"])
+def test_a_schema_is_asked_for_in_its_servers_shape(
+    shape: str, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_table(tmp_path / "t.yaml", monkeypatch, f"  m: {{response_format: {shape}}}")
+    body, schema = body_of(asked("m", mode)), schema_of(mode)
+    assert body | SHAPES[shape](schema) == body
+    assert (json.dumps(schema) in json.dumps(body)) == (shape != "json_object")
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("  m: {limit: max}", "t.yaml:3: m: limit is 'max', not max_tokens or max_completion_tokens"),
+        ("  ok: {}\n  m: {temperature: 0.6}", "t.yaml:4: m: temperature is 0.6, not true or false"),
+        ("  m: {top_p: .nan}", "top_p is nan"), ("  m: {top_p: true}", "top_p is True"), ("  m: {top_p: 0}", "top_p is 0"),
+        ("  m: {stop: []}", "stop is []"), ("  m: {stop: ['']}", "stop is ['']"), ("  m: {stop: [a, b, c, d, e]}", "1 to 4 texts"),
+        ("  m: {seed: 7}", "seed is 7"), ("  m: {reasoning_effort: 3}", "reasoning_effort is 3"), ("  m: {max_tokens: 9}", "'max_tokens' is no option"),
+        ("  m: {extra_body: {temperature: 1}}", "extra_body holds ['temperature']"), ("  m: {extra_body: [1]}", "extra_body is [1]"),
+        ("  m: {response_format: json}", "response_format is 'json', not one of json_schema"), ("  m: 7", "m is 7, not a table"),
+        ("  m: {}\n  m: {temperature: false}", "t.yaml:3: 'm' stands twice"), ("  m: {", "not a table of models"), ("more: {}", "not a table of models|none of|tables"),
+    ],
+)  # fmt: skip
+def test_a_wrong_line_is_told_with_its_place(
+    lines: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_table(tmp_path / "t.yaml", monkeypatch, lines)
+    with pytest.raises(StageError) as error:
+        load_takes("other")
+    assert any(part in str(error.value) for part in told.split("|")), str(error.value)
+
+
+REFUSALS = [
+    (
+        "max_tokens",
+        "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+    ),
+    (
+        "temperature",
+        "Unsupported value: 'temperature' does not support 0.6 with this model. Only the default (1) value is supported.",
+    ),
+    ("temperature", "`temperature` is deprecated for this model."),
+    ("top_p", "`temperature_x` and `top_p` cannot both be specified for this model. Please use only one."),
+    ("temperature", "`temperature` may only be set to 1 when thinking is enabled"),
+    ("stop", "Unsupported parameter: 'stop' is not supported with this model."),
+    ("seed", 'Invalid JSON payload received. Unknown name "seed": Cannot find field.'),
+    ("seed", "Unrecognized request argument supplied: seed"),
+    ("reasoning_effort", "Unknown parameter: 'reasoning_effort'."),
+    ("reasoning_effort", '"llama3.2:1b" does not support thinking'),
+    ("reasoning_effort", "reasoning_effort is not supported with this model"),
+    ("stop", "Argument not supported on this model: stop"),
+    ("chat_template_kwargs", "chat_template_kwargs: Extra inputs are not permitted"),
+    ("response_format", "This response_format type is unavailable now"),
+    ("response_format", "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model."),
+    ("max_tokens", "property 'max_tokens' is unsupported"),
+    ("top_p", "Model grok-4 does not support parameter top_p."),
+]
+BODY = {"model": "m", "messages": MESSAGES, **dict.fromkeys(
+    ("max_tokens", "temperature", "top_p", "stop", "seed", "reasoning_effort", "chat_template_kwargs", "response_format"), 1)}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "words"), REFUSALS)
+def test_servers_words_name_the_parameter(name: str, words: str) -> None:
+    assert refused_parameter(words, BODY) == name
+    assert refused_parameter(json.dumps({"error": {"message": words}}), BODY) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("temperature", {"error": {"message": "no", "param": "temperature", "code": "unsupported_value"}}),
+        (
+            "seed",
+            {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]},
+        ),
+        (
+            "reasoning_effort",
+            {"error": {"message": "Invalid value", "param": "reasoning_effort", "code": "invalid_value"}},
+        ),
+    ],
+)
+def test_servers_fields_name_the_parameter(name: str, body: dict) -> None:
+    assert refused_parameter(json.dumps(body), BODY) == name
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "This model's maximum context length is 2048 tokens. However, you requested 2600 tokens. Please reduce the length.",
+        "The prompt speaks of a temperature of 40 degrees and is not allowed.", "this prompt is not allowed", "We stop here: not supported.",
+        "Invalid 'messages[0].content': string too long.",
+    ],
+)  # fmt: skip
+def test_other_refusals_name_none(words: str) -> None:
+    assert refused_parameter(words, BODY) == ""
+
+
+def test_the_line_to_change_is_told() -> None:
+    told = refusal_of_parameter(
+        "Unsupported parameter: 'temperature' is not supported", body_of(asked("gpt-4o-2024-08-06"))
+    )
+    assert "add a line for gpt-4o-2024-08-06 to" in told
+    assert "models.yaml" in told
+    assert "temperature: false" in told
+    told = refusal_of_parameter("Unsupported parameter: 'max_completion_tokens'", body_of(asked("gpt-5-mini")))
+    assert ": gpt-5*: limit: max_tokens" in told
+
+
+@pytest.mark.parametrize("via", ["chat", "batch"])
+def test_a_refused_parameter_stops_the_purchase(via: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+
+    async def refuse(*_: object) -> web.Response:
+        return web.json_response(
+            {"error": {"message": words, "param": "max_tokens", "code": "unsupported_parameter"}}, status=400
+        )
+
+    monkeypatch.setattr(FaultServer, "reply", refuse)
+    with running_server() as server:
+        options = BATCH if via == "batch" else ("--concurrency", "2")
+        requests = write_requests(place / "requests.parquet", 20, bad=3)
+        if via == "batch":
+            line = {"response": {"status_code": 400, "body": {"error": {"message": words}}}}
+            monkeypatch.setattr(
+                "tests.fault_server._batch_line",
+                lambda entry, *_: json.dumps({"custom_id": entry["custom_id"], **line}).encode(),
+            )
+        result = buy(requests, server, *options)
+    assert result.exit_code == 1
+    output = " ".join(result.output.split())
+    assert "does not take `max_tokens`" in output
+    assert "limit: max_completion_tokens" in output
+    assert server.num_calls <= 4
+
+
+BASES = {
+    "OpenAI": "/v1", "Azure, a deployment": "/openai/deployments/gpt-4o?api-version=2024-10-21", "Azure, v1": "/openai/v1",
+    "DeepSeek": "", "Ollama, vLLM, SGLang, llama.cpp": "/v1", "Gemini": "/v1beta/openai", "Claude": "/v1/",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_an_address_is_asked_as_its_server_wants_it(name: str) -> None:
+    base, seen = BASES[name], []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(
+            (request.path, dict(request.query), request.headers.get("api-key"), request.headers.get("Authorization"))
+        )
+        return web.json_response({"ok": True})
+
+    async def ask() -> None:
+        app = web.Application()
+        app.router.add_post("/{path:.*}", answer)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+        async with Server(f"http://127.0.0.1:{port}{base}", "sk-1", 5) as server:
+            await server.ask("/chat/completions", {"model": "m"})
+        await runner.cleanup()
+
+    asyncio.run(ask())
+    path, query, key, bearer = seen[0]
+    assert path == f"{base.partition('?')[0].rstrip('/')}/chat/completions"
+    is_deployment = "api-version" in base
+    assert query == ({"api-version": "2024-10-21"} if is_deployment else {})
+    assert (key, bearer) == (("sk-1", None) if is_deployment else (None, "Bearer sk-1"))
