@@ -25,6 +25,8 @@ from stages.core.tables import read_table
 from stages.distillation.build_requests import main as build_requests
 from stages.distillation.ledger import Ledger
 from stages.distillation.sorting import read_completion
+from stages.filtering.sections import FilterSettings
+from stages.filtering.text_rules import find_text_fault
 from stages.problems.grammar import Rejection
 from tests.test_real_server import free_port, wait_for
 
@@ -38,6 +40,9 @@ params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
 server = xllamacpp.Server(params)
 time.sleep(1e6)
 """
+RULES = FilterSettings(
+    min_words=5, max_words=400, max_solution_words=1000, max_repeated=0.5, max_foreign=0.65
+)  # of params.yaml
 TOPICS = ("apples at a market", "a bus with seats", "pages of a book", "a box of crayons", "cookies for a party", "coins in a jar",
           "a garden with rows of beans", "laps around a track", "stickers shared by friends", "buckets of water")  # fmt: skip
 
@@ -111,6 +116,7 @@ def run(place: Path, url: str, model: str, count: int, max_tokens: int) -> dict[
     return {
         "model": model, "requests": count, "at_kill": at_kill, "answers": len(completions), "calls": num_rows(place, "sent"),
         "parsed": len(found) - len(rejections), "repairs": dict(Counter(name for *_, repairs in found for name in repairs)),
+        "passes_text_rules": sum(not rejection and not find_text_fault(row, RULES) for row, rejection, _ in found),
         "rejected": dict(Counter(rejection.reason for rejection in rejections)),
         "completion_tokens": sum(row["completion_tokens"] for row in completions),
         "examples": [f"{rejection.reason}: {rejection.detail[:100]}" for rejection in rejections[:5]],

@@ -283,7 +283,8 @@ def test_agreement_asks_for_the_majority(monkeypatch: pytest.MonkeyPatch) -> Non
 
     def fake(model, prompts, sampling, turns, title):  # type: ignore[no-untyped-def]
         asked.extend(prompt.text for prompt in prompts)
-        return [Transcript(text) for texts in written.values() for text in texts]
+        sample = int(title.rpartition(" ")[2]) - 1
+        return [Transcript(texts[sample]) for texts in list(written.values())[-len(prompts) :]]
 
     monkeypatch.setattr(agreement, "write_in_turns", fake)
     rows = [{**problem_row(problem_id=name), "text": "Apples."} for name in "ab"]
@@ -293,6 +294,23 @@ def test_agreement_asks_for_the_majority(monkeypatch: pytest.MonkeyPatch) -> Non
     assert asked[0].endswith("How many apples has Tom now?\n[Solution]\n")
     strict = AgreementSettings(0.9, 4, 0.6, "student", 0.7, 20)
     assert set(agreement.disagreements(rows, Path("m"), strict)) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("own", "verdict"),
+    [
+        ([], None), (["7", "7"], None), (["7", "7", "7"], True), (["8", "8"], None), (["8", "8", "8"], False), (["8", "9", "10"], False),
+        (["7", "8", "7", "8"], True), (["7", "8", "8", "8"], False),
+    ],
+)  # fmt: skip
+def test_a_problem_is_decided_when_no_answer_can_change_it(own: list[str], verdict: bool | None) -> None:
+    assert agreement.verdict_of("7", own, AgreementSettings(0.9, 4, 0.5, "student", 0.7, 20)) is verdict
+
+
+def test_solvers_who_do_not_agree_tell_of_the_problem() -> None:
+    assert agreement._reason(["1", "2", "3"]) == agreement._reason(["", "", ""]) == "unanswerable"
+    assert agreement._reason(["1", "2", "1", "2"]) == "two_answers"
+    assert agreement._reason(["1", "1", "3"]) == agreement._reason(["1"]) == "no_agreement"
 
 
 def test_agreement_is_kept_by_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,6 +73,9 @@ def test_json_s_own_escapes_stay() -> None:
         (json.dumps({**COT, "solution": {"a": 1}}), "stop", "json"), (json.dumps({**COT, "solution": None}), "stop", "json"),
         (json.dumps({**COT, "answer": "8"}), "stop", "answer"), (json.dumps(COT) + json.dumps(COT), "stop", "json"),
         ('{"problem": "a", "problem": "b", "solution": "c", "answer": "7"}', "stop", "json"), ("<think>{", "stop", "thought"),
+        (json.dumps({**COT, "problem": "the problem"}), "stop", "placeholder"),
+        (json.dumps({**COT, "answer": "\\boxed{answer}"}), "stop", "placeholder"), (json.dumps({**COT, "answer": "The final answer alone."}), "stop", "placeholder"),
+        (json.dumps({**COT, "solution": "The solution to the problem"}), "stop", "placeholder"),
         ('{"a":' * 100_000, "stop", "json"), ("no", "rejected", "rejected"), ("no", "content_filter", "content_filter"),
     ],
 )  # fmt: skip

@@ -40,7 +40,7 @@ def ask_vllm(requests: list[Request], purchase: Purchase, folder: Path) -> None:
 
 def _sampling(request: Request) -> dict[str, Any]:
     """A request's sampling as vLLM takes it."""
-    taken = {
+    taken: dict[str, Any] = {
         name: request.sampling[name]
         for name in ("temperature", "max_tokens", "top_p", "stop")
         if name in request.sampling

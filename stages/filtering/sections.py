@@ -33,7 +33,7 @@ class AgreementSettings:
     min_jaccard: Share
     "The least Jaccard index of near-duplicates' three-word shingles; 0 drops equal problems alone."
     num_solutions: CountOrNone
-    "Solve each problem so many times again and ask for agreement; 0 does not."
+    "Solve each problem at most so many times again and ask for agreement, fewer where the verdict is certain; 0 does not."
     min_agreement: Share
     "The least share of the new answers that must equal the problem's."
     solver_form: Literal["synthesizer", "student"]

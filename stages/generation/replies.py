@@ -57,7 +57,8 @@ def thought_of(choice: dict[str, Any]) -> str:
     """What a choice holds apart from its text: its message's `reasoning_content` or `reasoning`, or parts of thinking."""
     message = choice.get("message")
     message = message if isinstance(message, dict) else {}
-    parts = message.get("content") if isinstance(message.get("content"), list) else []
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
     found = [message.get(name) for name in THOUGHTS]
     found += [
         part.get(str(part["type"]), part.get("text"))

@@ -122,7 +122,7 @@ def _as_words(answer: str, reference: str, left: Spelled, right: Spelled, kind: 
     for synonyms in (NO_SOLUTION, ALL_REALS):
         if all(synonyms.fullmatch(word) for word in words):
             return Decision(True, "words")
-    if kind != TEXT and FORMULA_MARKS.search(right.text):
+    if kind != TEXT and ("!" in left.text or FORMULA_MARKS.search(right.text)):
         return None
     if words[0] == words[1] and words[0]:
         return Decision(True, "words")

@@ -22,6 +22,7 @@ TOLERANCE_DIGITS = 35
 CANDIDATES = [Fraction(n) for n in "17/7 31/13 5/11 43/19 29/23 7/17 37/29 11/31 53/37 13/41 59/43 19/47".split()]
 SIGNS = ((1, 1, 1), (1, 1, 1), (-1, 1, -1), (1, -1, -1), (-1, -1, 1))  # of the symbols, point by point
 MIN_POINTS = 2
+INFINITE = {"\\infty": 1, "-\\infty": -1, "infinity": 1, "-infinity": -1}
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,16 @@ def same_formula(answer: str, reference: str) -> bool | None:
     Raises TooLarge where a value has too many digits to be computed.
     """
     sides = [sides_of(text)[0] if RELATION.search(text) else split_top(text, "=") for text in (answer, reference)]
-    if len(sides[0]) != len(sides[1]) or len(sides[0]) > 2:
+    if max(len(sides[0]), len(sides[1])) > 2:
         return None
+    if (is_same := _infinite(answer, reference)) is not None:
+        return is_same
     try:
         trees = [[read_formula(side) for side in pair] for pair in sides]
     except (Unreadable, RecursionError):
         return None
+    if len(sides[0]) != len(sides[1]):
+        return None if RELATION.search(answer + reference) else False  # an equation is no formula
     if len(sides[0]) == 1:
         return _same_values(trees[0][0], trees[1][0])
     differences = [("add", pair[0], ("negative", pair[1])) for pair in trees]
@@ -52,6 +57,14 @@ def same_formula(answer: str, reference: str) -> bool | None:
     if not marks[0] and not marks[1]:
         return _same_zeros(differences[0], differences[1])
     return _same_inequality(differences, marks) if marks[0] and marks[1] else None
+
+
+def _infinite(answer: str, reference: str) -> bool | None:
+    """Whether infinities have one sign; false beside a number, None where neither is infinite."""
+    signs = [INFINITE.get(text.lstrip("+")) for text in (answer, reference)]
+    if not any(signs):
+        return None
+    return signs[0] == signs[1] if all(signs) or constant_of(reference if signs[0] else answer) else None
 
 
 @functools.lru_cache(maxsize=20_000)

@@ -22,8 +22,10 @@ RELATIVE_TOLERANCE = 1e-4
 UNITS_KEPT = ("carpen", "minervamath")
 MATRIX_START, MATRIX_END = ("\\begin{pmatrix}", "\\begin{bmatrix}"), ("\\end{pmatrix}", "\\end{bmatrix}")
 MAX_DEPTH = 4
-MIXED = re.compile(r"\d\\frac")
-LETTERS = re.compile(r"(?<![\\a-zA-Z])(?:[ei](?![a-zA-Z])|[a-zA-Z]{2})|[,\[<>]")  # read otherwise, or not to the end
+MIXED = re.compile(r"(\d)\\frac")
+IMAGINARY = re.compile(r"(?<![\\a-zA-Z])i(?![a-zA-Z])")
+STRUCTURE = re.compile(r"[(\[].*,.*[)\]]|\\cup|\\begin")
+LETTERS = re.compile(r"(?<![\\a-zA-Z])(?:e(?![a-zA-Z])|[a-zA-Z]{2})|[,\[<>]")  # read otherwise, or not to the end
 
 
 def grade_as_jiuzhang(
@@ -150,12 +152,15 @@ def _symbolic(answer: str, reference: str) -> tuple[bool, str]:
 
 def _by_value(answer: str, reference: str) -> bool | None:
     """What the algebra would say of two numbers, or of two formulas that differ; None where only it can tell."""
-    if any(MIXED.search(text) for text in (answer, reference)):
-        return None  # it reads `2\\frac{1}{2}` as a product
+    if all(STRUCTURE.search(text) for text in (answer, reference)) or answer.count("=") == 1 == reference.count("="):
+        return False  # neither of its readers of LaTeX knows these; their parts were compared
+    answer, reference = (_as_it_reads(text) for text in (answer, reference))
+    if any(text.lstrip("+-") == "\\infty" for text in (answer, reference)) and answer != reference:
+        return False
     numbers = as_number(answer), as_number(reference)
     if numbers[0] and numbers[1]:
         return isclose(float(numbers[1].value), float(numbers[0].value), rel_tol=RELATIVE_TOLERANCE)
-    if refusal(answer) or refusal(reference) or LETTERS.search(answer + reference):
+    if refusal(answer) or refusal(reference) or LETTERS.search(answer + " " + reference):
         return None
     try:
         values = constant_of(answer), constant_of(reference)
@@ -164,3 +169,9 @@ def _by_value(answer: str, reference: str) -> bool | None:
         return False if "=" not in answer + reference and same_formula(answer, reference) is False else None
     except (TooLarge, OverflowError):
         return None
+
+
+def _as_it_reads(text: str) -> str:
+    """A whole number before a fraction is a factor, and `i` is a letter like any other."""
+    text = MIXED.sub(r"\1\\cdot\\frac", text.replace("\\\\", "\\").replace(" ", ""))
+    return IMAGINARY.sub(r"\\xi_{1}", text)

@@ -53,12 +53,11 @@ def grade(
 def _tabmwp_as_jiuzhang(gold: str, response: str | None, pred: str | None, options: list[str], dataset: str) -> Verdict:
     """The release asks for an option's text; a letter ("The answer is (B) no.") stands for it, as in TabMWP's own grader."""
     gold = _option_text(gold, options)
-    verdict = Verdict(*grade_as_jiuzhang(gold, TEXT, response, pred, dataset))
     named = extract_choice(response if response is not None else pred or "", options)
-    if verdict.correct or named.rule not in LETTER_RULES:
-        return verdict
     text = _option_text(named.answer, options)
-    return Verdict(text.strip().lower() == gold.strip().lower(), text, "option")
+    if named.rule in LETTER_RULES and text.strip().lower() == gold.strip().lower():
+        return Verdict(True, text, "option")
+    return Verdict(*grade_as_jiuzhang(gold, TEXT, response, pred, dataset))
 
 
 def _option_text(letter: str, options: list[str]) -> str:

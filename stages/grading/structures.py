@@ -14,7 +14,7 @@ OPEN, CLOSE = "([{", ")]}"
 MAX_SIGNS = 3
 MATRIX = re.compile(r"\(?\\begin\{pmatrix\}(.*)\\end\{pmatrix\}\)?", re.DOTALL)
 ASSIGNED = re.compile(
-    r"(?:[a-zA-Z](?:_(?:\{[^{}]*\}|\w))?'?|\\[a-zA-Z]+(?:_(?:\{[^{}]*\}|\w))?|[a-zA-Z]\([^()=]*\)|[A-Z]{1,5}|\|[^|=]*\||[^=<>]*:[^=<>]*)(?:=|\\in(?![a-z]))(?=.)"
+    r"(?:[a-zA-Z](?:_(?:\{[^{}]*\}|\w))?'?|\\[a-zA-Z]+(?:_(?:\{[^{}]*\}|\w))?|[a-zA-Z]\([^()=]*\)|\\frac\{[A-Z]+\}\{[A-Z]+\}|[A-Z]+/[A-Z]+|\\(?:angle|triangle)\s?[A-Z]+|[A-Z]{1,5}|\|[^|=]*\||[^=<>]*:[^=<>]*)(?:=|\\in(?![a-z]))(?=.)"
 )
 NAMED = re.compile(r"[a-zA-Z](?:_(?:\{[^{}]*\}|\w))?|\\[a-zA-Z]+|[a-zA-Z]\([a-z]\)")
 APPROXIMATELY = re.compile(r"\\(?:approx|simeq|sim|cong)(?![a-z])")

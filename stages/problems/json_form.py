@@ -22,6 +22,12 @@ ESCAPE = re.compile(r'\\(?:\\|u[0-9a-fA-F]{4}|["/]|[A-Za-z]+|.|\Z)', re.DOTALL)
 TABBED = re.compile(r"\\t(?:imes|ext(?:bf|it|rm|tt|sf)?|heta|frac|ilde|riangle(?:q|left|right)?|herefore|au)(?![a-z])")
 LINED = re.compile(r"\\n(?:abla|otin)(?![a-z])|\\neq(?=\s*(?:\d|[a-z]\b|[-{\\]))")
 RETURNED = re.compile(r"\\r(?:ight|ho|angle|ceil|floor|vert|m)(?:arrow|brace)?(?![a-z])")
+# What the prompt says of a field in place of the field, as small models copy it.
+COPIED = re.compile(
+    r"\W*(?:the |a |your )?(?:(?:whole |full )?(?:text of )?(?:the |a )?(?:problem|question)|(?:all )?(?:its |the )?steps|solution(?: to the problem)?"
+    r"|(?:whole )?program|what (?:the program|it) prints|(?:final )?answer(?: alone)?)\W*",
+    re.IGNORECASE,
+)
 TRAILING_COMMA = re.compile(r",(?=\s*[}\]])")
 
 
@@ -38,7 +44,8 @@ def schema_of(mode: str) -> dict[str, Any]:
 def parse_json_form(completion: str, mode: str, finish_reason: str) -> tuple[Parsed | Rejection, list[str]]:
     """The problem of a completion that was asked for as JSON, and the repairs that it took.
 
-    Reasons of rejection: those of the grammar; json, where it is none or not of the schema; thought.
+    Reasons of rejection: those of the grammar; json, where it is none or not of the schema; placeholder, where a field repeats the
+    prompt's words for it; thought.
     """
     if finish_reason in AS_IT_IS:
         return parse_completion(completion, mode, finish_reason), []
@@ -142,6 +149,8 @@ def _fields(value: Any, names: tuple[str, ...], repairs: list[str]) -> tuple[dic
         return Rejection("json", f"{wrong[0]} is no text: {str(texts[wrong[0]])[:60]}")
     if not all(text.strip() for text in texts.values()):
         return Rejection("empty", f"{next(name for name, text in texts.items() if not text.strip())} is empty")
+    if copied := [name for name, text in texts.items() if COPIED.fullmatch(_unboxed(text))]:
+        return Rejection("placeholder", f"{copied[0]} is {texts[copied[0]][:60]!r}, as the prompt has it")
     repairs += ["json_keys"] if not set(names) <= value.keys() else []
     return texts, repairs + (["json_lines"] if any(_is_lines(keys[name]) for name in names) else [])
 
