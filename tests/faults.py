@@ -183,7 +183,7 @@ BODIES: list[tuple[str, str, Callable[[Json], Json | bytes], str]] = [
     ("content empty", "again, counted", edited(*CONTENT, value=""), "empty"),
     ("content null", "again, counted", edited(*CONTENT, value=None), "empty"),
     ("content a number", "again, counted", edited(*CONTENT, value=7), "empty"),
-    ("thoughts alone", "again, counted", edited(*MESSAGE, value={"content": None, "reasoning_content": "hm"}), "empty"),
+    ("thoughts alone", "kept", edited(*MESSAGE, value={"content": None, "reasoning_content": "hm"}), "<think>hm</think>"),
     ("neither choices nor usage", "again", lambda _: {"object": "chat.completion"}, "no_choice"),
     ("an error in a 200", "again", lambda _: {"error": {"message": "overloaded", "code": 529}}, "529"),
     ("a body that is a list", "again", lambda body: [body], "no_choice"),
