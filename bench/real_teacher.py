@@ -88,7 +88,6 @@ def buy(place: Path, url: str) -> subprocess.Popen[bytes]:
                    "TEACHER_BUDGET_USD": "0", "TEACHER_CONCURRENCY": "2", "TEACHER_TIMEOUT": "600", "LEDGER_DIR": str(place / "ledger")}  # fmt: skip
     environment.pop("OPENAI_API_KEY", None)
     command = [sys.executable, "-m", "stages.distillation.distill", "requests.parquet", "completions.parquet"]
-    (place / "prompts").exists() or (place / "prompts").symlink_to(Path("prompts").resolve())
     return subprocess.Popen(
         command, cwd=place, env=environment, stdout=subprocess.DEVNULL, stderr=(place / "log").open("w")
     )

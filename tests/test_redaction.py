@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import time
 import urllib.parse
 
 import pytest
@@ -104,3 +105,13 @@ def test_a_key_that_is_none_reserves_nothing(place, monkeypatch: pytest.MonkeyPa
     assert "OPENAI_API_KEY holds a line break" in result.output
     assert server.num_calls == 0
     assert not list(place.glob(".ledger/*.jsonl"))
+
+
+@pytest.mark.parametrize("run", ["x", "*", ".", "#", "\u2026", "X*", "sk-", "%41", "a...", "\\u0041"])
+def test_a_long_run_takes_no_long_time(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A megabyte, as servers send it; a search that is quadratic takes hours."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-4f1d9c0b7e")
+    text = run * ((1 << 20) // len(run))
+    started = time.process_time()
+    assert scrub(text) == text
+    assert time.process_time() - started < 5

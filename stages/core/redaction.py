@@ -15,7 +15,9 @@ MIN_KEY = 6
 NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}  # in HTML
 MIN_SHOWN = 6  # letters of a key beside a mask that tell something of it
 STARS = "[*\u2022\u25cf\u2217]"
-MASK = rf"(?:{STARS}{{3,}}|\.{{3,}}|\u2026+|[xX]{{4,}}|#{{3,}}|[\[<](?:redacted|hidden|masked)[>\]])"
+# A mask begins where its run of characters does: else a reply of a million stars would take a million times a million steps.
+RUNS = rf"(?<!{STARS}){STARS}{{3,}}|(?<!\.)\.{{3,}}|(?<!\u2026)\u2026+|(?<![xX])[xX]{{4,}}|(?<!#)#{{3,}}"
+MASK = rf"(?:{RUNS}|[\[<](?:redacted|hidden|masked)[>\]])"
 MASKS = ("***", "\u2022\u2022\u2022", "\u25cf\u25cf\u25cf", "\u2217\u2217\u2217", "...", "\u2026", "xxxx", "XXXX", "###", "redacted", "hidden",
          "masked")  # fmt: skip
 ENCODED = re.compile(r"%(?:25)?[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|&(?:#|amp|lt|gt|quot|apos)")
