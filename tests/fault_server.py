@@ -80,7 +80,7 @@ class FaultServer:
     def __init__(
         self, faults: dict[str, float] | None = None, latency: float = 0.0, seed: int = 0, status: int = 0,
         code: str = "", batch_polls: int = 1, batch_status: str = "completed", batch_share: float = 1.0, burst: int = 0,
-        echo: bool = False, served: str = "", script: Callable[[int, dict], tuple[int, object, dict[str, str]] | None] = lambda _, __: None,
+        echo: bool = False, served: str = "", queue_tokens: int = 0, batch_refuses: bool = False, script: Callable[[int, dict], tuple[int, object, dict[str, str]] | None] = lambda _, __: None,
     ) -> None:  # fmt: skip
         self.faults, self.latency, self.status, self.code = faults or {}, latency, status, code
         self.rng, self.burst = random.Random(seed), burst  # so many first calls get a 429
@@ -91,6 +91,8 @@ class FaultServer:
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict] = {}
         self.served = served  # the model that answers, where that is not the one asked
+        self.batch_refuses = batch_refuses  # every request, with the same words
+        self.queue_tokens, self.most_batches = queue_tokens, 0  # what all batches under way may hold; 0: no limit
         self.script = script  # status, body and headers of the n-th call (from 1); None: as ever
         self.url, self.echo = "", echo  # echo: answers, too, hold the key, in every form
         self.odd: Callable[[dict, dict], Odd | None] = lambda body, answer: None  # what to send for a request
@@ -223,7 +225,20 @@ class FaultServer:
             "id": batch_id, "object": "batch", "endpoint": body["endpoint"], "input_file_id": body["input_file_id"],
             "completion_window": "24h", "status": "in_progress", "created_at": 1, "metadata": body.get("metadata"), "polls": 0,
         }  # fmt: skip
+        self.check_queue(self.batches[batch_id])
         return web.json_response(self.batches[batch_id])
+
+    def check_queue(self, batch: dict) -> None:
+        """Fail a batch that the queue has no room for, as OpenAI does."""
+        under_way = [other for other in self.batches.values() if other["status"] == "in_progress"]
+        self.most_batches = max(self.most_batches, len(under_way))
+        tokens = sum(len(self.files[other["input_file_id"]]) // 10 for other in under_way)
+        if self.queue_tokens and tokens > self.queue_tokens:
+            told = (
+                f"Enqueued token limit reached for m in organization o. Limit: {self.queue_tokens:,} enqueued tokens."
+            )
+            batch["status"] = "failed"
+            batch["errors"] = {"object": "list", "data": [{"code": "token_limit_exceeded", "message": told}]}
 
     async def list_batches(self, _: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": list(self.batches.values()), "has_more": False})
@@ -241,10 +256,11 @@ class FaultServer:
         errors: list[bytes] = []
         for line in self.files[batch["input_file_id"]].split(b"\n"):
             entry = json.loads(line)
-            if (
-                odd := self.odd_line(entry, json.loads(_batch_line(entry, 200, completion_of(entry["body"]))))
-            ) is not None:
+            odd = self.odd_line(entry, json.loads(_batch_line(entry, 200, completion_of(entry["body"]))))
+            if odd is not None:
                 lines.append(odd)
+            elif self.batch_refuses:
+                errors.append(_batch_line(entry, 400, {"error": {"message": "words of the server"}}))
             elif b"BAD REQUEST" in line:
                 errors.append(_batch_line(entry, 400, {"error": {"message": "not allowed"}}))
             elif self.rng.random() < self.batch_share:

@@ -145,10 +145,21 @@ BODIES: list[tuple[str, str, Callable[[Json], Json | bytes], str]] = [
     ("null members beside content", "kept", lambda body: edited(*MESSAGE, value={**body["choices"][0]["message"], "tool_calls": None, "audio": None})(body), ""),
     ("two choices", "kept", lambda body: edited("choices", value=body["choices"] * 2)(body), ""),
     ("a null before the choice", "kept", lambda body: edited("choices", value=[None, *body["choices"]])(body), ""),
-    ("a lone surrogate in system_fingerprint", "kept", edited("system_fingerprint", value="fp \udc00"), ""),
+    ("a lone surrogate in model", "kept", edited("model", value="\udc00/gpt-4o-mini-2024-07-18"), ""),
     ("a lone surrogate in id", "kept", edited("id", value="\ud800"), ""),
     ("a lone surrogate in a usage member's name", "kept", usage(**{"\ud83d": 1}), ""),
     ("a lone surrogate in finish_reason", "again, counted", edited("choices", 0, "finish_reason", value="stop\ud83d"), "finish_reason"),
+    *(
+        (f"finish_reason {word}", "again, counted", edited("choices", 0, "finish_reason", value=word), "finish_reason")
+        for word in ("error", "tool_calls", "insufficient_system_resource", "abort", "banana")
+    ),
+    *(
+        (f"finish_reason {word}", "kept", edited("choices", 0, "finish_reason", value=word), "")
+        for word in ("eos", "end_turn", "stop_sequence", "FINISH_REASON_STOP")
+    ),
+    ("a folder as model", "kept", edited("model", value="/models/gpt-4o-mini-2024-07-18/"), ""),
+    ("an alias as model", "kept", edited("model", value="gpt-4o-mini"), ""),
+    ("a lone surrogate in system_fingerprint", "kept", edited("system_fingerprint", value="fp \udc00"), ""),
     ("U+2028, U+2029, U+0085, form feed inside the text", "kept", edited(*CONTENT, value="a\u2028b\u2029c\x85d\x0ce\x1ef"), "a\u2028b\u2029c\x85d\x0ce\x1ef"),
     ("raw U+2028, U+2029, U+0085 inside the text", "kept", spliced(b"[Problem]", "[Problem]\u2028\u2029\x85".encode()), "~"),
     ("a lone surrogate in the text", "kept", edited(*CONTENT, value="a\ud83db"), "a?b"),

@@ -3,6 +3,7 @@
 import json
 from fractions import Fraction
 from pathlib import Path
+from time import process_time
 
 import polars as pl
 import pytest
@@ -234,6 +235,13 @@ def test_answers_are_whole_and_agree_with_the_closing() -> None:
 )  # fmt: skip
 def test_the_answer_that_a_solution_marks(solution: str, answer: str) -> None:
     assert marked_answer(solution) == answer
+
+
+def test_a_long_sentence_is_read_in_no_time() -> None:
+    closing = "The answer is the only possible value of \\( m \\) for which there exists a sequence satisfying the given conditions and \\( m = 1 \\)"
+    start = process_time()
+    marked_answer(f"We try all.\n{closing}")
+    assert process_time() - start < 1
 
 
 def test_the_other_rules() -> None:

@@ -8,7 +8,7 @@ from stages.core.tables import read_table
 from stages.distillation.finish_reasons import MEANING, finish_of
 from stages.distillation.ledger import Ledger
 from stages.distillation.served_models import is_same_model
-from tests.buying import CANARY, MODEL, buy, completions, write_requests
+from tests.buying import BATCH, CANARY, MODEL, buy, completions, write_requests
 from tests.fault_server import completion_of, running_server
 
 PRICE = "{prompt: 0.15, cached: 0.075, completion: 0.60, batch_factor: 0.5"
@@ -87,7 +87,7 @@ def test_an_error_inside_a_200_ends_as_its_code_says(code: int, place: Path) -> 
         ("claude-3-5-sonnet-latest", "claude-3-5-sonnet-20241022"), ("gemini-2.0-flash", "models/gemini-2.0-flash-001"),
         ("openai/gpt-4o", "gpt-4o"), ("Qwen/Qwen3-8B", "/data/models/Qwen3-8B/"), ("Qwen3-8B", "qwen3-8b"), ("m", ""),
         ("Qwen/Qwen3-8B", "/c/hub/models--Qwen--Qwen3-8B/snapshots/9c925d64d72725edaf899c6cb9c377fd0709d9c5"), ("m", r"C:\models\m.gguf"),
-        ("llama3", "llama3:latest"), ("local", "local@main"), ("a/b:free", "a/b"), ("accounts/fireworks/models/x", "x"), ("mistral-large-latest", "mistral-large-2411"),
+        ("llama3", "llama3:latest"), ("local", "local@main"), ("gpt-4o-2024-08-06", "openai/gpt-4o-2024-08-06"), ("a/b:free", "a/b"), ("accounts/fireworks/models/x", "x"), ("mistral-large-latest", "mistral-large-2411"),
     ],
 )  # fmt: skip
 def test_names_of_one_model(asked: str, served: str) -> None:
@@ -111,7 +111,7 @@ def prices_with(folder: Path, more: str) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("options", [()])
+@pytest.mark.parametrize("options", [(), BATCH])
 def test_another_model_stops_and_its_answers_stay_paid(
     options: tuple[str, ...], place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -107,11 +107,11 @@ def test_a_key_that_is_none_reserves_nothing(place, monkeypatch: pytest.MonkeyPa
     assert not list(place.glob(".ledger/*.jsonl"))
 
 
-@pytest.mark.parametrize("key", ["sk-canary-4f1d9c0b7e", "xxkey-1234567890abcd"])
-@pytest.mark.parametrize("unit", ["x", ".", "*", "#", "\u2026", "\\", " ", "&#0", "%25", "\\u0", "s\n", "x."])
-def test_a_long_run_of_one_sign_is_searched_in_no_time(unit: str, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A search that went back at each sign of the run would take hours."""
-    monkeypatch.setenv("OPENAI_API_KEY", key)
+@pytest.mark.parametrize("run", ["x", "*", ".", "#", "\u2026", "X*", "sk-", "%41", "a...", "\\u0041"])
+def test_a_long_run_takes_no_long_time(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A megabyte, as servers send it; a search that is quadratic takes hours."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-4f1d9c0b7e")
+    text = run * ((1 << 20) // len(run))
     started = time.process_time()
-    scrub(unit * 30_000 + f"{key[:2]}...")
+    assert scrub(text) == text
     assert time.process_time() - started < 5

@@ -15,11 +15,9 @@ MIN_KEY = 6
 NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}  # in HTML
 MIN_SHOWN = 6  # letters of a key beside a mask that tell something of it
 STARS = "[*\u2022\u25cf\u2217]"
-MASK = (
-    rf"(?:{STARS}{{3,400}}|\.{{3,400}}|\u2026{{1,400}}|[xX]{{4,400}}|#{{3,400}}|[\[<](?:redacted|hidden|masked)[>\]])"
-)
-# A mask from the beginning of its run alone: a search that began at each of a million points would take hours.
-RUN = rf"(?:(?<!{STARS}){STARS}{{3,}}|(?<!\.)\.{{3,}}|(?<!\u2026)\u2026+|(?<![xX])[xX]{{4,}}|(?<!#)#{{3,}}|[\[<](?:redacted|hidden|masked)[>\]])"
+# A mask begins where its run of characters does: else a reply of a million stars would take a million times a million steps.
+RUNS = rf"(?<!{STARS}){STARS}{{3,}}|(?<!\.)\.{{3,}}|(?<!\u2026)\u2026+|(?<![xX])[xX]{{4,}}|(?<!#)#{{3,}}"
+MASK = rf"(?:{RUNS}|[\[<](?:redacted|hidden|masked)[>\]])"
 MASKS = ("***", "\u2022\u2022\u2022", "\u25cf\u25cf\u25cf", "\u2217\u2217\u2217", "...", "\u2026", "xxxx", "XXXX", "###", "redacted", "hidden",
          "masked")  # fmt: skip
 ENCODED = re.compile(r"%(?:25)?[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|&(?:#|amp|lt|gt|quot|apos)")
@@ -122,7 +120,7 @@ def _masked(key: str) -> re.Pattern[str]:
     if len(key) >= LONG_KEY:
         forms.append(rf"{re.escape(key[0])}{STARS}{{6,100}}{re.escape(key[-1])}(?!\w)")
     forms += [rf"(?:{long_begins}){MASK}"] if long_begins else []
-    forms += [rf"{RUN}(?:{telling})(?!\w)"] if telling else []
+    forms += [rf"{MASK}(?:{telling})(?!\w)"] if telling else []
     return re.compile("|".join(forms))
 
 

@@ -132,7 +132,8 @@ def ask(missing: list[Request], purchase: Purchase, ledger: Ledger, settings: di
         server = ServerSettings(settings["concurrency"], settings["timeout"], settings["patience"])
         asyncio.run(ask_chat(missing, purchase, server))
     elif settings["via"] == "batch":
-        BatchTeacher(purchase, ledger, BatchSettings(settings["poll"], settings["batch_size"])).ask(missing)
+        limits = (settings["batch_size"], settings["batches"], settings["batch_tokens"])
+        BatchTeacher(purchase, ledger, BatchSettings(settings["poll"], *limits, settings["patience"])).ask(missing)
     elif settings["folder"] is None:
         raise StageError("TEACHER_VIA=vllm needs TEACHER_FOLDER, the folder of the teacher's model.")
     else:

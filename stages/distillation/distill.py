@@ -35,6 +35,10 @@ from stages.core.options import FiniteRange
               help="batch: seconds between two looks at a batch.")  # fmt: skip
 @click.option("--batch-size", type=click.IntRange(min=1), default=20_000, envvar="TEACHER_BATCH_SIZE", show_envvar=True,
               help="batch: requests in one batch.")  # fmt: skip
+@click.option("--batches", type=click.IntRange(min=1), default=8, envvar="TEACHER_BATCHES", show_envvar=True,
+              help="batch: batches under way at once.")  # fmt: skip
+@click.option("--batch-tokens", type=click.IntRange(min=0), default=0, envvar="TEACHER_BATCH_TOKENS", show_envvar=True,
+              help="batch: tokens of prompts in all batches under way, the account's limit; 0: learnt from its refusals.")  # fmt: skip
 @click.option("--folder", type=click.Path(path_type=Path), envvar="TEACHER_FOLDER", show_envvar=True,
               help="vllm: the model's folder.")  # fmt: skip
 def main(requests: Path, out: Path, live: bool, budget_usd: float | None, **settings: Any) -> None:

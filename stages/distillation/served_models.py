@@ -26,7 +26,7 @@ def is_same_model(asked: str, served: str) -> bool:
         return True
     one, other = _name(asked), _name(served)
     (one, one_date), (other, other_date) = _dated(one), _dated(other)
-    return one == other and "" in (one_date, other_date)
+    return one == other and (one_date == other_date or "" in (one_date, other_date))
 
 
 def _name(model: str) -> str:
