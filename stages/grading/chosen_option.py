@@ -17,7 +17,7 @@ LETTERS = "A-J"
 MAX_OPTION_CHARS = 400  # of a box that names an option
 STYLED = r"\W{0,8}(?:\\(?:text|mathrm|textbf|mathbf)\s*\{)?\W{0,8}"
 BOXED_LETTER = re.compile(
-    rf"{STYLED}(?:option|choice|answer)?\W{0, 8}\b([{LETTERS}a-j])\W*|{STYLED}([{LETTERS}])\s*[).:](?!\s?[mM]\b).*",
+    rf"{STYLED}(?:option|choice|answer)?\W{{0,8}}\b([{LETTERS}a-j])\W*|{STYLED}([{LETTERS}])\s*[).:](?!\s?[mM]\b).*",
     re.DOTALL | re.IGNORECASE,
 )
 ANCHORED = (
