@@ -16,7 +16,7 @@ import click
 from stages.core.command import say, stage_command
 from stages.core.options import FiniteRange, GrammarType
 from stages.core.section import Grammar
-from stages.distillation.sections import parse_model_concurrency
+from stages.distillation.concurrency import parse_model_concurrency
 
 
 @stage_command("distill")
@@ -63,6 +63,8 @@ def main(requests: Path, out: Path, live: bool, budget_usd: float | None, **sett
     models = models_of(requests).most_common()
     say(f"distill: {', '.join(f'{count:,} requests to {model}' for model, count in models)}")
     settings["model_concurrency"] = dict(map(parse_model_concurrency, settings["model_concurrency"]))
+    for model in settings["model_concurrency"].keys() - dict(models).keys():
+        say(f"distill: TEACHER_MODEL_CONCURRENCY names {model!r}, which {requests} does not ask")
     write_table("completions", completions_of(requests, live, budget_usd, settings), out)
     report_usage(requests, out)
 

@@ -27,18 +27,6 @@ def parse_model_share(text: str) -> tuple[str, float]:
     return name, value
 
 
-def parse_model_concurrency(text: str) -> tuple[str, int]:
-    """`gpt-4-0613=8` as ("gpt-4-0613", 8).
-
-    Raises:
-        ValueError: there is no name, or no number of calls.
-    """
-    name, _, count = text.rpartition("=")
-    if not name or not (count.isascii() and count.isdecimal()) or not 1 <= int(count[:9]) == int(count):
-        raise ValueError("it is no model with a number of calls")
-    return name, int(count)
-
-
 ModelShare = Annotated[str, Grammar(parse_model_share, "gpt-4o-mini-2024-07-18=0.2")]
 
 
