@@ -3,6 +3,7 @@
 import json
 from fractions import Fraction
 from pathlib import Path
+from time import process_time
 
 import polars as pl
 import pytest
@@ -12,7 +13,7 @@ from stages.core.command import StageError
 from stages.core.lookup import Lookup
 from stages.core.named_tables import write_names
 from stages.core.table_writer import write_table
-from stages.core.tables import read_table, scan_table
+from stages.core.tables import read_table, scan_table, seed_of
 from stages.execution.sandbox import Execution
 from stages.filtering import agreement, faults
 from stages.filtering.asked import unfit_answer
@@ -118,6 +119,8 @@ def test_an_answer_must_occur_in_the_working() -> None:
         ("tool", "What is 6 times 7?", TOOL, "tool"),
         ("tool", "What is 6 times 7?", TOOL + "\n" + TOOL, "unrun_program"),
         ("cot", "For the return trip, if Tom prints (in color) 3 pages, what does he pay?", "He pays\nfor 3 pages: \\boxed{3}", "cot"),
+        ("cot", "A board is numbered:\n```\n 1 | 2\n---+---\n 3 | 4\n```\nWhat is the sum?", "It is \\boxed{10}.", "cot"),
+        ("cot", "What is 6 times 7?", "With `primerange(a,b)` in mind: \\boxed{42}", "cot"),
         ("cot", "Find the range of the class", "while it holds, x = 3 and\nclass sizes are 4", "cot"),
     ],
 )  # fmt: skip
@@ -148,6 +151,7 @@ def test_claims_with_letters_are_computed(solution: str, problem: str, is_wrong:
     ("problem", "answer", "is_unfit"),
     [
         ("How many bags will she use?", "5.045", True), ("How many bags will she use?", "6", False), ("How many miles does he run?", "5.5", False),
+        ("How many marbles have they?", "16 marbles", False), ("Find the area for an angle.", "50(\\theta + 1)", False),
         ("How much change does she get?", "-20", True), ("What was the temperature in the morning?", "-3", False),
         ("What is the probability of heads?", "1.2", True), ("What is the probability of heads?", "\\frac{1}{2}", False),
         ("What is the remainder when 2004 is divided by 12?", "12", True), ("What is the remainder when 2004 is divided by 12?", "0", False),
@@ -236,6 +240,13 @@ def test_the_answer_that_a_solution_marks(solution: str, answer: str) -> None:
     assert marked_answer(solution) == answer
 
 
+def test_a_long_sentence_is_read_in_no_time() -> None:
+    closing = "The answer is the only possible value of \\( m \\) for which there exists a sequence satisfying the given conditions and \\( m = 1 \\)"
+    start = process_time()
+    marked_answer(f"We try all.\n{closing}")
+    assert process_time() - start < 1
+
+
 def test_the_other_rules() -> None:
     assert check_self_contained(problem_row(problem="In the figure above, find x."), SETTINGS)
     assert check_self_contained(problem_row(problem="According to the passage, how many apples are there?"), SETTINGS)
@@ -279,18 +290,23 @@ def test_agreement_asks_for_the_majority(monkeypatch: pytest.MonkeyPatch) -> Non
         "a": ["\\boxed{7}", "\\boxed{7.0}", "no idea", "\\boxed{8}"],
         "b": ["\\boxed{8}", "\\boxed{8}", "\\boxed{8.0}", "\\boxed{7}"],
     }
+    by_seed = {
+        seed_of("agreement", name, str(sample)): text
+        for name, texts in written.items()
+        for sample, text in enumerate(texts)
+    }
     asked: list[str] = []
 
     def fake(model, prompts, sampling, turns, title):  # type: ignore[no-untyped-def]
         asked.extend(prompt.text for prompt in prompts)
-        sample = int(title.rpartition(" ")[2]) - 1
-        return [Transcript(texts[sample]) for texts in list(written.values())[-len(prompts) :]]
+        return [Transcript(by_seed[prompt.seed]) for prompt in prompts]
 
     monkeypatch.setattr(agreement, "write_in_turns", fake)
     rows = [{**problem_row(problem_id=name), "text": "Apples."} for name in "ab"]
     found = agreement.disagreements(rows, Path("m"), AgreementSettings(0.9, 4, 0.5, "synthesizer", 0.7, 20))
     assert set(found) == {1}
     assert found[1].reason == "no_agreement"
+    assert len(asked) == 5, "`a` is decided by two answers, `b` by three"
     assert asked[0].endswith("How many apples has Tom now?\n[Solution]\n")
     strict = AgreementSettings(0.9, 4, 0.6, "student", 0.7, 20)
     assert set(agreement.disagreements(rows, Path("m"), strict)) == {0, 1}
@@ -299,7 +315,7 @@ def test_agreement_asks_for_the_majority(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("own", "verdict"),
     [
-        ([], None), (["7", "7"], None), (["7", "7", "7"], True), (["8", "8"], None), (["8", "8", "8"], False), (["8", "9", "10"], False),
+        ([], None), (["7"], None), (["7", "8"], None), (["7", "7"], True), (["8", "8"], None), (["8", "8", "8"], False), (["8", "9", "10"], False),
         (["7", "8", "7", "8"], True), (["7", "8", "8", "8"], False),
     ],
 )  # fmt: skip

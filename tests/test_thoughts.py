@@ -126,7 +126,7 @@ def test_a_thought_that_breaks_off_in_a_program_hides_no_answer() -> None:
 def test_a_solver_that_thinks_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     """`[End]` in a thought ends nothing."""
     written = [Transcript(text=f"<think>maybe [End] {n}</think>The answer is \\boxed{{7}}.") for n in range(3)]
-    monkeypatch.setattr(agreement, "write_in_turns", lambda *args: written)
+    monkeypatch.setattr(agreement, "write_in_turns", lambda *args: [written.pop()])
     row = {
         "problem_id": "p",
         "problem": "What is 3+4?",

@@ -118,7 +118,7 @@ def _masked(key: str) -> re.Pattern[str]:
     telling = "|".join(re.escape(end) for end in long_ends if len(end) >= MIN_SHOWN or not end.isalpha())
     forms = [rf"(?:{begins}){MASK}(?:{ends})"]
     if len(key) >= LONG_KEY:
-        forms.append(rf"{re.escape(key[0])}{STARS}{{6,}}{re.escape(key[-1])}(?!\w)")
+        forms.append(rf"{re.escape(key[0])}{STARS}{{6,100}}{re.escape(key[-1])}(?!\w)")
     forms += [rf"(?:{long_begins}){MASK}"] if long_begins else []
     forms += [rf"{MASK}(?:{telling})(?!\w)"] if telling else []
     return re.compile("|".join(forms))
@@ -138,11 +138,11 @@ def _character(char: str) -> str:
     ways = [
         re.escape(char),
         rf"(?i:{code})",
-        rf"(?i:\\+u{ord(char):04x})",
+        rf"(?i:(?<!\\)\\+u{ord(char):04x})",
         rf"(?i:&#x0*{ord(char):x};)",
         rf"&#0*{ord(char)};",
     ]
-    ways += [] if char.isalnum() else [rf"\\+{re.escape(char)}"]
+    ways += [] if char.isalnum() else [rf"(?<!\\)\\+{re.escape(char)}"]
     ways += [re.escape(NAMED[char])] if char in NAMED else []
     return f"(?:{'|'.join(ways)})"
 

@@ -23,6 +23,7 @@ from stages.grading.voting import answer_classes
 from stages.problems.grammar import PROBLEM, SOLUTION, Rejection
 from stages.problems.student_format import student_prompt
 from stages.problems.synthesizer_format import synthesizer_prompt
+from stages.problems.thoughts import without_thoughts
 
 NO_AGREEMENT, UNANSWERABLE, TWO_ANSWERS = "no_agreement", "unanswerable", "two_answers"
 
@@ -79,7 +80,7 @@ def disagreements(rows: list[Row], solver: Path, settings: AgreementSettings) ->
         ]
         outputs = write_in_turns(solver, prompts, sampling, SINGLE, f"filter_problems: solve again, {sample + 1}")
         for place, output in zip(undecided, outputs, strict=True):
-            answers[place].append(marked_answer(output.text.partition("[End]")[0]))
+            answers[place].append(marked_answer(without_thoughts(output.text).partition("[End]")[0]))
         undecided = [
             place for place in undecided if verdict_of(rows[place]["answer"], answers[place], settings) is None
         ]

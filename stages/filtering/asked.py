@@ -185,11 +185,14 @@ def _unfit_form(problem: str, question: str, answer: str) -> str:
 
 
 def _names(answer: str) -> set[str]:
+    """The letters of a formula; none where words or units stand in it."""
     found: set[str] = set()
+    if re.search(r"(?<![\\a-zA-Z])[a-zA-Z]{3,}|\d\s*(?:\\\s)?\s*(?:\\mu|\\Omega|[A-Z])", answer):
+        return found
     for part in re.split(r",(?!\d{3})|\\\\|&", re.sub(r"\\(?:begin|end)\{[a-z]+\}", ",", answer.strip("$ "))):
         part = part.strip(" ()[]") if part.count("(") != part.count(")") else part
         if part.strip():
-            found |= read_formula(part.rpartition("=")[2]).names
+            found |= {name for name in read_formula(part.rpartition("=")[2]).names if not name.startswith("\\")}
     return found
 
 

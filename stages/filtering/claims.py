@@ -195,6 +195,8 @@ def _false_value(claims: list[Claim]) -> str:
             or (not claim.names and UNIT.search(claim.text) and left.is_lone)
         ):
             continue  # 45 minutes = 45 * 60 seconds
+        if len(claim.names) > 1 and not all(values[name] for name in claim.names):
+            continue  # intercepts and bounds, not one point
         sources = [assigned[name][1] for name in claim.names]
         if claim.names and (
             JUMPS.search(claim.text) or max(s.chain for s in sources) - min(s.chain for s in sources) > MAX_APART
@@ -221,7 +223,9 @@ def _no_root(claims: list[Claim]) -> str:
         if claim.is_supposed or len(claim.names) != 1 or not all(side.is_polynomial for side in claim.sides):
             continue
         name = next(iter(claim.names))
-        roots = roots_of(claim, name)
+        roots = (
+            None if re.search(rf"(?<![a-zA-Z]){re.escape(name)}\s*(?:\\left)?\(", claim.text) else roots_of(claim, name)
+        )
         if roots is None:
             continue
         if not len(roots):

@@ -23,7 +23,7 @@ NAMED = re.compile(
     r"(?:#|[Gg]rade|[Cc]hapter|[Rr]oom|[Nn]o\.|[Rr]oute|[Ff]loor|[Ss]tep|[Hh]ighway|in|since|[Jj]anuary|[Ff]ebruary|[Mm]arch|[Aa]pril|[Mm]ay|[Jj]une|[Jj]uly|[Aa]ugust|[Ss]eptember|[Oo]ctober|[Nn]ovember|[Dd]ecember|page|age of|and)\s*$"
 )
 ABSTRACT = re.compile(
-    r"\b(?:ways|integers?|digits?|probability|palindromes?|primes?|arithmetic|geometric|deck|slope|for example|such as|distinct|combinations?)\b|\(\s*-?\d+\s*,",
+    r"\b(?:ways|integers?|digits?|probability|palindromes?|primes?|arithmetic|geometric|deck|slope|for example|such as|distinct|combinations?|sequences?|modulo|terms?)\b|\(\s*-?\d+\s*,|\b1, 2,|\b1 (?:to|through|up to) \d|\bup to \d",
     re.IGNORECASE,
 )
 MIN_NUMBERS = 2

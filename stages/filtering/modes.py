@@ -10,7 +10,11 @@ from stages.core.tables import Row
 from stages.problems.grammar import OUTPUT, PROGRAM, Rejection
 from stages.problems.student_format import COT, TOOL
 
-FENCE = re.compile(r"^[ \t]*(?:```|~~~)", re.MULTILINE)
+FENCE = re.compile(
+    r"^[ \t]*(?:```|~~~)[ \t]*(?:(?:python|py|python3|sympy|sage|c|cpp|c\+\+|java|javascript|js|r|matlab|julia|ruby|go|sql|bash|sh)\b.*|(?:text|output)?[ \t]*\n[^`~]*?"
+    r"(?:^\s*\w+ ?=(?!=)[^=\n]*$|\bprint\b|\bdef |\bimport |\breturn\b))",
+    re.MULTILINE | re.IGNORECASE,
+)
 CODE = re.compile(
     r"^[ \t>]*(?:(?:from [\w.]+ )?import [\w., ]+(?: as \w+)?\s*$|def \w+\(.*\)(?: ?-> ?\w+)?:|class \w+(?:\(.*\))?:|(?:for|while|if|elif|with) .+:\s*$|else:\s*$"
     r"|return [\w(\[].*$(?<![.!?])|print ?\(.*\)?|\w+(?:, ?\w+)* = (?:sp\.|sympy\.|np\.|math\.)?(?:symbols|Symbol|solve|Eq|simplify|Rational|sqrt|diff|integrate|Matrix|solveset|factorial|range|sum|len|input|int|list)\(.*"
@@ -18,7 +22,7 @@ CODE = re.compile(
     re.MULTILINE,
 )
 INLINE = re.compile(
-    r"`[^`\n]*(?:print|solve|symbols|import|def|Rational|range)\b[^`\n]*\([^`\n]*`|\bprint\((?![^)]*\bthe\b)[^)\n]*\)"
+    r"`[^`\n]*\b(?:print|solve|symbols|import|def|Rational)\b[^`\n]*\([^`\n]*`|\bprint\((?![^)]*\bthe\b)[^)\n]*\)"
 )
 
 

@@ -74,6 +74,8 @@ class Function:
 
 def read_formula(text: str, functions: Mapping[str, Function] | None = None) -> Formula:
     """Raises NotFormula; a function by name is one unless `functions` defines it."""
+    if text.strip(" &\n") == "i":
+        raise NotFormula  # an index, for most
     tokens = _tokens(SPACES.sub(lambda m: " " if m[0].strip() == "" else "", text.strip()).rstrip(" .;:"))
     reader = _Reader(tokens, functions or {})
     node = reader.sum()

@@ -14,9 +14,10 @@ from stages.grading.normalization import plain_words
 from stages.grading.responses import NUMBER_IN_TEXT, said_answer, without_denials
 
 LETTERS = "A-J"
-STYLED = r"\W*(?:\\(?:text|mathrm|textbf|mathbf)\s*\{)?\W*"
+MAX_OPTION_CHARS = 400  # of a box that names an option
+STYLED = r"\W{0,8}(?:\\(?:text|mathrm|textbf|mathbf)\s*\{)?\W{0,8}"
 BOXED_LETTER = re.compile(
-    rf"{STYLED}(?:option|choice|answer)?\W*\b([{LETTERS}a-j])\W*|{STYLED}([{LETTERS}])\s*[).:](?!\s?[mM]\b).*",
+    rf"{STYLED}(?:option|choice|answer)?\W{{0,8}}\b([{LETTERS}a-j])\W*|{STYLED}([{LETTERS}])\s*[).:](?!\s?[mM]\b).*",
     re.DOTALL | re.IGNORECASE,
 )
 ANCHORED = (
@@ -55,7 +56,7 @@ def extract_choice(text: str, options: list[str]) -> Extraction:
 
 def _boxed(text: str, letters: list[str], options: list[str]) -> Extraction | None:
     box = last_boxes(text)
-    found = BOXED_LETTER.fullmatch(box)
+    found = BOXED_LETTER.fullmatch(box) if len(box) <= MAX_OPTION_CHARS else None
     letter = (found[1] or found[2]).upper() if found else ""
     if letter in letters:
         return Extraction(letter, "option_boxed")

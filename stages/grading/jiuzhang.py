@@ -157,12 +157,12 @@ def _by_value(answer: str, reference: str) -> bool | None:
     answer, reference = (_as_it_reads(text) for text in (answer, reference))
     if any(text.lstrip("+-") == "\\infty" for text in (answer, reference)) and answer != reference:
         return False
-    numbers = as_number(answer), as_number(reference)
-    if numbers[0] and numbers[1]:
-        return isclose(float(numbers[1].value), float(numbers[0].value), rel_tol=RELATIVE_TOLERANCE)
     if refusal(answer) or refusal(reference) or LETTERS.search(answer + " " + reference):
         return None
     try:
+        numbers = as_number(answer), as_number(reference)
+        if numbers[0] and numbers[1]:
+            return isclose(float(numbers[1].value), float(numbers[0].value), rel_tol=RELATIVE_TOLERANCE)
         values = constant_of(answer), constant_of(reference)
         if values[0] and values[1] and values[0].is_real and values[1].is_real:
             return isclose(float(values[1].value.real), float(values[0].value.real), rel_tol=RELATIVE_TOLERANCE)

@@ -7,6 +7,7 @@ chain_of("f(4)>f(1)>f(2)")    -> (["f(2)", "f(1)", "f(4)"], ["<", "<"])
 """
 
 import re
+from fractions import Fraction
 from itertools import pairwise
 
 from stages.grading.exact_numbers import as_number
@@ -80,7 +81,7 @@ def _interval(text: str) -> tuple[str, list[str]] | None:
 
 def _are_apart(pieces: list[str]) -> bool:
     """Whether intervals with numbers as ends do not overlap, so that a list of them is a union and no conjunction."""
-    bounds: list[list[float]] = []
+    bounds: list[list[Fraction | float]] = []
     for piece in pieces:
         ends = [end for text in piece[1:-1].split(",", 1) if (end := _end(text)) is not None]
         if len(ends) < 2:
@@ -89,8 +90,8 @@ def _are_apart(pieces: list[str]) -> bool:
     return all(a[1] <= b[0] for a, b in pairwise(sorted(bounds)))
 
 
-def _end(text: str) -> float | None:
+def _end(text: str) -> Fraction | float | None:
     if "\\infty" in text:
         return float("-inf") if text.startswith("-") else float("inf")
     number = as_number(text)
-    return float(number.value) if number else None
+    return number.value if number else None

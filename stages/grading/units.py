@@ -37,7 +37,8 @@ NOT_UNITS = frozenset(
 
 NUMERAL = r"[-+]?\$?\s*(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?: \d{3})+|\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+)"
 FRACTION = r"[-+]?(?:\d+\s*)?\\frac\s*\{[-\d.]+\}\s*\{[\d.]+\}|[-+]?\d+\s+\d+/\d+|[-+]?\d+\s*/\s*\d+"
-WORD = r"[a-zA-Z][a-zA-Z.'-]*|°\s?[CF]?"
+# A word is taken whole: words that could end anywhere make the time grow exponentially with a sentence.
+WORD = r"[a-zA-Z][a-zA-Z.'-]*+|°\s?[CF]?"
 POWER = r"\s*\^\s*(?:\{\s*-?\d\s*\}|-?\d)"
 PHRASE = rf"(?:{WORD})(?:{POWER}|\d(?!\d))?(?:[\s/·*-]*(?:{WORD})(?:{POWER}|(?<=[a-z])\d(?!\d))?)*"
 MEASURED = re.compile(rf"({FRACTION}|{NUMERAL}|.*(?:\\pi|\}}|\)))(\s*)({PHRASE})\s*")
