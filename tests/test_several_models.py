@@ -279,11 +279,11 @@ def test_a_refused_submission_stops_one_model_and_waits_for_the_other(place: Pat
 
 
 def test_one_budget_holds_for_the_batches_of_all_models(place: Path) -> None:
-    requests = write_requests(place / "requests.parquet", 40, models=BOTH)
+    requests = write_requests(place / "requests.parquet", 24, models=BOTH)
     with running_server(batch_polls=2) as server:
-        result = buy(requests, server, *BATCH, budget=0.014)
+        result = buy(requests, server, *BATCH, budget=0.009)
     assert "the budget is reached" in result.output
-    assert 0 < ledger(place).spent_usd() <= 0.014
+    assert 0 < ledger(place).spent_usd() <= 0.009
     assert set(server.delivered.values()) == {1}
 
 
@@ -352,3 +352,13 @@ def test_vllm_in_this_process_answers_for_one_model(place: Path) -> None:
     result = CliRunner().invoke(distill, command)
     assert result.exit_code == 1
     assert f"{MODEL}, {DEAR} are asked" in result.output
+
+
+@pytest.mark.slow
+def test_a_queue_that_all_models_share_is_waited_for(place: Path) -> None:
+    requests = write_requests(place / "requests.parquet", 24, models=BOTH)
+    with running_server(queue_tokens=300, batch_polls=2) as server:
+        result = buy(requests, server, *BATCH)
+    assert result.exit_code == 0, result.output
+    assert set(server.delivered.values()) == {1}
+    assert len(completions(place)) == 24

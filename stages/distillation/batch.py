@@ -129,7 +129,8 @@ class BatchTeacher:
                 return self._submit_chunks()
 
     def _note_full(self, chunk: list[Request], words: str, under_way: list[int]) -> None:
-        """Make smaller batches, or wait; where a single request is refused with nothing else queued, all stops."""
+        """Make smaller batches, or wait for one of any model to end; where a single request is refused with nothing else queued, all stops."""
+        under_way = under_way + [0 for teacher in self.siblings if teacher is not self and teacher.is_waiting()]
         if len(chunk) == 1 and not under_way:
             self.purchase.stop(f"the server's queue has no room for one request: {words}. Other batches of the account may fill "
                                "it: wait for them, or ask with TEACHER_VIA=chat")  # fmt: skip
@@ -257,7 +258,8 @@ class BatchTeacher:
         end = {"kind": "batch_end", "batch_id": batch.id, "status": printable(scrub(str(batch.status))), "at": now()}
         self.purchase.segment.append(end)
         self.ended.add(batch.id)
-        self.queue.is_blocked = False
+        for teacher in self.siblings:
+            teacher.queue.is_blocked = False
         told = f", {num_refused:,} refused" if num_refused else ""
         say(
             f"distill: batch {batch.id} {batch.status}: {num:,} of {len(row['keys']):,} answered{told}, {budget.spent_usd:.4f} USD spent"
