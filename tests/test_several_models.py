@@ -303,7 +303,7 @@ def test_a_batch_of_a_model_that_is_no_longer_asked_is_paid_at_its_price(place: 
     write_requests(place / "dear.parquet", 6, models=(DEAR,))
     requests = write_requests(place / "requests.parquet", 6)
     with running_server(batch_polls=10**9) as server:
-        server.odd_batch = lambda path, _: QUOTA if path == "GET /batches/batch-0" else None
+        server.odd_batch = lambda path, _: GONE if path == "GET /batches/batch-0" else None
         assert buy(place / "dear.parquet", server, *BATCH).exit_code == 1
         server.odd_batch, server.batch_polls = (lambda path, body: None), 0
         assert buy(requests, server, *BATCH).exit_code == 0
