@@ -23,13 +23,15 @@ BUY = [sys.executable, "-m", "stages.distillation.distill"]
 BATCH = ("--via", "batch", "--poll", "0.01")
 
 
-def write_requests(path: Path, count: int, first: int = 0, bad: int = -1) -> Path:
+def write_requests(path: Path, count: int, first: int = 0, bad: int = -1, models: tuple[str, ...] = (MODEL,)) -> Path:
+    """Requests to the models in turn."""
     rows = []
     for i in range(first, first + count):
         messages = [{"role": "user", "content": "BAD REQUEST" if i == bad else f"Write problem {i}."}]
-        sampling = {"model": MODEL, "temperature": 0.6, "max_tokens": 200}
+        model = models[i % len(models)]
+        sampling = {"model": model, "temperature": 0.6, "max_tokens": 200}
         rows.append({
-            "request_id": request_key(MODEL, messages, sampling, 0), "round": "initial", "text_id": f"t{i}", "prompt": "grade",
+            "request_id": request_key(model, messages, sampling, 0), "round": "initial", "text_id": f"t{i}", "prompt": "grade",
             "mode": "cot", "messages": json.dumps(messages), "sampling": json.dumps(sampling),
         })  # fmt: skip
     write_table("requests", rows, path)

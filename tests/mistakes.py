@@ -19,6 +19,8 @@ def mistake(name: str, old: str, new: str, *told: str) -> Mistake:
     return Mistake(name, old, new, told)
 
 
+TEACHER = "    model: ninechapters-builtin-1"
+
 MISTAKES = (
     mistake("over its range", "initial_frac: 0.32", "initial_frac: 1.32", "sample_texts.initial_frac", "1.32", "from 0 to 1"),
     mistake("misspelt key", "  num_texts: 70", "  num_textz: 70", "select_texts.num_textz", "Did you mean 'num_texts'"),
@@ -68,6 +70,19 @@ MISTAKES = (
     mistake("only capitals differ", "  qa: {kind", "  WEB: {kind", "sources: WEB and web", "capitals"),
     mistake("reserved name", "  grade: {kind: gsm8k, path: stages/builtin/benchmarks/grade.jsonl", "  suite: {kind: gsm8k, path: stages/builtin/benchmarks/grade.jsonl", "benchmarks.suite", "Rename"),
     mistake("key that is gone", "decontaminate:\n", "decontaminate:\n  benchmark: [grade]\n", "decontaminate.benchmark", "gone", "always"),
+    mistake("unknown teacher", "    model: ninechapters-builtin-1", "    model: gpt-4o-mini-2024-07-81", "build_requests.initial.model", "'gpt-4o-mini-2024-07-81'", "Did you mean 'gpt-4o-mini-2024-07-18'"),
+    mistake("unknown other teacher", TEACHER, f"{TEACHER}\n    other_models: [gpt-9=0.2]", "build_requests.initial.other_models", "'gpt-9'", "no price"),
+    mistake("share that is no number", TEACHER, f"{TEACHER}\n    other_models: [gpt-4-0613=much]", "build_requests.initial.other_models[0]", "'gpt-4-0613=much'", "between 0 and 1"),
+    mistake("share that is nan", TEACHER, f"{TEACHER}\n    other_models: [gpt-4-0613=nan]", "build_requests.initial.other_models[0]", "between 0 and 1"),
+    mistake("share of nothing", TEACHER, f"{TEACHER}\n    other_models: [gpt-4-0613=0]", "build_requests.initial.other_models[0]", "between 0 and 1"),
+    mistake("share in percent", TEACHER, f"{TEACHER}\n    other_models: [gpt-4-0613=20]", "build_requests.initial.other_models[0]", "between 0 and 1"),
+    mistake("share without a model", TEACHER, f"{TEACHER}\n    other_models: [=0.2]", "build_requests.initial.other_models[0]", "between 0 and 1"),
+    mistake("teacher without a share", TEACHER, f"{TEACHER}\n    other_models: [gpt-4-0613]", "build_requests.initial.other_models[0]", "between 0 and 1"),
+    mistake("shares over 1", TEACHER, f"{TEACHER}\n    other_models: [gpt-4-0613=0.6, local=0.5]", "build_requests.initial", "sum to 1.1"),
+    mistake("shares that leave nothing", TEACHER, f"{TEACHER}\n    other_models: [gpt-4-0613=0.6, local=0.4]", "build_requests.initial", "sum to 1", "ninechapters-builtin-1"),
+    mistake("main teacher among the others", TEACHER, f"{TEACHER}\n    other_models: [ninechapters-builtin-1=0.5]", "build_requests.initial", "`model` itself"),
+    mistake("other teacher twice", TEACHER, f"{TEACHER}\n    other_models: [local=0.2, local=0.3]", "build_requests.initial", "'local' twice"),
+    mistake("one other teacher, no list", TEACHER, f"{TEACHER}\n    other_models: local=0.2", "build_requests.initial.other_models", "list"),
     mistake("line break in a value", "    model: ninechapters-builtin-1", '    model: "a\\nb"', "build_requests.initial.model", "line breaks"),
     mistake("template in a value", "    model: ninechapters-builtin-1", "    model: a${b}c", "build_requests.initial.model", "${"),
     mistake("nothing to read", "targets:\n  grade", "targets: {}\nunused:\n  grade", "targets is empty"),

@@ -50,17 +50,24 @@ class BatchSettings:
 
 
 class BatchTeacher:
-    """Submits, waits for and collects batches: as many at once as the server's queue takes."""
+    """Submits and collects the batches of one model: as many at once as the server's queue for it takes."""
 
-    def __init__(self, purchase: Purchase, ledger: Ledger, settings: BatchSettings) -> None:
-        self.client = BatchClient()
-        self.purchase, self.ledger, self.settings = purchase, ledger, settings
-        self.queue, self.patience = (
-            BatchQueue(settings.max_batches, settings.max_tokens),
-            Patience(settings.patience_seconds),
-        )
+    def __init__(
+        self,
+        client: BatchClient,
+        purchase: Purchase,
+        ledger: Ledger,
+        under_way: dict[str, Row],
+        settings: BatchSettings,
+    ) -> None:
+        self.client, self.purchase, self.ledger, self.settings = client, purchase, ledger, settings
+        self.queue = BatchQueue(settings.max_batches, settings.max_tokens)
+        self.patience = Patience(settings.patience_seconds)
+        self.request_of = {request.key: request for request in purchase.requests}
+        self.siblings = [self]  # those that spend the same budget
+        self.has_failed = False  # the server's fault, which stops the purchase
         # A run killed while it recorded a batch has some of its answers already: they are not recorded, nor paid, twice.
-        self.under_way: dict[str, Row] = ledger.open_batches()
+        self.under_way = under_way
         keys = {key for row in self.under_way.values() for key in row["keys"]}
         self.answered = set(ledger.answers(keys))
         self.ended: set[str] = set()  # batches that this run has collected
@@ -69,29 +76,43 @@ class BatchTeacher:
         self.num_unreadable: Counter[str] = Counter()  # lines that were paid and cannot be read, by request
         self.words: dict[str, str] = {}  # why a request has no answer, by key
 
-    def ask(self, requests: list[Request]) -> None:
-        """Ask for all requests, or until the purchase stops; batches under way are waited for."""
-        request_of = {request.key: request for request in requests}
+    def attempt(self, step: Callable[[], int]) -> int:
+        """The number that a step gives; 0 from the server's first fault on, which stops the purchase of all models."""
+        if self.has_failed:
+            return 0
         try:
-            self._submit_what_fits(requests, request_of)
-            while self.under_way:
-                if not self._collect_ended(request_of):
-                    time.sleep(self.settings.poll_seconds)
-                self._submit_what_fits(requests, request_of)
+            return step()
         except Exception as error:
             outcome = outcome_of_error(error)
             if outcome is None:
                 raise
             self.purchase.stop(outcome.stop or f"the server failed ({outcome.reason}): {scrub(str(error))[:300]}")
-        for key in request_of.keys() - self.answered:
+            self.has_failed = True
+            return 0
+
+    def is_waiting(self) -> bool:
+        """Whether batches are under way that this run still collects."""
+        return bool(self.under_way) and not self.has_failed
+
+    def give_up_rest(self) -> None:
+        """Note why requests have no answer."""
+        for key in self.request_of.keys() - self.answered:
             self.purchase.gave_up.setdefault(key, self.words.get(key, "not answered in its batches"))
 
-    def _submit_what_fits(self, requests: list[Request], request_of: dict[str, Request]) -> None:
+    def submit_what_fits(self) -> int:
+        """Submit batches of what is missing, as far as limits and budget go: their number."""
+        num_before = len(self.under_way)
+        self._submit_chunks()
+        return len(self.under_way) - num_before
+
+    def _submit_chunks(self) -> None:
         busy = {key for row in self.under_way.values() for key in row["keys"]} | {r.key for r, _ in self.rejected}
-        missing = [request for request in requests if request.key not in busy and self._is_missing(request)]
+        missing = [
+            request for request in self.purchase.requests if request.key not in busy and self._is_missing(request)
+        ]
         for chunk in self._affordable_chunks(missing):
             tokens = [
-                prompt_tokens([request_of[key] for key in row["keys"] if key in request_of])
+                prompt_tokens([self.request_of[key] for key in row["keys"] if key in self.request_of])
                 for row in self.under_way.values()
             ]
             if self.purchase.stop_reason or not self.queue.has_room(prompt_tokens(chunk), tokens):
@@ -105,22 +126,23 @@ class BatchTeacher:
                 self._note_full(chunk, failure.words, tokens)
                 if self.queue.is_blocked:
                     return
-                return self._submit_what_fits(requests, request_of)
+                return self._submit_chunks()
 
     def _note_full(self, chunk: list[Request], words: str, under_way: list[int]) -> None:
-        """Make smaller batches, or wait; where a single request is refused with nothing else queued, all stops."""
+        """Make smaller batches, or wait for one of any model to end; where a single request is refused with nothing else queued, all stops."""
+        under_way = under_way + [0 for teacher in self.siblings if teacher is not self and teacher.is_waiting()]
         if len(chunk) == 1 and not under_way:
             self.purchase.stop(f"the server's queue has no room for one request: {words}. Other batches of the account may fill "
                                "it: wait for them, or ask with TEACHER_VIA=chat")  # fmt: skip
         self.queue.refused(prompt_tokens(chunk), words, under_way)
 
-    def _collect_ended(self, request_of: dict[str, Request]) -> int:
+    def collect_ended(self) -> int:
         """Collect the batches that have ended: their number."""
         ended = 0
         for batch_id, row in list(self.under_way.items()):
             batch = self._patiently(functools.partial(self.client.retrieve, batch_id))
             if batch.status in ENDED:
-                self._collect(batch, row, request_of)
+                self._collect(batch, row)
                 ended += 1
             elif (completed := num_completed(batch)) is not None:
                 self.purchase.tracker.note = f"batch {printable(scrub(batch.status))}: {completed} answered"
@@ -147,7 +169,7 @@ class BatchTeacher:
 
     def _affordable_chunks(self, requests: list[Request]) -> Iterator[list[Request]]:
         """Chunks for which the limits of a batch, of the queue and of the budget have room; where the budget ends and no batch
-        under way can give some of it back, the purchase stops."""
+        under way, of any model, can give some of it back, the purchase stops."""
         chunk: list[Request] = []
         worst, tokens = 0.0, 0
         for request in requests:
@@ -157,7 +179,7 @@ class BatchTeacher:
                 yield chunk
                 chunk, worst, tokens = [], 0.0, 0
             if worst + usd > self.purchase.budget.left_usd:
-                if not self.under_way:
+                if not any(teacher.is_waiting() for teacher in self.siblings):
                     self.purchase.stop_at_budget()
                 return
             chunk.append(request)
@@ -174,6 +196,7 @@ class BatchTeacher:
             "batch_id": batch.id,
             "keys": [request.key for request in chunk],
             "usd": worst,
+            "model": self.purchase.model,
             "at": now(),
         }
         self.purchase.segment.append(row)
@@ -219,9 +242,9 @@ class BatchTeacher:
             self.purchase.budget.spent_usd += worst_usd
             raise
 
-    def _collect(self, batch: Any, row: Row, request_of: dict[str, Request]) -> None:
+    def _collect(self, batch: Any, row: Row) -> None:
         """Record every answer that a batch which has ended holds; till then its worst case counts as spent."""
-        budget, lines = self.purchase.budget, Lines(row, request_of, self.purchase)
+        budget, lines = self.purchase.budget, Lines(row, self.request_of, self.purchase)
         file_ids = [file_id for file_id in (batch.output_file_id, batch.error_file_id) if file_id]
         with contextlib.ExitStack() as files:
             streams = [self._patiently(functools.partial(self._opened, files, file_id)) for file_id in file_ids]
@@ -235,18 +258,19 @@ class BatchTeacher:
         end = {"kind": "batch_end", "batch_id": batch.id, "status": printable(scrub(str(batch.status))), "at": now()}
         self.purchase.segment.append(end)
         self.ended.add(batch.id)
-        self.queue.is_blocked = False
+        for teacher in self.siblings:
+            teacher.queue.is_blocked = False
         told = f", {num_refused:,} refused" if num_refused else ""
         say(
             f"distill: batch {batch.id} {batch.status}: {num:,} of {len(row['keys']):,} answered{told}, {budget.spent_usd:.4f} USD spent"
         )
         if batch.status == "failed":
-            self._note_failed(batch, row, request_of)
+            self._note_failed(batch, row)
 
     def _opened(self, files: contextlib.ExitStack, file_id: str) -> BinaryIO:
         return files.enter_context(self.client.download(file_id))
 
-    def _note_failed(self, batch: Any, row: Row, request_of: dict[str, Request]) -> None:
+    def _note_failed(self, batch: Any, row: Row) -> None:
         """A batch that the server took and then refused as a whole: for want of room in its queue, or for good."""
         errors = [
             (str(error.code), str(error.message)) for error in (batch.errors.data if batch.errors else None) or []
@@ -255,10 +279,10 @@ class BatchTeacher:
         if any(is_full(f"{code} {message}") for code, message in errors):
             self.num_tries.subtract(row["keys"])
             sizes = [
-                prompt_tokens([request_of[key] for key in other["keys"] if key in request_of])
+                prompt_tokens([self.request_of[key] for key in other["keys"] if key in self.request_of])
                 for other in self.under_way.values()
             ]
-            self._note_full([request_of[key] for key in row["keys"] if key in request_of], words, sizes)
+            self._note_full([self.request_of[key] for key in row["keys"] if key in self.request_of], words, sizes)
             return
         told = {"error": {"code": errors[0][0], "message": words}} if errors else {}
         failure = failure_of_status(400, {}, json.dumps(told).encode(errors="replace"))

@@ -29,6 +29,7 @@ def main(round_name: str, texts: Path, out: Path, plan: RequestPlan) -> None:
     from stages.core.external_sort import externally_sorted
     from stages.core.table_writer import write_table
     from stages.core.tables import collected, rows_of, scan_table, seed_of
+    from stages.distillation.request_table import models_of
     from stages.distillation.requests import build_requests
 
     asked = scan_table("selected" if round_name == "boost" else "texts", texts).select("text_id", "text")
@@ -38,7 +39,12 @@ def main(round_name: str, texts: Path, out: Path, plan: RequestPlan) -> None:
     count = write_table("requests", (row for text in ordered for row in build_requests(text, round_name, plan)), out)
     counts = collected(scan_table("requests", out).group_by("prompt", maintain_order=True).len())
     levels = dict(counts.sort("len", descending=True, maintain_order=True).iter_rows())
-    say(f"build_requests: {count:,} requests to {plan.model}, levels {levels}; next: distill@{round_name}")
+    models = (
+        [f"{num:,} to {model}" for model, num in models_of(out).most_common()]
+        if plan.other_models
+        else [f"to {plan.model}"]
+    )
+    say(f"build_requests: {count:,} requests {', '.join(models)}, levels {levels}; next: distill@{round_name}")
 
 
 if __name__ == "__main__":

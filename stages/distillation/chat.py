@@ -11,7 +11,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stages.core.command import StageError, say
 from stages.distillation.concurrency import Window
@@ -42,6 +42,7 @@ class ServerSettings:
     concurrency: int
     timeout_seconds: float
     patience_seconds: float  # how long the server may answer nobody
+    concurrency_of: dict[str, int] = field(default_factory=dict)  # of models that have one of their own
 
 
 def server_url() -> str:
@@ -60,42 +61,50 @@ def api_key() -> str:
     return key or "none"
 
 
-async def ask_chat(requests: list[Request], purchase: Purchase, settings: ServerSettings) -> None:
-    """Ask for all requests, `concurrency` at a time, until all are answered or the purchase stops."""
+async def ask_chat(purchases: list[Purchase], settings: ServerSettings) -> None:
+    """Ask for the requests of all models at once, each at its own concurrency, until all are answered or the purchase stops.
+
+    Raises:
+        Exception: what one of the workers met, such as a full disk, after the calls of all others have arrived.
+    """
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _interrupt, purchase)
+        loop.add_signal_handler(number, _interrupt, purchases[0])
     async with Server(server_url(), api_key(), settings.timeout_seconds) as server:
-        asker = Asker(server, purchase, settings)
-        await asker.ask_all(requests)
-    asker.settle_rejections()
+        askers = [Asker(server, purchase, settings) for purchase in purchases]
+        async with asyncio.TaskGroup() as group:
+            for asker in askers:
+                group.create_task(asker.ask_all())
+    if errors := [error for asker in askers for error in asker.errors]:
+        raise errors[0]
+    for asker in askers:
+        asker.settle_rejections()
 
 
 def _interrupt(purchase: Purchase) -> None:
     say(f"distill: stopping; waiting for {purchase.budget.num_reserved} calls under way, which are paid")
-    purchase.stop("interrupted")
+    purchase.halt.stop("interrupted")
 
 
 class Asker:
-    """The workers' shared state: one server, one set of limits."""
+    """The shared state of one model's workers: one server, one set of limits."""
 
     def __init__(self, server: Server, purchase: Purchase, settings: ServerSettings) -> None:
         self.server = server
         self.purchase, self.settings = purchase, settings
         self.limits, self.patience = Limits(), Patience(settings.patience_seconds)
-        self.window = Window(settings.concurrency, settings.timeout_seconds / 2)
+        self.concurrency = settings.concurrency_of.get(purchase.model, settings.concurrency)
+        self.window = Window(self.concurrency, settings.timeout_seconds / 2)
         self.num_wasted = 0  # calls that may be billed and gave nothing
         self.rejected: list[tuple[Request, Outcome]] = []
         self.errors: list[Exception] = []
 
-    async def ask_all(self, requests: list[Request]) -> None:
-        """Raises what one of the workers met, such as a full disk, after the calls of the others have arrived."""
-        queue = iter(requests)
+    async def ask_all(self) -> None:
+        """Return when all calls have ended; what a worker met, such as a full disk, stands in `errors`."""
+        queue = iter(self.purchase.requests)
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(self.settings.concurrency, len(requests))):
+            for _ in range(min(self.concurrency, len(self.purchase.requests))):
                 group.create_task(self.work(queue))
-        if self.errors:
-            raise self.errors[0]
 
     async def work(self, queue: Iterator[Request]) -> None:
         for request in queue:
@@ -105,7 +114,7 @@ class Asker:
                 await self.ask(request)
             except Exception as error:  # noqa: BLE001  # raised again once nobody's paid answer is under way
                 self.errors.append(error)
-                self.purchase.stop(str(error))
+                self.purchase.halt.stop(str(error))
                 await self.purchase.abandon(request)
 
     async def ask(self, request: Request) -> None:

@@ -18,6 +18,18 @@ from collections import deque
 DECREASE = 0.75
 
 
+def parse_model_concurrency(text: str) -> tuple[str, int]:
+    """`gpt-4-0613=8` as ("gpt-4-0613", 8).
+
+    Raises:
+        ValueError: there is no name, or no number of calls.
+    """
+    name, _, count = text.rpartition("=")
+    if not name or not (count.isascii() and count.isdecimal() and len(count) <= 5 and int(count)):
+        raise ValueError("it is no model with a number of calls from 1 to 99,999")
+    return name, int(count)
+
+
 class Window:
     """Used from one event loop."""
 

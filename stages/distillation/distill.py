@@ -13,8 +13,10 @@ from typing import Any
 
 import click
 
-from stages.core.command import StageError, say, stage_command
-from stages.core.options import FiniteRange
+from stages.core.command import say, stage_command
+from stages.core.options import FiniteRange, GrammarType
+from stages.core.section import Grammar
+from stages.distillation.concurrency import parse_model_concurrency
 
 
 @stage_command("distill")
@@ -26,7 +28,10 @@ from stages.core.options import FiniteRange
 @click.option("--via", type=click.Choice(["chat", "batch", "vllm"]), default="chat", envvar="TEACHER_VIA", show_envvar=True,
               help="Chat Completions, the Batch API at its discount, or vLLM in this process.")  # fmt: skip
 @click.option("--concurrency", type=click.IntRange(min=1), default=64, envvar="TEACHER_CONCURRENCY", show_envvar=True,
-              help="chat: calls under way at once.")  # fmt: skip
+              help="chat: calls to each model under way at once.")  # fmt: skip
+@click.option("--model-concurrency", multiple=True, type=GrammarType(Grammar(parse_model_concurrency, "gpt-4-0613=8")),
+              envvar="TEACHER_MODEL_CONCURRENCY", show_envvar=True,
+              help="chat: the same for one model, in place of --concurrency; several with spaces between them.")  # fmt: skip
 @click.option("--timeout", type=FiniteRange(min=0, min_open=True), default=180.0, envvar="TEACHER_TIMEOUT", show_envvar=True,
               help="chat: seconds for one call.")  # fmt: skip
 @click.option("--patience", type=FiniteRange(min=0), default=600.0, envvar="TEACHER_PATIENCE", show_envvar=True,
@@ -36,9 +41,9 @@ from stages.core.options import FiniteRange
 @click.option("--batch-size", type=click.IntRange(min=1), default=20_000, envvar="TEACHER_BATCH_SIZE", show_envvar=True,
               help="batch: requests in one batch.")  # fmt: skip
 @click.option("--batches", type=click.IntRange(min=1), default=8, envvar="TEACHER_BATCHES", show_envvar=True,
-              help="batch: batches under way at once.")  # fmt: skip
+              help="batch: batches of each model under way at once.")  # fmt: skip
 @click.option("--batch-tokens", type=click.IntRange(min=0), default=0, envvar="TEACHER_BATCH_TOKENS", show_envvar=True,
-              help="batch: tokens of prompts in all batches under way, the account's limit; 0: learnt from its refusals.")  # fmt: skip
+              help="batch: tokens of prompts in a model's batches under way, the account's limit; 0: learnt from its refusals.")  # fmt: skip
 @click.option("--folder", type=click.Path(path_type=Path), envvar="TEACHER_FOLDER", show_envvar=True,
               help="vllm: the model's folder.")  # fmt: skip
 def main(requests: Path, out: Path, live: bool, budget_usd: float | None, **settings: Any) -> None:
@@ -52,21 +57,15 @@ def main(requests: Path, out: Path, live: bool, budget_usd: float | None, **sett
             data/distillation/initial/requests.parquet data/distillation/initial/completions.parquet
     """
     from stages.core.table_writer import write_table
-    from stages.distillation.completions import builtin_completions, completions_of_ledger, report_usage
+    from stages.distillation.completions import completions_of, report_usage
     from stages.distillation.request_table import models_of
-    from stages.distillation.sections import BUILTIN_TEACHER
 
-    models = models_of(requests)
-    if len(models) > 1:
-        raise StageError(
-            f"{requests} asks {len(models)} teachers: {', '.join(sorted(models))}. A round has one; build it again."
-        )
-    say(f"distill: {sum(models.values()):,} requests to {', '.join(sorted(models))}")
-    if models.keys() == {BUILTIN_TEACHER}:
-        completions = builtin_completions(requests)
-    else:
-        completions = completions_of_ledger(requests, live, budget_usd, settings)
-    write_table("completions", completions, out)
+    models = models_of(requests).most_common()
+    say(f"distill: {', '.join(f'{count:,} requests to {model}' for model, count in models)}")
+    settings["model_concurrency"] = dict(map(parse_model_concurrency, settings["model_concurrency"]))
+    for model in settings["model_concurrency"].keys() - dict(models).keys():
+        say(f"distill: TEACHER_MODEL_CONCURRENCY names {model!r}, which {requests} does not ask")
+    write_table("completions", completions_of(requests, live, budget_usd, settings), out)
     report_usage(requests, out)
 
 

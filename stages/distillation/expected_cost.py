@@ -13,7 +13,7 @@ from pathlib import Path
 
 from stages.distillation.ledger import Ledger
 from stages.distillation.pricing import load_price
-from stages.distillation.purchase import Request
+from stages.distillation.purchase import Request, by_model
 
 CHARS_PER_TOKEN = {"low": 5.0, "likely": 4.0, "high": 3.0}
 ANSWER_SHARE = {"low": 0.1, "likely": 0.4, "high": 1.0}
@@ -41,7 +41,29 @@ class Estimate:
 
 
 def estimate(requests: list[Request], is_batch: bool, ledger: Ledger) -> Estimate:
-    """Raises StageError where no price is known for the model."""
+    """What requests to any models cost together.
+
+    Raises:
+        StageError: no price is known for a model.
+    """
+    return total(list(estimates(requests, is_batch, ledger).values()))
+
+
+def estimates(requests: list[Request], is_batch: bool, ledger: Ledger) -> dict[str, Estimate]:
+    """model -> what the requests to it cost, each at its own price; raises as `estimate` does."""
+    return {model: _estimate_of_model(some, is_batch, ledger) for model, some in by_model(requests).items()}
+
+
+def total(parts: list[Estimate]) -> Estimate:
+    """Several models' estimates as one."""
+    prompt, completion, usd = (
+        {name: sum(getattr(part, field)[name] for part in parts) for name in CHARS_PER_TOKEN}
+        for field in ("prompt_tokens", "completion_tokens", "usd")
+    )
+    return Estimate(sum(part.num_requests for part in parts), prompt, completion, usd, parts[0].tokens_from)
+
+
+def _estimate_of_model(requests: list[Request], is_batch: bool, ledger: Ledger) -> Estimate:
     price = load_price(requests[0].sampling["model"])
     counted = count_prompt_tokens(requests)
     chars = sum(len(m["content"]) for request in requests for m in request.messages)

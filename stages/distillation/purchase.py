@@ -46,6 +46,14 @@ class Request:
         return cls(row["request_id"], json.loads(row["messages"]), json.loads(row["sampling"]))
 
 
+def by_model(requests: list[Request]) -> dict[str, list[Request]]:
+    """model -> the requests to it, in their order."""
+    groups: dict[str, list[Request]] = {}
+    for request in requests:
+        groups.setdefault(request.sampling["model"], []).append(request)
+    return groups
+
+
 def room_bytes(requests: list[Request], num_at_once: int) -> int:
     """The room on the disk that so many answers at once can need."""
     most = max(
@@ -56,17 +64,38 @@ def room_bytes(requests: list[Request], num_at_once: int) -> int:
 
 
 @dataclass
+class Halt:
+    """Why no further call leaves, to any of the models that are asked together; what is under way is waited for."""
+
+    num_models: int = 1
+    reason: str = ""
+
+    def stop(self, reason: str, model: str = "") -> None:
+        """The first reason stands; `model` is told where several are asked."""
+        told = f"{model}: {reason}" if model and self.num_models > 1 else reason
+        self.reason = self.reason or told
+
+
+@dataclass
 class Purchase:
+    """What is bought of one model. Segment, budget, tracker and halt are shared by the models that are asked together."""
+
+    model: str
+    requests: list[Request]
     segment: Segment
     budget: Budget
     price: Price
     tracker: Tracker
-    stop_reason: str = ""  # why no further call leaves; what is under way is waited for
+    halt: Halt
     num_answered: int = 0
     num_retries: int = 0
     gave_up: dict[str, str] = field(default_factory=dict)  # key -> reason of the last failure
     excess: float = 1.0  # how many times its worst case the server has billed a call
     reserved: dict[str, float] = field(default_factory=dict)  # key -> USD, of the calls under way
+
+    @property
+    def stop_reason(self) -> str:
+        return self.halt.reason
 
     def worst_usage(self, request: Request) -> Usage:
         return self.price.worst_usage(request.messages, int(request.sampling["max_tokens"]))
@@ -115,7 +144,7 @@ class Purchase:
         if not worst_usd or usd <= worst_usd * self.excess * (1 + 1e-9):
             return
         self.excess = usd / worst_usd
-        say(f"distill: a call was billed {usd:.6f} USD, its worst case was {worst_usd:.6f}: from now on {self.excess:,.1f} times the "
+        say(f"distill: a call of {self.model} was billed {usd:.6f} USD, its worst case was {worst_usd:.6f}: from now on {self.excess:,.1f} times the "
             "worst case is reserved. The server may count reasoning beside max_tokens.")  # fmt: skip
 
     def record_failure(self, key: str, reason: str, usd: float, reply: str = "") -> None:
@@ -134,7 +163,7 @@ class Purchase:
         """Write a row into the ledger; where the disk is in trouble, no further call leaves."""
         self.segment.append(row)
         if self.segment.trouble:
-            self.stop(self.segment.trouble)
+            self.halt.stop(self.segment.trouble)
 
     def usd_of(self, answer: Answer, via: str) -> float:
         if answer.finish_reason == "rejected":
@@ -143,7 +172,7 @@ class Purchase:
 
     def stop_at_budget(self) -> None:
         budget = self.budget
-        self.stop(f"the budget is reached: {budget.spent_usd:.4f} of {budget.limit_usd:.4f} USD are spent")
+        self.halt.stop(f"the budget is reached: {budget.spent_usd:.4f} of {budget.limit_usd:.4f} USD are spent")
 
     def stop(self, reason: str) -> None:
-        self.stop_reason = self.stop_reason or reason
+        self.halt.stop(reason, self.model)

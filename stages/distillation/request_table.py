@@ -4,7 +4,7 @@ models_of(Path("data/distillation/initial/requests.parquet"))  -> {"gpt-4-0613":
 """
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from stages.distillation.purchase import Request
 from stages.distillation.sections import BUILTIN_TEACHER
 
 
-def models_of(requests: Path) -> dict[str, int]:
+def models_of(requests: Path) -> Counter[str]:
     """model -> the requests to it."""
     counts = collected(scan_table("requests", requests).group_by("sampling").len())
     models: Counter[str] = Counter()
@@ -24,11 +24,18 @@ def models_of(requests: Path) -> dict[str, int]:
     return models
 
 
+def keys_by_model(requests: Path) -> dict[str, set[str]]:
+    """model -> the keys of the requests to it."""
+    groups = collected(scan_table("requests", requests).group_by("sampling").agg("request_id"))
+    keys: defaultdict[str, set[str]] = defaultdict(set)
+    for sampling, some in groups.iter_rows():
+        keys[json.loads(sampling)["model"]].update(some)
+    return dict(sorted(keys.items()))
+
+
 def paid_keys(requests: Path) -> set[str]:
-    """The keys of the requests to a teacher that costs something."""
-    rows = collected(scan_table("requests", requests).select("request_id", "sampling"))
-    free = [text for text in rows["sampling"].unique() if json.loads(text)["model"] == BUILTIN_TEACHER]
-    return set(rows.filter(~pl.col("sampling").is_in(free))["request_id"])
+    """The keys of the requests to teachers that cost something."""
+    return set[str]().union(*(keys for model, keys in keys_by_model(requests).items() if model != BUILTIN_TEACHER))
 
 
 def requests_of(requests: Path, keys: Collection[str]) -> list[Request]:

@@ -8,8 +8,9 @@ import hashlib
 import json
 
 from stages.core.schemas import Row
-from stages.distillation.model_table import Takes, load_takes
-from stages.distillation.sections import RequestPlan
+from stages.core.tables import seed_of
+from stages.distillation.model_table import load_takes
+from stages.distillation.sections import RequestPlan, shares_of
 from stages.problems.levels import level_and_mode
 from stages.problems.prompts import fill_prompt
 
@@ -21,18 +22,29 @@ def request_key(model: str, messages: list[dict[str, str]], sampling: dict[str, 
 
 
 def build_requests(text: Row, round_name: str, plan: RequestPlan) -> list[Row]:
-    """The requests for one text: level and mode of each are drawn from the text's content and the sample index."""
-    takes = load_takes(plan.model)
-    return [_build_request(text, round_name, plan, takes, sample) for sample in range(plan.num_samples)]
+    """The requests for one text: model, level and mode of each are drawn from the text's content and the sample index."""
+    return [_build_request(text, round_name, plan, sample) for sample in range(plan.num_samples)]
 
 
-def _build_request(text: Row, round_name: str, plan: RequestPlan, takes: Takes, sample: int) -> Row:
+def model_of(text_id: str, sample: int, plan: RequestPlan) -> str:
+    """The model that a request asks. A model that is appended to `other_models` takes requests from `model` alone."""
+    at = seed_of("model", text_id, str(sample)) / 2**63
+    for model, share in shares_of(plan.model, plan.other_models).items():
+        at -= share
+        if at < 0:
+            return model
+    return plan.model
+
+
+def _build_request(text: Row, round_name: str, plan: RequestPlan, sample: int) -> Row:
+    model = model_of(text["text_id"], sample, plan)
+    takes = load_takes(model)
     level, mode = level_and_mode(text["text_id"], text["text"], sample, plan.level_choice, plan.tool_frac)
     prompt = fill_prompt(level, mode, text["text"], is_json=bool(takes.response_format))
     messages = [{"role": "user", "content": prompt}]
-    sampling = takes.sampling(plan.model, plan.temperature, plan.max_tokens, mode)
+    sampling = takes.sampling(model, plan.temperature, plan.max_tokens, mode)
     return {
-        "request_id": request_key(plan.model, messages, sampling, sample),
+        "request_id": request_key(model, messages, sampling, sample),
         "round": round_name,
         "text_id": text["text_id"],
         "prompt": level,

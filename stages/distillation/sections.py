@@ -1,13 +1,39 @@
 """What params.yaml may say of a round of teaching: `build_requests`."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from annotated_types import MinLen
 
-from stages.core.section import Count, NotNegative, Share, section
+from stages.core.section import Count, Grammar, NotNegative, Share, section
 from stages.problems.level_names import LevelChoice
 
 BUILTIN_TEACHER = "ninechapters-builtin-1"  # the model's name that chooses it
+
+
+def parse_model_share(text: str) -> tuple[str, float]:
+    """`gpt-4o-mini-2024-07-18=0.2` as ("gpt-4o-mini-2024-07-18", 0.2).
+
+    Raises:
+        ValueError: there is no name, or no share between 0 and 1.
+    """
+    name, _, share = text.rpartition("=")
+    try:
+        value = float(share)
+    except ValueError:
+        value = -1.0
+    if not name or name != name.strip() or not 0 < value < 1:
+        raise ValueError("it is no model with a share between 0 and 1")
+    return name, value
+
+
+ModelShare = Annotated[str, Grammar(parse_model_share, "gpt-4o-mini-2024-07-18=0.2")]
+
+
+def shares_of(model: str, other_models: tuple[str, ...]) -> dict[str, float]:
+    """model -> its share of the requests: the others' as they are given, then `model` with what they leave."""
+    others = dict(map(parse_model_share, other_models))
+    return {**others, model: 1.0 - sum(others.values())}
 
 
 @section
@@ -26,3 +52,14 @@ class RequestPlan:
     "Teacher's sampling (release: 0.6)."
     max_tokens: Count
     "Tokens of an answer (release: 2500)."
+    other_models: tuple[ModelShare, ...] = ()
+    "Other teachers of the round, each with its share of the requests; `model` gets the rest."
+
+    def rules(self) -> Iterator[str]:
+        names, shares = zip(*map(parse_model_share, self.other_models), strict=True) if self.other_models else ((), ())
+        if self.model in names:
+            yield f"other_models names {self.model!r}, which is `model` itself: take it out; `model` gets what the others leave"
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield f"other_models names {name!r} twice: take one out"
+        if sum(shares) > 1 - 1e-9:
+            yield f"the shares of other_models sum to {sum(shares):g}: under 1, so that something is left for {self.model}"

@@ -13,7 +13,7 @@ from stages.core.command import tool_command
 @tool_command("status")
 @click.argument("requests", type=click.Path(path_type=Path), nargs=-1)
 def main(requests: tuple[Path, ...]) -> None:
-    """Print what of REQUESTS is bought, missing or refused, and the cost account of the whole ledger.
+    """Print what of REQUESTS is bought, missing or refused, by model, and the cost account of the whole ledger.
 
     \b
     Example:
@@ -22,20 +22,22 @@ def main(requests: tuple[Path, ...]) -> None:
     from stages.distillation.account import account, print_table, rounds_of
     from stages.distillation.ledger import PUBLISHED, Ledger, own_ledger, whole_ledger
     from stages.distillation.ledger_folder import adopt_old_folder, live_folder
-    from stages.distillation.request_table import models_of, paid_keys
+    from stages.distillation.request_table import keys_by_model, models_of
     from stages.distillation.sections import BUILTIN_TEACHER
 
     adopt_old_folder()
     ledger = whole_ledger()
     progress = []
     for path in requests:
-        asked, paid = sum(models_of(path).values()), paid_keys(path)
-        answers = ledger.answers(paid)
-        refused = sum(row["finish_reason"] in ("rejected", "content_filter") for row in answers.values())
-        progress.append({
-            "requests": str(path), "asked": asked, "built-in": models_of(path).get(BUILTIN_TEACHER, 0),
-            "bought": len(answers), "missing": len(paid - answers.keys()), "refused": refused,
-        })  # fmt: skip
+        asked, keys_of = models_of(path), keys_by_model(path)
+        answers = ledger.answers(set[str]().union(*keys_of.values()))
+        for model, keys in keys_of.items():
+            bought, is_free = keys & answers.keys(), model == BUILTIN_TEACHER
+            progress.append({
+                "requests": str(path), "model": model, "asked": asked[model], "built-in": asked[model] if is_free else 0,
+                "bought": 0 if is_free else len(bought), "missing": 0 if is_free else len(keys - bought),
+                "refused": sum(answers[key]["finish_reason"] in ("rejected", "content_filter") for key in bought),
+            })  # fmt: skip
     print_table(progress)
     print_table(account(ledger, rounds_of(requests)))
     ledger.tell_faults("status", set())

@@ -13,8 +13,9 @@ from stages.distillation.purchase import Answer, Purchase, Request
 CHUNK = 512
 
 
-def ask_vllm(requests: list[Request], purchase: Purchase, folder: Path) -> None:
+def ask_vllm(purchase: Purchase, folder: Path) -> None:
     """Answer all requests with the model in `folder`."""
+    requests = purchase.requests
     from stages.generation.vllm_engine import load_vllm
 
     # A seed of the engine, not of each request, which vLLM on a CPU does not take; another one for each run's rest.

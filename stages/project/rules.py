@@ -12,6 +12,8 @@ from pathlib import Path
 from stages.benchmarks.sections import Benchmark
 from stages.core.section import RuleError
 from stages.corpus.sections import Source
+from stages.distillation.pricing import load_table, prices_file
+from stages.distillation.sections import BUILTIN_TEACHER, parse_model_share
 from stages.evaluation.sections import parse_shots
 from stages.models.sections import ConfigModel, LocalModel
 from stages.project.params import Params
@@ -118,6 +120,20 @@ def quotas_are_of_sources(params: Params) -> Iterator[str]:
             yield f"{place}.source_quota: every source has a quota and their sum is {total:g}, under 1: no set can be filled."
 
 
+def teachers_have_a_price(params: Params) -> Iterator[str]:
+    """The price is what a model is known by: without one nothing can be bought of it."""
+    for name, plan in (("initial", params.build_requests.initial), ("boost", params.build_requests.boost)):
+        place, known = f"build_requests.{name}", [BUILTIN_TEACHER, *map(str, load_table())]
+        for field, model in (
+            ("model", plan.model),
+            *(("other_models", parse_model_share(text)[0]) for text in plan.other_models),
+        ):
+            if model not in known:
+                close = difflib.get_close_matches(model, known, 1)
+                meant = f" Did you mean {close[0]!r}?" if close else ""
+                yield f"{place}.{field} names {model!r}, which has no price in {prices_file()}: add it, with 0 for a server of your own.{meant}"
+
+
 def quotas_are_said_once(params: Params) -> Iterator[str]:
     sample, select = params.sample_texts, params.select_texts
     lists = {"sample_texts.length_quota": sample.length_quota, "sample_texts.level_quota": sample.level_quota,
@@ -162,5 +178,5 @@ def training_fits(params: Params) -> Iterator[str]:
 
 
 RULES: tuple[Callable[[Params], Iterator[str]], ...] = (
-    names_are_known, names_are_one_thing, paths_are_inputs, quotas_are_of_sources, quotas_are_said_once, sources_fit, sets_fit, training_fits,
+    names_are_known, names_are_one_thing, paths_are_inputs, teachers_have_a_price, quotas_are_of_sources, quotas_are_said_once, sources_fit, sets_fit, training_fits,
 )  # fmt: skip

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.distillation.pricing import load_price
-from stages.distillation.sections import BUILTIN_TEACHER
+from stages.distillation.sections import BUILTIN_TEACHER, shares_of
 from stages.models.shape import Shape
 from stages.project.hardware import Hardware
 from stages.training.batches import layout_of
@@ -88,12 +88,16 @@ def teacher_works(params: dict[str, Any]) -> list[Work]:
         count = num_texts * request["num_samples"]
         prompt = (params["ingest_corpus"]["max_chars"] + TEACHER_PROMPT_CHARS) / CHARS_PER_TOKEN
         answer = min(PROBLEM_TOKENS, request["max_tokens"])
-        price = None if request["model"] == BUILTIN_TEACHER else load_price(request["model"])
-        usd = price.usd(int(count * prompt), int(count * answer)) if price else 0.0
-        works.append(
-            Work(f"distill@{name}", f"{count:,} calls of {request['model']}", count * (prompt + answer), 0, usd=usd)
-        )
+        for model, share in shares_of(request["model"], tuple(request.get("other_models", ()))).items():
+            works.append(_teacher_work(f"distill@{name}", model, round(count * share), prompt, answer))
     return works
+
+
+def _teacher_work(stage: str, model: str, count: int, prompt: float, answer: float) -> Work:
+    """So many calls of one model, at its price; `prompt` and `answer` are tokens of one."""
+    price = None if model == BUILTIN_TEACHER else load_price(model)
+    usd = price.usd(int(count * prompt), int(count * answer)) if price else 0.0
+    return Work(stage, f"{count:,} calls of {model}", count * (prompt + answer), 0, usd=usd)
 
 
 def synthesizer_works(params: dict[str, Any], hardware: Hardware, shape: Shape, assumed: Assumptions) -> list[Work]:
