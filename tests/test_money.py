@@ -42,12 +42,18 @@ def test_whatever_a_usage_is_its_cost_is_finite_and_not_negative(value: Any) -> 
         ({}, Usage(5, 20)),
         ({"total_tokens": 12_025}, Usage(5, 12_020)),
         ({"completion_tokens_details": {"reasoning_tokens": 15}}, Usage(5, 20)),
-        ({"total_tokens": 0, "completion_tokens_details": {"reasoning_tokens": 90}}, Usage(5, 90)),
-        ({"total_tokens": None, "reasoning_tokens": 70}, Usage(5, 70)),
+        ({"total_tokens": 0, "completion_tokens_details": {"reasoning_tokens": 90}}, Usage(5, 110)),
+        ({"total_tokens": None, "reasoning_tokens": 70}, Usage(5, 90)),
+        ({"total_tokens": 110, "completion_tokens_details": {"reasoning_tokens": 90}}, Usage(5, 110)),
+        ({"total_tokens": 500, "completion_tokens_details": {"reasoning_tokens": 90}}, Usage(5, 495)),
+        ({"completion_tokens_details": {"reasoning_tokens": 20}}, Usage(5, 20)),
+        ({"completion_tokens": 0, "total_tokens": 0, "reasoning_tokens": 90}, Usage(5, 90)),
+        ({"prompt_tokens": 0}, None),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, None),
         ({"prompt_tokens_details": {"cached_tokens": 5}}, Usage(5, 20, 5)),
     ],
 )
-def test_reasoning_is_billed_once(counts: dict, expected: Usage) -> None:
+def test_what_a_server_may_bill_is_counted_once(counts: dict, expected: Usage | None) -> None:
     assert believed_usage(usage(**counts)({})["usage"], PRICE) == expected
 
 
