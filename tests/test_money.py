@@ -72,6 +72,33 @@ def test_a_price_that_is_none_is_refused(
         load_price("m")
 
 
+PRICES = [
+    ("m: {prompt: 1000, cached: 1, completion: 1, batch_factor: 1, prompt: 0}", "'prompt' stands twice"),
+    ("m: {prompt: 1, cached: 1, completion: 1, batch_factor: 1}\n  m: {prompt: 0, cached: 0, completion: 0, batch_factor: 1}", "prices.yaml:2: 'm' stands twice, again in line 3"),
+    ("m: {prompt: 1, cached: 1, completion: 1, batch_factor: 1}\nmodels: {}", "'models' stands twice"),
+    ("m: {prompt: 1:30, cached: 1, completion: 1, batch_factor: 1}", "1:30 is no decimal number"),
+    ("m: {prompt: 010, cached: 1, completion: 1, batch_factor: 1}", "010 is no decimal number"),
+    ("m: {prompt: 0x1F, cached: 1, completion: 1, batch_factor: 1}", "0x1F is no decimal number"),
+    ("m: {prompt: 0b11, cached: 1, completion: 1, batch_factor: 1}", "0b11 is no decimal number"),
+    ("m: {prompt: 1:30.5, cached: 1, completion: 1, batch_factor: 1}", "1:30.5 is no decimal number"),
+    ("m: {prompt: 1, cached: 1, completion: 1, batch_factor: 0}", "batch_factor is 0, not over 0"),
+    ("m: {prompt: 1, cached: 1, completion: 1, batch_factor: 0.0}", "batch_factor is 0.0, not over 0"),
+    ("m: {prompt: 1, cached: 1, completion: 1, batch_factor: 2}", "batch_factor is 2, not over 0"),
+    ("? [m]\n  : 1", "a name is a table or a list"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "told"), PRICES)
+def test_a_table_of_prices_says_each_price_once(
+    lines: str, told: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "prices.yaml").write_text(f"models:\n  {lines}\n")
+    monkeypatch.setenv("TEACHER_PRICES", str(place / "prices.yaml"))
+    with pytest.raises(StageError) as error:
+        load_price("m")
+    assert told in str(error.value)
+
+
 @pytest.mark.parametrize("budget", ["nan", "inf", "-1", "-inf", "1e400", "five", "true", "null"])
 def test_a_budget_that_is_none_is_refused(budget: str, place: Path) -> None:
     with running_server() as server:
