@@ -26,6 +26,7 @@ from stages.distillation.ledger_segment import Segment
 from stages.distillation.open_batches import BatchSettings
 from stages.distillation.pricing import load_price
 from stages.distillation.purchase import Answer, Halt, Purchase, Request, by_model, room_bytes
+from stages.distillation.rejections import tell_rejected
 from stages.distillation.request_table import paid_keys, requests_of
 from stages.distillation.sections import BUILTIN_TEACHER
 from stages.distillation.served_models import complaint, is_by_model_asked
@@ -192,6 +193,7 @@ def complain(missing: list[Request], purchases: list[Purchase], settings: dict[s
         )
     say(f"distill: bought {sum(one.num_answered for one in purchases):,} answers with {sum(one.num_retries for one in purchases):,} "
         f"retries; {purchases[0].budget.spent_usd:.4f} USD spent in all")  # fmt: skip
+    tell_rejected(purchases)
     if not left:
         return
     reasons = purchases[0].stop_reason or failures(purchases)
