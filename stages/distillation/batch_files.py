@@ -62,7 +62,7 @@ class Look:
 
     silent: set[str]  # keys without a line
     read: set[str] = field(default_factory=set)  # keys whose line can be read
-    strangers: dict[bytes, Outcome] = field(default_factory=dict)  # lines that tell no key of the batch
+    strangers: set[bytes] = field(default_factory=set)  # lines that tell no key of the batch
     num_lines: int = 0
     num_failed: int = 0
     num_answered: int = 0
@@ -73,7 +73,7 @@ class Look:
         self.num_lines += 1
         self.silent.discard(key)
         if not key:
-            self.strangers[line] = outcome
+            self.strangers.add(line)
         if is_readable and key not in self.read:
             self.read.add(key)
             self.num_answered += outcome.answer is not None

@@ -11,7 +11,7 @@ from stages.distillation.batch_queue import is_full
 from stages.distillation.batch_status import State, errors_of, state_of, status_word
 from stages.distillation.ledger import Row
 from stages.distillation.open_batches import OpenBatches
-from stages.distillation.outcomes import Outcome
+from stages.distillation.outcomes import Outcome, kept_reply
 from stages.distillation.parameters import body_of, refusal_of_parameter
 from stages.distillation.purchase import Answer, Request
 from stages.distillation.rejections import VARIABLE
@@ -92,8 +92,8 @@ class Recorder:
         """Answers that no line gives: lines that tell no request, of which any without a line may be, and files that are gone."""
         self.batches.num_unreadable.update(look.silent if look.strangers else ())
         dearest = max(map(files.worst_usd, look.silent), default=0.0)
-        for outcome in look.strangers.values():
-            self._waste("", outcome, dearest)
+        for line in sorted(look.strangers):
+            self._waste("", Outcome(reason=UNREADABLE, billed_usd=None, reply=kept_reply(line)), dearest)
         lost = [key for key in sorted(look.silent)[len(look.strangers) :] if gone]
         for key in lost:
             self._waste(key, Outcome(reason="lost", detail=gone, billed_usd=None), files.worst_usd(key))
