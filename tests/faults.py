@@ -133,7 +133,7 @@ BODIES: list[tuple[str, str, Callable[[Json], Json | bytes], str]] = [
     ("no id, object, created", "kept", lambda body: {name: body[name] for name in ("model", "choices", "usage")}, ""),
     ("no index", "kept", edited("choices", 0, "index", is_removed=True), ""),
     ("no finish_reason", "kept", edited("choices", 0, "finish_reason", is_removed=True), ""),
-    ("finish_reason null", "kept", edited("choices", 0, "finish_reason", value=None), ""),
+    ("a finish_reason that is null", "kept", edited("choices", 0, "finish_reason", value=None), ""),
     ("no role", "kept", edited(*MESSAGE, "role", is_removed=True), ""),
     ("content a list of parts", "kept",
      lambda body: edited(*CONTENT, value=[{"type": "text", "text": text_of(body)[:9]}, {"type": "text", "text": text_of(body)[9:]}])(body), ""),
