@@ -155,7 +155,7 @@ BODIES: list[tuple[str, str, Callable[[Json], Json | bytes], str]] = [
     ),
     *(
         (f"finish_reason {word}", "kept", edited("choices", 0, "finish_reason", value=word), "")
-        for word in ("eos", "end_turn", "stop_sequence", "FINISH_REASON_STOP")
+        for word in ("eos", "end_turn", "stop_sequence", "FINISH_REASON_STOP", "null", "None", "finished", "success", '["stop"]')
     ),
     ("a folder as model", "kept", edited("model", value="/models/gpt-4o-mini-2024-07-18/"), ""),
     ("an alias as model", "kept", edited("model", value="gpt-4o-mini"), ""),
@@ -186,7 +186,26 @@ BODIES: list[tuple[str, str, Callable[[Json], Json | bytes], str]] = [
     ("thoughts alone", "kept", edited(*MESSAGE, value={"content": None, "reasoning_content": "hm"}), "<think>hm</think>"),
     ("neither choices nor usage", "again", lambda _: {"object": "chat.completion"}, "no_choice"),
     ("an error in a 200", "again", lambda _: {"error": {"message": "overloaded", "code": 529}}, "529"),
-    ("a body that is a list", "again", lambda body: [body], "no_choice"),
+    ("a body that is an empty list", "again", lambda _: [], "no_choice"),
+    ("a body that is a list of two", "again", lambda body: [body, body], "no_choice"),
+    ("the body in a list", "kept", lambda body: [body], ""),
+    ("the body inside data", "kept", lambda body: {"code": 0, "data": body}, ""),
+    ("the body inside response, in a list", "kept", lambda body: {"response": [body], "model": "x"}, ""),
+    ("the body as a text of JSON", "kept", lambda body: json.dumps(body), ""),
+    ("the body as a text of JSON inside body", "kept", lambda body: {"body": json.dumps(body)}, ""),
+    ("a message without choices", "kept", lambda body: {**edited("choices", is_removed=True)(body), "message": body["choices"][0]["message"]}, ""),
+    ("choices one object", "kept", lambda body: edited("choices", value=body["choices"][0])(body), ""),
+    ("a delta in place of the message", "kept", lambda body: edited("choices", 0, value={"delta": body["choices"][0]["message"], "finish_reason": "stop"})(body), ""),
+    ("an empty choice before the whole one", "kept",
+     lambda body: edited("choices", value=[{"index": 1, "message": {"content": ""}}, *body["choices"]])(body), ""),
+    ("content an object with value", "kept", lambda body: edited(*CONTENT, value={"value": text_of(body)})(body), ""),
+    ("content an object of parts", "kept", lambda body: edited(*CONTENT, value={"parts": [{"text": text_of(body)[:9]}, {"text": text_of(body)[9:]}]})(body), ""),
+    ("content parts with content", "kept", lambda body: edited(*CONTENT, value=[{"type": "text", "content": text_of(body)}])(body), ""),
+    ("content parts inside a list", "kept", lambda body: edited(*CONTENT, value=[[{"type": "text", "text": text_of(body)}]])(body), ""),
+    ("content an object, as its JSON was asked for", "kept", edited(*CONTENT, value={"problem": "Wie viel?", "answer": 7}), '{"problem": "Wie viel?", "answer": 7}'),
+    ("content of white space alone", "again, counted", edited(*CONTENT, value=" \n\t "), "empty"),
+    ("no prompt tokens", "estimated", usage(prompt_tokens=0, total_tokens=20), ""),
+    ("reasoning above the completion and the total", "kept", usage(total_tokens=26, completion_tokens_details={"reasoning_tokens": 90}), ""),
     ("a body that is null", "again", lambda _: None, "no_choice"),
     ("a body that is a number", "again", lambda _: 3, "no_choice"),
 ]  # fmt: skip
@@ -257,11 +276,48 @@ def chunked(body: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(body), body)
 
 
+def streamed(*parts: Json) -> bytes:
+    """Server-sent events; a part that is bytes stands as it is."""
+    return b"".join(b"data: " + as_bytes(part) + b"\n\n" for part in parts)
+
+
+def deltas(answer: Json) -> list[Json]:
+    """The answer in pieces, as it is streamed."""
+    texts = [text_of(answer)[start : start + 9] for start in range(0, len(text_of(answer)), 9)]
+    events: list[Json] = [
+        {"model": answer["model"], "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}
+        for text in texts
+    ]
+    return [
+        *events,
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        {"choices": [], "usage": answer["usage"]},
+    ]
+
+
+def headed(*headers: bytes) -> Callable[[Json], Odd]:
+    return wire(b"".join(header + b"\r\n" for header in (*headers, b"Connection: close")))
+
+
 CHUNKED, LENGTH = b"Transfer-Encoding: chunked\r\n", b"Content-Length: 9999\r\n"
 DEEP = b"[" * 200_000
 CHAT = [
     *(Fault(name, "chat", holds, in_chat(make), told) for name, holds, make, told in BODIES),
     *(Fault(name, "chat", "again", in_chat(make), "malformed") for name, make in BYTES),
+    Fault("a whole body streamed in one event", "chat", "kept", in_chat(lambda body: streamed(body, b"[DONE]"))),
+    Fault("a body streamed in pieces", "chat", "kept", in_chat(lambda body: streamed(*deltas(body), b"[DONE]"))),
+    Fault("a body streamed in pieces between comments", "chat", "kept",
+          in_chat(lambda body: b": ping\r\n\r\n" + streamed(*deltas(body)).replace(b"\n", b"\r\n"))),
+    Fault("a stream cut off", "chat", "again", in_chat(lambda body: streamed(*deltas(body)[:3])), "malformed"),
+    Fault("a stream with an event that is no JSON", "chat", "again", in_chat(lambda body: streamed(*deltas(body), b"{", b"[DONE]")), "malformed"),
+    Fault("20,000 short headers", "chat", "kept", headed(*(b"X-%d: a" % i for i in range(20_000)))),
+    Fault("1,000 headers of one name", "chat", "kept", headed(*[b"X: a"] * 1000)),
+    Fault("gzip with 5 MB of zeros behind", "chat", "kept", packed(lambda body: gzip.compress(body) + b"\0" * (5 << 20))),
+    Fault("gzip with 20 MB of zeros behind", "chat", "kept", packed(lambda body: gzip.compress(body) + b"\0" * (20 << 20))),
+    Fault("gzip with HTML behind", "chat", "kept", packed(lambda body: gzip.compress(body) + b"<html>")),
+    Fault("gzip behind 2,000 empty members", "chat", "kept", packed(lambda body: gzip.compress(b"") * 2000 + gzip.compress(body))),
+    *(Fault(f"a rate limit of {limit} a minute", "chat", "kept", headed(b"x-ratelimit-limit-requests: " + limit.encode(), b"x-ratelimit-remaining-requests: 0"))
+      for limit in ("1e-323", "0.0001", "-1")),
     Fault("no byte of a body", "chat", "lost", in_chat(whole("")), "malformed"),
     Fault("a 204", "chat", "lost", status(204, b""), "malformed"),
     Fault("a 201", "chat", "kept", lambda answer: Odd(as_bytes(answer), 201)),

@@ -21,7 +21,8 @@ from stages.distillation.sections import RequestPlan
 from stages.execution.executions import run_programs
 from stages.filtering.sections import FilterSettings
 from stages.filtering.text_rules import find_text_fault
-from stages.problems.grammar import Parsed, Rejection, boxed_answers, parse_completion
+from stages.problems.boxed_answers import boxes_in
+from stages.problems.grammar import Parsed, Rejection, parse_completion
 from stages.problems.level_names import LEVELS
 from stages.problems.levels import level_of_fit
 from stages.problems.prompts import fill_prompt
@@ -197,4 +198,4 @@ def test_parse_reasons(completion: str, mode: str, finish_reason: str, reason: s
 
 def test_a_whole_problem_parses() -> None:
     assert parse_completion(GOOD, "cot", "stop") == Parsed("What is 3+4?", "3+4=7\nThe answer is \\boxed{7}.", "7")
-    assert boxed_answers(r"\boxed{\frac{1}{2}} and \boxed{3") == [r"\frac{1}{2}"]
+    assert [box.content for box in boxes_in(r"\boxed{\frac{1}{2}} and \boxed{3")] == [r"\frac{1}{2}"]

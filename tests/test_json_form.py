@@ -1,6 +1,7 @@
 """Problems as JSON: what is read, what is repaired, and what is not."""
 
 import json
+import time
 
 import pytest
 
@@ -54,6 +55,103 @@ def test_a_backslash_of_latex_is_given_back(command: str) -> None:
         parsed, made = parse_json_form(completion, "cot", "stop")
         assert isinstance(parsed, Parsed), parsed
         assert (parsed.problem, made) == (text, repairs)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        r"What is $\tan x$?", r"\tan x is 3.", r"Let $x \to 0$.", r"Is $A^\top$ whole?", r"Is \not x true?", r"Is \neg p true?",
+        r"Is a \ne b?", r"Is $a\ne b$?", r"The frequency \nu is 3.", r"$\nu$ is 3.", r"Is $A \ni x$?", r"One \newline two.",
+        r"Is $a \nmid b$ and $a \nless b$?", r"See \ref{a}.", r"$\lfloor x\rfloor$", r"$\langle x\rangle$", r"$\tanh x$", r"$\tbinom{4}{2}$",
+        r"$A \nsubseteq B$", r"$x \nleq 3$", r"$a\rightarrow b$", r"\nu is 3.", r"Is \(a \ne b\)?", r"$a \nparallel b$",
+        r"$\begin{pmatrix}1 & 2 \\ 3 & 4\end{pmatrix}$", r"$\begin{pmatrix}1\\2\end{pmatrix}$", r"$\root 3 \of 8$", r"\triangle ABC, \rho",
+    ],
+)  # fmt: skip
+def test_a_command_is_no_tab_and_no_end_of_a_line(problem: str) -> None:
+    parsed, made = parse_json_form(f'{{"problem": "{problem}", "solution": "It is.", "answer": "7"}}', "cot", "stop")
+    assert isinstance(parsed, Parsed), parsed
+    assert (parsed.problem, made) == (problem, ["json_escapes"])
+
+
+@pytest.mark.parametrize(
+    "solution",
+    [r"First.\neach is 7, so\nu = 7.", r"a\tan apple\tto eat, \\frac{1}{2}", r"$$\ne = 7\n$$", r"One\nexists, two\nmid-way, three\nnot_.",
+     r"We have\nless than 8.", r"\\begin{aligned}a &= 3 \\\\\ne &= 4\\end{aligned}", r"Tom\tan\nTim\tto \\(\\tan x\\)"],
+)  # fmt: skip
+def test_a_line_end_stays_one(solution: str) -> None:
+    completion = f'{{"problem": "3+4?", "solution": "{solution}", "answer": "7"}}'
+    parsed, made = parse_json_form(completion, "cot", "stop")
+    assert isinstance(parsed, Parsed), parsed
+    assert (parsed.solution.rpartition("\n")[0], made) == (json.loads(completion)["solution"], [])
+
+
+def test_a_program_keeps_its_tabs_and_line_ends() -> None:
+    program = "def f():\n\to = 1\n\tbinom = 2\n\treturn o\nmid = 3\nnot_ = 4\nexists = 5\nu = 6\nprint(7)"
+    completion = json.dumps({**TOOL, "program": program})
+    parsed, made = parse_json_form(completion, "tool", "stop")
+    assert isinstance(parsed, Parsed)
+    assert program in parsed.solution
+    assert made == []
+
+
+@pytest.mark.parametrize("field", COT)
+@pytest.mark.parametrize("written", ["\\ud83d", "\\udE00x", "\\u0000", "\\b", "\\u001b[31m", "\\uffff"])
+def test_what_no_file_holds_is_no_problem(field: str, written: str) -> None:
+    """The completion is plain ASCII, and its row can be written."""
+    text = json.dumps({**COT, "solution": "3+4=7"}).replace(f'"{field}": "', f'"{field}": "{written} ')
+    parsed, made = parse_json_form(text, "cot", "stop")
+    assert isinstance(parsed, Rejection)
+    assert (parsed.reason, made) == ("characters", [])
+    request = {
+        "request_id": "r",
+        "text_id": "t",
+        "prompt": "grade",
+        "mode": "cot",
+        "sampling": '{"response_format": 1}',
+    }
+    row, rejection, _ = read_completion(request, {"completion": text, "finish_reason": "stop", "served_model": "m"})
+    assert rejection
+    assert json.dumps([row, rejection.detail], ensure_ascii=False).encode()
+
+
+def test_a_whole_pair_of_halves_is_a_character() -> None:
+    parsed, _ = parse_json_form(json.dumps({**COT, "problem": "What is 😀+4?"}), "cot", "stop")
+    assert parsed == Parsed("What is 😀+4?", COT["solution"], "7")
+
+
+@pytest.mark.parametrize(
+    "completion",
+    ['{"problem": "3+4?", "solution": "7", "answer": NaN}', '{"problem": "3+4?", "solution": "7", "answer": -Infinity}',
+     '{"Problem": "2+4?", "problem": "3+4?", "solution": "7", "answer": "7"}', '{"problem": "3+4?", "solution": "7", "answer": "7", " Answer": "8"}'],
+)  # fmt: skip
+def test_what_json_does_not_have_is_rejected(completion: str) -> None:
+    parsed, _ = parse_json_form(completion, "cot", "stop")
+    assert isinstance(parsed, Rejection)
+    assert parsed.reason == "json"
+
+
+@pytest.mark.parametrize(
+    ("fields", "repairs"),
+    [
+        ({"solution": "3+4=<think>Is it 6?</think>7"}, ["thoughts"]), ({"problem": "<think>Hm.</think>What is 3+4?"}, ["thoughts"]),
+        ({"answer": "<think>Hm.</think>7"}, ["thoughts"]), ({"solution": "3+4=7\r\nThe answer is \\boxed{7}."}, ["line_ends"]),
+        ({"problem": "What is 3+4?\n\n---\n"}, ["rule_line"]), ({"solution": "3+4=7\u2028The answer is \\boxed{7}."}, ["line_ends"]),
+    ],
+)  # fmt: skip
+def test_fields_are_tidied_as_texts_are(fields: dict[str, str], repairs: list[str]) -> None:
+    plain = {**COT, "solution": "3+4=7"}
+    assert parse_json_form(json.dumps({**plain, **fields}), "cot", "stop") == (WHOLE, repairs)
+
+
+@pytest.mark.parametrize(
+    "piece", ["\\boxed{7 ", "\\boxed{", "{", "\\", "\\n", "\r", "\n", ",", "[", "$", "\\\\boxed{7} ", "\\ne "]
+)
+def test_a_long_run_takes_no_long_time(piece: str) -> None:
+    started = time.process_time()
+    parse_json_form(
+        f'{{"problem": "3+4?", "solution": "{piece * (100_000 // len(piece))}", "answer": "7"}}', "cot", "stop"
+    )
+    assert time.process_time() - started < 2
 
 
 def test_json_s_own_escapes_stay() -> None:

@@ -33,6 +33,25 @@ def test_headers_are_read_and_nonsense_is_not() -> None:
     assert (limits.requests.per_minute, limits.tokens.per_minute) == (600, None)
 
 
+@pytest.mark.parametrize("limit", ["1e-323", "5e-324", "0.0", "1e-9", "0.5", "-0", "1e-300"])
+@pytest.mark.parametrize("name", ["requests", "tokens"])
+def test_a_limit_below_one_a_minute_is_none(name: str, limit: str) -> None:
+    limits = Limits()
+    limits.read({f"x-ratelimit-limit-{name}": limit, f"x-ratelimit-remaining-{name}": "0"})
+    asyncio.run(asyncio.wait_for(limits.wait(10**9), 0.1))
+
+
+@pytest.mark.parametrize("name", ["requests", "tokens"])
+def test_a_wait_for_a_limit_is_told_once(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    limits = Limits()
+    limits.read({f"x-ratelimit-limit-{name}": "2", f"x-ratelimit-remaining-{name}": "0"})
+    looks = iter([False, False, False, True])
+    asyncio.run(limits.wait(900, lambda: next(looks, True)))
+    told = capsys.readouterr().err
+    assert told.count("x-ratelimit-limit") == 1
+    assert f"2 {name} a minute" in told
+
+
 def test_calls_are_as_fast_as_the_limit_and_rest_when_told() -> None:
     async def run() -> tuple[float, float]:
         limits = Limits()

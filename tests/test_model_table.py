@@ -113,7 +113,14 @@ def test_a_schema_is_asked_for_in_its_servers_shape(
         ("  m: {seed: 7}", "seed is 7"), ("  m: {reasoning_effort: 3}", "reasoning_effort is 3"), ("  m: {max_tokens: 9}", "'max_tokens' is no option"),
         ("  m: {extra_body: {temperature: 1}}", "extra_body holds ['temperature']"), ("  m: {extra_body: [1]}", "extra_body is [1]"),
         ("  m: {response_format: json}", "response_format is 'json', not one of json_schema"), ("  m: 7", "m is 7, not a table"),
-        ("  m: {}\n  m: {temperature: false}", "t.yaml:3: 'm' stands twice"), ("  m: {", "not a table of models"), ("more: {}", "not a table of models|none of|tables"),
+        ("  m: {}\n  m: {temperature: false}", "t.yaml:3: 'm' stands twice"),
+        ("  m: {response_format: {type: json_object}}", "response_format is {'type': 'json_object'}, not one of json_schema"),
+        ("  m: {response_format: [json_schema]}", "response_format is ['json_schema']"), ("  m: {limit: [max_tokens]}", "limit is ['max_tokens']"),
+        ("  m: {limit: {}}", "limit is {}"), ("  m: {response_format: null}", "response_format is None"),
+        ("  ? {a: b}\n  : {}", "t.yaml:3: a name is a table or a list"), ("  [a]: {}", "t.yaml:3: a name is a table or a list"),
+        ("  m: {{a: b}: true}", "a name is a table or a list"), ("  m: {extra_body: {a: 1, a: 2}}", "t.yaml:3: 'a' stands twice"),
+        ("  m: {top_p: 1:59}", "1:59 is no decimal number"), ("  m: {extra_body: {k: 010}}", "010 is no decimal number"),
+        ("  m: {", "not a table of models"), ("more: {}", "not a table of models|none of|tables"),
     ],
 )  # fmt: skip
 def test_a_wrong_line_is_told_with_its_place(

@@ -42,12 +42,18 @@ def test_whatever_a_usage_is_its_cost_is_finite_and_not_negative(value: Any) -> 
         ({}, Usage(5, 20)),
         ({"total_tokens": 12_025}, Usage(5, 12_020)),
         ({"completion_tokens_details": {"reasoning_tokens": 15}}, Usage(5, 20)),
-        ({"total_tokens": 0, "completion_tokens_details": {"reasoning_tokens": 90}}, Usage(5, 90)),
-        ({"total_tokens": None, "reasoning_tokens": 70}, Usage(5, 70)),
+        ({"total_tokens": 0, "completion_tokens_details": {"reasoning_tokens": 90}}, Usage(5, 110)),
+        ({"total_tokens": None, "reasoning_tokens": 70}, Usage(5, 90)),
+        ({"total_tokens": 110, "completion_tokens_details": {"reasoning_tokens": 90}}, Usage(5, 110)),
+        ({"total_tokens": 500, "completion_tokens_details": {"reasoning_tokens": 90}}, Usage(5, 495)),
+        ({"completion_tokens_details": {"reasoning_tokens": 20}}, Usage(5, 20)),
+        ({"completion_tokens": 0, "total_tokens": 0, "reasoning_tokens": 90}, Usage(5, 90)),
+        ({"prompt_tokens": 0}, None),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, None),
         ({"prompt_tokens_details": {"cached_tokens": 5}}, Usage(5, 20, 5)),
     ],
 )
-def test_reasoning_is_billed_once(counts: dict, expected: Usage) -> None:
+def test_what_a_server_may_bill_is_counted_once(counts: dict, expected: Usage | None) -> None:
     assert believed_usage(usage(**counts)({})["usage"], PRICE) == expected
 
 
@@ -64,6 +70,33 @@ def test_a_price_that_is_none_is_refused(
     monkeypatch.setenv("TEACHER_PRICES", str(path))
     with pytest.raises(StageError, match=rf"models\.m\.{name}"):
         load_price("m")
+
+
+PRICES = [
+    ("m: {prompt: 1000, cached: 1, completion: 1, batch_factor: 1, prompt: 0}", "'prompt' stands twice"),
+    ("m: {prompt: 1, cached: 1, completion: 1, batch_factor: 1}\n  m: {prompt: 0, cached: 0, completion: 0, batch_factor: 1}", "prices.yaml:2: 'm' stands twice, again in line 3"),
+    ("m: {prompt: 1, cached: 1, completion: 1, batch_factor: 1}\nmodels: {}", "'models' stands twice"),
+    ("m: {prompt: 1:30, cached: 1, completion: 1, batch_factor: 1}", "1:30 is no decimal number"),
+    ("m: {prompt: 010, cached: 1, completion: 1, batch_factor: 1}", "010 is no decimal number"),
+    ("m: {prompt: 0x1F, cached: 1, completion: 1, batch_factor: 1}", "0x1F is no decimal number"),
+    ("m: {prompt: 0b11, cached: 1, completion: 1, batch_factor: 1}", "0b11 is no decimal number"),
+    ("m: {prompt: 1:30.5, cached: 1, completion: 1, batch_factor: 1}", "1:30.5 is no decimal number"),
+    ("m: {prompt: 1, cached: 1, completion: 1, batch_factor: 0}", "batch_factor is 0, not over 0"),
+    ("m: {prompt: 1, cached: 1, completion: 1, batch_factor: 0.0}", "batch_factor is 0.0, not over 0"),
+    ("m: {prompt: 1, cached: 1, completion: 1, batch_factor: 2}", "batch_factor is 2, not over 0"),
+    ("? [m]\n  : 1", "a name is a table or a list"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "told"), PRICES)
+def test_a_table_of_prices_says_each_price_once(
+    lines: str, told: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "prices.yaml").write_text(f"models:\n  {lines}\n")
+    monkeypatch.setenv("TEACHER_PRICES", str(place / "prices.yaml"))
+    with pytest.raises(StageError) as error:
+        load_price("m")
+    assert told in str(error.value)
 
 
 @pytest.mark.parametrize("budget", ["nan", "inf", "-1", "-inf", "1e400", "five", "true", "null"])

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,8 @@ import pytest
 
 from stages.distillation.ledger import Ledger
 from tests.buying import buy, completions, write_requests
-from tests.fault_server import FaultServer, running_server, serve
+from tests.fault_server import FaultServer, Odd, running_server, serve
+from tests.faults import raw
 
 LOADING = (503, {"error": {"message": "Loading model"}}, {})
 
@@ -150,3 +151,37 @@ def test_a_certificate_or_protocol_that_is_wrong_stops(place: Path) -> None:
         result = buy(requests, server)
     assert result.exit_code == 1
     assert "its protocol (http or https)" in result.output
+
+
+DROPPED = {
+    "closed": raw(b""),
+    "reset": raw(b"", is_reset=True),
+    "half a header": raw(b"HTTP/1.1 200 OK\r\nContent-", is_reset=True),
+}
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("drop", DROPPED.values(), ids=DROPPED.keys())
+@pytest.mark.parametrize("budget", [0.0, 1.0])
+def test_a_proxy_that_drops_connections_while_a_free_server_loads_is_waited_for(
+    budget: float, drop: Callable[[dict], Odd], place: Path
+) -> None:
+    requests = write_requests(place / "requests.parquet", 12, models=("local",))
+    with running_server() as server:
+        server.odd = lambda body, answer: drop(answer) if server.num_calls <= 14 else None
+        result = buy(requests, server, "--concurrency", "4", "--patience", "30", budget=budget)
+        assert result.exit_code == 0, result.output
+        assert "answers again" in result.output
+        server.odd = lambda body, answer: drop(answer)
+        result = buy(write_requests(place / "requests.parquet", 13, models=("local",)), server, "--patience", "0.1")
+        assert "TEACHER_PATIENCE says" in result.output
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_dear_server_that_drops_connections_stops_before_it_costs_much(place: Path) -> None:
+    requests = write_requests(place / "requests.parquet", 30)
+    with running_server() as server:
+        server.odd = lambda body, answer: raw(b"")(answer)
+        result = buy(requests, server, "--concurrency", "4")
+        assert "may bill it" in result.output
+        assert server.num_calls <= 12

@@ -1,6 +1,8 @@
 """Repairs before the strict parser: what is certain is restored, nothing else."""
 
+import json
 import random
+import time
 
 import pytest
 
@@ -85,6 +87,22 @@ def tagged(problem: str, solution: str, end: str) -> str:
     [
         (GOOD.replace("\n", "\r\n"), ["line_ends"]),
         (GOOD.replace("\n", "\r"), ["line_ends"]),
+        (GOOD.replace("\n", "\u2028"), ["line_ends"]),
+        (GOOD.replace("\n", "\x85"), ["line_ends"]),
+        (GOOD.replace("\n", "\v"), ["line_ends"]),
+        (GOOD.replace("\n", "\f"), ["line_ends"]),
+        (GOOD.replace("\n", "\\n"), ["line_ends"]),
+        (GOOD.replace("\n", "\\r\\n"), ["line_ends"]),
+        (json.dumps(GOOD)[1:-1], ["line_ends"]),
+        (json.dumps(GOOD), ["line_ends"]),
+        (f"\n{GOOD}\n".replace("]\n", "]\\n").replace("\n[", "\\n["), ["line_ends"]),
+        (GOOD.replace("[Solution]", "---\n[Solution]"), ["rule_line"]),
+        (GOOD.replace("[Solution]", "\n* * *\n\n[Solution]\n___"), ["rule_line"]),
+        (GOOD.replace("[End]", "=====\n[End]"), ["rule_line"]),
+        (tagged("**Problem**", "---\n**Solution**", "---\n**End**"), ["rule_line", "emphasis", "brackets"]),
+        (GOOD.replace("3+4=7", "3+4=<think>hmm</think>7"), ["thoughts"]),
+        (GOOD.replace("3+4=7", "3+4=<thinking>Is it \\boxed{6}?</thinking>7"), ["thoughts"]),
+        (GOOD.replace("7\n", "7◁think▷No.◁/think▷\n"), ["thoughts"]),
         (tagged("**[Problem]**", "**[Solution]**", "**[End]**"), ["emphasis"]),
         (tagged("[**Problem**]", "__[Solution]__", "*[End]*"), ["emphasis"]),
         (tagged("*Problem*", "_Solution_", "***End***"), ["emphasis", "brackets"]),
@@ -145,6 +163,56 @@ def test_fences_of_programs_have_other_names(completion: str, repairs: list[str]
     whole = parse_completion(TOOL, "tool", "stop")
     assert isinstance(whole, Parsed)
     assert (parsed.solution.replace("\n\n", "\n"), made) == (whole.solution, repairs)
+
+
+@pytest.mark.parametrize(
+    ("problem", "written"),
+    [
+        (r"Is $a \neq b$ and $\nu \ne 3$?", r"Is $a \neq b$ and $\nu \ne 3$?"),
+        (r"Is $\nabla f$ 0, or\nnot?", "Is $\\nabla f$ 0, or\nnot?"),
+    ],
+)
+def test_a_command_is_no_line_end_written_out(problem: str, written: str) -> None:
+    text = GOOD.replace("What is 3+4?", problem).replace("\n", "\\n")
+    parsed, made = parse_repaired(text, "cot", "stop")
+    assert isinstance(parsed, Parsed)
+    assert (parsed.problem, made) == (written, ["line_ends"])
+
+
+@pytest.mark.parametrize("kept", ["---", "a\n---\nb", "print('a\\nb')", "1 - - - 2", "What is `<think>`?"])
+def test_what_is_not_beside_a_tag_stays(kept: str) -> None:
+    text = GOOD.replace("3+4=7", f"3+4=7, for\n{kept}\nas said.")
+    assert parse_repaired(text, "cot", "stop") == (parse_completion(text, "cot", "stop"), [])
+
+
+@pytest.mark.parametrize("solution", ["3+4=<think>7", "3+4=</think>7", "3+4=7 </thinking>."])
+def test_half_a_thought_in_a_solution_is_rejected(solution: str) -> None:
+    parsed, _ = parse_repaired(GOOD.replace("3+4=7", solution), "cot", "stop")
+    assert isinstance(parsed, Rejection)
+    assert parsed.reason in ("thought", "tags")
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\x1b", "\ud83d", "\ufffe", "\x9b"])
+@pytest.mark.parametrize("place", ["What is", "3+4=7"])
+def test_what_no_text_holds_is_rejected(odd: str, place: str) -> None:
+    parsed, _ = parse_repaired(GOOD.replace(place, f"{place}{odd}"), "cot", "stop")
+    assert isinstance(parsed, Rejection)
+    assert parsed.reason == "characters"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["\\boxed{7 ", "\\boxed{", "\\boxed{7} ", "\\boxed {", "{", "}", "{}", "\r", "\n", " ", "\n\n[end", "-", "- ", "* ", "`", "```\n", "```py\n", "~", "[", "#",
+     "[Problem", "**", "&#91;", "<b>", ">", "\\n", "\u2028", "<think>", "</think>", "<think>a</think>", "\\", "a", "1", "_", "boxed{", "\\fbox{7}", "1. "],
+)  # fmt: skip
+def test_a_long_run_takes_no_long_time(piece: str) -> None:
+    """As a model writes it that repeats itself up to max_tokens."""
+    run = piece * (60_000 // len(piece))
+    texts = run, f"[Problem]{run}", GOOD.replace("3+4=7", f"3+4=7{run}"), GOOD.replace("7}.\n[End]", f"7}}.{run}")
+    for text in texts:
+        started = time.process_time()
+        parse_repaired(text, "tool", "stop")
+        assert time.process_time() - started < 1.5
 
 
 def test_a_comment_in_a_program_is_no_tag() -> None:

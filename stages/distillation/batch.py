@@ -22,12 +22,12 @@ from stages.core.redaction import printable, scrub
 from stages.distillation.batch_client import BatchClient
 from stages.distillation.batch_lines import UNREADABLE, Lines, file_lines, read_line
 from stages.distillation.batch_queue import BatchQueue, is_full, prompt_tokens
-from stages.distillation.chat import MAX_FIRST_REJECTIONS
 from stages.distillation.ledger import Ledger, Row, now
 from stages.distillation.outcomes import Outcome, outcome_of_error
 from stages.distillation.parameters import body_of, refusal_of_parameter
 from stages.distillation.patience import Patience
 from stages.distillation.purchase import Answer, Purchase, Request
+from stages.distillation.rejections import Rejections
 from stages.distillation.served_models import complaint, is_allowed
 from stages.generation.ends import End
 from stages.generation.rests import backoff_seconds
@@ -71,7 +71,7 @@ class BatchTeacher:
         keys = {key for row in self.under_way.values() for key in row["keys"]}
         self.answered = set(ledger.answers(keys))
         self.ended: set[str] = set()  # batches that this run has collected
-        self.rejected: list[tuple[Request, Answer]] = []  # not recorded before the server has answered another one
+        self.rejections = Rejections(purchase, "batch")
         self.num_tries: Counter[str] = Counter()  # batches of this run with a request
         self.num_unreadable: Counter[str] = Counter()  # lines that were paid and cannot be read, by request
         self.words: dict[str, str] = {}  # why a request has no answer, by key
@@ -106,7 +106,9 @@ class BatchTeacher:
         return len(self.under_way) - num_before
 
     def _submit_chunks(self) -> None:
-        busy = {key for row in self.under_way.values() for key in row["keys"]} | {r.key for r, _ in self.rejected}
+        busy = {key for row in self.under_way.values() for key in row["keys"]} | {
+            request.key for request, _, _ in self.rejections.pending
+        }
         missing = [
             request for request in self.purchase.requests if request.key not in busy and self._is_missing(request)
         ]
@@ -253,8 +255,8 @@ class BatchTeacher:
                 self._record(line, lines)
         self._count_lost(lines, num_completed(batch) or 0)
         del self.under_way[batch.id]
-        num, num_refused = len(self.answered & lines.keys), len(self.rejected)
-        self._settle_rejections()
+        num, num_refused = len(self.answered & lines.keys), len(self.rejections.pending)
+        self.answered |= self.rejections.settle(is_last=not self.under_way)
         end = {"kind": "batch_end", "batch_id": batch.id, "status": printable(scrub(str(batch.status))), "at": now()}
         self.purchase.segment.append(end)
         self.ended.add(batch.id)
@@ -289,23 +291,13 @@ class BatchTeacher:
         why = failure.stop("OPENAI_API_KEY", "OPENAI_BASE_URL", "build_requests.model")
         self.purchase.stop(why or f"the server refused batch {batch.id}: {words}")
 
-    def _note_rejection(self, request: Request, answer: Answer) -> None:
+    def _note_rejection(self, request: Request, answer: Answer, num_together: int) -> None:
         """A request that the server will never take; where it names a parameter, no other one will do."""
         if request.messages and (stop := refusal_of_parameter(answer.completion, body_of(request))):
             self.purchase.stop(stop)
         else:
-            self.rejected.append((request, answer))
+            self.rejections.note(request, answer, num_together // 2 + 1)
         self.words[request.key] = answer.completion
-
-    def _settle_rejections(self) -> None:
-        """Record what the server refuses once it answers others; a server that refuses everything stops the purchase."""
-        if self.purchase.num_answered:
-            for request, answer in self.rejected:
-                self.answered.add(request.key)
-                self.purchase.record(request, answer, "batch", 0.0)
-            self.rejected.clear()
-        elif self.rejected and (len(self.rejected) >= MAX_FIRST_REJECTIONS or not self.under_way):
-            self.purchase.stop(f"the server rejects every request: {self.rejected[0][1].completion}")
 
     def _record(self, line: bytes, lines: Lines) -> None:
         """One line of a batch's files: an answer once (a line may be delivered twice), else what it may have cost."""
@@ -321,7 +313,7 @@ class BatchTeacher:
         if outcome.stop:
             self.purchase.stop(outcome.stop)
         if outcome.rejection:
-            self._note_rejection(request, outcome.rejection)
+            self._note_rejection(request, outcome.rejection, len(lines.keys))
         elif answer := outcome.answer:
             usd = lines.worst_usd(key) if answer.is_estimated else self.purchase.usd_of(answer, "batch")
             self.answered.add(key)

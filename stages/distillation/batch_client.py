@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 import httpx2
 
 from stages.distillation.chat import api_key
-from stages.generation.bodies import MAX_REPLY_BYTES, Unpacker
+from stages.generation.bodies import MAX_REPLY_BYTES, BodyTooLarge, Unpacker
 from stages.generation.rests import backoff_seconds
 from stages.generation.transport import UnreadableReply, failure_of
 
@@ -124,7 +124,7 @@ def _limit(response: httpx2.Response) -> None:
 
 class _LimitedStream(httpx2.SyncByteStream):
     def __init__(self, stream: httpx2.SyncByteStream, max_bytes: int) -> None:
-        self.stream, self.max_bytes, self.unpacker = stream, max_bytes, Unpacker()
+        self.stream, self.max_bytes, self.unpacker = stream, max_bytes, Unpacker(max_bytes)
 
     def __iter__(self) -> Iterator[bytes]:
         num_bytes = 0
@@ -137,6 +137,8 @@ class _LimitedStream(httpx2.SyncByteStream):
                     yield part
         except zlib.error as error:
             raise httpx2.DecodingError(f"the reply's gzip is broken: {error}") from error
+        except BodyTooLarge as error:
+            raise httpx2.DecodingError(str(error)) from error
         yield self.unpacker.end()
 
     def close(self) -> None:

@@ -3,9 +3,10 @@
     usage = believed_usage(body.get("usage"), price) or price.worst_usage(messages, max_tokens)
     price.usd(*usage.tokens)
 
-A usage is believed if its counts are whole numbers from 0 to `MAX_TOKENS`, with cached tokens within the prompt's. Some
-servers count reasoning apart from the completion: then `total_tokens` is above the sum, or the reasoning above the completion,
-and the difference is billed at the dearer price. Reasoning inside the completion is billed once, with it.
+A usage is believed if its counts are whole numbers from 0 to `MAX_TOKENS`, with some tokens of prompt and the cached ones among
+them. Some servers count reasoning apart from the completion: then `total_tokens` is above the sum, or the reasoning above the
+completion, inside which it cannot lie, and what is apart is billed at the dearer price. Reasoning inside the completion is
+billed once, with it.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -33,9 +34,9 @@ def believed_usage(usage: Any, price: "Price") -> Usage | None:
         total = _count(usage.get("total_tokens") or 0)
     except (TypeError, KeyError, ValueError, AttributeError):
         return None
-    if cached > prompt:
+    if cached > prompt or not prompt:
         return None
-    apart = max(total - prompt - completion, reasoning - completion, 0)
+    apart = max(total - prompt - completion, reasoning if reasoning > completion else 0)
     if price.prompt > price.completion:
         return Usage(prompt + apart, completion, cached)
     return Usage(prompt, completion + apart, cached)

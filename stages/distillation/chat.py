@@ -11,7 +11,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from stages.core.command import StageError, say
 from stages.distillation.concurrency import Window
@@ -20,20 +20,20 @@ from stages.distillation.outcomes import Outcome, outcome_of_failure, outcome_of
 from stages.distillation.parameters import body_of, refusal_of_parameter
 from stages.distillation.patience import Patience
 from stages.distillation.purchase import Purchase, Request
+from stages.distillation.rejections import MAX_FIRST, Rejections
 from stages.distillation.served_models import complaint, is_allowed
 from stages.generation.ends import End
 from stages.generation.rests import backoff_seconds
 from stages.generation.server import Server
-from stages.generation.server_key import server_key
+from stages.generation.server_address import server_address
+from stages.generation.server_key import organization_headers, server_key
 from stages.generation.transport import Failure
 
 OPENAI_URL = "https://api.openai.com/v1"
 MAX_ATTEMPTS = 8
 MAX_RATE_LIMITED = 100
 FIRST_BACKOFF = 0.5
-# So many requests may be refused as malformed before one is answered; then the fault is ours, not a request's.
-MAX_FIRST_REJECTIONS = 3
-MAX_FIRST_WASTED = 8  # and so many may be billed for nothing
+MAX_FIRST_WASTED = 8  # so many calls may be billed for nothing before one is answered
 MAX_LOOK = 15.0  # seconds between two looks at a server that has gone
 
 
@@ -46,7 +46,12 @@ class ServerSettings:
 
 
 def server_url() -> str:
-    return os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
+    """Where the teacher is.
+
+    Raises:
+        StageError: OPENAI_BASE_URL is no address.
+    """
+    return server_address("OPENAI_BASE_URL", OPENAI_URL)
 
 
 def api_key() -> str:
@@ -59,6 +64,13 @@ def api_key() -> str:
     if not key and not os.environ.get("OPENAI_BASE_URL"):
         raise StageError("OPENAI_API_KEY is not set. Set it, or OPENAI_BASE_URL for a server of your own.")
     return key or "none"
+
+
+def check_server() -> None:
+    """Raises StageError where the environment's address, key, organization or project is none."""
+    server_url()
+    api_key()
+    organization_headers()
 
 
 async def ask_chat(purchases: list[Purchase], settings: ServerSettings) -> None:
@@ -78,7 +90,7 @@ async def ask_chat(purchases: list[Purchase], settings: ServerSettings) -> None:
     if errors := [error for asker in askers for error in asker.errors]:
         raise errors[0]
     for asker in askers:
-        asker.settle_rejections()
+        asker.rejections.settle()
 
 
 def _interrupt(purchase: Purchase) -> None:
@@ -96,7 +108,7 @@ class Asker:
         self.concurrency = settings.concurrency_of.get(purchase.model, settings.concurrency)
         self.window = Window(self.concurrency, settings.timeout_seconds / 2)
         self.num_wasted = 0  # calls that may be billed and gave nothing
-        self.rejected: list[tuple[Request, Outcome]] = []
+        self.rejections = Rejections(purchase, "chat")
         self.errors: list[Exception] = []
 
     async def ask_all(self) -> None:
@@ -134,6 +146,7 @@ class Asker:
             if outcome.answer:
                 self.patience.answered()
                 self.window.answered(left_at)
+                self.rejections.answered(left_at)
                 return
             is_ours = self._is_ours(outcome, left_at)
             num_limited += is_ours and outcome.end is End.LIMIT
@@ -155,7 +168,7 @@ class Asker:
         if outcome.stop:
             self.purchase.stop(outcome.stop)
         elif outcome.rejection:
-            self._reject(request, outcome)
+            self.rejections.note(request, outcome.rejection, self.window.num_under_way)
         elif outcome.end is End.TOO_LARGE:
             self._leave(request, outcome)
         return bool(outcome.stop or outcome.rejection or outcome.end is End.TOO_LARGE or self._is_stopped())
@@ -174,7 +187,7 @@ class Asker:
 
     def _gives_up(self, request: Request, outcome: Outcome, num_failures: int, num_limited: int) -> bool:
         """Whether a request is left after so many failures; if nobody is answered, everything is."""
-        self.num_wasted += outcome.billed_usd != 0.0
+        self.num_wasted += outcome.billed_usd != 0.0 and self.purchase.worst_usd(request) > 0.0
         if not self.purchase.num_answered and self.num_wasted >= MAX_FIRST_WASTED:
             self.purchase.stop(f"the server gives nothing that can be used, and may bill it: {outcome.told}")
         if num_failures < MAX_ATTEMPTS and num_limited < MAX_RATE_LIMITED:
@@ -184,7 +197,7 @@ class Asker:
 
     def _leave(self, request: Request, outcome: Outcome) -> None:
         self.purchase.gave_up[request.key] = outcome.told
-        if not self.purchase.num_answered and len(self.purchase.gave_up) >= MAX_FIRST_REJECTIONS:
+        if not self.purchase.num_answered and len(self.purchase.gave_up) >= MAX_FIRST:
             self.purchase.stop(f"the server answers no request: {outcome.told}")
 
     async def _send(self, request: Request) -> Outcome:
@@ -192,9 +205,15 @@ class Asker:
         reply = await self.server.ask("/chat/completions", body)
         if isinstance(reply, Failure):
             stop = refusal_of_parameter(reply.words, body) if reply.is_refusal else ""
-            return Outcome(reason=reply.reason, end=End.STOP, stop=stop) if stop else outcome_of_failure(reply)
+            return Outcome(reason=reply.reason, end=End.STOP, stop=stop) if stop else self._outcome_of(reply, request)
         self.limits.read(reply.headers)
         return outcome_of_reply(reply.content, self.purchase.price, self.purchase.worst_usage(request), reply.fault)
+
+    def _outcome_of(self, failure: Failure, request: Request) -> Outcome:
+        """A proxy takes connections and drops them while the server behind it starts: waited for, where a call costs nothing."""
+        outcome = outcome_of_failure(failure)
+        is_away = failure.reason == "connection_lost" and not self.purchase.worst_usd(request)
+        return replace(outcome, end=End.AWAY) if is_away else outcome
 
     async def _back_off(self, outcome: Outcome, num_failures: int) -> None:
         """Rest as the server asks, or a random time that doubles with each failure (full jitter)."""
@@ -220,21 +239,6 @@ class Asker:
 
     def _is_stopped(self) -> bool:
         return bool(self.purchase.stop_reason)
-
-    def _reject(self, request: Request, outcome: Outcome) -> None:
-        """A request that the server will never take: recorded as its answer once the server answers others."""
-        self.rejected.append((request, outcome))
-        if not self.purchase.num_answered and len(self.rejected) >= MAX_FIRST_REJECTIONS:
-            self.purchase.stop(f"the server rejects every request: {outcome.rejection.completion}")  # type: ignore[union-attr]
-
-    def settle_rejections(self) -> None:
-        """Record what the server rejected, unless it rejected everything."""
-        for request, outcome in self.rejected:
-            assert outcome.rejection
-            if self.purchase.num_answered:
-                self.purchase.record(request, outcome.rejection, "chat", 0.0)
-            else:
-                self.purchase.gave_up[request.key] = outcome.rejection.completion
 
     def _num_tokens(self, request: Request) -> int:
         return sum(len(m["content"]) for m in request.messages) // 4 + int(request.sampling["max_tokens"])

@@ -19,13 +19,14 @@ from stages.core.usage import write_usage
 from stages.distillation.batch import BatchSettings
 from stages.distillation.batch_round import ask_batches, models_under_way
 from stages.distillation.budget import Budget
-from stages.distillation.chat import ServerSettings, api_key, ask_chat
+from stages.distillation.chat import ServerSettings, ask_chat, check_server
 from stages.distillation.expected_cost import Estimate, estimate, estimates
 from stages.distillation.ledger import Ledger, live_folder, own_ledger, own_segment, whole_ledger
 from stages.distillation.ledger_folder import adopt_old_folder
 from stages.distillation.ledger_segment import Segment
 from stages.distillation.pricing import load_price
 from stages.distillation.purchase import Answer, Halt, Purchase, Request, by_model, room_bytes
+from stages.distillation.rejections import tell_rejected
 from stages.distillation.request_table import paid_keys, requests_of
 from stages.distillation.sections import BUILTIN_TEACHER
 from stages.distillation.served_models import complaint, is_by_model_asked
@@ -116,7 +117,7 @@ def buy(missing: list[Request], live: bool, budget_usd: float | None, settings: 
             f"TEACHER_VIA=vllm loads one model, and {', '.join(models)} are asked. Set TEACHER_VIA=chat, with a server for them."
         )
     if settings["via"] != "vllm":
-        api_key()  # a fault in it is told before anything is reserved
+        check_server()  # before anything is reserved
     with own_segment(room_bytes(missing, num_at_once(models, settings))) as segment:
         # What another run has bought since is not bought again.
         answered = whole_ledger().answers({request.key for request in missing}, is_by_model_asked)
@@ -192,6 +193,7 @@ def complain(missing: list[Request], purchases: list[Purchase], settings: dict[s
         )
     say(f"distill: bought {sum(one.num_answered for one in purchases):,} answers with {sum(one.num_retries for one in purchases):,} "
         f"retries; {purchases[0].budget.spent_usd:.4f} USD spent in all")  # fmt: skip
+    tell_rejected(purchases)
     if not left:
         return
     reasons = purchases[0].stop_reason or failures(purchases)

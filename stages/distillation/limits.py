@@ -17,7 +17,8 @@ from stages.core.command import say
 from stages.generation.rests import MAX_REST, header_number
 
 MINUTE = 60.0
-TOLD_SECONDS = 5.0  # rests from here on are told
+TOLD_SECONDS = 5.0  # waits from here on are told
+MIN_LIMIT = 1.0  # a minute; a smaller one is no limit that a server means
 LOOK_SECONDS = 0.5  # how soon a wait notices that the purchase stops
 
 
@@ -56,6 +57,7 @@ class Limits:
     def __init__(self) -> None:
         self.requests, self.tokens = Bucket(), Bucket()
         self.resting_until = 0.0
+        self._told: set[tuple[str, float]] = set()  # limits that calls have been seen to wait for
 
     async def wait(self, num_tokens: int, is_stopped: Callable[[], bool] = lambda: False) -> None:
         """Return when one more call of `num_tokens` tokens may leave, or when nothing shall leave any more."""
@@ -67,16 +69,27 @@ class Limits:
         if rest > 0:
             return rest
         if (seconds := self.requests.take(1)) > 0:
+            self._tell("requests", self.requests, seconds)
             return seconds
         if (seconds := self.tokens.take(num_tokens)) > 0:
             self.requests.level += 1
+            self._tell("tokens", self.tokens, seconds)
             return seconds
         return 0.0
+
+    def _tell(self, name: str, bucket: Bucket, seconds: float) -> None:
+        """Say once of each limit that calls wait for it."""
+        limit = (name, bucket.per_minute or 0.0)
+        if seconds >= TOLD_SECONDS and limit not in self._told:
+            self._told.add(limit)
+            say(
+                f"distill: the server allows {limit[1]:,g} {name} a minute (x-ratelimit-limit-{name}); the next call waits {seconds:.0f} s"
+            )
 
     def read(self, headers: Mapping[str, str]) -> None:
         for name, bucket in (("requests", self.requests), ("tokens", self.tokens)):
             limit = header_number(headers.get(f"x-ratelimit-limit-{name}"))
-            if limit:
+            if limit is not None and limit >= MIN_LIMIT:
                 bucket.set(limit, header_number(headers.get(f"x-ratelimit-remaining-{name}")))
 
     def rest(self, seconds: float, reason: str = "") -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from stages.core.command import StageError
+from stages.core.unique_yaml import read_unique_yaml
 from stages.problems.json_form import schema_of
 
 MODELS = Path(__file__).with_name("models.yaml")
@@ -109,44 +110,20 @@ def load_takes(model: str) -> Takes:
 def _table(path: Path, _: int) -> tuple[tuple[str, Takes], ...]:
     """Each name or pattern with what it takes, in order; at the end "", the default."""
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
-        document = _value(root, str(path)) if root else None
+        table = read_unique_yaml(path)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise StageError(f"{path}: not a table of models ({error}). Restore it (`git checkout {path}`).") from error
-    sections = document if isinstance(document, dict) else {}
+    sections = table.value if isinstance(table.value, dict) else {}
     if not isinstance(sections.get("default"), dict) or not isinstance(sections.get("models"), dict):
         raise StageError(
             f"{path}: has no `default` and `models`, which are tables. Restore it (`git checkout {path}`)."
         )
     if unknown := sections.keys() - {"checked", "default", "models"}:
         raise StageError(f"{path}: {sorted(unknown)} is none of checked, default, models. Correct the name.")
-    lines = _lines(root)
-    default = sections["default"]
-    entries = [*sections["models"].items(), ("", {})]
-    return tuple((str(name), _takes(default, line, f"{path}:{lines.get(str(name), lines['default'])}", str(name) or "default"))
-                 for name, line in entries)  # fmt: skip
-
-
-def _value(node: Any, place: str) -> Any:
-    """The node's value; a key that stands twice in a mapping is an error, where YAML takes the last."""
-    if isinstance(node, yaml.MappingNode):
-        keys = [key.value for key, _ in node.value]
-        for key, _ in node.value:
-            if keys.count(key.value) > 1:
-                raise StageError(
-                    f"{place}:{key.start_mark.line + 1}: {key.value!r} stands twice. Take one of the lines out."
-                )
-        return {str(key.value): _value(value, place) for key, value in node.value}
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(value, place) for value in node.value]
-    return yaml.SafeLoader("").construct_object(node, deep=True)
-
-
-def _lines(root: Any) -> dict[str, int]:
-    """The line of `default` and of each model."""
-    sections = {key.value: (key.start_mark.line + 1, value) for key, value in root.value}
-    models = {key.value: key.start_mark.line + 1 for key, _ in sections["models"][1].value}
-    return {"default": sections["default"][0], **models}
+    default, models = sections["default"], sections["models"]
+    entries = [(name, line, table.line_of("models", name)) for name, line in models.items()]
+    entries.append(("", {}, table.line_of("default")))
+    return tuple((name, _takes(default, line, f"{path}:{number}", name or "default")) for name, line, number in entries)
 
 
 def _takes(default: dict[str, Any], line: Any, place: str, name: str) -> Takes:
@@ -163,7 +140,7 @@ def _takes(default: dict[str, Any], line: Any, place: str, name: str) -> Takes:
 def _faults(options: dict[str, Any]) -> Iterator[str]:
     """What is wrong with a line."""
     rules: dict[str, tuple[Callable[[Any], bool], str]] = {
-        "limit": (lambda value: value in LIMITS, " or ".join(LIMITS)),
+        "limit": (lambda value: isinstance(value, str) and value in LIMITS, " or ".join(LIMITS)),
         "temperature": (
             lambda value: isinstance(value, bool),
             "true or false; its value is build_requests.temperature",
@@ -173,7 +150,7 @@ def _faults(options: dict[str, Any]) -> Iterator[str]:
         "stop": (_is_stop, f"a text or a list of 1 to {MAX_STOPS} texts"),
         "reasoning_effort": (lambda value: isinstance(value, str) and value.isalpha(), "a word such as low"),
         "extra_body": (lambda value: isinstance(value, dict) and _is_json(value), "a table of what else is sent"),
-        "response_format": (lambda value: value in SHAPES, f"one of {', '.join(SHAPES)}"),
+        "response_format": (lambda value: isinstance(value, str) and value in SHAPES, f"one of {', '.join(SHAPES)}"),
     }
     for name, value in options.items():
         if name not in rules:

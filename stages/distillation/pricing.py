@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from stages.core.command import StageError
+from stages.core.unique_yaml import read_unique_yaml
 from stages.distillation.billing import Usage
 
 PRICES = Path(__file__).with_name("prices.yaml")
@@ -59,7 +60,7 @@ def load_price(model: str) -> Price:
     """The price of a model's exact snapshot.
 
     Raises:
-        StageError: the file is missing or malformed, does not know the model, or has no amounts of money for it.
+        StageError: the file is missing or malformed, names something twice, does not know the model, or has no amounts of money for it.
     """
     path, table = prices_file(), load_table()
     if model not in table:
@@ -72,14 +73,20 @@ def load_price(model: str) -> Price:
         raise StageError(
             f"{path}: models.{model} must have {sorted(FIELDS)}, and may have {sorted(OPTIONAL)}; it has {entry!r}."
         )
-    return Price(**{name: _amount(entry[name], f"{path}: models.{model}.{name}") for name in FIELDS})
+    amounts = {name: _amount(entry[name], f"{path}: models.{model}.{name}") for name in FIELDS}
+    if not 0 < amounts["batch_factor"] <= 1:
+        raise StageError(
+            f"{path}: models.{model}.batch_factor is {entry['batch_factor']!r}, not over 0 and up to 1: write 0.5 where a batch costs half, "
+            "1 where it costs the same."
+        )
+    return Price(**amounts)
 
 
 def load_table() -> dict[str, Any]:
     """The entries of the table, by model."""
     path = prices_file()
     try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))["models"]
+        table = read_unique_yaml(path).value["models"]
     except (OSError, ValueError, RecursionError, yaml.YAMLError, KeyError, TypeError) as error:
         raise StageError(f"{path}: not a table of prices ({error}). Restore it, or correct TEACHER_PRICES.") from error
     if not isinstance(table, dict):

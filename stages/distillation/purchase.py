@@ -88,6 +88,8 @@ class Purchase:
     tracker: Tracker
     halt: Halt
     num_answered: int = 0
+    num_rejected: int = 0  # requests that the server refuses for good
+    last_rejection: str = ""  # in the server's words
     num_retries: int = 0
     gave_up: dict[str, str] = field(default_factory=dict)  # key -> reason of the last failure
     excess: float = 1.0  # how many times its worst case the server has billed a call
@@ -111,6 +113,9 @@ class Purchase:
         worst = self.worst_usd(request)
         if not await self.budget.reserve(worst):
             self.stop_at_budget()
+            return False
+        if self.stop_reason:  # since this call has begun to wait for room
+            await self.budget.settle(worst, 0.0)
             return False
         self.reserved[request.key] = worst
         self._note({"kind": "sent", "key": request.key, "usd": worst, "at": now()})
@@ -155,7 +160,10 @@ class Purchase:
         """Put an answer into the ledger and count it."""
         row = {"kind": "answer", "key": request.key, **vars(answer), "usd": usd, "via": via, "at": now()}
         self._note({**row, "messages": request.messages, "sampling": request.sampling})
-        self.num_answered += 1
+        if answer.finish_reason == "rejected":
+            self.num_rejected, self.last_rejection = self.num_rejected + 1, answer.completion
+        else:
+            self.num_answered += 1
         self.tracker.note = f"{self.budget.spent_usd:.4f} of {self.budget.limit_usd:.2f} USD"
         self.tracker.advance()
 

@@ -14,7 +14,7 @@ from stages.core.command import StageError
 from stages.core.named_tables import tables_named
 from stages.core.tables import Row, read_table
 from stages.evaluation.sections import Shots
-from stages.problems.grammar import boxed_answers
+from stages.problems.boxed_answers import boxes_in
 from stages.problems.questions import posed
 from stages.problems.student_format import COT, student_prompt
 
@@ -47,4 +47,4 @@ def prompt_of(row: Row, mode: str, examples: list[Row]) -> str:
 
 def _solution_of(row: Row) -> str:
     solution = row["solution"].strip()
-    return solution if boxed_answers(solution) else f"{solution}\nThe answer is \\boxed{{{row['answer']}}}."
+    return solution if boxes_in(solution) else f"{solution}\nThe answer is \\boxed{{{row['answer']}}}."

@@ -16,7 +16,8 @@ from stages.filtering.printed import as_latex, same_truth
 from stages.grading.equivalence import is_equal
 from stages.grading.exact_numbers import as_number
 from stages.grading.normalization import normalize, plain_words
-from stages.problems.grammar import OUTPUT, PROGRAM, Rejection, boxed_answers
+from stages.problems.boxed_answers import boxes_in
+from stages.problems.grammar import OUTPUT, PROGRAM, Rejection
 
 NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?(?:/\d+)?")
 
@@ -38,7 +39,7 @@ def check_program(row: Row, execution: Execution, again: dict[str, Execution]) -
         return Rejection(
             "program_chance", f"two runs print {printed[:60]} and {again[program_of(row) or ''].stdout[:60]}"
         )
-    for answer in (row["answer"], *boxed_answers(row["solution"])):
+    for answer in (row["answer"], *(box.content for box in boxes_in(row["solution"]))):
         if not agrees(answer, printed):
             return Rejection("program_disagrees", f"boxed {answer}, printed {printed[-100:]}")
     return None

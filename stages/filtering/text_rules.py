@@ -17,7 +17,8 @@ from stages.grading.equivalence import is_equal
 from stages.grading.extraction import extract_answer
 from stages.grading.responses import FENCED, SAID, said_answer
 from stages.overlap.words import words_of
-from stages.problems.grammar import Rejection, boxed_answers
+from stages.problems.boxed_answers import boxes_in
+from stages.problems.grammar import Rejection
 from stages.texts.language import language_fault
 
 NUMBER = r"\d+(?:\.\d+)?"
@@ -75,7 +76,7 @@ def check_answer(row: Row, _: FilterSettings) -> Rejection | None:
         return Rejection("malformed_answer", f"a sentence: {answer[:100]}")
     words = FENCED.sub(" ", row["solution"])
     said = said_answer(words)
-    if boxed_answers(words) and said and not said.startswith("\\boxed") and len(said) < 60:
+    if boxes_in(words) and said and not said.startswith("\\boxed") and len(said) < 60:
         numbers = re.findall(r"-?\d[\d,]*(?:\.\d+)?", said)
         bare = re.fullmatch(r"\D{0,3}(-?\d[\d,]*(?:\.\d+)?)\D*", answer)
         if bare and len(numbers) == 1 and not any(is_equal(s, answer).correct for s in (said, numbers[0])):

@@ -7,10 +7,15 @@
 import re
 from dataclasses import dataclass
 
+from stages.problems.boxed_answers import boxes_in
+
 PROBLEM, SOLUTION, END = "[Problem]", "[Solution]", "[End]"
 REFUSAL = "[Refused]"
 PROGRAM = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
 OUTPUT = re.compile(r"```output\n(.*?)\n?```", re.DOTALL)
+
+# Control characters but tab and the ends of lines, halves of characters, and what is no character: no text holds them.
+NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class Rejection:
 
 
 def parse_completion(completion: str, mode: str, finish_reason: str) -> Parsed | Rejection:
-    """Parse one completion. Reasons: truncated, content_filter, rejected, refused, tags, empty, answer, program."""
+    """Parse one completion. Reasons: truncated, content_filter, rejected, refused, tags, empty, characters, answer, program."""
     if finish_reason == "length":
         return Rejection("truncated", f"stopped at the token limit after {len(completion)} characters")
     if finish_reason in ("content_filter", "rejected"):
@@ -44,22 +49,11 @@ def parse_completion(completion: str, mode: str, finish_reason: str) -> Parsed |
         return Rejection("tags", f"{END} is not last: {trailing.strip()[:60]!r}")
     if not problem or not solution:
         return Rejection("empty", "the problem or the solution is empty")
-    answers = boxed_answers(solution)
-    if len(answers) != 1 or not answers[0].strip():
-        return Rejection("answer", f"{len(answers)} boxed answers, not one")
+    if found := NO_TEXT.search(problem) or NO_TEXT.search(solution):
+        return Rejection("characters", f"U+{ord(found[0]):04X} stands in the problem or the solution")
+    boxes = boxes_in(solution)
+    if len(boxes) != 1 or not boxes[0].content.strip():
+        return Rejection("answer", f"{len(boxes)} boxed answers, not one")
     if mode == "tool" and (len(PROGRAM.findall(solution)) != 1 or len(OUTPUT.findall(solution)) != 1):
         return Rejection("program", "not exactly one program with its output")
-    return Parsed(problem, solution, answers[0].strip())
-
-
-def boxed_answers(text: str) -> list[str]:
-    """What stands in each balanced \\boxed{...}, in order."""
-    answers = []
-    for match in re.finditer(r"\\boxed\s*\{", text):
-        depth = 1
-        for position in range(match.end(), len(text)):
-            depth += {"{": 1, "}": -1}.get(text[position], 0)
-            if depth == 0:
-                answers.append(text[match.end() : position])
-                break
-    return answers
+    return Parsed(problem, solution, boxes[0].content.strip())

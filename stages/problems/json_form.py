@@ -11,17 +11,14 @@ import json
 import re
 from typing import Any
 
+from stages.problems.boxed_answers import boxes_in
 from stages.problems.fences import without_outer_fence
-from stages.problems.grammar import Parsed, Rejection, boxed_answers, parse_completion
-from stages.problems.repair import AS_IT_IS, repair
+from stages.problems.grammar import Parsed, Rejection, parse_completion
+from stages.problems.json_escapes import doubled_escapes
+from stages.problems.repair import AS_IT_IS, parse_repaired
 from stages.problems.thoughts import without_thoughts
 
 FIELDS = {"cot": ("problem", "solution", "answer"), "tool": ("problem", "program", "output", "answer")}
-ESCAPE = re.compile(r'\\(?:\\|u[0-9a-fA-F]{4}|["/]|[A-Za-z]+|.|\Z)', re.DOTALL)
-# Commands whose first letter JSON takes for a tab or a line end, and whose rest is no word that could follow one.
-TABBED = re.compile(r"\\t(?:imes|ext(?:bf|it|rm|tt|sf)?|heta|frac|ilde|riangle(?:q|left|right)?|herefore|au)(?![a-z])")
-LINED = re.compile(r"\\n(?:abla|otin)(?![a-z])|\\neq(?=\s*(?:\d|[a-z]\b|[-{\\]))")
-RETURNED = re.compile(r"\\r(?:ight|ho|angle|ceil|floor|vert|m)(?:arrow|brace)?(?![a-z])")
 # What the prompt says of a field in place of the field, as small models copy it.
 COPIED = re.compile(
     r"\W*(?:the |a |your )?(?:(?:whole |full )?(?:text of )?(?:the |a )?(?:problem|question)|(?:all )?(?:its |the )?steps|solution(?: to the problem)?"
@@ -57,18 +54,14 @@ def parse_json_form(completion: str, mode: str, finish_reason: str) -> tuple[Par
     if isinstance(found, Rejection):
         return found, []
     fields, made = found
-    written = _written(fields, mode)
-    parsed = parse_completion(written, mode, "stop")
-    if isinstance(parsed, Rejection):
-        again, boxes = repair(written, "stop", mode)
-        parsed, made = parse_completion(again, mode, "stop"), [*made, *boxes]
+    parsed, mended = parse_repaired(_written(fields, mode), mode, "stop")
     if isinstance(parsed, Rejection):
         return parsed, []
     if _bare(parsed.answer) != _bare(_unboxed(fields["answer"])):
         return Rejection(
             "answer", f"the solution gives {parsed.answer[:60]!r}, the answer {fields['answer'][:60]!r}"
         ), []
-    return parsed, [*repairs, *made]
+    return parsed, list(dict.fromkeys([*repairs, *made, *mended]))
 
 
 def _written(fields: dict[str, str], mode: str) -> str:
@@ -88,8 +81,8 @@ def _code(program: str) -> str:
 
 
 def _unboxed(answer: str) -> str:
-    boxes = boxed_answers(answer)
-    bare = (boxes[0] if len(boxes) == 1 else answer).strip()
+    boxes = boxes_in(answer)
+    bare = (boxes[0].content if len(boxes) == 1 else answer).strip()
     return bare[1:-1].strip() if len(bare) > 2 and bare[0] == bare[-1] == "$" and "$" not in bare[1:-1] else bare
 
 
@@ -107,14 +100,14 @@ def _read(text: str, names: tuple[str, ...]) -> tuple[dict[str, str], list[str]]
         return Rejection("json", f"no object: {text[:60]!r}")
     if start:
         text, repairs = text[start:], [*repairs, "talk_before"]
-    escaped = _escaped(text)
+    escaped = doubled = doubled_escapes(text)
     value, end, fault = _decoded(escaped)
     if value is None and (mended := TRAILING_COMMA.sub("", escaped)) != escaped:
         escaped, repairs = mended, [*repairs, "json_comma"]
         value, end, fault = _decoded(escaped)
     if value is None:
         return Rejection("json", fault)
-    repairs += ["json_escapes"] if _escaped(text) != text else []
+    repairs += ["json_escapes"] if doubled != text else []
     if (rest := escaped[end:].strip().strip("`").strip()) and "{" in rest:
         return Rejection("json", f"more than one object: {rest[:60]!r}")
     return _fields(value, names, [*repairs, *(["talk_after"] if rest else [])])
@@ -124,15 +117,19 @@ def _decoded(text: str) -> tuple[Any, int, str]:
     """(value, where it ends, "") of the JSON that a text begins with; or (None, 0, what is wrong)."""
     try:
         value, end = json.JSONDecoder(
-            strict=False, parse_int=str, parse_float=str, object_pairs_hook=_members, parse_constant=str
+            strict=False, parse_int=str, parse_float=str, object_pairs_hook=_members, parse_constant=_no_number
         ).raw_decode(text)
     except (ValueError, RecursionError) as error:
         return None, 0, f"{error}: {text[:60]!r}"
     return value, end, ""
 
 
+def _no_number(constant: str) -> str:
+    raise ValueError(f"{constant} is no value of JSON")
+
+
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
+    names = [name.strip().lower() for name, _ in pairs]
     if len(set(names)) != len(names):
         raise ValueError(f"a key stands twice in {names}")
     return dict(pairs)
@@ -143,37 +140,19 @@ def _fields(value: Any, names: tuple[str, ...], repairs: list[str]) -> tuple[dic
     keys = {key.strip().lower(): part for key, part in value.items()} if isinstance(value, dict) else {}
     if missing := [name for name in names if name not in keys]:
         return Rejection("json", f"no {', '.join(missing)} among {sorted(keys)}")
-    texts = {name: "\n".join(part) if _is_lines(part := keys[name]) else part for name in names}
-    wrong = [name for name, text in texts.items() if not isinstance(text, str)]
+    written = {name: "\n".join(part) if _is_lines(part := keys[name]) else part for name in names}
+    wrong = [name for name, text in written.items() if not isinstance(text, str)]
     if wrong:
-        return Rejection("json", f"{wrong[0]} is no text: {str(texts[wrong[0]])[:60]}")
+        return Rejection("json", f"{wrong[0]} is no text: {str(written[wrong[0]])[:60]}")
+    texts = {name: without_thoughts(text) for name, text in written.items()}
     if not all(text.strip() for text in texts.values()):
         return Rejection("empty", f"{next(name for name, text in texts.items() if not text.strip())} is empty")
     if copied := [name for name, text in texts.items() if COPIED.fullmatch(_unboxed(text))]:
         return Rejection("placeholder", f"{copied[0]} is {texts[copied[0]][:60]!r}, as the prompt has it")
+    repairs += ["thoughts"] if texts != written else []
     repairs += ["json_keys"] if not set(names) <= value.keys() else []
     return texts, repairs + (["json_lines"] if any(_is_lines(keys[name]) for name in names) else [])
 
 
 def _is_lines(part: Any) -> bool:
     return isinstance(part, list) and bool(part) and all(isinstance(line, str) for line in part)
-
-
-def _escaped(text: str) -> str:
-    """The JSON with the backslashes of LaTeX doubled that JSON would take for escapes of its own."""
-    # Who writes a backslash twice before a command knows JSON's escapes: then a tab is a tab.
-    knows = bool(re.search(r"\\\\[A-Za-z]{2}", text))
-
-    def double(found: re.Match[str]) -> str:
-        escape = found[0]
-        letter = escape[1:2]
-        if letter in '\\"/' or re.fullmatch(r"\\u[0-9a-fA-F]{4}", escape) or (letter in "bf" and len(escape) == 2):
-            return escape
-        if letter in "ntr":
-            is_command = (
-                TABBED.match(escape) or RETURNED.match(escape) or (not knows and LINED.match(text, found.start()))
-            )
-            return f"\\{escape}" if is_command else escape
-        return f"\\{escape}"
-
-    return ESCAPE.sub(double, text)

@@ -10,22 +10,27 @@ none. A completion that was cut off is never given an end. What the strict gramm
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
+from stages.problems.boxed_answers import OPENING, boxes_in
 from stages.problems.fences import program_fences, without_outer_fence
 from stages.problems.grammar import END, PROBLEM, SOLUTION, Parsed, Rejection, parse_completion
+from stages.problems.line_ends import with_line_feeds
 from stages.problems.tag_lines import TagLine, bared_tags, restored_tags, tag_line, tag_of
-from stages.problems.thoughts import without_thoughts
+from stages.problems.thoughts import has_mark, without_inner_thoughts, without_thoughts
 
 Step = Callable[[str], tuple[str, set[str]]]
 # The order in which repairs are told.
 ORDER = (
-    "thoughts", "line_ends", "heading_before", "fence", "full_width", "invisible", "html", "escaped", "quote", "numbered", "heading",
+    "thoughts", "line_ends", "rule_line", "heading_before", "fence", "full_width", "invisible", "html", "escaped", "quote", "numbered", "heading",
     "emphasis", "code", "colon", "brackets", "case", "closing_tags", "talk_before", "talk_after", "end", "program_fence",
     "output_fence", "box", "boxes",
 )  # fmt: skip
 AS_IT_IS = ("length", "content_filter", "rejected")  # finish reasons of texts that are no whole answer
-BOX = re.compile(r"\\boxed\s*\{")
+BOX = re.compile(OPENING)
 OTHER_BOX = re.compile(r"(?:(?<![\\\w])/?|\\f)box(?:ed)?(?=\{)")
+HALF_END = re.compile(r"\s*\[?end\]?", re.IGNORECASE)  # a last line that was meant as the tag
+RULE = re.compile(r"[ \t]*(?:-(?:[ \t]*-){2,}|\*(?:[ \t]*\*){2,}|_(?:[ \t]*_){2,}|={3,}|[─━—═]{2,})[ \t]*")
 ANY_CASE_TAG = re.compile(r"\[(problem|solution|end)\]", re.IGNORECASE)
 
 
@@ -45,8 +50,10 @@ def parse_repaired(completion: str, mode: str, finish_reason: str) -> tuple[Pars
         text, repairs = repair(completion, finish_reason, mode)
         again = parse_completion(text, mode, finish_reason)
         if isinstance(again, Rejection):  # a mark of thoughts that a problem speaks of is none
-            return (tidied, []) if isinstance(strict, Rejection) else (strict, [])
+            again, repairs = (tidied if isinstance(strict, Rejection) else strict), []
         tidied = again
+    if isinstance(tidied, Parsed) and has_mark(tidied.solution) and not has_mark(tidied.problem):
+        return Rejection("thought", "a mark of thoughts without its counterpart stands in the solution"), []
     return tidied, repairs
 
 
@@ -75,6 +82,24 @@ def _named(name: str, change: Callable[[str], str]) -> Step:
         return after, {name} if after != text else set()
 
     return step
+
+
+def _spoken_solution(text: str) -> str:
+    """Without thoughts in the middle of the solution's lines, where the problem does not speak of such marks."""
+    problem, tag, solution = text.partition(SOLUTION)
+    return f"{problem}{tag}{without_inner_thoughts(solution)}" if tag and not has_mark(problem) else text
+
+
+def _without_rules(text: str) -> str:
+    """Without the horizontal rules of Markdown beside a tag, as in `---` between problem and solution."""
+    lines = text.split("\n")
+    for number in [n for n, line in enumerate(lines) if line.strip() in (PROBLEM, SOLUTION, END)]:
+        for step in (-1, 1):
+            beside = number + step
+            while 0 <= beside < len(lines) and (not lines[beside].strip() or RULE.fullmatch(lines[beside])):
+                lines[beside] = ""
+                beside += step
+    return "\n".join(lines) if any(RULE.fullmatch(line) for line in text.split("\n")) else text
 
 
 def _heading_before(text: str) -> str:
@@ -115,9 +140,10 @@ def _end(text: str) -> tuple[str, set[str]]:
     """A missing end, where the teacher stopped by itself after its boxed answer."""
     if END in text or text.count(SOLUTION) != 1:
         return text, set()
-    cut = re.sub(r"\n\s*\[?(?:end|end\])\s*\Z", "", text, flags=re.IGNORECASE)
-    boxes = _spans(cut)
-    after = cut[boxes[-1][1] :] if boxes else "no box"
+    body, line_end, last = text.rstrip().rpartition("\n")
+    cut = body.rstrip() if line_end and HALF_END.fullmatch(last) else text
+    boxes = boxes_in(cut)
+    after = cut[boxes[-1].end :] if boxes else "no box"
     is_last = bool(boxes) and ("\n" not in after.strip() or not re.search(r"\w", after))
     return (f"{cut}\n{END}", {"end"}) if is_last else (text, set())
 
@@ -128,38 +154,32 @@ def _boxes(text: str) -> tuple[str, set[str]]:
     made: set[str] = set()
     if not BOX.search(solution) and len(OTHER_BOX.findall(solution)) == 1:
         solution, made = OTHER_BOX.sub(r"\\boxed", solution), {"box"}
-    spans = _spans(solution)
-    answers = {"".join(solution[inside : end - 1].split()) for _, end, inside in spans}
-    if len(spans) > 1 and len(answers) == 1:
+    boxes = boxes_in(solution)
+    are_apart = all(one.end <= other.start for one, other in pairwise(boxes))
+    if len(boxes) > 1 and are_apart and len({"".join(box.content.split()) for box in boxes}) == 1:
         made |= {"boxes"}
-        for start, end, inside in reversed(spans[:-1]):
-            solution = solution[:start] + solution[inside : end - 1] + solution[end:]
+        parts, position = [], 0
+        for box in boxes[:-1]:
+            parts += [solution[position : box.start], box.content]
+            position = box.end
+        solution = "".join([*parts, solution[position:]])
     return head + tag + solution, made
-
-
-def _spans(text: str) -> list[tuple[int, int, int]]:
-    """(start, end, start of the content) of each balanced box."""
-    spans = []
-    for match in BOX.finditer(text):
-        depth = 1
-        for brace in re.compile(r"[{}]").finditer(text, match.end()):
-            depth += 1 if brace[0] == "{" else -1
-            if not depth:
-                spans.append((match.start(), brace.end(), match.end()))
-                break
-    return spans
 
 
 TIDYING: list[Step] = [
     _named("thoughts", without_thoughts),
-    _named("line_ends", lambda text: re.sub(r"\r+\n|\r", "\n", text)),
+    _named("line_ends", with_line_feeds),
     bared_tags,
+    _named("thoughts", _spoken_solution),
+    _named("rule_line", _without_rules),
     _named("heading_before", _heading_before),
 ]
 RESTORING: list[Step] = [
     _named("fence", without_outer_fence),
     restored_tags,
     _cases,
+    _named("thoughts", _spoken_solution),
+    _named("rule_line", _without_rules),
     _named("fence", without_outer_fence),
     _named("talk_before", _talk_before),
     _named("talk_after", _talk_after),

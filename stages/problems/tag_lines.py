@@ -23,6 +23,7 @@ AFTER = {
     "invisible": "[\u200b-\u200d\u2060\ufeff]+", "colon": r":", "emphasis": r"\*{1,3}|_{1,3}", "code": r"`{1,2}", "html": HTML,
     "heading": r"#{1,6}[ \t]*$",
 }  # fmt: skip
+MAX_LAYERS = 12  # around a tag; a line of a hundred thousand stars is none
 WORD = re.compile(
     r"(?P<open>[\[<])?[ \t]*/?(?P<inner>[*_]{0,3})(?P<name>problem|solution|end)(?P<number>[ \t]*#?\d{1,2})?(?P=inner)[ \t]*"
     r"(?:\\(?=\]))?(?P<close>[\]>])?",
@@ -140,9 +141,10 @@ def tag_line(number: int, line: str) -> TagLine | None:
 def _peeled(text: str, layers: dict[str, str]) -> tuple[str, dict[str, str]]:
     """The text without the layers before it, and what each of these was."""
     peeled: dict[str, str] = {}
-    while found := next(
-        ((name, match) for name, pattern in layers.items() if (match := re.match(pattern, text))), None
-    ):
+    for _ in range(MAX_LAYERS):
+        found = next(((name, match) for name, pattern in layers.items() if (match := re.match(pattern, text))), None)
+        if not found:
+            break
         peeled[found[0]] = found[1][0]
         text = text[found[1].end() :].lstrip(" \t")
     return text.strip(), peeled

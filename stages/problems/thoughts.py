@@ -41,6 +41,33 @@ def without_thoughts(text: str) -> str:
     return spoken if kept == [spoken] else "".join(kept).strip()
 
 
+def without_inner_thoughts(text: str) -> str:
+    """The text without the thoughts in the middle of its lines as well: "3 + 4 = <think>Is it?</think>7" is "3 + 4 = 7".
+
+    For a text that does not speak of marks. A beginning without an end, and an end without a beginning, stay.
+    """
+    ends, _ = _ends(_marks(text))
+    kept, position = [], 0
+    for start, end in sorted(ends.items()):
+        if start >= position:
+            kept.append(text[position:start])
+            position = end
+    return "".join([*kept, text[position:]])
+
+
+def has_mark(text: str) -> bool:
+    """Whether a text holds a mark of thoughts that is not quoted."""
+    return bool(_marks(text))
+
+
+def _marks(text: str) -> list[re.Match[str]]:
+    """The marks that are not quoted."""
+    if not MARK.search(text):
+        return []
+    quotes = _quotes(text)
+    return [mark for mark in MARK.finditer(text) if not _is_quoted(quotes, 0, mark.start())]
+
+
 def _spoken_parts(text: str) -> list[str]:
     marks = list(MARK.finditer(text))
     ends, last_end = _ends(marks)
