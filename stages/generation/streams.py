@@ -58,5 +58,5 @@ def _message(choices: list[dict[str, Any]]) -> dict[str, Any]:
         choice["delta"] if isinstance(choice.get("delta"), dict) else {"content": choice.get("text")}
         for choice in choices
     ]
-    told = {name: [delta[name] for delta in deltas if isinstance(delta.get(name), str)] for name in TEXTS}
+    told = {name: [str(delta[name]) for delta in deltas if isinstance(delta.get(name), str)] for name in TEXTS}
     return {name: "".join(texts) for name, texts in told.items() if texts}
