@@ -10,8 +10,12 @@ the formula that is to be computed.
 
 import re
 
-from stages.filtering.claims import DOUBLED, functions_of, given_claims, values_of
-from stages.filtering.numeric_formulas import Formula, NotFormula, Values, read_formula
+from stages.filtering.claims import DOUBLED, given_claims
+from stages.filtering.complex_values import Values
+from stages.filtering.false_claims import values_of
+from stages.filtering.formula import Formula, read_formula
+from stages.filtering.named_functions import functions_of
+from stages.filtering.notation import NotFormula
 from stages.grading.responses import FORMULA
 
 NUMBER = re.compile(r"\\?\$?\s*([-−]?)\s*\\?\$?\s*(\d[\d,]*(?:\.\d+)?|\.\d+)\s*(\\?%)?")
@@ -155,7 +159,7 @@ def _letters(text: str) -> set[str]:
 def _unfit_form(problem: str, question: str, answer: str) -> str:
     """Letters in an answer that the problem does not have, or that it asks for; a pair that is none; a number for a name."""
     try:
-        names = {name[:1] if name[0] != "\\" else name for name in _names(answer)}
+        names = {name[:1] for name in _names(answer)}
     except NotFormula:
         names = set()
     strange = names - _letters(problem) - set("eCckntmrd")
@@ -192,7 +196,7 @@ def _names(answer: str) -> set[str]:
     for part in re.split(r",(?!\d{3})|\\\\|&", re.sub(r"\\(?:begin|end)\{[a-z]+\}", ",", answer.strip("$ "))):
         part = part.strip(" ()[]") if part.count("(") != part.count(")") else part
         if part.strip():
-            found |= {name for name in read_formula(part.rpartition("=")[2]).names if not name.startswith("\\")}
+            found |= {name for name in read_formula(part.rpartition("=")[2]).names if name[1:2] in ("", "_")}
     return found
 
 
