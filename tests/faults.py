@@ -28,6 +28,8 @@ HOLDS = {
     "rejected": "recorded as rejected with the server's words, for nothing",
     "stops": "no further call leaves, one sentence says why and what to do, nothing is billed",
     "found": "all answers are bought once",
+    "left": "the batch stays open at its worst case and a sentence says why; its requests are not asked again, and the next run finds all answers",
+    "asked anew": "the batch counts at its worst case, is told, and its requests are asked again",
 }
 
 
@@ -39,7 +41,7 @@ class Fault:
     name: str
     where: str  # chat, batch, engine
     holds: str  # of HOLDS
-    make: Callable[[Json], Odd | bytes]
+    make: Callable[[Json], Odd | bytes | None]
     told: str = ""  # of a failure its reason; of an answer its text, "" for what the server wrote; of a stop what the user reads
     at: str = ""  # a method and the beginning of a path, as "GET /batches/"
     seconds: float = (
@@ -48,7 +50,7 @@ class Fault:
 
     @property
     def is_alone(self) -> bool:
-        return bool(self.seconds or self.at) or self.holds in ("stops", "found")
+        return bool(self.seconds or self.at) or self.holds in ("stops", "found", "left", "asked anew")
 
 
 def edited(*steps: str | int, value: Json = None, is_removed: bool = False) -> Callable[[Json], Json]:
@@ -131,7 +133,7 @@ BODIES: list[tuple[str, str, Callable[[Json], Json | bytes], str]] = [
     ("no id, object, created", "kept", lambda body: {name: body[name] for name in ("model", "choices", "usage")}, ""),
     ("no index", "kept", edited("choices", 0, "index", is_removed=True), ""),
     ("no finish_reason", "kept", edited("choices", 0, "finish_reason", is_removed=True), ""),
-    ("finish_reason null", "kept", edited("choices", 0, "finish_reason", value=None), ""),
+    ("a finish_reason that is null", "kept", edited("choices", 0, "finish_reason", value=None), ""),
     ("no role", "kept", edited(*MESSAGE, "role", is_removed=True), ""),
     ("content a list of parts", "kept",
      lambda body: edited(*CONTENT, value=[{"type": "text", "text": text_of(body)[:9]}, {"type": "text", "text": text_of(body)[9:]}])(body), ""),
@@ -389,8 +391,14 @@ CHAT = [
 FREE_LINE = {"custom_id": "", "response": None, "error": {"code": "batch_expired", "message": "too late"}}
 
 
-def without_line(_: Json) -> bytes:
-    return b""
+def of_batch(is_ended: bool = True, **members: Json) -> Callable[[bytes], Odd | None]:
+    """A look at a batch that has ended, or has not, with members set."""
+
+    def look(body: bytes) -> Odd | None:
+        batch = json.loads(body)
+        return Odd(as_bytes({**batch, **members})) if (batch["status"] == "completed") == is_ended else None
+
+    return look
 
 
 def edited_line(*steps: str | int, value: Json = None, is_removed: bool = False) -> Callable[[Json], bytes]:
@@ -406,6 +414,23 @@ def content(change: Callable[[bytes], bytes], **headers: str) -> Callable[[Json]
     return lambda body: Odd(change(body), headers={"Content-Type": "application/octet-stream", **headers})
 
 
+def first_line(body: bytes) -> bytes:
+    return body[: body.index(b"\n") + 1]
+
+
+BAD_FILES: dict[str, Callable[[Json], Odd]] = {
+    "HTML in the place of a file": content(lambda _: b"<html>\n<body>log in</body>\n</html>\n"),
+    "an empty file": content(lambda _: b""),
+    "a file cut inside a line": content(lambda body: body[: len(body) // 2]),
+    "a file cut behind a line": content(first_line),
+    "a file cut inside its first line": content(lambda body: body[:200]),
+    "a file as one JSON array": content(lambda body: b"[" + body.replace(b"\n", b",") + b"]"),
+    "a file whose lines end with a carriage return alone": content(lambda body: body.replace(b"\n", b"\r")),
+    "a file of another batch": content(lambda body: body.replace(b'"custom_id": "', b'"custom_id": "x')),
+    "a file of null": content(lambda _: b"null"),
+    "a file of spaces": content(lambda _: b" \n \n"),
+    "a file of JSON errors": content(lambda _: b'{"error": {"message": "internal"}}'),
+}
 WITH_ID = ("JSON cut off", "two JSON objects")  # the custom_id is still there
 NOT_OF_A_BATCH = ("a byte order mark",)
 READ, LIST, MAKE, UPLOAD, FILE = "GET /batches/", "GET /batches", "POST /batches", "POST /files", "GET /files/"
@@ -424,7 +449,6 @@ BATCH = [
     Fault("a response that is a text", "batch", "again", edited_line("response", value="ok"), "unreadable_line"),
     Fault("neither response nor error", "batch", "again", edited_line("response", is_removed=True), "unreadable_line"),
     Fault("a status_code that is no number", "batch", "again", edited_line("response", "status_code", value="fine"), "unreadable_line"),
-    Fault("a line that is missing", "batch", "free", without_line, "not in the file"),
     Fault("a lone surrogate in custom_id's neighbour", "batch", "kept", edited_line("id", value="\ud800")),
     Fault("a status_code as text", "batch", "kept", edited_line("response", "status_code", value="200")),
     Fault("no status_code", "batch", "kept", edited_line("response", "status_code", is_removed=True)),
@@ -461,6 +485,24 @@ BATCH = [
     Fault("a file with broken gzip", "batch", "found", content(lambda body: gzip.compress(body)[:40] + b"\xff" * 99), at=FILE),
     Fault("a file with a byte order mark", "batch", "found", content(lambda body: b"\xef\xbb\xbf" + body), at=FILE),
     Fault("a file with lines that end as on Windows", "batch", "found", content(lambda body: body.replace(b"\n", b"\r\n")), at=FILE),
+    *(Fault(f"{name}, once", "batch", "found", make, at=FILE) for name, make in BAD_FILES.items()),
+    *(Fault(f"{name}, always", "batch", "left", make, "batch-0", at=FILE) for name, make in BAD_FILES.items()),
+    *(Fault(f"a completed batch {name}", "batch", "left", of_batch(**members), "without a line for 4", at=READ)
+      for name, members in {"without files": {"output_file_id": None}, "without files, whose counts are 0":
+                            {"output_file_id": None, "request_counts": {"total": 0, "completed": 0, "failed": 0}},
+                            "without files, with 10^9 requests completed":
+                            {"output_file_id": None, "request_counts": {"total": 4, "completed": 10**9, "failed": 0}}}.items()),
+    *(Fault(f"a status of {word}", "batch", "found", of_batch(status=word), at=READ)
+      for word in ("COMPLETED", "Succeeded", "success", "ended", "done", "JOB_STATE_SUCCEEDED", "BatchStatus.COMPLETED", "banana")),
+    Fault("a batch that the server lists and cannot give", "batch", "left", status(404), "batch-0", at=READ),
+    Fault("a file that the server has deleted", "batch", "asked anew", status(404), "batch-0", at=FILE),
+    *(Fault(f"a failed batch whose errors are {name}", "batch", "stops", of_batch(False, status=word, errors=errors), "no, says the server", at=READ)
+      for word, name, errors in (
+          ("failed", "a list of objects", [{"code": "x", "message": "no, says the server"}]), ("FAILED", "a text", "no, says the server"),
+          ("error", "an object", {"code": 5, "message": "no, says the server"}), ("failed", "a list of texts", [None, "no, says the server"]),
+          ("failed", "data that is an object", {"data": {"message": "no, says the server"}}),
+          ("failed", "objects by name", {"a": {"message": "no, says the server"}}),
+          ("failed", "in data, with a lone surrogate", {"object": "list", "data": [{"code": "\ud83d", "message": "no, says the server", "line": 1}]}))),
     Fault("a batch at another host", "batch", "stops", status(307, b"", Location="http://127.0.0.2:9/v1/batches"), "OPENAI_BASE_URL", at=MAKE),
     Fault("a file at another host", "batch", "stops", status(302, b"", Location="http://127.0.0.2:9/x"), "OPENAI_BASE_URL", at=FILE),
 ]  # fmt: skip
