@@ -155,27 +155,40 @@ def _check_told(fault: Fault, result: Result) -> None:
 
 
 def _check_path(fault: Fault, folder: Path) -> None:
-    """The first call to a path of the Batch API meets the fault."""
+    """Calls to a path of the Batch API meet the fault: the first one, or all of a run."""
     met: list[str] = []
 
     def odd(path: str, body: bytes) -> Odd | bytes | None:
-        if not path.startswith(fault.at) or (fault.at == "GET /batches" and path != fault.at) or met:
+        if not path.startswith(fault.at) or (fault.at == "GET /batches" and path != fault.at):
             return None
-        met.append(path)
-        return fault.make(body)
+        if met and fault.holds not in ("left", "stops"):
+            return None
+        made = fault.make(body)
+        met.extend([path] * (made is not None))
+        return made
 
     requests = write_requests(folder / "requests.parquet", NUM_PLAIN)
     with running_server() as server:
         server.odd_batch = odd  # type: ignore[assignment]
         result = buy(requests, server, *BATCH)
         assert met
-        if fault.holds == "stops":
+        if fault.holds in ("stops", "left"):
             _check_told(fault, result)
+            server.odd_batch = lambda path, body: None
+        if fault.holds == "left":
+            (row,) = Ledger([folder / ".ledger"]).open_batches().values()
+            assert row["usd"] > 0
+            assert server.delivered.total() == NUM_PLAIN
+        if fault.holds in ("stops", "left"):
             result = buy(requests, server, *BATCH)
     assert result.exit_code == 0, result.output
     assert len(completions(folder)) == NUM_PLAIN
-    assert set(server.delivered.values()) == {1}
-    assert len(server.batches) == 1
+    if fault.holds == "asked anew":
+        assert fault.told in result.output
+        assert Ledger([folder / ".ledger"]).spent_usd() > sum(row["usd"] for row in completions(folder))
+    else:
+        assert set(server.delivered.values()) == {1}
+        assert len(server.batches) == 1 + (fault.at == "GET /batches/" and fault.holds == "stops")
 
 
 def _check_engine(fault: Fault) -> None:

@@ -28,6 +28,8 @@ HOLDS = {
     "rejected": "recorded as rejected with the server's words, for nothing",
     "stops": "no further call leaves, one sentence says why and what to do, nothing is billed",
     "found": "all answers are bought once",
+    "left": "the batch stays open at its worst case and a sentence says why; its requests are not asked again, and the next run finds all answers",
+    "asked anew": "the batch counts at its worst case, is told, and its requests are asked again",
 }
 
 
@@ -39,7 +41,7 @@ class Fault:
     name: str
     where: str  # chat, batch, engine
     holds: str  # of HOLDS
-    make: Callable[[Json], Odd | bytes]
+    make: Callable[[Json], Odd | bytes | None]
     told: str = ""  # of a failure its reason; of an answer its text, "" for what the server wrote; of a stop what the user reads
     at: str = ""  # a method and the beginning of a path, as "GET /batches/"
     seconds: float = (
@@ -48,7 +50,7 @@ class Fault:
 
     @property
     def is_alone(self) -> bool:
-        return bool(self.seconds or self.at) or self.holds in ("stops", "found")
+        return bool(self.seconds or self.at) or self.holds in ("stops", "found", "left", "asked anew")
 
 
 def edited(*steps: str | int, value: Json = None, is_removed: bool = False) -> Callable[[Json], Json]:
@@ -131,7 +133,7 @@ BODIES: list[tuple[str, str, Callable[[Json], Json | bytes], str]] = [
     ("no id, object, created", "kept", lambda body: {name: body[name] for name in ("model", "choices", "usage")}, ""),
     ("no index", "kept", edited("choices", 0, "index", is_removed=True), ""),
     ("no finish_reason", "kept", edited("choices", 0, "finish_reason", is_removed=True), ""),
-    ("finish_reason null", "kept", edited("choices", 0, "finish_reason", value=None), ""),
+    ("a finish_reason that is null", "kept", edited("choices", 0, "finish_reason", value=None), ""),
     ("no role", "kept", edited(*MESSAGE, "role", is_removed=True), ""),
     ("content a list of parts", "kept",
      lambda body: edited(*CONTENT, value=[{"type": "text", "text": text_of(body)[:9]}, {"type": "text", "text": text_of(body)[9:]}])(body), ""),
@@ -155,7 +157,7 @@ BODIES: list[tuple[str, str, Callable[[Json], Json | bytes], str]] = [
     ),
     *(
         (f"finish_reason {word}", "kept", edited("choices", 0, "finish_reason", value=word), "")
-        for word in ("eos", "end_turn", "stop_sequence", "FINISH_REASON_STOP")
+        for word in ("eos", "end_turn", "stop_sequence", "FINISH_REASON_STOP", "null", "None", "finished", "success", '["stop"]')
     ),
     ("a folder as model", "kept", edited("model", value="/models/gpt-4o-mini-2024-07-18/"), ""),
     ("an alias as model", "kept", edited("model", value="gpt-4o-mini"), ""),
@@ -186,7 +188,26 @@ BODIES: list[tuple[str, str, Callable[[Json], Json | bytes], str]] = [
     ("thoughts alone", "kept", edited(*MESSAGE, value={"content": None, "reasoning_content": "hm"}), "<think>hm</think>"),
     ("neither choices nor usage", "again", lambda _: {"object": "chat.completion"}, "no_choice"),
     ("an error in a 200", "again", lambda _: {"error": {"message": "overloaded", "code": 529}}, "529"),
-    ("a body that is a list", "again", lambda body: [body], "no_choice"),
+    ("a body that is an empty list", "again", lambda _: [], "no_choice"),
+    ("a body that is a list of two", "again", lambda body: [body, body], "no_choice"),
+    ("the body in a list", "kept", lambda body: [body], ""),
+    ("the body inside data", "kept", lambda body: {"code": 0, "data": body}, ""),
+    ("the body inside response, in a list", "kept", lambda body: {"response": [body], "model": "x"}, ""),
+    ("the body as a text of JSON", "kept", lambda body: json.dumps(body), ""),
+    ("the body as a text of JSON inside body", "kept", lambda body: {"body": json.dumps(body)}, ""),
+    ("a message without choices", "kept", lambda body: {**edited("choices", is_removed=True)(body), "message": body["choices"][0]["message"]}, ""),
+    ("choices one object", "kept", lambda body: edited("choices", value=body["choices"][0])(body), ""),
+    ("a delta in place of the message", "kept", lambda body: edited("choices", 0, value={"delta": body["choices"][0]["message"], "finish_reason": "stop"})(body), ""),
+    ("an empty choice before the whole one", "kept",
+     lambda body: edited("choices", value=[{"index": 1, "message": {"content": ""}}, *body["choices"]])(body), ""),
+    ("content an object with value", "kept", lambda body: edited(*CONTENT, value={"value": text_of(body)})(body), ""),
+    ("content an object of parts", "kept", lambda body: edited(*CONTENT, value={"parts": [{"text": text_of(body)[:9]}, {"text": text_of(body)[9:]}]})(body), ""),
+    ("content parts with content", "kept", lambda body: edited(*CONTENT, value=[{"type": "text", "content": text_of(body)}])(body), ""),
+    ("content parts inside a list", "kept", lambda body: edited(*CONTENT, value=[[{"type": "text", "text": text_of(body)}]])(body), ""),
+    ("content an object, as its JSON was asked for", "kept", edited(*CONTENT, value={"problem": "Wie viel?", "answer": 7}), '{"problem": "Wie viel?", "answer": 7}'),
+    ("content of white space alone", "again, counted", edited(*CONTENT, value=" \n\t "), "empty"),
+    ("no prompt tokens", "estimated", usage(prompt_tokens=0, total_tokens=20), ""),
+    ("reasoning above the completion and the total", "kept", usage(total_tokens=26, completion_tokens_details={"reasoning_tokens": 90}), ""),
     ("a body that is null", "again", lambda _: None, "no_choice"),
     ("a body that is a number", "again", lambda _: 3, "no_choice"),
 ]  # fmt: skip
@@ -257,11 +278,48 @@ def chunked(body: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(body), body)
 
 
+def streamed(*parts: Json) -> bytes:
+    """Server-sent events; a part that is bytes stands as it is."""
+    return b"".join(b"data: " + as_bytes(part) + b"\n\n" for part in parts)
+
+
+def deltas(answer: Json) -> list[Json]:
+    """The answer in pieces, as it is streamed."""
+    texts = [text_of(answer)[start : start + 9] for start in range(0, len(text_of(answer)), 9)]
+    events: list[Json] = [
+        {"model": answer["model"], "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}
+        for text in texts
+    ]
+    return [
+        *events,
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        {"choices": [], "usage": answer["usage"]},
+    ]
+
+
+def headed(*headers: bytes) -> Callable[[Json], Odd]:
+    return wire(b"".join(header + b"\r\n" for header in (*headers, b"Connection: close")))
+
+
 CHUNKED, LENGTH = b"Transfer-Encoding: chunked\r\n", b"Content-Length: 9999\r\n"
 DEEP = b"[" * 200_000
 CHAT = [
     *(Fault(name, "chat", holds, in_chat(make), told) for name, holds, make, told in BODIES),
     *(Fault(name, "chat", "again", in_chat(make), "malformed") for name, make in BYTES),
+    Fault("a whole body streamed in one event", "chat", "kept", in_chat(lambda body: streamed(body, b"[DONE]"))),
+    Fault("a body streamed in pieces", "chat", "kept", in_chat(lambda body: streamed(*deltas(body), b"[DONE]"))),
+    Fault("a body streamed in pieces between comments", "chat", "kept",
+          in_chat(lambda body: b": ping\r\n\r\n" + streamed(*deltas(body)).replace(b"\n", b"\r\n"))),
+    Fault("a stream cut off", "chat", "again", in_chat(lambda body: streamed(*deltas(body)[:3])), "malformed"),
+    Fault("a stream with an event that is no JSON", "chat", "again", in_chat(lambda body: streamed(*deltas(body), b"{", b"[DONE]")), "malformed"),
+    Fault("20,000 short headers", "chat", "kept", headed(*(b"X-%d: a" % i for i in range(20_000)))),
+    Fault("1,000 headers of one name", "chat", "kept", headed(*[b"X: a"] * 1000)),
+    Fault("gzip with 5 MB of zeros behind", "chat", "kept", packed(lambda body: gzip.compress(body) + b"\0" * (5 << 20))),
+    Fault("gzip with 20 MB of zeros behind", "chat", "kept", packed(lambda body: gzip.compress(body) + b"\0" * (20 << 20))),
+    Fault("gzip with HTML behind", "chat", "kept", packed(lambda body: gzip.compress(body) + b"<html>")),
+    Fault("gzip behind 2,000 empty members", "chat", "kept", packed(lambda body: gzip.compress(b"") * 2000 + gzip.compress(body))),
+    *(Fault(f"a rate limit of {limit} a minute", "chat", "kept", headed(b"x-ratelimit-limit-requests: " + limit.encode(), b"x-ratelimit-remaining-requests: 0"))
+      for limit in ("1e-323", "0.0001", "-1")),
     Fault("no byte of a body", "chat", "lost", in_chat(whole("")), "malformed"),
     Fault("a 204", "chat", "lost", status(204, b""), "malformed"),
     Fault("a 201", "chat", "kept", lambda answer: Odd(as_bytes(answer), 201)),
@@ -333,8 +391,14 @@ CHAT = [
 FREE_LINE = {"custom_id": "", "response": None, "error": {"code": "batch_expired", "message": "too late"}}
 
 
-def without_line(_: Json) -> bytes:
-    return b""
+def of_batch(is_ended: bool = True, **members: Json) -> Callable[[bytes], Odd | None]:
+    """A look at a batch that has ended, or has not, with members set."""
+
+    def look(body: bytes) -> Odd | None:
+        batch = json.loads(body)
+        return Odd(as_bytes({**batch, **members})) if (batch["status"] == "completed") == is_ended else None
+
+    return look
 
 
 def edited_line(*steps: str | int, value: Json = None, is_removed: bool = False) -> Callable[[Json], bytes]:
@@ -350,6 +414,23 @@ def content(change: Callable[[bytes], bytes], **headers: str) -> Callable[[Json]
     return lambda body: Odd(change(body), headers={"Content-Type": "application/octet-stream", **headers})
 
 
+def first_line(body: bytes) -> bytes:
+    return body[: body.index(b"\n") + 1]
+
+
+BAD_FILES: dict[str, Callable[[Json], Odd]] = {
+    "HTML in the place of a file": content(lambda _: b"<html>\n<body>log in</body>\n</html>\n"),
+    "an empty file": content(lambda _: b""),
+    "a file cut inside a line": content(lambda body: body[: len(body) // 2]),
+    "a file cut behind a line": content(first_line),
+    "a file cut inside its first line": content(lambda body: body[:200]),
+    "a file as one JSON array": content(lambda body: b"[" + body.replace(b"\n", b",") + b"]"),
+    "a file whose lines end with a carriage return alone": content(lambda body: body.replace(b"\n", b"\r")),
+    "a file of another batch": content(lambda body: body.replace(b'"custom_id": "', b'"custom_id": "x')),
+    "a file of null": content(lambda _: b"null"),
+    "a file of spaces": content(lambda _: b" \n \n"),
+    "a file of JSON errors": content(lambda _: b'{"error": {"message": "internal"}}'),
+}
 WITH_ID = ("JSON cut off", "two JSON objects")  # the custom_id is still there
 NOT_OF_A_BATCH = ("a byte order mark",)
 READ, LIST, MAKE, UPLOAD, FILE = "GET /batches/", "GET /batches", "POST /batches", "POST /files", "GET /files/"
@@ -368,7 +449,6 @@ BATCH = [
     Fault("a response that is a text", "batch", "again", edited_line("response", value="ok"), "unreadable_line"),
     Fault("neither response nor error", "batch", "again", edited_line("response", is_removed=True), "unreadable_line"),
     Fault("a status_code that is no number", "batch", "again", edited_line("response", "status_code", value="fine"), "unreadable_line"),
-    Fault("a line that is missing", "batch", "free", without_line, "not in the file"),
     Fault("a lone surrogate in custom_id's neighbour", "batch", "kept", edited_line("id", value="\ud800")),
     Fault("a status_code as text", "batch", "kept", edited_line("response", "status_code", value="200")),
     Fault("no status_code", "batch", "kept", edited_line("response", "status_code", is_removed=True)),
@@ -405,6 +485,24 @@ BATCH = [
     Fault("a file with broken gzip", "batch", "found", content(lambda body: gzip.compress(body)[:40] + b"\xff" * 99), at=FILE),
     Fault("a file with a byte order mark", "batch", "found", content(lambda body: b"\xef\xbb\xbf" + body), at=FILE),
     Fault("a file with lines that end as on Windows", "batch", "found", content(lambda body: body.replace(b"\n", b"\r\n")), at=FILE),
+    *(Fault(f"{name}, once", "batch", "found", make, at=FILE) for name, make in BAD_FILES.items()),
+    *(Fault(f"{name}, always", "batch", "left", make, "batch-0", at=FILE) for name, make in BAD_FILES.items()),
+    *(Fault(f"a completed batch {name}", "batch", "left", of_batch(**members), "without a line for 4", at=READ)
+      for name, members in {"without files": {"output_file_id": None}, "without files, whose counts are 0":
+                            {"output_file_id": None, "request_counts": {"total": 0, "completed": 0, "failed": 0}},
+                            "without files, with 10^9 requests completed":
+                            {"output_file_id": None, "request_counts": {"total": 4, "completed": 10**9, "failed": 0}}}.items()),
+    *(Fault(f"a status of {word}", "batch", "found", of_batch(status=word), at=READ)
+      for word in ("COMPLETED", "Succeeded", "success", "ended", "done", "JOB_STATE_SUCCEEDED", "BatchStatus.COMPLETED", "banana")),
+    Fault("a batch that the server lists and cannot give", "batch", "left", status(404), "batch-0", at=READ),
+    Fault("a file that the server has deleted", "batch", "asked anew", status(404), "batch-0", at=FILE),
+    *(Fault(f"a failed batch whose errors are {name}", "batch", "stops", of_batch(False, status=word, errors=errors), "no, says the server", at=READ)
+      for word, name, errors in (
+          ("failed", "a list of objects", [{"code": "x", "message": "no, says the server"}]), ("FAILED", "a text", "no, says the server"),
+          ("error", "an object", {"code": 5, "message": "no, says the server"}), ("failed", "a list of texts", [None, "no, says the server"]),
+          ("failed", "data that is an object", {"data": {"message": "no, says the server"}}),
+          ("failed", "objects by name", {"a": {"message": "no, says the server"}}),
+          ("failed", "in data, with a lone surrogate", {"object": "list", "data": [{"code": "\ud83d", "message": "no, says the server", "line": 1}]}))),
     Fault("a batch at another host", "batch", "stops", status(307, b"", Location="http://127.0.0.2:9/v1/batches"), "OPENAI_BASE_URL", at=MAKE),
     Fault("a file at another host", "batch", "stops", status(302, b"", Location="http://127.0.0.2:9/x"), "OPENAI_BASE_URL", at=FILE),
 ]  # fmt: skip

@@ -13,10 +13,13 @@ TEXT = b'{"choices": [{"message": {"content": "' + bytes(random.Random(1).choice
 EMPTY = gzip.compress(b"")
 
 
-def unpacked(content: bytes, size: int, max_bytes: int = 1 << 20) -> bytes:
-    body = Body(max_bytes)
+def fill(body: Body, content: bytes, size: int) -> None:
     for start in range(0, len(content), size):
         body.add(content[start : start + size])
+
+
+def unpacked(content: bytes, size: int, max_bytes: int = 1 << 20) -> bytes:
+    fill(body := Body(max_bytes), content, size)
     return body.content
 
 
@@ -54,8 +57,7 @@ def test_a_short_body_is_kept_whole(content: bytes) -> None:
 def test_a_bomb_turned_round_has_a_limit_and_keeps_the_answer(behind: bytes, size: int) -> None:
     content, body, begun = gzip.compress(TEXT) + behind, Body(1 << 20), time.process_time()
     with pytest.raises(BodyTooLarge):
-        for start in range(0, len(content), size):
-            body.add(content[start : start + size])
+        fill(body, content, size)
     assert body.content.startswith(TEXT)
     assert time.process_time() - begun < 3.0
 

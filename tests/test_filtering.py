@@ -17,9 +17,9 @@ from stages.core.tables import read_table, scan_table, seed_of
 from stages.execution.sandbox import Execution
 from stages.filtering import agreement, faults
 from stages.filtering.asked import unfit_answer
-from stages.filtering.claims import false_claim
 from stages.filtering.duplicates import screen_problems, with_details
 from stages.filtering.equations import equalities, wrong_equation
+from stages.filtering.false_claims import false_claim
 from stages.filtering.filter_problems import main as filter_problems
 from stages.filtering.given_numbers import unused_number
 from stages.filtering.modes import mode_of

@@ -21,6 +21,9 @@ PRICE = "{prompt: 0.15, cached: 0.075, completion: 0.60, batch_factor: 0.5"
         ("FINISH_REASON_STOP", "stop"), ("End Turn", "stop"), ("length", "length"), ("max_tokens", "length"), ("MAX_TOKENS", "length"),
         ("model_length", "length"), ("repetition_truncation", "length"), ("content_filter", "content_filter"), ("SAFETY", "content_filter"),
         ("content-filter", "content_filter"), ("refusal", "content_filter"), (None, "unknown"), ("", "unknown"),
+        ("null", "unknown"), ("None", "unknown"), ("NULL", "unknown"), ("undefined", "unknown"), ([None], "unknown"), ("finished", "stop"),
+        ("success", "stop"), ("SUCCEEDED", "stop"), (["stop"], "stop"), ('["stop"]', "stop"), ("['length']", "length"), ("FinishReason.STOP", "stop"),
+        ("endTurn", "stop"), ("maxTokens", "length"), ("'stop'", "stop"), ("stop.", "stop"),
     ],
 )  # fmt: skip
 def test_words_for_one_thing(reason: object, recorded: str) -> None:
@@ -28,7 +31,7 @@ def test_words_for_one_thing(reason: object, recorded: str) -> None:
 
 
 @pytest.mark.parametrize("reason", ["error", "tool_calls", "function_call", "tool_use", "insufficient_system_resource", "abort", "cancelled",
-                                    "network_error", "banana", "null", 5, True, ["stop"], {"type": "stop"}, "stop\x00"])  # fmt: skip
+                                    "network_error", "banana", 5, True, ["stop", "length"], ["error"], {"type": "stop"}, "stop\x00"])  # fmt: skip
 def test_what_is_no_success(reason: object) -> None:
     assert finish_of(reason) is None
 

@@ -97,6 +97,14 @@ def test_retry_after_is_understood() -> None:
         ({}, "Please try again in 7m12s", 432),
         ({}, "Please try again in 6 months", None),
         ({}, "Please try again later", None),
+        ({}, "Requests to the API have exceeded the call rate limit. Please retry after 20 seconds. Please go here", 20),
+        ({}, "Try again in 3 minutes", 180), ({}, "Please wait 30 seconds before the next call.", 30), ({}, "wait for 1 minute and 5 seconds", 65),
+        ({}, "Retry after: 250 milliseconds", 0.25), ({}, "try again in 2 hours, 1 min", 7260), ({}, "Please retry in 1 day", 86400),
+        ({}, "limit resets in 45 secs", 45), ({}, "try again in a minute", 60), ({}, "TRY AGAIN IN 9 SECONDS", 9), ({}, "Please try again after 1m", 60),
+        ({}, '{"error": {"retry_after": 12.5}}', 12.5), ({}, '{"retry_after_seconds": "7"}', 7), ({}, '{"retryAfter": 3, "a": 1}', 3),
+        ({}, "wait 5 minor versions", None), ({}, "try again in 3 dozen days", None), ({}, "Wait 40 mice", None), ({}, "retry after 2 stops", None),
+        ({"retry-after": "5 seconds"}, "", 5), ({"retry-after": "2 Minutes"}, "", 120), ({"retry-after": "1 hour, 2 minutes"}, "", 3720),
+        ({"retry-after": "a while"}, "", None), ({"retry-after": "5 seconds or so"}, "", None),
     ],
 )  # fmt: skip
 def test_other_ways_to_say_it(headers: dict[str, str], words: str, seconds: float | None) -> None:

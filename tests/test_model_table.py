@@ -10,7 +10,7 @@ from aiohttp import web
 from stages.core.command import StageError
 from stages.distillation import model_table
 from stages.distillation.model_table import SHAPES, load_takes
-from stages.distillation.parameters import body_of, refusal_of_parameter, refused_parameter
+from stages.distillation.parameters import body_of, refusal_of_parameter, refused_parameter, refused_value
 from stages.distillation.purchase import Request
 from stages.distillation.requests import request_key
 from stages.generation.server import Server
@@ -195,6 +195,83 @@ def test_servers_fields_name_the_parameter(name: str, body: dict) -> None:
 )  # fmt: skip
 def test_other_refusals_name_none(words: str) -> None:
     assert refused_parameter(words, BODY) == ""
+
+
+VALUES = [
+    ("max_tokens", "Invalid max_tokens value, the valid range of max_tokens is [1, 8192]"),
+    ("max_tokens", "max_tokens is too large: 100000. This model supports at most 4096 completion tokens, whereas you provided 100000."),
+    ("max_tokens", "max_tokens: 2500 > 1024, which is the maximum allowed number of output tokens for claude-3-opus-20240229"),
+    ("max_tokens", "`max_tokens` must be less than or equal to `8192`, the maximum value for `max_tokens` is less than the limit"),
+    ("max_tokens", "Range of max_tokens should be [1, 8192]"), ("max_tokens", "max_completion_tokens must be at least 16"),
+    ("max_tokens", "Unable to submit request because it has a maxOutputTokens value of 100000 but the supported range is from 1 to 65537"),
+    ("max_tokens", "max_tokens must be a positive integer"), ("max_tokens", "Invalid 'max_tokens': integer below minimum value. Expected a value >= 1"),
+    ("temperature", "Invalid 'temperature': decimal above maximum value. Expected a value <= 2, but got 3 instead."),
+    ("temperature", "temperature: range: 0..1"), ("temperature", "temperature must be 1 when thinking is enabled"),
+    ("temperature", "Temperature must be between 0 and 1.5"), ("temperature", "The temperature parameter must be non-negative, got -1.0."),
+    ("top_p", "top_p must be in (0, 1], got 2."), ("response_format", "Invalid schema for response_format 'problem': required is missing"),
+    ("response_format", "response_format.json_schema: invalid schema: additionalProperties"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "words"), VALUES)
+def test_a_value_out_of_range_is_told_from_a_name_that_is_unknown(name: str, words: str) -> None:
+    for told in (
+        words,
+        json.dumps({"error": {"message": words, "param": name, "code": "invalid_value"}}),
+        f"Error: {words}",
+    ):
+        stop = refusal_of_parameter(told, BODY)
+        assert f"refuses the value 1 of `{name}`" in stop, told
+        assert "max_completion_tokens;" not in stop
+        if name in ("max_tokens", "temperature"):
+            assert f"change build_requests.{name} in params.yaml" in stop
+
+
+@pytest.mark.parametrize("kind", ["less_than_equal", "greater_than", "value_error"])
+def test_a_value_out_of_range_in_fields(kind: str) -> None:
+    message = "Input should be less than or equal to 4096"
+    told = json.dumps({"detail": [{"type": kind, "loc": ["body", "max_tokens"], "msg": message, "input": 9999}]})
+    assert "change build_requests.max_tokens in params.yaml" in refusal_of_parameter(told, BODY)
+
+
+@pytest.mark.parametrize(("name", "words"), REFUSALS)
+def test_a_name_that_is_refused_is_no_value(name: str, words: str) -> None:
+    assert refused_value(words, BODY) == ""
+    assert f"does not take `{name}`" in refusal_of_parameter(words, BODY)
+
+
+PROMPTS = [
+    "a metal rod whose temperature is not permitted to exceed 40 degrees", "The temperature must be between 10 and 20 degrees.",
+    "Temperature is not supported by theory here. A seed is unknown; the stop is not allowed.", "An engine does not support a temperature above 90.",
+    "stop: not allowed here, says the sign. How many signs?", "Unknown parameter: temperature. Find it if seed: 7 > 3.",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+@pytest.mark.parametrize(
+    "form", ["This content is blocked. Input: {}", "{}", "Your prompt '{}' was flagged.", "Refused: {} (policy)"]
+)
+def test_words_that_repeat_the_prompt_name_no_parameter(prompt: str, form: str) -> None:
+    body = {**BODY, "messages": [{"role": "user", "content": f"Write a problem of this text: {prompt}\nBe brief."}]}
+    assert refusal_of_parameter(form.format(prompt), body) == ""
+    assert refusal_of_parameter(json.dumps({"error": {"message": form.format(prompt)}}), body) == ""
+
+
+@pytest.mark.parametrize("prompt", PROMPTS[:2] + PROMPTS[3:4])
+def test_prose_of_another_text_names_no_parameter(prompt: str) -> None:
+    assert refusal_of_parameter(f"This content is blocked. Input: {prompt}", BODY) == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "'max_tokens' or 'max_completion_tokens' is too large: 2500. This model's maximum context length is 2048 tokens and your request has 312 input tokens",
+        "input length and `max_tokens` exceed context limit: 199000 + 4096 > 200000, decrease input length or `max_tokens`",
+        "prompt is too long: 200001 tokens > 200000 maximum",
+    ],
+)
+def test_a_prompt_without_room_for_the_answer_is_its_own_refusal(words: str) -> None:
+    assert refusal_of_parameter(words, BODY) == ""
 
 
 def test_the_line_to_change_is_told() -> None:

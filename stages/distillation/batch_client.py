@@ -1,11 +1,16 @@
 """Files and batches of a server, over the client `openai`: replies of limited size, no redirects, one batch for one submission.
 
-client = BatchClient()
+client = BatchClient(patience_seconds=600)
 batch = client.create(client.upload(content, name), name); client.retrieve(batch.id)
 with client.download(file_id) as stream: ...
+
+What costs nothing is asked again while the server is away, up to TEACHER_PATIENCE; the client's own retries, which nobody sees,
+are off. At an address with an `api-version`, as Azure's deployments have it, files and batches lie beside the deployments.
 """
 
 import contextlib
+import itertools
+import re
 import tempfile
 import time
 import zlib
@@ -14,9 +19,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 import httpx2
 
-from stages.distillation.chat import api_key
+from stages.core.command import StageError
+from stages.distillation.batch_queue import is_full
+from stages.distillation.chat import api_key, server_url
+from stages.distillation.patience import Patience
 from stages.generation.bodies import MAX_REPLY_BYTES, BodyTooLarge, Unpacker
+from stages.generation.ends import End
 from stages.generation.rests import backoff_seconds
+from stages.generation.server import key_header
 from stages.generation.transport import UnreadableReply, failure_of
 
 if TYPE_CHECKING:
@@ -24,19 +34,26 @@ if TYPE_CHECKING:
 
 NAME = "ninechapters"
 MAX_FILE_BYTES = 4 << 30
-MAX_RETRIES, MAX_TRIES, FIRST_BACKOFF = 5, 4, 0.5
+REPLY_SECONDS = 120.0  # without a byte; then the call is asked again
+FIRST_BACKOFF = 0.5
+DEPLOYMENT = re.compile(r"/deployments/[^/]+/?$")
+GONE = (404, 410)
 T = TypeVar("T")
 
 
 class BatchClient:
-    def __init__(self) -> None:
-        from openai import DefaultHttpx2Client, OpenAI
+    def __init__(self, patience_seconds: float) -> None:
+        from openai import DefaultHttpx2Client, OpenAI, omit
 
-        http_client = DefaultHttpx2Client(follow_redirects=False, event_hooks={"response": [_limit]})
-        headers = {"Accept-Encoding": "gzip"}
+        self.patience = Patience(patience_seconds)
+        url, key = httpx2.URL(server_url()), api_key()
+        path = DEPLOYMENT.sub("", url.path) if "api-version" in url.params else url.path
+        headers: dict[str, Any] = {"Accept-Encoding": "gzip", "Authorization": omit, **key_header(str(url), key)}
         self.client: Any = OpenAI(
-            api_key=api_key(), max_retries=MAX_RETRIES, http_client=http_client, default_headers=headers
-        )
+            api_key=key, base_url=str(url.copy_with(path=path, query=None)), default_query=dict(url.params), default_headers=headers,
+            max_retries=0, timeout=REPLY_SECONDS,
+            http_client=DefaultHttpx2Client(follow_redirects=False, event_hooks={"response": [_limit]}),
+        )  # fmt: skip
 
     def upload(self, content: bytes, name: str) -> str:
         """The id of a file of requests; costs nothing."""
@@ -47,13 +64,15 @@ class BatchClient:
                 raise TypeError(f"a file with id {file_id!r}")
             return file_id
 
-        return asked("files", send)
+        return self._asked("files", send)
 
     def create(self, file_id: str, name: str) -> "Batch":
-        """Submit a batch, once: a second try might make, and pay, a second one."""
-        with readable("batches"):
+        """Submit a batch, once where it may have been made: a second try might make, and pay, a second one."""
+
+        def send() -> "Batch":
+            batches = self.client.batches
             return _checked(
-                self.client.with_options(max_retries=0).batches.create(
+                batches.create(
                     input_file_id=file_id,
                     endpoint="/v1/chat/completions",
                     completion_window="24h",
@@ -61,21 +80,52 @@ class BatchClient:
                 )
             )
 
+        return self._asked("batches", send, is_paid=True)
+
+    def listed(self) -> list["Batch"]:
+        """The latest hundred batches of the account."""
+        return self._asked("batches", lambda: [_checked(batch) for batch in self.client.batches.list(limit=100).data])
+
     def latest(self, name: str) -> list["Batch"]:
-        """Those of the latest hundred batches that have this name."""
-        batches = asked("batches", lambda: [_checked(batch) for batch in self.client.batches.list(limit=100).data])
-        return [batch for batch in batches if isinstance(batch.metadata, dict) and batch.metadata.get(NAME) == name]
+        """Those of the latest that have this name."""
+        return [
+            batch for batch in self.listed() if isinstance(named := batch.metadata, dict) and named.get(NAME) == name
+        ]
 
     def retrieve(self, batch_id: str) -> "Batch":
-        return asked("batches", lambda: _checked(self.client.batches.retrieve(batch_id)))
+        return self._asked("batches", lambda: _checked(self.client.batches.retrieve(batch_id)))
 
     @contextlib.contextmanager
     def download(self, file_id: str) -> Iterator[BinaryIO]:
         """A file's content, whole, in a temporary file; fetched again where the connection breaks."""
         with tempfile.TemporaryFile() as stream:
-            asked("files", lambda: self._fetch(file_id, cast(BinaryIO, stream)))
+            self._asked("files", lambda: self._fetch(file_id, cast(BinaryIO, stream)))
             stream.seek(0)
             yield cast(BinaryIO, stream)
+
+    def _asked(self, what: str, ask: Callable[[], T], is_paid: bool = False) -> T:
+        """What a call gives, asked again where the server is away, or its reply breaks or cannot be read."""
+        for attempt in itertools.count(1):
+            try:
+                with readable(what):
+                    found = ask()
+            except Exception as error:
+                failure = failure_of(error)
+                if failure is None or failure.end in (End.STOP, End.REFUSED) or is_full(failure.words):
+                    raise
+                if is_paid and failure.may_be_billed:
+                    raise
+                if not self.patience.waits(f"{failure.reason} {failure.words}".strip()):
+                    raise StageError(f"{self.patience.ended}. Batches under way are found again.") from error
+                time.sleep(self._backoff_seconds(attempt, failure.retry_after))
+            else:
+                self.patience.answered()
+                return found
+        raise AssertionError
+
+    def _backoff_seconds(self, attempt: int, retry_after: float | None) -> float:
+        """A rest that does not outlast the patience."""
+        return min(backoff_seconds(attempt, FIRST_BACKOFF, retry_after), max(FIRST_BACKOFF, self.patience.seconds))
 
     def _fetch(self, file_id: str, stream: BinaryIO) -> None:
         stream.seek(0)
@@ -85,18 +135,10 @@ class BatchClient:
                 stream.write(block)
 
 
-def asked(what: str, ask: Callable[[], T]) -> T:
-    """What a call gives, tried again where its reply breaks or cannot be read; the client does so where there is none."""
-    for attempt in range(1, MAX_TRIES + 1):
-        try:
-            with readable(what):
-                return ask()
-        except Exception as error:
-            failure = failure_of(error)
-            if failure is None or failure.status or attempt == MAX_TRIES:
-                raise
-            time.sleep(backoff_seconds(attempt, FIRST_BACKOFF))
-    raise AssertionError
+def is_gone(error: Exception) -> bool:
+    """Whether the server does not know, or no longer, what it was asked for by its id."""
+    failure = failure_of(error)
+    return failure is not None and failure.status in GONE
 
 
 @contextlib.contextmanager

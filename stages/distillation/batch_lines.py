@@ -9,17 +9,17 @@ it counts at its worst case, and is kept. `custom_id` is looked for in its bytes
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from stages.core.redaction import printable, scrub
 from stages.distillation.billing import Usage
-from stages.distillation.ledger import Row
 from stages.distillation.outcomes import Outcome, kept_reply, outcome_of_body, outcome_of_failure
 from stages.distillation.pricing import Price
-from stages.distillation.purchase import Purchase, Request
 from stages.generation.bodies import MAX_REPLY_BYTES
+from stages.generation.ends import End
 from stages.generation.replies import read_json
-from stages.generation.transport import failure_of_status, told
+from stages.generation.transport import Failure, failure_of_status, told
 
 UNREADABLE = "unreadable_line"
 CUSTOM_ID = re.compile(rb'"custom_id"\s*:\s*"([^"\\]{1,512})"')
@@ -51,14 +51,27 @@ def read_line(line: bytes, price: Price, worst_of: Callable[[str], Usage]) -> tu
 
 def _outcome(entry: dict[str, Any], response: Any, line: bytes, price: Price, worst: Usage) -> Outcome:
     """Raises any exception where the line's JSON is none of a batch's."""
-    if response is None and isinstance(entry.get("error"), dict):
-        return Outcome(
-            reason=_word(entry["error"].get("code")) or "error", detail=told(str(entry["error"].get("message")))
-        )
+    error = entry.get("error")
+    if response is None and error:
+        return outcome_of_failure(_failure_of_error(error))
     status, body = _status(response), response.get("body")
     if 200 <= status < 300:
         return outcome_of_body(read_json(body.encode()) if isinstance(body, str) else body, line, price, worst)
+    body = body or ({"error": error} if error else body)  # some tell the words beside an empty body
     return outcome_of_failure(failure_of_status(status, {}, _as_text(body).encode(errors="replace")))
+
+
+def _failure_of_error(error: Any) -> Failure:
+    """A request without a response, by the error's code and words: a stop or a refusal where they tell one, else asked again."""
+    content = _as_text({"error": error}).encode(errors="replace")
+    failures = [failure_of_status(status, {}, content) for status in (500, 429, 400)]
+    failure = next((failure for failure in failures if failure.end is End.STOP), failures[0])
+    code = error.get("code") if isinstance(error, dict) else ""
+    return replace(failure, reason=_word(code) or "error", words=_words_of(error))
+
+
+def _words_of(error: Any) -> str:
+    return told(str(error.get("message") or _as_text(error)) if isinstance(error, dict) else str(error))
 
 
 def _status(response: Any) -> int:
@@ -75,25 +88,3 @@ def _word(value: Any) -> str:
 
 def _as_text(body: Any) -> str:
     return json.dumps(body, ensure_ascii=False)
-
-
-class Lines:
-    """What is known of the lines of one batch; `row` is the ledger's."""
-
-    def __init__(self, row: Row, request_of: dict[str, Request], purchase: Purchase) -> None:
-        self.keys, self.request_of, self.purchase = set(row["keys"]), request_of, purchase
-        self.told: set[str] = set()  # keys that a line has told
-        self.strangers: dict[bytes, Outcome] = {}  # by line: those that tell no key of this batch
-        asked = self.keys & request_of.keys()
-        known = sum(purchase.worst_usd(request_of[key], is_batch=True) for key in asked)
-        # The requests that are no longer asked share what is left of the batch's worst case.
-        self.share_usd = max(0.0, row["usd"] - known) / max(1, len(self.keys - asked))
-
-    def worst_usage(self, key: str) -> Usage:
-        request = self.request_of.get(key)
-        return self.purchase.worst_usage(request) if request else Usage(0, 0, is_estimated=True)
-
-    def worst_usd(self, key: str) -> float:
-        """At the batch's price."""
-        request = self.request_of.get(key)
-        return self.purchase.worst_usd(request, is_batch=True) if request else self.share_usd

@@ -5,9 +5,10 @@ ask_batches(purchases, ledger, BatchSettings(poll_seconds=30, ...))
 
 import time
 
-from stages.distillation.batch import BatchSettings, BatchTeacher
+from stages.distillation.batch import BatchTeacher
 from stages.distillation.batch_client import BatchClient
 from stages.distillation.ledger import Ledger, Row
+from stages.distillation.open_batches import BatchSettings, OpenBatches
 from stages.distillation.pricing import load_table
 from stages.distillation.purchase import Purchase
 
@@ -17,22 +18,20 @@ def ask_batches(purchases: list[Purchase], ledger: Ledger, settings: BatchSettin
 
     A fault of the server at one model stops the purchase; the batches of the others are collected, its own are in the ledger.
     """
-    client, batches = BatchClient(), batches_by_model(ledger, purchases)
-    teachers = [BatchTeacher(client, purchase, ledger, batches[purchase.model], settings) for purchase in purchases]
-    for teacher in teachers:
-        teacher.siblings = teachers
-    _submit(teachers)
-    while any(teacher.is_waiting() for teacher in teachers):
-        if not sum(teacher.attempt(teacher.collect_ended) for teacher in teachers):
+    client, under_way = BatchClient(settings.patience_seconds), batches_by_model(ledger, purchases)
+    batches = [OpenBatches(client, purchase, ledger, under_way[purchase.model], settings) for purchase in purchases]
+    teachers = [BatchTeacher(of_model) for of_model in batches]
+    for of_model in batches:
+        of_model.siblings = batches
+    while True:
+        for teacher in teachers:
+            teacher.submit()
+        if not any(teacher.is_waiting for teacher in teachers):
+            break
+        if not sum(teacher.collect() for teacher in teachers):
             time.sleep(settings.poll_seconds)
-        _submit(teachers)
     for teacher in teachers:
         teacher.give_up_rest()
-
-
-def _submit(teachers: list[BatchTeacher]) -> None:
-    for teacher in teachers:
-        teacher.attempt(teacher.submit_what_fits)
 
 
 def models_under_way(ledger: Ledger) -> list[str]:

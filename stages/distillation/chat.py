@@ -25,7 +25,8 @@ from stages.distillation.served_models import complaint, is_allowed
 from stages.generation.ends import End
 from stages.generation.rests import backoff_seconds
 from stages.generation.server import Server
-from stages.generation.server_key import server_key
+from stages.generation.server_address import server_address
+from stages.generation.server_key import organization_headers, server_key
 from stages.generation.transport import Failure
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -45,7 +46,12 @@ class ServerSettings:
 
 
 def server_url() -> str:
-    return os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
+    """Where the teacher is.
+
+    Raises:
+        StageError: OPENAI_BASE_URL is no address.
+    """
+    return server_address("OPENAI_BASE_URL", OPENAI_URL)
 
 
 def api_key() -> str:
@@ -58,6 +64,13 @@ def api_key() -> str:
     if not key and not os.environ.get("OPENAI_BASE_URL"):
         raise StageError("OPENAI_API_KEY is not set. Set it, or OPENAI_BASE_URL for a server of your own.")
     return key or "none"
+
+
+def check_server() -> None:
+    """Raises StageError where the environment's address, key, organization or project is none."""
+    server_url()
+    api_key()
+    organization_headers()
 
 
 async def ask_chat(purchases: list[Purchase], settings: ServerSettings) -> None:

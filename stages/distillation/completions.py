@@ -16,14 +16,14 @@ from stages.core.progress import Tracker, track
 from stages.core.schemas import Row
 from stages.core.tables import collected, count_rows, read_rows, scan_table
 from stages.core.usage import write_usage
-from stages.distillation.batch import BatchSettings
 from stages.distillation.batch_round import ask_batches, models_under_way
 from stages.distillation.budget import Budget
-from stages.distillation.chat import ServerSettings, api_key, ask_chat
+from stages.distillation.chat import ServerSettings, ask_chat, check_server
 from stages.distillation.expected_cost import Estimate, estimate, estimates
 from stages.distillation.ledger import Ledger, live_folder, own_ledger, own_segment, whole_ledger
 from stages.distillation.ledger_folder import adopt_old_folder
 from stages.distillation.ledger_segment import Segment
+from stages.distillation.open_batches import BatchSettings
 from stages.distillation.pricing import load_price
 from stages.distillation.purchase import Answer, Halt, Purchase, Request, by_model, room_bytes
 from stages.distillation.rejections import tell_rejected
@@ -90,7 +90,7 @@ def bought_answers(
 def tell_others_answers(missing: list[Request], ledger: Ledger) -> None:
     """Say which answers are there, paid, and not used as another model than the one asked has written them."""
     others = ledger.answers({request.key for request in missing})
-    pairs = Counter((row["sampling"]["model"], str(row["served_model"])) for row in others.values())
+    pairs = Counter((str(row["sampling"]["model"]), str(row["served_model"])) for row in others.values())
     for (asked, served), count in pairs.items():
         say(f"distill: {count:,} answers in the ledger are not used: {complaint(asked, served)}")
 
@@ -117,7 +117,7 @@ def buy(missing: list[Request], live: bool, budget_usd: float | None, settings: 
             f"TEACHER_VIA=vllm loads one model, and {', '.join(models)} are asked. Set TEACHER_VIA=chat, with a server for them."
         )
     if settings["via"] != "vllm":
-        api_key()  # a fault in it is told before anything is reserved
+        check_server()  # before anything is reserved
     with own_segment(room_bytes(missing, num_at_once(models, settings))) as segment:
         # What another run has bought since is not bought again.
         answered = whole_ledger().answers({request.key for request in missing}, is_by_model_asked)

@@ -21,7 +21,7 @@ from stages.distillation.finish_reasons import UNKNOWN, finish_of
 from stages.distillation.pricing import Price
 from stages.distillation.purchase import Answer
 from stages.generation.ends import End
-from stages.generation.replies import read_json, text_of, thought_of
+from stages.generation.replies import choice_of, read_reply, text_of, thought_of, unwrapped
 from stages.generation.transport import Failure, failure_of, failure_of_status
 
 MAX_KEPT_BYTES = 1 << 18  # of a reply that holds no answer
@@ -50,7 +50,7 @@ class Outcome:
 
 def outcome_of_reply(content: bytes, price: Price, worst: Usage, fault: str = "") -> Outcome:
     """The outcome of a 200, whatever its bytes are; `fault` is why they may not be all, such as connection_lost."""
-    return _kept(content, fault, lambda: read_body(read_json(content), price, worst))
+    return _kept(content, fault, lambda: read_body(read_reply(content), price, worst))
 
 
 def outcome_of_body(body: Any, content: bytes, price: Price, worst: Usage) -> Outcome:
@@ -80,18 +80,19 @@ def read_body(body: Any, price: Price, worst: Usage) -> Outcome:
     Raises:
         Exception: it is none; any, as a body may be anything.
     """
+    body = unwrapped(body)
     usage = believed_usage(body.get("usage"), price) if isinstance(body, dict) else None
     billed_usd = price.usd(*usage[:3]) if usage else None
-    choice = _choice(body)
+    choice = choice_of(body)
     if choice is None:
         return _error_inside(body, billed_usd)
     text, reason = text_of(choice), choice.get("finish_reason")
-    if not text and (thought := thought_of(choice)):
+    if not (text or "").strip() and (thought := thought_of(choice)):
         text = f"<think>{thought}</think>"  # all is thought: paid, and no better the next time
     finish = finish_of(reason)
     if finish is None:
         return Outcome(reason="finish_reason", detail=_word(reason), billed_usd=billed_usd)
-    if text is None or (not text and finish in ("stop", UNKNOWN)):
+    if text is None or (not text.strip() and finish in ("stop", UNKNOWN)):
         return Outcome(reason="empty", billed_usd=billed_usd)
     if usage is None or (text and not usage.completion_tokens):
         usage = worst
@@ -108,12 +109,6 @@ def _error_inside(body: Any, billed_usd: float | None) -> Outcome:
     status = code if isinstance(code, int) and 400 <= code < 600 else 500
     content = json.dumps({"error": error}).encode(errors="replace")
     return replace(outcome_of_failure(failure_of_status(status, {}, content)), billed_usd=billed_usd)
-
-
-def _choice(body: Any) -> dict[str, Any] | None:
-    """The first of the choices, which every request asks one of."""
-    choices = body.get("choices") if isinstance(body, dict) else None
-    return next((choice for choice in choices if isinstance(choice, dict)), None) if isinstance(choices, list) else None
 
 
 def _word(value: Any) -> str:

@@ -21,6 +21,7 @@ CODE = re.compile(
     r"|>>> .*|#include ?<.*|console\.log\(.*|System\.out\.print.*|cout ?<<.*)",
     re.MULTILINE,
 )
+DRAWING = re.compile(r"\[asy\].*?\[/asy\]", re.DOTALL)
 INLINE = re.compile(
     r"`[^`\n]*\b(?:print|solve|symbols|import|def|Rational)\b[^`\n]*\([^`\n]*`|\bprint\((?![^)]*\bthe\b)[^)\n]*\)"
 )
@@ -28,7 +29,7 @@ INLINE = re.compile(
 
 def mode_of(row: Row) -> str | Rejection:
     """ "cot" or "tool"; a Rejection where a program stands that nobody would run, or none that should."""
-    problem, solution = row["problem"], row["solution"]
+    problem, solution = (DRAWING.sub(" ", row[part]) for part in ("problem", "solution"))
     programs = PROGRAM.findall(solution)
     if len(programs) > 1:
         return Rejection("unrun_program", f"{len(programs)} programs, of which one is run")

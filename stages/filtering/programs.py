@@ -10,7 +10,8 @@ from stages.core.tables import Row
 from stages.execution.executions import is_chance, may_draw
 from stages.execution.sandbox import Execution
 from stages.execution.transcript import tame_output
-from stages.filtering.numeric_formulas import NotFormula, read_formula
+from stages.filtering.formula import read_formula
+from stages.filtering.notation import NotFormula
 from stages.filtering.printed import as_latex, same_truth
 from stages.grading.equivalence import is_equal
 from stages.grading.exact_numbers import as_number

@@ -9,8 +9,8 @@ from fractions import Fraction
 
 from stages.core.tables import Row
 from stages.filtering.asked import unfit_answer
-from stages.filtering.claims import false_claim
 from stages.filtering.equations import wrong_equation
+from stages.filtering.false_claims import false_claim
 from stages.filtering.given_numbers import unused_number
 from stages.filtering.sections import FilterSettings
 from stages.grading.equivalence import is_equal

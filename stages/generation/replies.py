@@ -15,9 +15,20 @@ import orjson
 
 from stages.core.foreign_json import parse_json
 from stages.core.lines import encoding_of
+from stages.generation.streams import body_of_stream, is_stream
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # but tab and line ends
 UNREADABLE = "\ufffd"
+MAX_WRAPS = 4
+WRAPS = ("data", "body", "response", "result", "output", "completion")  # under which gateways put a whole body
+TEXTS = (
+    "text",
+    "content",
+    "value",
+    "refusal",
+    "parts",
+    "output_text",
+)  # under which a content, or a part of it, holds its text
 THOUGHTS = ("thinking", "reasoning", "reasoning_content")  # parts that are not of the answer
 
 
@@ -39,14 +50,60 @@ def read_json(content: bytes) -> Any:
         return parse_json(CONTROL.sub(UNREADABLE, text).encode())[0]
 
 
+def read_reply(content: bytes) -> Any:
+    """The body of a reply: its JSON, or that of the stream it is; raises ValueError for neither."""
+    return body_of_stream(content) if is_stream(content) else read_json(content)
+
+
+def unwrapped(body: Any) -> Any:
+    """The body inside a list of one, a string of JSON, or a member of a gateway's own; raises ValueError for other strings."""
+    for _ in range(MAX_WRAPS):
+        if isinstance(body, str):
+            body = read_json(body.encode(errors="surrogatepass"))
+        elif isinstance(body, list) and len(body) == 1:
+            body = body[0]
+        elif isinstance(body, dict) and not body.get("choices") and (inner := _inner(body)) is not None:
+            body = inner
+        else:
+            break
+    return body
+
+
+def _inner(body: dict[str, Any]) -> Any:
+    """The one member that holds the body."""
+    found = [body[name] for name in WRAPS if isinstance(body.get(name), (dict, list, str)) and body[name]]
+    inner = found[0] if len(found) == 1 else None
+    whole = inner[0] if isinstance(inner, list) and len(inner) == 1 else inner
+    is_whole = isinstance(whole, dict) and ("choices" in whole or _inner(whole) is not None)
+    return inner if is_whole or (isinstance(inner, str) and inner.lstrip().startswith(("{", "["))) else None
+
+
+def choice_of(body: Any) -> dict[str, Any] | None:
+    """The first of the choices that holds a text, else the first; every request asks for one. A lone one needs no list."""
+    choices = body.get("choices") if isinstance(body, dict) else None
+    if choices is None and isinstance(body, dict) and isinstance(body.get("message"), dict):
+        choices = body
+    choices = [choices] if isinstance(choices, dict) else choices if isinstance(choices, list) else []
+    found = [choice for choice in choices if isinstance(choice, dict)]
+    return next((choice for choice in found if text_of(choice)), found[0] if found else None)
+
+
+def _message_of(choice: dict[str, Any]) -> Any:
+    """A choice's message; `delta` in one that was made for a stream."""
+    return choice.get("message") or choice.get("delta")
+
+
 def text_of(choice: dict[str, Any]) -> str | None:
-    """The text of a choice: its message's content (also in parts) or refusal, or the `text` of older servers; None: none."""
-    message = choice.get("message")
+    """The text of a choice: its message's content (also in parts) or refusal, or the `text` of older servers; None: none.
+    A content that is an object and holds no text is the JSON that was asked for."""
+    message = _message_of(choice)
     if isinstance(message, str):
         return message
     message, legacy = message if isinstance(message, dict) else {}, choice.get("text")
+    content = message.get("content")
     texts = [
-        _joined(message.get("content")),
+        _joined(content),
+        json.dumps(content, ensure_ascii=False) if _is_answer(content) else None,
         _joined(message.get("refusal")),
         legacy if isinstance(legacy, str) else None,
     ]
@@ -55,7 +112,7 @@ def text_of(choice: dict[str, Any]) -> str | None:
 
 def thought_of(choice: dict[str, Any]) -> str:
     """What a choice holds apart from its text: its message's `reasoning_content` or `reasoning`, or parts of thinking."""
-    message = choice.get("message")
+    message = _message_of(choice)
     message = message if isinstance(message, dict) else {}
     content = message.get("content")
     parts = content if isinstance(content, list) else []
@@ -68,17 +125,22 @@ def thought_of(choice: dict[str, Any]) -> str:
     return next((thought for thought in found if isinstance(thought, str) and thought.strip()), "")
 
 
-def _joined(content: Any) -> str | None:
-    """A content as one text: a string, or a list of parts that hold strings; None for anything else."""
-    if isinstance(content, str) or content is None:
-        return content
-    parts = content if isinstance(content, list) else [content]
-    texts = [text for part in parts if isinstance(text := _part(part), str)]
-    return "".join(texts) if texts else None
-
-
-def _part(part: Any) -> Any:
-    if isinstance(part, dict) and part.get("type") in THOUGHTS:
+def _joined(content: Any, depth: int = 0) -> str | None:
+    """A content as one text: a string, or an object or a list, however nested, of parts that hold strings; None: none of these."""
+    if isinstance(content, str) or content is None or depth > MAX_WRAPS:
+        return content if isinstance(content, str) else None
+    if isinstance(content, list):
+        texts = [text for part in content if (text := _joined(part, depth + 1)) is not None]
+        return "".join(texts) if texts else None
+    if not isinstance(content, dict) or content.get("type") in THOUGHTS:
         return None
-    text = part.get("text", part.get("refusal")) if isinstance(part, dict) else part
-    return text.get("value") if isinstance(text, dict) else text
+    return next((text for name in TEXTS if (text := _joined(content.get(name), depth + 1)) is not None), None)
+
+
+def _is_answer(content: Any) -> bool:
+    return (
+        isinstance(content, dict)
+        and bool(content)
+        and "type" not in content
+        and not any(name in content for name in TEXTS)
+    )

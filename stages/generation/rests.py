@@ -15,10 +15,28 @@ from email.utils import parsedate_to_datetime
 
 MAX_BACKOFF, MAX_REST = 60.0, 120.0  # seconds: of our own choice, and of what a server may ask for
 MAX_DOUBLINGS = 20
-UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)(?![a-z])", re.IGNORECASE)
+UNITS = {
+    seconds: rf"{names}"
+    for seconds, names in (
+        (1e-3, "ms|msecs?|milliseconds?|millis"),
+        (1.0, "s|secs?|seconds?"),
+        (60.0, "m|mins?|minutes?"),
+        (3600.0, "h|hrs?|hours?"),
+        (86400.0, "d|days?"),
+    )
+}
+SPAN = rf"(?:(?:\d+(?:\.\d+)?|an?|one)\s*(?:{'|'.join(UNITS.values())})(?![a-z])(?:\s*,)?(?:\s+and)?\s*)+"
+PART = re.compile(
+    rf"(\d+(?:\.\d+)?|an?|one)\s*({'|'.join(UNITS.values())})(?![a-z])(?:\s*,)?(?:\s+and\b)?", re.IGNORECASE
+)
 TOLD = re.compile(
-    r"(?:try again|retry|retrydelay)\W{0,5}(?:in|after)?\W{0,5}((?:\d+(?:\.\d+)?\s*(?:ms|[smhd])\s*)+)(?![a-z])", re.I
+    rf"(?:again|retry|retries|retrydelay|wait|reset|resets)\W{{0,5}}(?:in|after|for|at least|about)?\W{{0,5}}({SPAN})",
+    re.IGNORECASE,
+)
+# A member of an error's JSON: `"retry_after": 20`, in seconds.
+MEMBER = re.compile(
+    r"retry_?after(?:_?sec(?:ond)?s)?\\?[\"']?\s*[:=]\s*\\?[\"']?(\d+(?:\.\d+)?)\\?[\"']?(?=\s*[,}]|\s*$)",
+    re.IGNORECASE,
 )
 FIRST_INSTANT, FIRST_MILLISECOND = 1e9, 1e12  # numbers from here on are seconds or milliseconds since 1970
 RESETS = ("x-ratelimit-reset-requests", "x-ratelimit-reset-tokens", "x-ratelimit-reset", "ratelimit-reset")
@@ -40,6 +58,8 @@ def retry_after_seconds(headers: Mapping[str, str], words: str = "") -> float | 
         return seconds
     if told := TOLD.search(words):
         return _span(told[1])
+    if member := MEMBER.search(words):
+        return header_number(member[1])
     resets = [_seconds(headers.get(name)) for name in RESETS if _is_used_up(headers, name)]
     return max((seconds for seconds in resets if seconds is not None), default=None)
 
@@ -66,12 +86,21 @@ def _seconds(text: str | None) -> float | None:
 
 
 def _span(text: str) -> float | None:
-    """`1h6m0.5s`, `250ms`, `34 s` in seconds."""
+    """`1h6m0.5s`, `250ms`, `34 s`, `1 minute and 5 seconds` in seconds."""
     parts = PART.findall(text)
     if not parts or PART.sub("", text).strip():
         return None
-    seconds = sum(float(number) * UNITS[unit.lower()] for number, unit in parts)
+    seconds = sum(_number(number) * _unit(unit) for number, unit in parts)
     return seconds if math.isfinite(seconds) else None
+
+
+def _number(text: str) -> float:
+    """A number, or `a`, `an`, `one`."""
+    return float(text) if text[0].isdigit() else 1.0
+
+
+def _unit(text: str) -> float:
+    return next(seconds for seconds, names in UNITS.items() if re.fullmatch(names, text, re.IGNORECASE))
 
 
 def header_number(text: str | None) -> float | None:

@@ -23,9 +23,10 @@ from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from stages.generation.bodies import Body
+from stages.generation.server_key import organization_headers
 from stages.generation.transport import Failure, failure_of_status, told
 
-MAX_HEADER_BYTES = 1 << 20
+MAX_HEADER_BYTES, MAX_HEADERS = 1 << 18, 25_000
 KEEP_ALIVE_SECONDS = 5.0
 
 
@@ -59,15 +60,14 @@ class Server:
     def __init__(self, url: str, key: str, timeout_seconds: float) -> None:
         self.url, self.timeout_seconds = URL(url), timeout_seconds
         self.headers = {**key_header(url, key), "Accept": "application/json", "Accept-Encoding": "gzip"}
-        for name, variable in (("OpenAI-Organization", "OPENAI_ORG_ID"), ("OpenAI-Project", "OPENAI_PROJECT_ID")):
-            if value := os.environ.get(variable):
-                self.headers[name] = value
+        self.headers |= organization_headers()
 
     async def __aenter__(self) -> Self:
         self.session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, ssl=_certificates(self.url)),
             headers=self.headers, timeout=aiohttp.ClientTimeout(total=self.timeout_seconds), auto_decompress=False, trust_env=True,
             cookie_jar=aiohttp.DummyCookieJar(), max_line_size=MAX_HEADER_BYTES, max_field_size=MAX_HEADER_BYTES,
+            max_headers=MAX_HEADERS,
         )  # fmt: skip
         return self
 

@@ -21,6 +21,7 @@ from stages.generation.interface import Generated, Prompt, Sampling
 from stages.generation.replies import read_json, text_of
 from stages.generation.rests import backoff_seconds
 from stages.generation.server import Server
+from stages.generation.server_address import server_address
 from stages.generation.server_key import server_key
 from stages.generation.transport import Failure, told
 
@@ -36,7 +37,7 @@ class ServerEngine:
         self.model = model_folder.as_posix()
 
     def run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
-        url = os.environ.get("NINECHAPTERS_SERVER", "")
+        url = server_address("NINECHAPTERS_SERVER")
         if not url:
             raise StageError("NINECHAPTERS_ENGINE is server, but NINECHAPTERS_SERVER names none (http://host:8000/v1).")
         return asyncio.run(self._run(url, prompts, sampling))

@@ -1,4 +1,4 @@
-"""The key of a server, from an environment variable: a fault in it is told before anything is asked.
+"""What a server is told in headers, from environment variables, as its key: a fault is told before anything is asked.
 
 server_key("OPENAI_API_KEY") -> "sk-..."; "" where none is set
 """
@@ -20,9 +20,19 @@ def server_key(name: str) -> str:
     key = os.environ.get(name, "")
     if fault := key_fault(key, name):
         raise StageError(
-            f"{name} {fault}. Set it to the key alone, without quotes, spaces or line breaks; nothing was asked."
+            f"{name} {fault}. Set it to the value alone, without quotes, spaces or line breaks; nothing was asked."
         )
     return key
+
+
+def organization_headers() -> dict[str, str]:
+    """The headers of OPENAI_ORG_ID and OPENAI_PROJECT_ID, where they are set.
+
+    Raises:
+        StageError: one of them holds what no header holds.
+    """
+    names = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
+    return {header: value for header, name in names.items() if (value := server_key(name))}
 
 
 def key_fault(key: str, name: str = "") -> str:

@@ -119,7 +119,7 @@ class _Reader:
                     raise Unreadable("!!")
                 tree = ("call", "factorial", tree)
             elif self.take("command", "degree"):
-                tree = ("mul", tree, ("divide", ("symbol", "pi"), ("number", Fraction(180))))
+                tree = ("call", "degree", tree)
             else:
                 return tree
 

@@ -195,6 +195,8 @@ def _call(name: str, arguments: list[Value], point: Point) -> Value:
     if name in ("gcd", "lcm", "max", "min"):
         return _whole_numbers(name, arguments)
     value = arguments[0]
+    if name == "degree":
+        return _inexact(value, point) * point.context.pi / 180
     if name == "abs":
         return abs(value)
     number = _inexact(value, point)
