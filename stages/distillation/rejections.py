@@ -90,7 +90,7 @@ class Rejections:
         """Whether the ledger holds an answer that this model was paid for."""
         return any(
             row["kind"] == "answer" and row["via"] != "import" and row["finish_reason"] != "rejected"
-            and row["sampling"].get("model") == self.purchase.model
+            and row.get("sampling", {}).get("model") == self.purchase.model
             for _, row in own_ledger().rows()
         )  # fmt: skip
 
