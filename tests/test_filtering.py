@@ -33,6 +33,7 @@ from stages.filtering.text_rules import (
     check_length,
     check_repetition,
     check_self_contained,
+    find_text_fault,
     marked_answer,
 )
 from stages.generation.turns import Transcript
@@ -95,6 +96,10 @@ def test_real_solutions_hold_their_equations() -> None:
 
 def test_an_answer_must_occur_in_the_working() -> None:
     assert check_derivation(problem_row(), SETTINGS) is None
+    boxed_result = problem_row(
+        solution="They are $3 \\cdot 4$ and $5$, so $3 \\cdot 4 + 5 = \\boxed{17}$.", answer="17"
+    )
+    assert check_derivation(boxed_result, SETTINGS) is None
     fault = check_derivation(problem_row(solution="3+4=7\nThe answer is \\boxed{9}.", answer="9"), SETTINGS)
     assert fault
     assert fault.reason == "answer_not_derived"
@@ -121,6 +126,7 @@ def test_an_answer_must_occur_in_the_working() -> None:
         ("cot", "For the return trip, if Tom prints (in color) 3 pages, what does he pay?", "He pays\nfor 3 pages: \\boxed{3}", "cot"),
         ("cot", "A board is numbered:\n```\n 1 | 2\n---+---\n 3 | 4\n```\nWhat is the sum?", "It is \\boxed{10}.", "cot"),
         ("cot", "What is 6 times 7?", "With `primerange(a,b)` in mind: \\boxed{42}", "cot"),
+        ("cot", "Find x. [asy]\nreturn sin(3*x - pi);\nimport graph;\n[/asy]", "It is \\boxed{3}.", "cot"),
         ("cot", "Find the range of the class", "while it holds, x = 3 and\nclass sizes are 4", "cot"),
     ],
 )  # fmt: skip
@@ -158,6 +164,9 @@ def test_claims_with_letters_are_computed(solution: str, problem: str, is_wrong:
         ("What is the units digit of $7^{20}$?", "12", True), ("Simplify $\\sqrt{50}$.", "2\\sqrt{5}", True), ("Simplify $\\sqrt{50}$.", "5\\sqrt{2}", False),
         ("Evaluate $(1+2i)6-3i$.", "6+9i", False), ("Evaluate $(1+2i)6-3i$.", "6+12i", True), ("Solve $2x + 1 = 7$ for $x$.", "4", True),
         ("Solve $2x + 1 = 7$ for $x$.", "3", False), ("If $f(x) = x^2 + 1$, find $f(3)$.", "9", True), ("If $f(x) = x^2 + 1$, find $f(3)$.", "10", False),
+        ("What is the domain of $f$?", "[102,2)", True), ("What is the domain of $f$?", "\\left(-2, \\frac{1}{2}\\right]", False), ("Find the vector.", "[3, 1]", False),
+        ("Give the interval on which $f$ grows.", "(\\sqrt{9}, 1)", True), ("Give the interval on which $f$ grows.", "(-\\infty, 1)", False),
+        ("What is the units digit of $7^{20}$?", "0.5", True), ("How many square feet does he paint?", "7.5", False), ("How long does it take?", "-3 hours", True),
         ("What is the value of $2x + 1$ when $x = 4$?", "8", True), ("What is the value of $2x + 1$ when $x = 4$?", "9", False),
     ],
 )  # fmt: skip
@@ -429,3 +438,13 @@ def test_the_stage_keeps_good_problems_and_counts_the_others(tmp_path: Path, mon
     }
     assert figures["by_mode"]["tool"]["num_kept"] == 1
     assert (tmp_path / "funnel.csv").read_text().splitlines()[1] == "made,7"
+
+
+@pytest.mark.parametrize("unit", ["\n", " ", "0", "1,", "1,000", "a ", "=", "$", "\\", "1 a", "-", "(", "not 1", ". 1"])
+def test_a_run_of_one_sign_is_judged_in_no_long_time(unit: str) -> None:
+    """As a model writes it that repeats itself; a number of ten thousand digits is no error."""
+    run = f"{unit * (10_000 // len(unit))}x"
+    for texts in ({"solution": f"{run}\n\\boxed{{7}}"}, {"problem": run}, {"answer": run[:-1]}):
+        started = process_time()
+        find_text_fault({**problem_row(), **texts}, SETTINGS)
+        assert process_time() - started < 1

@@ -37,6 +37,7 @@ ASKS_FORMULA = re.compile(
     r"expression|equation|in terms of|function|formula|polynomial|simplify|factor|\bwrite\b", re.IGNORECASE
 )
 PAIR = re.compile(r"ordered (pair|triple|quadruple)\b[^.]{0,40}?\$\(?\s*\(?([a-z, ]+)\)")
+INTERVAL = re.compile(r"([\[(])([^,]+),([^,]+)([\])])")
 WHO = re.compile(r"\W*who\b", re.IGNORECASE)
 TEXT_OR_COMMAND = re.compile(r"\\(?:text|mathrm|mbox|textbf|operatorname|mathbf)\s*\{[^{}]*\}|\\[a-zA-Z]+")
 WORD_OR_UNIT = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{3,}|\d\s*(?:\\\s)?\s*(?:\\mu|\\Omega|[A-Z])")
@@ -135,6 +136,8 @@ def _unfit_form(problem: str, question: str, answer: str) -> str:
         return f"{answer[:60]} is no number"
     if WHO.match(question) and real_value(answer) is not None:
         return f"who: {answer[:40]} is a number"
+    if fault := _no_interval(problem, answer):
+        return fault
     pair = PAIR.search(question)
     return _no_pair(pair, problem, answer, names) if pair else ""
 
@@ -145,6 +148,16 @@ def _no_pair(pair: re.Match[str], problem: str, answer: str, names: set[str]) ->
         return f"{answer[:60]} has the letters that are asked for"
     is_short = "," not in answer and len(asked) > 1
     return f"{answer[:60]} is no {pair[1]}" if is_short else ""
+
+
+def _no_interval(problem: str, answer: str) -> str:
+    """An interval that ends before it begins; two square brackets or two round ones may be a vector's."""
+    found = INTERVAL.fullmatch(re.sub(r"\\(?:left|right)(?![a-zA-Z])", "", answer).strip("$ "))
+    if not found or ((found[1] + found[4] in ("[]", "()")) and "interval" not in problem):
+        return ""
+    start, end = real_value(found[2]), real_value(found[3])
+    is_empty = start is not None and end is not None and start > end
+    return f"an interval: {answer[:60]} ends before it begins" if is_empty else ""
 
 
 def _letters(text: str) -> set[str]:
