@@ -34,6 +34,7 @@ from stages.filtering.text_rules import (
     check_length,
     check_repetition,
     check_self_contained,
+    find_text_fault,
     marked_answer,
 )
 from stages.generation.turns import Transcript
@@ -461,3 +462,13 @@ def test_the_stage_keeps_good_problems_and_counts_the_others(tmp_path: Path, mon
     }
     assert figures["by_mode"]["tool"]["num_kept"] == 1
     assert (tmp_path / "funnel.csv").read_text().splitlines()[1] == "made,7"
+
+
+@pytest.mark.parametrize("unit", ["\n", " ", "0", "1,", "1,000", "a ", "=", "$", "\\", "1 a", "-", "(", "not 1", ". 1"])
+def test_a_run_of_one_sign_is_judged_in_no_long_time(unit: str) -> None:
+    """As a model writes it that repeats itself; a number of ten thousand digits is no error."""
+    run = f"{unit * (10_000 // len(unit))}x"
+    for texts in ({"solution": f"{run}\n\\boxed{{7}}"}, {"problem": run}, {"answer": run[:-1]}):
+        started = process_time()
+        find_text_fault({**problem_row(), **texts}, SETTINGS)
+        assert process_time() - started < 1

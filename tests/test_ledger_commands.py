@@ -17,6 +17,7 @@ from stages.distillation.purchase import Request
 from stages.distillation.status import main as status_command
 from tests.buying import MODEL, buy, write_requests
 from tests.fault_server import running_server
+from tests.test_ledger import answer, segment
 from tests.tiny import tiny_tokenizer
 
 
@@ -154,3 +155,15 @@ def test_an_answer_that_the_ledger_cannot_read_is_not_imported(name: str, value:
     assert name in result.output
     assert "Traceback" not in result.output
     assert not list(whole_ledger().rows())
+
+
+@pytest.mark.parametrize("model", [["a"], {"a": 1}, 5, "another"])
+def test_an_answer_by_a_model_that_is_none_is_told_and_ends_nothing(model: object, place: Path) -> None:
+    requests = write_requests(place / "requests.parquet", 1)
+    (row,) = read_table("requests", requests)
+    segment(
+        place / ".ledger", "1", {**answer(row["request_id"]), "sampling": {"model": model}, "served_model": "gpt-9"}
+    )
+    result = CliRunner().invoke(distill, [str(requests), str(place / "completions.parquet")])
+    assert result.exit_code == 1
+    assert "1 answers in the ledger are not used: gpt-9 has answered" in result.output

@@ -34,8 +34,8 @@ DENIALS = (
     r"instead|cannot|can't|not|impossible|no solution|contradict\w*|false|ruled out|exclud\w*|undefined|other than"
 )
 SUPPOSED = re.compile(rf"\b(?:{'|'.join(CONDITIONS)}|{TRIALS}|{DENIALS})\b", re.IGNORECASE)
-ATOM = r"(?:\d[\d,]*(?:\.\d+)?[a-zA-Z]?|[a-zA-Z])(?![a-zA-Z\d])"
-PLAIN = re.compile(rf"(?<![\w\\.$/*+^)(-])(?:[-(]\s?)*{ATOM}(?:\s?[()]|\s?(?:[-+*/^=×·]|\*\*)\s?[-(]*{ATOM})+")
+ATOM = r"(?:\d[\d,]*+(?:\.\d+)?[a-zA-Z]?|[a-zA-Z])(?![a-zA-Z\d])"
+PLAIN = re.compile(rf"(?<![\w\\.$/*+^)(-])(?<!\d,)(?:[-(]\s?)*+{ATOM}(?:\s?[()]|\s?(?:[-+*/^=×·]|\*\*)\s?[-(]*{ATOM})+")
 LEADS = "is are get have so that then therefore thus hence equation find give gives mean means and where for".split()
 STARTS = re.compile(rf"(?:^|[:,.;]|\b(?:{'|'.join(LEADS)}))\s*$", re.IGNORECASE)
 COMMANDS = (

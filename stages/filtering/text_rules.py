@@ -23,9 +23,10 @@ from stages.problems.grammar import Rejection
 from stages.texts.language import language_fault
 
 NUMBER = r"\d+(?:\.\d+)?"
+MAX_NUMBER_CHARS = 400  # a longer one, of a model that repeats itself, is no number to compute with
 PIECES = re.compile(r"[a-zA-Z]+|\d+|[-+*/^=<>{}\\]")  # of a formula, which is one word for most
 BOXED_RESULT = re.compile(
-    r"(?:=|\\approx)[\s&$\\!,-]*(?:\\text\s*\{[^{}]*\})?\s*\\(?:boxed|fbox)"
+    r"(?:=|\\approx)[\s&$\\!,-]*(?:\\text\s*\{[^{}]*\}\s*)?\\(?:boxed|fbox)"
 )  # whose equation other rules compute
 COMPUTES = re.compile(r"[-+*/×÷]\s*\d.*=|\\(?:times|cdot|frac|div)")
 NEEDS_MORE = re.compile(
@@ -169,11 +170,13 @@ def check_given(row: Row, _: FilterSettings) -> Rejection | None:
 
 def check_derivation(row: Row, _: FilterSettings) -> Rejection | None:
     """A number that answers a solution which computes must be an equation's result, or occur before the closing line."""
-    if row["mode"] != "cot" or not re.fullmatch(r"-?\d+", row["answer"]) or BOXED_RESULT.search(row["solution"]):
+    is_number = re.fullmatch(rf"-?\d{{1,{MAX_NUMBER_CHARS}}}", row["answer"])
+    if row["mode"] != "cot" or not is_number or BOXED_RESULT.search(row["solution"]):
         return None
     places = [m.start() for m in SAID.finditer(row["solution"])] + [row["solution"].rfind("boxed")]
     working = row["solution"][: max(places)] if max(places) > 0 else row["solution"].rpartition("\n")[0]
-    seen = {Fraction(number) for number in re.findall(NUMBER, working.replace(",", ""))}
+    numbers = re.findall(NUMBER, working.replace(",", ""))
+    seen = {Fraction(number) for number in numbers if len(number) <= MAX_NUMBER_CHARS}
     if COMPUTES.search(working) and abs(Fraction(row["answer"])) not in seen:
         return Rejection("answer_not_derived", f"\\boxed{{{row['answer']}}} does not occur in the working")
     return None

@@ -36,7 +36,7 @@ NUMBER_IN_TEXT = re.compile(
 _DENIED = r"(?:not|instead of|rather than|as opposed to|isn't|aren't)"
 REPLACED = re.compile(rf"\b{_DENIED}\s+(?:\S+\s+){{1,4}}?but\s+(?:rather\s+|it'?s\s+|is\s+)?", re.IGNORECASE)
 DENIED = re.compile(
-    rf",?\s*\b{_DENIED}\s+(?>\d(?:[\d,.]*\d)?|[^\d,.;\n])+?(?=[,;\n]|\.(?!\d)|$|\s(?:it'?s|it is|so|because)\b)",
+    rf"(?:,\s*+|(?<!\s)\s*+|)\b{_DENIED}\s++(?>\d(?:[\d,.]*\d)?|[^\d,.;\n])+?(?=[,;\n]|\.(?!\d)|$|\s(?:it'?s|it is|so|because)\b)",
     re.IGNORECASE,
 )
 SEVERAL = re.compile(r"(?:between\s+)?[-$]*\d[\d,.]*\s+(?:or|to|and)\s+[-$]*\d[\d,.]*", re.IGNORECASE)
