@@ -206,6 +206,8 @@ BODIES: list[tuple[str, str, Callable[[Json], Json | bytes], str]] = [
     ("content parts inside a list", "kept", lambda body: edited(*CONTENT, value=[[{"type": "text", "text": text_of(body)}]])(body), ""),
     ("content an object, as its JSON was asked for", "kept", edited(*CONTENT, value={"problem": "Wie viel?", "answer": 7}), '{"problem": "Wie viel?", "answer": 7}'),
     ("content of white space alone", "again, counted", edited(*CONTENT, value=" \n\t "), "empty"),
+    ("content of spaces without width", "again, counted", edited(*CONTENT, value="\u200b\ufeff\x00\u00a0"), "empty"),
+    ("a message beside no choices", "kept", lambda body: {**body, "choices": [], "message": body["choices"][0]["message"]}, ""),
     ("no prompt tokens", "estimated", usage(prompt_tokens=0, total_tokens=20), ""),
     ("reasoning above the completion and the total", "kept", usage(total_tokens=26, completion_tokens_details={"reasoning_tokens": 90}), ""),
     ("a body that is null", "again", lambda _: None, "no_choice"),

@@ -27,12 +27,14 @@ from stages.filtering.programs import agrees, check_program, with_real_output
 from stages.filtering.sections import AgreementSettings, FilterSettings
 from stages.filtering.text_rules import (
     check_answer,
+    check_claims,
     check_derivation,
     check_equations,
     check_language,
     check_length,
     check_repetition,
     check_self_contained,
+    find_text_fault,
     marked_answer,
 )
 from stages.generation.turns import Transcript
@@ -95,6 +97,10 @@ def test_real_solutions_hold_their_equations() -> None:
 
 def test_an_answer_must_occur_in_the_working() -> None:
     assert check_derivation(problem_row(), SETTINGS) is None
+    boxed_result = problem_row(
+        solution="They are $3 \\cdot 4$ and $5$, so $3 \\cdot 4 + 5 = \\boxed{17}$.", answer="17"
+    )
+    assert check_derivation(boxed_result, SETTINGS) is None
     fault = check_derivation(problem_row(solution="3+4=7\nThe answer is \\boxed{9}.", answer="9"), SETTINGS)
     assert fault
     assert fault.reason == "answer_not_derived"
@@ -121,6 +127,7 @@ def test_an_answer_must_occur_in_the_working() -> None:
         ("cot", "For the return trip, if Tom prints (in color) 3 pages, what does he pay?", "He pays\nfor 3 pages: \\boxed{3}", "cot"),
         ("cot", "A board is numbered:\n```\n 1 | 2\n---+---\n 3 | 4\n```\nWhat is the sum?", "It is \\boxed{10}.", "cot"),
         ("cot", "What is 6 times 7?", "With `primerange(a,b)` in mind: \\boxed{42}", "cot"),
+        ("cot", "Find x. [asy]\nreturn sin(3*x - pi);\nimport graph;\n[/asy]", "It is \\boxed{3}.", "cot"),
         ("cot", "Find the range of the class", "while it holds, x = 3 and\nclass sizes are 4", "cot"),
     ],
 )  # fmt: skip
@@ -158,6 +165,9 @@ def test_claims_with_letters_are_computed(solution: str, problem: str, is_wrong:
         ("What is the units digit of $7^{20}$?", "12", True), ("Simplify $\\sqrt{50}$.", "2\\sqrt{5}", True), ("Simplify $\\sqrt{50}$.", "5\\sqrt{2}", False),
         ("Evaluate $(1+2i)6-3i$.", "6+9i", False), ("Evaluate $(1+2i)6-3i$.", "6+12i", True), ("Solve $2x + 1 = 7$ for $x$.", "4", True),
         ("Solve $2x + 1 = 7$ for $x$.", "3", False), ("If $f(x) = x^2 + 1$, find $f(3)$.", "9", True), ("If $f(x) = x^2 + 1$, find $f(3)$.", "10", False),
+        ("What is the domain of $f$?", "[102,2)", True), ("What is the domain of $f$?", "\\left(-2, \\frac{1}{2}\\right]", False), ("Find the vector.", "[3, 1]", False),
+        ("Give the interval on which $f$ grows.", "(\\sqrt{9}, 1)", True), ("Give the interval on which $f$ grows.", "(-\\infty, 1)", False),
+        ("What is the units digit of $7^{20}$?", "0.5", True), ("How many square feet does he paint?", "7.5", False), ("How long does it take?", "-3 hours", True),
         ("What is the value of $2x + 1$ when $x = 4$?", "8", True), ("What is the value of $2x + 1$ when $x = 4$?", "9", False),
     ],
 )  # fmt: skip
@@ -170,6 +180,26 @@ def test_a_solution_uses_what_the_problem_gives() -> None:
     assert unused_number(problem, "2 * 15 = 30, and 30 - 24 = 6") == "20"
     assert unused_number(problem, "2 * 15 = 30, 20 + 30 = 50 and 50 - 24 = 26") == ""
     assert unused_number("A shirt of $40 is sold at 25% off. What does it cost?", "40 * 0.75 = 30") == ""
+
+    shared = (
+        "Jen shares 212 red, 310 blue and 502 green sweets between herself and her 3 friends. She has 3 kinds of bags."
+    )
+    assert unused_number(shared, "212 + 310 + 502 = 1024 and 1024 / 4 = 256") == ""
+    assert unused_number(shared, "212 + 502 = 714 and 714 / 4 = 178.5") == "310"
+
+
+@pytest.mark.parametrize(
+    ("solution", "is_wrong"),
+    [
+        ("$506 \\equiv 0 \\pmod{121}$", True), ("$605 \\equiv 0 \\pmod{121}$", False), ("$17 \\equiv 5 \\equiv -1 \\pmod 6$", False), ("$3984375 \\equiv 63 \\equiv -1 \\mod{64}$", True),
+        ("$x \\equiv 3 \\pmod{5}$", False), ("If $7 \\equiv 3 \\pmod{5}$, then", False), ("$7 \\not\\equiv 3 \\pmod{5}$", False), ("$2^{10} = 1024 \\equiv 1 \\pmod{11}$", False),
+        ("$3^2 \\equiv 1 \\pmod{4}$, $3^3 \\equiv 1 \\pmod{4}$", True), ("$12 \\equiv 2 \\text{ (mod 5)}$", False), ("$2^{-1} \\equiv 3 \\pmod{5}$", False), ("$n \\equiv 14 \\equiv 4 \\pmod{10}$", False),
+        ("\\[\\begin{aligned} 9 \\cdot 8 &\\equiv 2 \\pmod{7} \\\\ &\\equiv 9 \\pmod{7} \\end{aligned}\\]", False),
+    ],
+)  # fmt: skip
+def test_congruences_are_computed(solution: str, is_wrong: bool) -> None:
+    fault = check_claims(problem_row(solution=solution), SETTINGS)
+    assert bool(fault) is is_wrong, fault
 
 
 def test_programs_must_run_and_agree() -> None:
@@ -201,7 +231,7 @@ def test_programs_must_run_and_agree() -> None:
         ("8", "8.0", True), ("8.0", "8", True), ("\\begin{pmatrix} \\frac{1}{5} \\end{pmatrix}", "Matrix([[1/5]])", True), ("[-2, 7]", "Interval(-2, 7)", True),
         ("(-2, 7)", "Interval(-2, 7)", False), ("(-2, 7)", "Interval.open(-2, 7)", True), ("-2+7i", "I*(7 + 2*I)", True), ("\\frac{1}{2}", "Rational(1, 2)", True),
         ("2\\sqrt{3}", "2*sqrt(3)", True), ("3\\sqrt{2}", "2*sqrt(3)", False), ("\\{1, 2\\}", "{2, 1}", True), ("yes", "True", True), ("no", "True", False),
-        ("25\\%", "0.25", True), ("(1, 2)", "(1, 2)", True), ("(2, 1)", "(1, 2)", False), ("x^2 + 1", "x**2 + 1", True), ("\\infty", "oo", True),
+        ("25\\%", "0.25", True), ("(1, 2)", "(1, 2)", True), ("(2, 1)", "(1, 2)", False), ("x^2 + 1", "x**2 + 1", True), ("11x^2", "11*x**2 - x", False), ("3x + 2", "3*x - 2", False), ("2.5 m", "2.54 m", False), ("2x + 2", "2*(x + 1)", True), ("\\infty", "oo", True),
     ],
 )  # fmt: skip
 def test_an_answer_is_what_was_printed(answer: str, printed: str, is_same: bool) -> None:
@@ -223,6 +253,7 @@ def test_answers_are_whole_and_agree_with_the_closing() -> None:
         fault = check_answer(problem_row(answer=answer), SETTINGS)
         assert fault
         assert fault.reason == reason
+    assert check_answer(problem_row(solution="#### Step 5: Sketching It\n3 + 4 = 7", answer="Sketching It"), SETTINGS)
     fault = check_answer(problem_row(solution="\\boxed{8}\nThe answer is 9.", answer="8"), SETTINGS)
     assert fault
     assert fault.reason == "answers_disagree"
@@ -251,6 +282,8 @@ def test_the_other_rules() -> None:
     assert check_self_contained(problem_row(problem="In the figure above, find x."), SETTINGS)
     assert check_self_contained(problem_row(problem="According to the passage, how many apples are there?"), SETTINGS)
     assert check_self_contained(problem_row(problem="Tom has [insert number] apples. How many?"), SETTINGS)
+    assert check_self_contained(problem_row(problem="What is ??? if Tom has [three] apples?"), SETTINGS)
+    assert check_self_contained(problem_row(problem="How many marks has [ss???3rr?????5]?"), SETTINGS) is None
     assert check_self_contained(problem_row(problem="Tom has three apples and a pear."), SETTINGS)
     assert check_length(problem_row(problem="Find x."), SETTINGS)
     assert check_length(problem_row(problem="Compute $1+6\\cdot2-3+5\\cdot4\\div2$"), SETTINGS) is None
@@ -429,3 +462,13 @@ def test_the_stage_keeps_good_problems_and_counts_the_others(tmp_path: Path, mon
     }
     assert figures["by_mode"]["tool"]["num_kept"] == 1
     assert (tmp_path / "funnel.csv").read_text().splitlines()[1] == "made,7"
+
+
+@pytest.mark.parametrize("unit", ["\n", " ", "0", "1,", "1,000", "a ", "=", "$", "\\", "1 a", "-", "(", "not 1", ". 1"])
+def test_a_run_of_one_sign_is_judged_in_no_long_time(unit: str) -> None:
+    """As a model writes it that repeats itself; a number of ten thousand digits is no error."""
+    run = f"{unit * (10_000 // len(unit))}x"
+    for texts in ({"solution": f"{run}\n\\boxed{{7}}"}, {"problem": run}, {"answer": run[:-1]}):
+        started = process_time()
+        find_text_fault({**problem_row(), **texts}, SETTINGS)
+        assert process_time() - started < 1

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -324,3 +325,30 @@ def test_human_solutions_hold_their_answers() -> None:
         if not grade_row({key: row[key] for key in ("response", "gold", "mode")})["ours"].correct
     ]
     assert len(missed) <= 0.01 * len(rows), missed
+
+
+@pytest.mark.parametrize("kind", ["expression", "number", "choice", "text"])
+@pytest.mark.parametrize(
+    "run",
+    [
+        "\n",
+        " ",
+        "\t",
+        "\n ",
+        "\\(",
+        "\\[",
+        "choice ",
+        "answer ",
+        "(",
+        "Q ",
+        "\\text{ ",
+        "not ",
+        "A\n",
+        "\\boxed{1}\\text{ ",
+    ],
+)
+def test_a_response_that_repeats_itself_takes_no_long_time(run: str, kind: str) -> None:
+    started = time.process_time()
+    for lead in ("The answer is ", "7, not ", f"not {'1' * 40} .5"):
+        grade(gold="7", kind=kind, response=f"{lead}{run * (20_000 // len(run))}x", options=["7", "8"])
+    assert time.process_time() - started < 2

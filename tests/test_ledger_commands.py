@@ -1,9 +1,10 @@
 """Replay, and the small commands beside the stage: estimate, status, import_completions."""
 
+import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from stages.core.tables import read_table
 from stages.distillation.account import account, rounds_of
@@ -16,6 +17,7 @@ from stages.distillation.purchase import Request
 from stages.distillation.status import main as status_command
 from tests.buying import MODEL, buy, write_requests
 from tests.fault_server import running_server
+from tests.test_ledger import answer, segment
 from tests.tiny import tiny_tokenizer
 
 
@@ -87,3 +89,81 @@ def test_prompts_are_counted_by_the_teachers_tokenizer_where_it_is_known(
     assert len(set(by_characters.prompt_tokens.values())) == 3
     assert counted.usd["low"] < counted.usd["likely"] < counted.usd["high"]
     assert counted.minutes(requests_per_minute=2, tokens_per_minute=10**9) == 2.0
+
+
+def a_line(key: str, **members: object) -> str:
+    body = {
+        "model": "m",
+        "choices": [{"message": {"content": "7"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 5, "completion_tokens": 2},
+    }
+    return json.dumps({"custom_id": key, "response": {"status_code": 200, "body": body, **members}})
+
+
+def a_row(key: str, **members: object) -> str:
+    row = {
+        "request_id": key,
+        "completion": "7",
+        "finish_reason": "stop",
+        "served_model": "m",
+        "prompt_tokens": 5,
+        "completion_tokens": 2,
+    }
+    return json.dumps({**row, **members})
+
+
+def imported(place: Path, content: str) -> Result:
+    requests = write_requests(place / "requests.parquet", 1)
+    (place / "bought.jsonl").write_text(content.replace("KEY", read_table("requests", requests)[0]["request_id"]))
+    return CliRunner().invoke(import_completions, [str(requests), str(place / "bought.jsonl")])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"\n{a_row('KEY')}\n\n",
+        f"{a_line('KEY')}\n \n\t\n",
+        a_line("KEY", status_code="200"),
+        a_line("KEY", status_code=None),
+        a_line("KEY", status_code=201),
+        a_line("KEY", body='{"choices": [{"message": {"content": "7"}}]}'),
+        a_line("KEY").replace('"prompt_tokens": 5', '"prompt_tokens": Infinity'),
+        a_row("KEY", completion="a\ud83db"),
+    ],
+)
+def test_a_completion_is_imported_whatever_stands_around_it(content: str, place: Path) -> None:
+    result = imported(place, content)
+    assert result.exit_code == 0, result.output
+    assert "added 1" in result.output
+    ledger = whole_ledger()
+    assert len(ledger.answers({row["request_id"] for row in read_table("requests", place / "requests.parquet")})) == 1
+    assert not ledger.faults
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("completion", None), ("completion", 5), ("prompt_tokens", -5), ("completion_tokens", "5"), ("cached_tokens", 5.0),
+        ("prompt_tokens", True), ("completion_tokens", 10**30), ("usd", -5), ("usd", float("inf")), ("usd", float("nan")), ("usd", "free"),
+        ("finish_reason", ["stop"]), ("served_model", {"id": "m"}),
+    ],
+)  # fmt: skip
+def test_an_answer_that_the_ledger_cannot_read_is_not_imported(name: str, value: object, place: Path) -> None:
+    result = imported(place, a_row("KEY", **{name: value}))
+    assert result.exit_code == 1
+    assert "bought.jsonl:1: " in result.output
+    assert name in result.output
+    assert "Traceback" not in result.output
+    assert not list(whole_ledger().rows())
+
+
+@pytest.mark.parametrize("model", [["a"], {"a": 1}, 5, "another"])
+def test_an_answer_by_a_model_that_is_none_is_told_and_ends_nothing(model: object, place: Path) -> None:
+    requests = write_requests(place / "requests.parquet", 1)
+    (row,) = read_table("requests", requests)
+    segment(
+        place / ".ledger", "1", {**answer(row["request_id"]), "sampling": {"model": model}, "served_model": "gpt-9"}
+    )
+    result = CliRunner().invoke(distill, [str(requests), str(place / "completions.parquet")])
+    assert result.exit_code == 1
+    assert "1 answers in the ledger are not used: gpt-9 has answered" in result.output

@@ -348,3 +348,54 @@ def test_answers_whose_request_is_not_known_break_no_account(sampling: dict, tmp
     written(tmp_path, *({**answer(str(number)), "sampling": sampling} for number in range(30)))
     assert mean_share(Ledger([tmp_path]), {"model": "m"}) == {}
     assert account(Ledger([tmp_path]), {})[0]["answers"] == 30
+
+
+BATCH_ROW = {
+    "kind": "batch",
+    "batch_id": "batch_6",
+    "keys": [f"{i:064x}" for i in range(20)],
+    "usd": 50.0,
+    "model": "m",
+    "at": "now",
+}
+BATCH_ANSWER = {**answer(f"{3:064x}", usd=2.0), "via": "batch"}
+BATCH_END = {"kind": "batch_end", "batch_id": "batch_6", "status": "completed", "at": "now"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "damaged", "least", "most"),
+    [
+        ([sent("a", 0.0213)], 0, 0.0213, 10.0),
+        ([sent("a", 0.01), BATCH_ROW], 1, 50.01, 100.0),
+        ([BATCH_ROW, BATCH_ANSWER, BATCH_END], 0, 2.0, 2.0),
+        ([BATCH_ROW, BATCH_ANSWER, BATCH_END], 2, 52.0, 52.0),
+    ],
+    ids=["a lone call", "a batch", "a batch that has ended", "the end of a batch"],
+)
+def test_a_flipped_bit_in_a_row_of_much_money_hides_nothing(
+    rows: list[dict], damaged: int, least: float, most: float, tmp_path: Path
+) -> None:
+    """A digit of the amount itself may become a smaller one, which nobody can know; it is not flipped here."""
+    lines = [line_of(row) + b"\n" for row in rows]
+    line, path = lines[damaged], tmp_path / "1.jsonl"
+    digits = line.find(b'"usd":') + len(b'"usd":') if b'"usd":' in line else len(line)
+    for place in [place for place in range(0, len(line) - 1, 3) if not 0 <= place - digits < 6]:
+        flipped = line[:place] + bytes([line[place] ^ 1 << place % 8]) + line[place + 1 :]
+        path.write_bytes(b"".join([*lines[:damaged], flipped, *lines[damaged + 1 :]]))
+        ledger = Ledger([tmp_path])
+        assert least <= ledger.spent_usd() <= most, (place, flipped[place - 9 : place + 9])
+        assert ledger.faults
+
+
+def test_a_damaged_batch_is_told_as_one_and_counts_for_all_its_requests(tmp_path: Path) -> None:
+    line = line_of(BATCH_ROW).replace(b'"usd":50.0', b'"usd":#!$x')
+    (tmp_path / "1.jsonl").write_bytes(line + b"\n" + line_of(sent("a", 0.01)) + b"\n")
+    ledger = Ledger([tmp_path])
+    assert ledger.spent_usd() == pytest.approx(0.01 * 21)
+    (fault,) = ledger.faults
+    assert "(batch batch_6 of about 20 requests, which is not waited for any more)" in str(fault)
+
+
+def test_of_two_rows_of_a_batch_the_later_one_counts(tmp_path: Path) -> None:
+    written(tmp_path, BATCH_ROW, BATCH_ANSWER, {**BATCH_ROW, "usd": 3.0})
+    assert Ledger([tmp_path]).spent_usd() == 5.0

@@ -205,9 +205,10 @@ def test_LEDGER_WAIT_lets_a_run_wait(tmp_path: Path, monkeypatch: pytest.MonkeyP
     timer.start()
     with hold(tmp_path):
         pass
-    monkeypatch.setenv("LEDGER_WAIT", "soon")
-    with pytest.raises(StageError, match="LEDGER_WAIT is 'soon'"), hold(tmp_path):
-        pass
+    for text in ("soon", "nan", "inf", "-1", "1e999"):
+        monkeypatch.setenv("LEDGER_WAIT", text)
+        with pytest.raises(StageError, match=f"LEDGER_WAIT is '{text}'"), hold(tmp_path):
+            pass
 
 
 @pytest.mark.slow
@@ -303,3 +304,15 @@ def test_answers_of_experiments_and_worktrees_stay_when_their_folder_is_gone(
         assert buy(project / "requests.parquet", server).exit_code == 0
     assert server.delivered.total() == 12
     assert len(own_ledger().segments) == 1
+
+
+def test_a_worktree_whose_repository_was_moved_buys_nowhere(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = project.parent / "tree"
+    run("git", "worktree", "add", "--quiet", "--detach", "../tree", folder=project)
+    monkeypatch.chdir(tree)
+    project.rename(project.parent / "moved")
+    with pytest.raises(StageError, match="git worktree repair"):
+        live_folder()
+    assert not (tree / ".ledger").exists()
+    monkeypatch.setenv("LEDGER_DIR", "kept")
+    assert live_folder() == Path("kept")

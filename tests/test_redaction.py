@@ -54,6 +54,99 @@ def test_no_form_of_a_key_is_left(key: str, monkeypatch: pytest.MonkeyPatch) -> 
             assert form not in clean
 
 
+LONG = tuple(key for key in KEYS if len(key) >= 16)
+ESCAPED_BULLETS = json.dumps("\u2022" * 4)[1:-1]
+MASKED = (
+    ESCAPED_BULLETS, "\\\\u2022" * 4, "&bull;" * 3, "&#8226;" * 5, "%2A" * 6, "[...]", "<...>", " ... ", "[REDACTED]", "[redacted]", "(hidden)", "**",
+    "____", "----", "\u2588" * 3, "\u00b7" * 6, " **** ", "&hellip;", "<masked>", "..", "%E2%80%A2" * 4, " \u2026 ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("key", LONG)
+@pytest.mark.parametrize("mask", MASKED)
+def test_no_mask_shows_both_ends(key: str, mask: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    for before, after in ((12, 8), (10, 4), (7, 3)):
+        clean = scrub(f"Incorrect API key provided: {key[:before]}{mask}{key[-after:]}. You can")
+        assert "[key]" in clean
+        assert key[:before] not in clean
+        assert key[-after:] not in clean
+
+
+def in_numbers(key: str) -> list[str]:
+    data = key.encode()
+    return [
+        "".join(f"\\x{byte:02x}" for byte in data), "".join(f"\\x{byte:02X}" for byte in data), "".join(f"\\{byte:03o}" for byte in data),
+        str(list(data)), " ".join(map(str, data)), json.dumps(list(data), indent=2), ",".join(map(str, data)), data.hex(" "), data.hex("-"),
+        " ".join(f"0x{byte:02x}" for byte in data), ", ".join(f"0x{byte:02X}" for byte in data), " ".join(f"{byte:o}" for byte in data),
+        json.dumps("".join(f"\\x{byte:02x}" for byte in data)), "".join(f"0x{byte:02x}" for byte in data),
+    ]  # fmt: skip
+
+
+def packed(key: str) -> list[str]:
+    data = key.encode()
+    once = [base64.b64encode(b"u" * before + data + b":x") for before in range(3)]
+    return [form.decode() for form in (
+        *(base64.b64encode(b"y" * before + form) for form in once for before in range(3)), base64.b64encode(base64.urlsafe_b64encode(data)),
+        *(base64.b32encode(b"u" * before + data) for before in range(5)), base64.b64encode(key.encode("utf-16")),
+        base64.b64encode(key.encode("utf-16-le")), base64.b64encode(f"me:{key}".encode("utf-16-be")),
+    )]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", LONG)
+def test_no_code_for_a_key_is_left(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    for form in (*in_numbers(key), *packed(key)):
+        clean = scrub(f"You sent {form} and no more.")
+        assert "[key]" in clean, form
+        assert len(clean) < 48, clean
+
+
+@pytest.mark.parametrize("key", LONG)
+@pytest.mark.parametrize(
+    "split", ["\n", "\r\n    ", " ", "\u200b", "\\n", "<br>", "\u00ad", "&#8203;", "\ufeff", "\\u200b", "<wbr>", "\t"]
+)
+def test_a_key_in_pieces_is_hidden(key: str, split: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    middle = len(key) // 2
+    for form in (
+        f"{key[:middle]}{split}{key[middle:]}",
+        f"{key[:5]}{split}{key[5:middle]}{split}{key[middle:]}",
+        split.join(key),
+    ):
+        assert scrub(f"wrong: '{form}'!") == "wrong: '[key]'!"
+
+
+@pytest.mark.parametrize("key", LONG)
+def test_a_cut_key_is_hidden(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    most = max(12, len(key) * 5 // 8)
+    for form in (
+        key[:most],
+        key[-most:],
+        key[1 : most + 1],
+        key[: most + 1],
+        key[-most:-1] if len(key) > 20 else key[:-1],
+    ):
+        assert scrub(f"wrong: '{form}'!") == "wrong: '[key]'!"
+
+
+@pytest.mark.parametrize("key", LONG)
+@pytest.mark.parametrize(
+    "words",
+    [
+        "starting with '{}' and ending with '{}'",
+        "begins with {} and ends in {}",
+        "first letters: {}, last letters: {}.",
+    ],
+)
+def test_ends_that_are_told_are_hidden(key: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    clean = scrub(words.format(key[:12], key[-8:]))
+    assert key[:12] not in clean
+    assert key[-8:] not in clean
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_a_key_with_something_around_it_is_hidden_without_it(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for value in (f'"{key}"', f"Bearer {key}", f" {key}\r\n", f"'{key}'\n"):
@@ -63,7 +156,7 @@ def test_a_key_with_something_around_it_is_hidden_without_it(key: str, monkeypat
 
 INNOCENT = (
     "Set OPENAI_API_KEY=sk-... and run it.", "sk-proj-****", "**bold** and ***both*** and 1, 2, ..., 10", "\\underline{x} \\[a\\] \\(b\\) 50%25",
-    "xxxx #### [key] <b>", "The answer is \\boxed{\\u00e9} &lt; 3 &amp; %20", "sk-proj", "a...b", "...7e", "c" * 200, "canary-yellow",
+    "xxxx #### [key] <b>", "The answer is \\boxed{\\u00e9} &lt; 3 &amp; %20", "sk-proj", "It starts with sk-proj- and ends", "[1, 2, 3, ..., 115]", "---", "a -- b", "&bull; one &bull; two", "| --- | --- |", "a...b", "...7e", "c" * 200, "canary-yellow",
 )  # fmt: skip
 
 
@@ -107,7 +200,37 @@ def test_a_key_that_is_none_reserves_nothing(place, monkeypatch: pytest.MonkeyPa
     assert not list(place.glob(".ledger/*.jsonl"))
 
 
-@pytest.mark.parametrize("run", ["x", "*", ".", "#", "\u2026", "X*", "sk-", "%41", "a...", "\\u0041"])
+@pytest.mark.parametrize(
+    "run",
+    [
+        "&bull;",
+        "%2A",
+        "\\u2022",
+        "115, ",
+        "\\x73",
+        "0x",
+        "73 ",
+        "_",
+        "-",
+        "[",
+        "<br>",
+        "\\n",
+        " ",
+        "end ",
+        "last!",
+        "\u2588",
+        "x",
+        "*",
+        ".",
+        "#",
+        "\u2026",
+        "X*",
+        "sk-",
+        "%41",
+        "a...",
+        "\\u0041",
+    ],
+)
 def test_a_long_run_takes_no_long_time(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A megabyte, as servers send it; a search that is quadratic takes hours."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-4f1d9c0b7e")

@@ -12,7 +12,12 @@ from tests.fault_runs import number_of
 from tests.fault_server import Odd, running_server
 from tests.faults import as_bytes, failing, status
 
-SAME = [b"Your organization has been disabled.", b"maximum context length is 4096 tokens; request req_%d asks for more"]
+ECHO = b"this key is disabled; it came with: Write problem %d."
+SAME = [
+    b"Your organization has been disabled.",
+    b"maximum context length is 4096 tokens; request req_%d asks for more",
+    ECHO,
+]
 
 
 def refused(words: bytes, number: int) -> bytes:
@@ -43,7 +48,7 @@ def refuses(is_refused: Callable[[int], bool], words: bytes, via: str) -> dict[s
 
 
 @pytest.mark.parametrize("via", ["chat", "batch"])
-@pytest.mark.parametrize("words", SAME, ids=["disabled", "context"])
+@pytest.mark.parametrize("words", SAME, ids=["disabled", "context", "echo"])
 @pytest.mark.parametrize(("count", "num_good"), [(60, 2), (8, 2), (30, 11)])
 def test_a_server_that_refuses_all_others_in_the_same_words_stops(
     count: int, num_good: int, words: bytes, via: str, place: Path
@@ -83,6 +88,27 @@ def test_many_refusals_among_answers_are_recorded(via: str, place: Path) -> None
     assert result.exit_code == 0, result.output
     assert "rejects 24 requests for good" in result.output
     assert "bought 96 answers" in result.output
+
+
+def test_some_refusals_in_each_of_many_batches_are_recorded(place: Path) -> None:
+    requests = write_requests(place / "requests.parquet", 60)
+    with running_server() as server:
+        vars(server).update(refuses(lambda number: number % 10 < 4, b"this prompt is not allowed", "batch"))
+        result = buy(requests, server, *BATCH, "--batch-size", "10", "--batches", "1")
+    assert result.exit_code == 0, result.output
+    assert "rejects 24 requests for good" in result.output
+
+
+def test_two_words_in_turn_for_everybody_stop(place: Path) -> None:
+    requests = write_requests(place / "requests.parquet", 60)
+    with running_server() as server:
+        server.odd = lambda body, answer: (
+            (number_of(body) > 1 and status(400, [b"no", b"never"][number_of(body) % 2])(answer)) or None
+        )
+        result = buy(requests, server, "--concurrency", "4")
+        assert server.num_calls < 40
+    assert "in the same words" in result.output
+    assert len(answers(place)) == 2
 
 
 def test_refusals_in_words_of_their_own_are_recorded(place: Path) -> None:

@@ -40,15 +40,6 @@ def parse_json(line: bytes) -> tuple[Any, str]:
         raise ValueError(fault) from None
 
 
-def refuse_constant(name: str) -> None:
-    """For `json.loads(..., parse_constant=refuse_constant)` where a number decides something, as money.
-
-    Raises:
-        ValueError: always; Python's json takes NaN and infinities unless it is told.
-    """
-    raise ValueError(f"{name} is no number of JSON")
-
-
 def _parse_leniently(line: bytes) -> Any:
     text = line.decode("utf-8", "surrogateescape")
     is_utf8, has_controls = not NOT_UTF8.search(text), bool(CONTROL.search(text))

@@ -9,18 +9,19 @@ import os
 import re
 from typing import NamedTuple
 
+from stages.core.key_masks import MASKS, masked_key, starred_key
+
 KEYS = ("OPENAI_API_KEY", "NINECHAPTERS_SERVER_KEY")
 LONG_KEY = 16  # characters from which on a key is looked for whatever it is made of, and in either case
 MIN_KEY = 6
 NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}  # in HTML
-MIN_SHOWN = 6  # letters of a key beside a mask that tell something of it
-STARS = "[*\u2022\u25cf\u2217]"
-# A mask begins where its run of characters does: else a reply of a million stars would take a million times a million steps.
-RUNS = rf"(?<!{STARS}){STARS}{{3,}}|(?<!\.)\.{{3,}}|(?<!\u2026)\u2026+|(?<![xX])[xX]{{4,}}|(?<!#)#{{3,}}"
-MASK = rf"(?:{RUNS}|[\[<](?:redacted|hidden|masked)[>\]])"
-MASKS = ("***", "\u2022\u2022\u2022", "\u25cf\u25cf\u25cf", "\u2217\u2217\u2217", "...", "\u2026", "xxxx", "XXXX", "###", "redacted", "hidden",
-         "masked")  # fmt: skip
 ENCODED = re.compile(r"%(?:25)?[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|&(?:#|amp|lt|gt|quot|apos)")
+INVISIBLE = "\u00ad\u200b-\u200d\u2060\ufeff"
+# What may break a long key into pieces: blanks, ends of lines, also as JSON and HTML write them, and what nobody sees.
+BREAK = rf"(?:[\s{INVISIBLE}]|\\{{1,2}}[nrt]|\\{{1,2}}u(?:00ad|200[bcd]|2060|feff)|<br ?/?>|<wbr>|&shy;|&nbsp;|&#8203;){{0,6}}+"
+# Between the numbers of characters, as in "73 6b", "73:6b", "0x73, 0x6b", "\x73\x6b" and "[115, 107]".
+BETWEEN = r"(?:[\s:,;|'\"-]|\\{1,2}[nx]|\\{1,2}(?=\d)|0[xXo]){0,6}+"
+NUMBERS = re.compile(r"0[xo]|\\+x|[\s:,;|'\"\\-]+", re.IGNORECASE)
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # but tab and line feed
 
 
@@ -37,10 +38,12 @@ def scrub(text: str) -> str:
     for key in {_bare(os.environ.get(name, "")) for name in KEYS}:
         if not is_secret(key):
             continue
+        if (key[:2] in text or key[-4:] in text) and any(mask in text for mask in MASKS):
+            text = masked_key(key).sub("[key]", text)
+        if "***" in text or "\u2022" in text or "\u25cf" in text:
+            text = starred_key(key).sub("[key]", text)
         if _may_hold(text, key):
             text = _pattern(key).sub("[key]", text)
-        if any(mask in text for mask in MASKS):
-            text = _masked(key).sub("[key]", text)
     return text
 
 
@@ -84,21 +87,38 @@ def _may_hold(text: str, key: str) -> bool:
     packed = packed.replace("\\n", "") if "\\n" in packed else packed
     if any(trace in packed.replace("-", "+").replace("_", "/") for trace in traces.base64):
         return True
-    return traces.octets in packed.replace(":", "").replace(",", "").lower()
+    bare = re.sub(rf"[{INVISIBLE}]|\\+(?:[nrt]|u\w{{4}})|<w?br ?/?>|&\w+;", "", packed).lower()
+    if any(trace in bare for trace in traces.parts):
+        return True
+    numbers = NUMBERS.sub("", packed).lower()
+    return any(trace in numbers for trace in traces.numbers)
 
 
 class Traces(NamedTuple):
     plain: tuple[str, ...]  # in small letters
+    parts: tuple[str, ...]  # of which any telling piece of the key holds one, in small letters
     base64: tuple[str, ...]
-    octets: str
+    numbers: tuple[str, ...]  # of the key's first characters, without what stands between them
 
 
 @functools.cache
 def _traces(key: str) -> Traces:
     """What a text holds in which the key stands in one of its forms."""
     escaped = {f"\\{char}" for char in key if not char.isalnum()}
-    data = key.encode()
-    return Traces((key.lower(), *sorted(escaped)), tuple(_inner(data, before) for before in range(3)), data.hex())
+    width = _least_piece(key) // 2
+    parts = (
+        [key[start : start + width].lower() for start in range(0, len(key) - width + 1, width)]
+        if len(key) >= LONG_KEY
+        else []
+    )
+    first = key.encode()[:MIN_KEY]
+    numbers = (
+        first.hex(),
+        "".join(str(byte) for byte in first),
+        "".join(f"{byte:o}" for byte in first),
+        "".join(f"{byte:03o}" for byte in first),
+    )
+    return Traces((key.lower(), *sorted(escaped)), (key.lower(), *parts), tuple(sorted(_packed(key))), numbers)
 
 
 @functools.cache
@@ -106,30 +126,38 @@ def _pattern(key: str) -> re.Pattern[str]:
     return re.compile("|".join(_forms(key)))
 
 
-@functools.cache
-def _masked(key: str) -> re.Pattern[str]:
-    """The key with its middle, its end or its beginning hidden, as in `sk-ab...yz12`: as much as tells something."""
-    vendor = re.match(r"(?:[A-Za-z]{1,6}[-_]){0,3}", key)
-    least = max(MIN_SHOWN, (vendor.end() if vendor else 0) + 2)
-    begins = "|".join(re.escape(key[:end]) for end in range(len(key) - 1, 1, -1))
-    ends = "|".join(re.escape(key[start:]) for start in range(1, len(key) - 1))
-    long_begins = "|".join(re.escape(key[:end]) for end in range(len(key) - 1, least - 1, -1))
-    long_ends = [key[start:] for start in range(1, len(key) - 3)]
-    telling = "|".join(re.escape(end) for end in long_ends if len(end) >= MIN_SHOWN or not end.isalpha())
-    forms = [rf"(?:{begins}){MASK}(?:{ends})"]
-    if len(key) >= LONG_KEY:
-        forms.append(rf"{re.escape(key[0])}{STARS}{{6,100}}{re.escape(key[-1])}(?!\w)")
-    forms += [rf"(?:{long_begins}){MASK}"] if long_begins else []
-    forms += [rf"{MASK}(?:{telling})(?!\w)"] if telling else []
-    return re.compile("|".join(forms))
+def _least_piece(key: str) -> int:
+    """Characters of a long key in a row that are worth hiding without the others: half of it."""
+    return max(MIN_KEY * 2, (len(key) + 1) // 2)
 
 
 def _forms(key: str) -> list[str]:
     """Patterns of all ways in which a key may be written, wherever it stands in what was encoded."""
-    flags = "i" if len(key) >= LONG_KEY else "-i"
-    plain = "".join(_character(char) for char in key)
-    octets = r"[:\s,]{0,2}".join(f"{byte:02x}" for byte in key.encode())
-    return [*_base64(key.encode()), f"(?{flags}:{plain})", f"(?i:{octets})"]
+    is_long = len(key) >= LONG_KEY
+    characters = [_character(char) for char in key]
+    plain = (BREAK if is_long else "").join(characters)
+    data = key.encode()
+    numbers = [BETWEEN.join(f"{byte:{form}}" for byte in data) for form in ("02x", "d", "o", "03o")]
+    packed = [_over_lines(form) for form in sorted(_packed(key), key=len, reverse=True)]
+    pieces = _pieces(key) if is_long else []
+    return [
+        *packed,
+        f"(?{'i' if is_long else '-i'}:{plain})",
+        *(rf"(?i:(?:0x|\\+x)?(?<!\d){form}(?!\d))" for form in numbers),
+        *pieces,
+    ]
+
+
+def _pieces(key: str) -> list[str]:
+    """The beginning, the end or the middle of a key that was cut: so many of its characters in a row as tell it, and all that follow."""
+    least = _least_piece(key)
+    starts = range(len(key) - least + 1)
+    return [re.escape(key[start : start + least]) + _optional(key[start + least :]) for start in starts]
+
+
+def _optional(rest: str) -> str:
+    """As much of some characters as is there."""
+    return "".join(f"(?:{re.escape(char)}" for char in rest) + ")?" * len(rest)
 
 
 def _character(char: str) -> str:
@@ -141,25 +169,41 @@ def _character(char: str) -> str:
         rf"(?i:(?<!\\)\\+u{ord(char):04x})",
         rf"(?i:&#x0*{ord(char):x};)",
         rf"&#0*{ord(char)};",
+        rf"(?i:\\{{1,4}}x{ord(char):02x})",
+        rf"\\{{1,4}}0?{ord(char):o}(?![0-7])",
     ]
     ways += [] if char.isalnum() else [rf"(?<!\\)\\+{re.escape(char)}"]
     ways += [re.escape(NAMED[char])] if char in NAMED else []
     return f"(?:{'|'.join(ways)})"
 
 
-def _base64(data: bytes) -> list[str]:
-    """Three bytes are four characters: so there are three ways for the key to begin, and it ends or something follows."""
-    forms = []
-    for before in range(3):
-        whole = base64.b64encode(b"\0" * before + data).decode()
-        begin = (8 * before + 5) // 6
-        for form in (whole[begin:], whole[begin:].rstrip("="), _inner(data, before)):
-            letters = [{"+": "[+-]", "/": "[/_]"}.get(letter, letter) for letter in form]
-            forms.append(r"(?:\\n|\s)*".join(letters))  # lines of 76 characters
-    return sorted(set(forms), key=len, reverse=True)
+@functools.cache
+def _packed(key: str) -> frozenset[str]:
+    """The key in base64, of UTF-16 and twice as well, and in base32: the characters that are the key's alone, wherever it begins."""
+    data = key.encode()
+    once = {form for text in (data, key.encode("utf-16-le"), key.encode("utf-16-be")) for form in _base64(text)}
+    twice = {form for before in range(3) for form in _base64(_inner(data, before).encode())}
+    return frozenset({*once, *twice, *(_inner32(data, before) for before in range(5))})
+
+
+def _base64(data: bytes) -> set[str]:
+    """Three bytes are four characters: so there are three ways for the key to begin."""
+    return {_inner(data, before) for before in range(3)}
 
 
 def _inner(data: bytes, before: int) -> str:
     """The characters of base64 that are the key's alone, with so many bytes before it."""
     whole = base64.b64encode(b"\0" * before + data).decode()
     return whole[(8 * before + 5) // 6 : 8 * (before + len(data)) // 6]
+
+
+def _inner32(data: bytes, before: int) -> str:
+    """The same of base32, where five bytes are eight characters."""
+    whole = base64.b32encode(b"\0" * before + data).decode()
+    return whole[(8 * before + 4) // 5 : 8 * (before + len(data)) // 5]
+
+
+def _over_lines(form: str) -> str:
+    """A pattern of a form in lines of 76 characters, with one more letter where the key ends inside one, and the marks of its end."""
+    letters = [{"+": "[+-]", "/": "[/_]"}.get(letter, letter) for letter in form]
+    return r"(?:\\n|\s)*+".join(letters) + r"(?:[A-Za-z0-9]?=+)?"

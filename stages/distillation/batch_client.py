@@ -43,17 +43,22 @@ T = TypeVar("T")
 
 class BatchClient:
     def __init__(self, patience_seconds: float) -> None:
-        from openai import DefaultHttpx2Client, OpenAI, omit
+        from openai import DefaultHttpx2Client, OpenAI
 
         self.patience = Patience(patience_seconds)
         url, key = httpx2.URL(server_url()), api_key()
         path = DEPLOYMENT.sub("", url.path) if "api-version" in url.params else url.path
-        headers: dict[str, Any] = {"Accept-Encoding": "gzip", "Authorization": omit, **key_header(str(url), key)}
+        self.headers = {"Accept-Encoding": "gzip", **key_header(str(url), key)}
         self.client: Any = OpenAI(
-            api_key=key, base_url=str(url.copy_with(path=path, query=None)), default_query=dict(url.params), default_headers=headers,
+            api_key=key, base_url=str(url.copy_with(path=path, query=None)), default_query=dict(url.params), default_headers=self.headers,
             max_retries=0, timeout=REPLY_SECONDS,
-            http_client=DefaultHttpx2Client(follow_redirects=False, event_hooks={"response": [_limit]}),
+            http_client=DefaultHttpx2Client(follow_redirects=False, event_hooks={"request": [self._take_off_bearer], "response": [_limit]}),
         )  # fmt: skip
+
+    def _take_off_bearer(self, request: httpx2.Request) -> None:
+        """The client always says `Authorization`; the key goes under one name alone."""
+        if "Authorization" not in self.headers:
+            request.headers.pop("Authorization", None)
 
     def upload(self, content: bytes, name: str) -> str:
         """The id of a file of requests; costs nothing."""

@@ -1,6 +1,7 @@
 """Recording what the files of a batch hold: an answer once, though its line comes twice; else what it may have cost, and why."""
 
 import json
+import time
 from collections import Counter
 from typing import Any, BinaryIO
 
@@ -107,6 +108,8 @@ class Recorder:
         """Stop where the server refuses, or fails, everyone; else record what it refuses, once it answers others."""
         is_last = len(self.batches.under_way) == 1  # the batch that has ended
         recorded = self.batches.rejections.settle(is_last)
+        if num_answers:
+            self.batches.rejections.answered(time.monotonic())
         self.batches.answered |= recorded
         self.batches.refused -= recorded
         equal = next(iter(words)) if len(words) == 1 and not num_answers else ""

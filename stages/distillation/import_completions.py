@@ -25,12 +25,15 @@ def main(requests: Path, completions: Path) -> None:
         ninechapters import data/distillation/initial/requests.parquet batch_output.jsonl
     """
     from stages.core.tables import read_table
-    from stages.distillation.completion_files import read_completions
+    from stages.distillation.completion_files import checked, read_completions
     from stages.distillation.ledger import now, own_segment, whole_ledger
     from stages.distillation.purchase import Request
 
     request_of = {row["request_id"]: Request.from_row(row) for row in read_table("requests", requests)}
-    rows = list(read_completions(completions))
+    rows = [
+        (key, answer and checked(place, answer) if key in request_of else answer)
+        for place, key, answer in read_completions(completions)
+    ]
     num_added = num_known = num_foreign = num_bad = 0
     with own_segment() as segment:
         known = whole_ledger().answers(set(request_of))

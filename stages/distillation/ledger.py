@@ -20,7 +20,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stages.core.command import say
-from stages.distillation.ledger_files import Fault, StoredSegment, segments_in
+from stages.distillation.ledger_costs import Costs, follow
+from stages.distillation.ledger_files import Fault, segments_in
 from stages.distillation.ledger_folder import hold, live_folder, own_folders, project_folder
 from stages.distillation.ledger_rows import Row
 from stages.distillation.ledger_segment import Segment
@@ -60,7 +61,7 @@ class Ledger:
         """The batches that were submitted and have not ended, by id."""
         batches: dict[str, Row] = {}
         for _, row in self.rows():
-            _follow(batches, row)
+            follow(batches, row)
         return batches
 
     def spent_usd(self) -> float:
@@ -73,30 +74,10 @@ class Ledger:
     def costs(self) -> Iterator[tuple[Row, float]]:
         """(row, USD) of everything that cost or may have cost money; a call without an end at its worst case."""
         self.faults = list(self._of_files)
-        batches: dict[str, Row] = {}
+        costs = Costs()
         for segment in self.segments:
-            yield from self._costs_of(segment, batches)
-        for row in batches.values():
-            yield row, row["usd"]
-
-    def _costs_of(self, segment: StoredSegment, batches: dict[str, Row]) -> Iterator[tuple[Row, float]]:
-        open_calls: dict[str, list[Row]] = {}
-        num_before, num_without_call, dearest, before = len(self.faults), 0, 0.0, set(batches)
-        for row in segment.rows(self.faults):
-            _follow(batches, row)
-            dearest = max(dearest, _usd_of_call(row))
-            if row["kind"] == "sent":
-                open_calls.setdefault(row["key"], []).append(row)
-            elif row["kind"] in ("answer", "failure"):
-                if calls := open_calls.get(row["key"]):
-                    calls.pop()
-                elif row["usd"] and row.get("via") not in ("batch", "import"):
-                    num_without_call += 1
-                yield row, row["usd"]
-        left = [row for calls in open_calls.values() for row in calls]
-        yield from ((row, row["usd"]) for row in left)
-        num_explained = len(left) + num_without_call + len(batches.keys() - before)
-        yield from _costs_of_faults(self.faults[num_before:], num_explained, dearest)
+            yield from costs.of_segment(segment, self.faults)
+        yield from costs.of_rest()
 
     def tell_faults(self, stage: str, keys: set[str]) -> None:
         """Say what could not be read at the last reading, and which of the keys' answers may have stood there."""
@@ -111,33 +92,6 @@ class Ledger:
             say(
                 f"{stage}: {num_missing:,} of the missing answers were paid and stood there; to buy them means to pay them again"
             )
-
-
-def _follow(batches: dict[str, Row], row: Row) -> None:
-    """Keep those batches that have not ended."""
-    if row["kind"] == "batch":
-        batches[row["batch_id"]] = row
-    elif row["kind"] == "batch_end":
-        batches.pop(row["batch_id"], None)
-
-
-def _usd_of_call(row: Row) -> float:
-    """What a row says that one call cost."""
-    if row.get("via") == "import":
-        return 0.0
-    return row.get("usd", 0.0) / max(1, len(row.get("keys", "-")))
-
-
-def _costs_of_faults(faults: list[Fault], num_explained: int, dearest: float) -> Iterator[tuple[Row, float]]:
-    """What rows cost that cannot be used: what they say where they are whole, else as much as the segment's dearest call.
-
-    A damaged row that was one end of a call is counted with its other end, so many are explained.
-    """
-    for fault in faults:
-        if fault.usd is not None:
-            yield {"kind": "unknown", "key": fault.key}, fault.usd
-    for fault in [fault for fault in faults if fault.is_lost][num_explained:]:
-        yield {"kind": "damaged", "key": fault.key}, dearest or fault.told_usd
 
 
 @contextmanager

@@ -23,7 +23,10 @@ HEADER = b'{"kind":"segment","name":"'
 HEAD_BYTES = 4096
 MAX_LINE = 64 << 20  # bytes; a longer line is no row
 _KEY = re.compile(rb'"key":"([^"\\]{1,128})"')
-_USD = re.compile(rb'"usd":([0-9.eE+-]{1,30})[,}]')
+_USD = re.compile(rb'"usd".([^,}"]{1,30})', re.DOTALL)
+_NUMBER = re.compile(rb'[",:]([0-9][0-9.eE+-]{0,29})[,}]')  # where the name is hit
+_BATCH_ID = re.compile(rb'"batch_id":"([^"\\]{1,256})"')
+_KEYS = re.compile(rb'"keys":\[([^\]]*)')
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,20 @@ class Fault:
     key: str = ""  # of the request, where it can be told
     usd: float | None = None  # what the row says it cost, where it is whole
     told_usd: float = 0.0  # what a damaged row says
+    num_requests: int = 0  # of a damaged batch
+    batch_id: str = ""  # of a damaged batch, where it can be told
     is_torn: bool = False  # the cut last row of a process that was killed
     is_lost: bool = False  # a row that was whole once
     is_unread: bool = False  # a whole file
 
     def __str__(self) -> str:
         where = f"{self.path}:{self.line}" if self.line else str(self.path)
-        return f"{where}: {self.reason}{f' (request {self.key})' if self.key else ''}"
+        whose = f" (request {self.key})" if self.key else ""
+        if self.num_requests:
+            whose = (
+                f" (batch {self.batch_id} of about {self.num_requests:,} requests, which is not waited for any more)"
+            )
+        return f"{where}: {self.reason}{whose}"
 
 
 @dataclass(frozen=True)
@@ -141,18 +151,42 @@ def fault_in(copy: Copy, number: int, line: bytes, error: RowError, rows: list[R
         reason = f"the line's end is damaged, the rows in it that are whole are read ({len(rows)})"
     is_lost = not rows and not is_torn and error.row is None
     usd = row["usd"] if is_usd(row.get("usd")) else None
-    told = told_usd(line) if is_lost else 0.0
-    return Fault(copy.path, copy.line_in_file(number), reason, key or "", usd, told, is_torn, is_lost)
+    place = (copy.path, copy.line_in_file(number), reason)
+    if not is_lost:
+        return Fault(*place, key or "", usd, is_torn=is_torn)
+    if is_end_of_batch(line):  # its batch stays open, at its worst case
+        return Fault(*place)
+    batch_id = _BATCH_ID.search(line)
+    return Fault(*place, key or "", usd, told_usd(line), num_requests_in(line), _text(batch_id), is_lost=True)
+
+
+def _text(found: re.Match[bytes] | None) -> str:
+    return found[1].decode("utf-8", "replace") if found else ""
+
+
+def num_requests_in(line: bytes) -> int:
+    """How many requests a damaged row of kind `batch` holds, rather too many; 0 for another kind."""
+    if sum(mark in line for mark in (b'"kind":"batch"', b'"batch_id":"', b'"keys":["')) < 2:
+        return 0
+    keys = _KEYS.search(line)
+    return (keys[1] if keys else line).count(b'","') + 1
+
+
+def is_end_of_batch(line: bytes) -> bool:
+    return not num_requests_in(line) and (b'"batch_end"' in line or b'"batch_id":"' in line)
 
 
 def told_usd(line: bytes) -> float:
     """The cost in a damaged line; 0 where it says none, or where another has paid."""
-    found = _USD.search(line)
-    try:
-        usd = float(found[1]) if found and b'"via":"import"' not in line else 0.0
-    except ValueError:
+    found = _USD.search(line) or (None if b'"usd"' in line else _NUMBER.search(line))
+    if not found or b'"via":"import"' in line:
         return 0.0
-    return usd if is_usd(usd) else 0.0
+    number = found[1]
+    mended = re.sub(rb"[^0-9.eE+-]", b"9" if b"." in number else b".", number)
+    for digits in (number, number[:-1], mended):  # of the last two, a comma behind it or one of its own digits is hit
+        with suppress(ValueError):
+            return usd if is_usd(usd := float(digits)) else 0.0
+    return 0.0
 
 
 def segments_in(folders: Iterable[Path], faults: list[Fault]) -> list[StoredSegment]:

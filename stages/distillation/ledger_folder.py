@@ -11,6 +11,7 @@ import errno
 import fcntl
 import filecmp
 import json
+import math
 import os
 import platform
 import secrets
@@ -51,12 +52,21 @@ def project_folder() -> Path:
 
 
 def common_repository(folder: Path) -> Path | None:
-    """The Git folder that all worktrees of a project share, as `git rev-parse --git-common-dir` names it; None without Git."""
+    """The Git folder that all worktrees of a project share, as `git rev-parse --git-common-dir` names it; None without Git.
+
+    Raises:
+        StageError: the repository that a worktree belongs to is gone.
+    """
     folder = folder.absolute()
     for parent in (folder, *folder.parents):
         git = parent / ".git"
         if os.path.isfile(git):  # of a worktree, a submodule, or a repository that lies elsewhere
-            git = parent / git.read_text(encoding="utf-8", errors="replace").removeprefix("gitdir:").strip()
+            file, git = git, parent / git.read_text(encoding="utf-8", errors="replace").removeprefix("gitdir:").strip()
+            if not os.path.lexists(git / "HEAD"):
+                raise StageError(
+                    f"{file} names the repository {git}, which is not there, so the ledger cannot be found. If its project was moved, "
+                    f"run `git worktree repair {parent}` there; or set LEDGER_DIR to the folder of the ledger."
+                )
         if os.path.lexists(git / "HEAD"):
             common = git / "commondir"
             found = (git / common.read_text(encoding="utf-8").strip() if common.is_file() else git).resolve()
@@ -134,9 +144,12 @@ def hold(folder: Path, may_wait: bool = True) -> Iterator[None]:
 def _patience() -> float:
     text = os.environ.get("LEDGER_WAIT") or "0"
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
-        raise StageError(f"LEDGER_WAIT is {text!r}. Give it a number of seconds, as 600.") from None
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise StageError(f"LEDGER_WAIT is {text!r}. Give it a number of seconds, as 600.")
+    return seconds
 
 
 def _taken(folder: Path) -> Any:

@@ -100,7 +100,7 @@ def row_of(line: bytes) -> Row:
         _check_old(line, row)
     elif checksum not in (_checksum(line), f"{zlib.crc32(orjson.dumps(row)):08x}"):
         raise RowError("its checksum differs")
-    _check_fields(row)
+    check_fields(row)
     return row
 
 
@@ -138,7 +138,8 @@ def _once(pairs: list[tuple[str, Any]]) -> Row:
     return row
 
 
-def _check_fields(row: Row) -> None:
+def check_fields(row: Row) -> None:
+    """Raises RowError where a row lacks what its kind must hold, or holds something else there."""
     kind = row.get("kind")
     if row.get("version", VERSION) != VERSION:
         raise RowError(f"it is of version {_words(row['version'])}, which this code does not know", row)

@@ -21,7 +21,7 @@ from stages.distillation.finish_reasons import UNKNOWN, finish_of
 from stages.distillation.pricing import Price
 from stages.distillation.purchase import Answer
 from stages.generation.ends import End
-from stages.generation.replies import choice_of, read_reply, text_of, thought_of, unwrapped
+from stages.generation.replies import choice_of, is_visible, read_reply, text_of, thought_of, unwrapped
 from stages.generation.transport import Failure, failure_of, failure_of_status
 
 MAX_KEPT_BYTES = 1 << 18  # of a reply that holds no answer
@@ -87,12 +87,12 @@ def read_body(body: Any, price: Price, worst: Usage) -> Outcome:
     if choice is None:
         return _error_inside(body, billed_usd)
     text, reason = text_of(choice), choice.get("finish_reason")
-    if not (text or "").strip() and (thought := thought_of(choice)):
+    if not is_visible(text or "") and (thought := thought_of(choice)):
         text = f"<think>{thought}</think>"  # all is thought: paid, and no better the next time
     finish = finish_of(reason)
     if finish is None:
         return Outcome(reason="finish_reason", detail=_word(reason), billed_usd=billed_usd)
-    if text is None or (not text.strip() and finish in ("stop", UNKNOWN)):
+    if text is None or (not is_visible(text) and finish in ("stop", UNKNOWN)):
         return Outcome(reason="empty", billed_usd=billed_usd)
     if usage is None or (text and not usage.completion_tokens):
         usage = worst

@@ -7,15 +7,18 @@
 
 A recorded refusal is never asked again, so none is recorded while the server may be refusing everybody: before it has answered
 anybody (now, or this model by the ledger), after `MAX_ALIKE` refusals in the same words with no answer between them, or where
-most requests of the run end so. Words are the same if they differ in numbers and names with digits alone.
+most requests of the run end so. Words are the same if they differ in numbers, names with digits and what repeats the prompt alone.
 """
 
 import functools
 import re
 import time
+from collections import Counter
+from dataclasses import dataclass
 
 from stages.core.command import say
 from stages.distillation.ledger import own_ledger
+from stages.distillation.parameters import without_prompt
 from stages.distillation.purchase import Answer, Purchase, Request
 
 MAX_FIRST = 3  # before anybody is answered; also the fewest that are most requests of a run
@@ -24,57 +27,66 @@ MAX_TOLD = 300  # characters of the server's words
 VARIABLE = re.compile(r"[\w-]*\d[\w-]*")  # a number, a request's id
 
 
+@dataclass(frozen=True)
+class Refusal:
+    request: Request
+    answer: Answer
+    words: str  # the server's, without what differs from request to request
+    came_at: float
+
+
 class Rejections:
     """The refused requests of one purchase that are not recorded yet; `via` is chat or batch."""
 
     def __init__(self, purchase: Purchase, via: str) -> None:
         self.purchase, self.via = purchase, via
-        self.pending: list[tuple[Request, Answer, float]] = []  # and when the refusal came
-        self.num_alike, self._words = 0, ""
+        self.pending: list[Refusal] = []
+        self._num_since: Counter[str] = Counter()  # refusals since the last answer, by their words
         self._is_everyones = False
 
     def note(self, request: Request, answer: Answer, num_together: int) -> None:
         """A refusal, and among how many calls that left together it came, whose order says nothing."""
-        words = VARIABLE.sub("#", answer.completion)
-        self.num_alike = self.num_alike + 1 if words == self._words else 1
-        self._words = words
-        self.pending.append((request, answer, time.monotonic()))
-        if not self._has_answered and len(self.pending) >= MAX_FIRST:
+        words = VARIABLE.sub("#", without_prompt(answer.completion, request.messages))
+        self._num_since[words] += 1
+        self.pending.append(Refusal(request, answer, words, time.monotonic()))
+        if not self._has_answered and len(self.pending) >= max(MAX_FIRST, num_together):
             self._stop(f"the server rejects every request: {answer.completion[:MAX_TOLD]}")
-        elif self.num_alike >= max(MAX_ALIKE, num_together):
-            self._stop_alike()
+        elif (num_alike := self._num_since[words]) >= max(MAX_ALIKE, num_together):
+            self._stop_alike(num_alike, answer)
 
     def answered(self, left_at: float) -> None:
         """Record what was refused before an answered call left: the server refuses those alone."""
-        self.num_alike = 0
+        self._num_since.clear()
         if self.pending and not self._is_everyones:
-            sure = [one for one in self.pending if one[2] <= left_at]
-            self.pending = [one for one in self.pending if one[2] > left_at]
-            self._record(sure)
+            self._record([refusal for refusal in self.pending if refusal.came_at <= left_at])
+            self.pending = [refusal for refusal in self.pending if refusal.came_at > left_at]
 
     def settle(self, is_last: bool = True) -> set[str]:
         """Record the pending ones where the requests are at fault: their keys. At the last, the others are given up."""
-        if self._has_answered and self.num_alike >= MAX_FIRST and 0 < len(self.purchase.requests) < 2 * self.num_alike:
-            self._stop_alike()
+        words, num_alike = next(iter(Counter(refusal.words for refusal in self.pending).most_common(1)), ("", 0))
+        if self._has_answered and num_alike >= MAX_FIRST and 0 < len(self.purchase.requests) < 2 * num_alike:
+            self._stop_alike(num_alike, next(refusal.answer for refusal in self.pending if refusal.words == words))
         elif self.pending and is_last and not self._has_answered:
-            self._stop(f"the server rejects every request: {self.pending[0][1].completion[:MAX_TOLD]}")
+            self._stop(f"the server rejects every request: {self.pending[0].answer.completion[:MAX_TOLD]}")
         if self._is_everyones:
-            self.purchase.gave_up.update({one.key: answer.completion[:MAX_TOLD] for one, answer, _ in self.pending})
+            self.purchase.gave_up |= {
+                refusal.request.key: refusal.answer.completion[:MAX_TOLD] for refusal in self.pending
+            }
             return set()
         if not self._has_answered:
             return set()
         pending, self.pending = self.pending, []
         self._record(pending)
-        return {request.key for request, _, _ in pending}
+        return {refusal.request.key for refusal in pending}
 
-    def _record(self, refused: list[tuple[Request, Answer, float]]) -> None:
-        for request, answer, _ in refused:
-            self.purchase.record(request, answer, self.via, 0.0)
+    def _record(self, refusals: list[Refusal]) -> None:
+        for refusal in refusals:
+            self.purchase.record(refusal.request, refusal.answer, self.via, 0.0)
 
-    def _stop_alike(self) -> None:
+    def _stop_alike(self, num_alike: int, answer: Answer) -> None:
         self._stop(
-            f"the server refuses {self.num_alike:,} requests in the same words and answers none between them, so nothing is recorded "
-            f"of it: {self.pending[-1][1].completion[:MAX_TOLD]} . Mend what it names (the account, the server, build_requests)"
+            f"the server refuses {num_alike:,} requests in the same words and answers none between them, so nothing is recorded "
+            f"of it: {answer.completion[:MAX_TOLD]} . Mend what it names (the account, the server, build_requests)"
         )
 
     def _stop(self, why: str) -> None:

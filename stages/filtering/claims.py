@@ -34,8 +34,8 @@ DENIALS = (
     r"instead|cannot|can't|not|impossible|no solution|contradict\w*|false|ruled out|exclud\w*|undefined|other than"
 )
 SUPPOSED = re.compile(rf"\b(?:{'|'.join(CONDITIONS)}|{TRIALS}|{DENIALS})\b", re.IGNORECASE)
-ATOM = r"(?:\d[\d,]*(?:\.\d+)?[a-zA-Z]?|[a-zA-Z])(?![a-zA-Z\d])"
-PLAIN = re.compile(rf"(?<![\w\\.$/*+^)(-])(?:[-(]\s?)*{ATOM}(?:\s?[()]|\s?(?:[-+*/^=×·]|\*\*)\s?[-(]*{ATOM})+")
+ATOM = r"(?:\d[\d,]*+(?:\.\d+)?[a-zA-Z]?|[a-zA-Z])(?![a-zA-Z\d])"
+PLAIN = re.compile(rf"(?<![\w\\.$/*+^)(-])(?<!\d,)(?:[-(]\s?)*+{ATOM}(?:\s?[()]|\s?(?:[-+*/^=×·]|\*\*)\s?[-(]*{ATOM})+")
 LEADS = "is are get have so that then therefore thus hence equation find give gives mean means and where for".split()
 STARTS = re.compile(rf"(?:^|[:,.;]|\b(?:{'|'.join(LEADS)}))\s*$", re.IGNORECASE)
 COMMANDS = (
@@ -87,13 +87,13 @@ def claims_of(solution: str, functions: Functions | None = None) -> list[Claim]:
     text = THIN.sub("", BOX.sub(r"\1", DOUBLED.sub(r"\\", MARKED.sub("", FENCED.sub(" ", solution)))))
     chains = (
         chain
-        for before, formula in _formulas(text)
+        for before, formula in formulas_of(text)
         for chain in _chains(formula, bool(SUPPOSED.search(before)), functions or {})
     )
     return [replace(claim, chain=number) for number, chain in enumerate(chains) for claim in chain]
 
 
-def _formulas(text: str) -> Iterator[tuple[str, str]]:
+def formulas_of(text: str) -> Iterator[tuple[str, str]]:
     """The formulas of a text, each with what stands before it in its sentence."""
     last = 0
     for found in FORMULA.finditer(text):

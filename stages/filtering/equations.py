@@ -27,7 +27,7 @@ TOKEN = re.compile(
 )
 KINDS = {"word": "other", "blank": "skip", "by": "times"}
 MARKED = re.compile(r"<<[^<>]*>>")
-AMOUNT = r"(?:\\?\$)?\d[\d,]*(?:\.\d+)?%?"
+AMOUNT = r"(?:\\?\$)?(?<!\d)(?<!\d,)\d[\d,]*+(?:\.\d+)?+%?+"
 SHARE_IS = re.compile(
     rf"(\d%\s+of\s+{AMOUNT})(?:\s+[a-z]+)?\s+(?:is|equals)\s+({AMOUNT})(?=[\s.,;]|$)(?!\s*(?:[-+*/=×x]|plus|minus|times|more|less))"
 )

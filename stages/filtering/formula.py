@@ -88,6 +88,16 @@ def read_formula(text: str, functions: Functions | None = None) -> Formula:
     return formula
 
 
+def real_value(answer: str) -> float | None:
+    """The real number that an answer is, in a formula with or without a unit."""
+    try:
+        formula = read_formula(answer.replace("\\$", "").replace("\\%", "").replace("%", "").strip("$ "))
+        value = formula.value({})
+    except (NotFormula, KeyError):
+        return None
+    return value.real if abs(complex(value).imag) < 1e-9 else None
+
+
 @lru_cache(maxsize=4096)
 def _read_alone(text: str) -> Formula | None:
     """Kept: a problem and its solution repeat what they write."""

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from stages.core.tables import Row
 from stages.filtering.asked import unfit_answer
+from stages.filtering.congruences import false_congruence
 from stages.filtering.equations import wrong_equation
 from stages.filtering.false_claims import false_claim
 from stages.filtering.given_numbers import unused_number
@@ -22,7 +23,11 @@ from stages.problems.grammar import Rejection
 from stages.texts.language import language_fault
 
 NUMBER = r"\d+(?:\.\d+)?"
+MAX_NUMBER_CHARS = 400  # a longer one, of a model that repeats itself, is no number to compute with
 PIECES = re.compile(r"[a-zA-Z]+|\d+|[-+*/^=<>{}\\]")  # of a formula, which is one word for most
+BOXED_RESULT = re.compile(
+    r"(?:=|\\approx)[\s&$\\!,-]*(?:\\text\s*\{[^{}]*\}\s*)?\\(?:boxed|fbox)"
+)  # whose equation other rules compute
 COMPUTES = re.compile(r"[-+*/×÷]\s*\d.*=|\\(?:times|cdot|frac|div)")
 NEEDS_MORE = re.compile(
     r"\b(?:(?:figure|diagram|picture|graph|image|chart|illustration)s? (?:above|below|shown|given|provided|to the (?:left|right))"
@@ -39,11 +44,12 @@ NEEDS_MORE_WORDS = (
     "table code theorem lemma equation eq. proposition section chapter exercise algorithm"
 ).split()
 PLACEHOLDER = re.compile(
-    r"\[(?:insert|your|problem|solution|answer|question|todo)[^\]]*\]|\b(?:TODO|lorem ipsum)\b|<(?:answer|solution|problem)>|\?\?\?|XXX",
+    r"\[(?:insert|your|problem|solution|answer|question|todo)[^\]]*\]|\b(?:TODO|lorem ipsum)\b|<(?:answer|solution|problem)>|(?<![?\w])\?\?\?(?![?\w])|XXX",
     re.IGNORECASE,
 )
 PLACEHOLDER_MARKS = ("[", "<", "???", "xxx", "todo", "lorem ipsum")
 HEADING = re.compile(r"^\W*(?:(?:[Pp]art|[Ss]tep|[Cc]ase|[Qq]uestion|[Aa]nswer|[Cc]onclusion)\b|\d+\.\s+[A-Z])|\*\*")
+TWO_WORDS = re.compile(r"[a-zA-Z]{3,} (?:\w+ )*[a-zA-Z]{2,}")
 CONCLUDES = re.compile(
     r"(?:therefore|thus|hence|so|consequently|in conclusion|finally|as a result|it follows)\b", re.IGNORECASE
 )
@@ -66,6 +72,7 @@ def check_answer(row: Row, _: FilterSettings) -> Rejection | None:
         return Rejection("no_answer", "the solution marks no final answer")
     if (
         HEADING.search(answer)
+        or (TWO_WORDS.search(answer) and re.search(rf"^#+ .*{re.escape(answer)}\W*$", row["solution"], re.MULTILINE))
         or len(answer) > 200
         or answer.count("{") != answer.count("}")
         or re.fullmatch(r"[\W_]*|\\?\w*\?+", answer)
@@ -143,7 +150,9 @@ def check_equations(row: Row, _: FilterSettings) -> Rejection | None:
 
 def check_claims(row: Row, _: FilterSettings) -> Rejection | None:
     """Every equality with letters or irrational numbers must hold for the values that the solution gives to its letters."""
-    wrong = false_claim(row["solution"], row["problem"]) if row["mode"] == "cot" else ""
+    if row["mode"] != "cot":
+        return None
+    wrong = false_claim(row["solution"], row["problem"]) or false_congruence(row["solution"])
     return Rejection("false_claim", wrong) if wrong else None
 
 
@@ -160,12 +169,14 @@ def check_given(row: Row, _: FilterSettings) -> Rejection | None:
 
 
 def check_derivation(row: Row, _: FilterSettings) -> Rejection | None:
-    """A number that answers a solution which computes must occur in the working before the closing line, as any equal number."""
-    if row["mode"] != "cot" or not re.fullmatch(r"-?\d+", row["answer"]):
+    """A number that answers a solution which computes must be an equation's result, or occur before the closing line."""
+    is_number = re.fullmatch(rf"-?\d{{1,{MAX_NUMBER_CHARS}}}", row["answer"])
+    if row["mode"] != "cot" or not is_number or BOXED_RESULT.search(row["solution"]):
         return None
     places = [m.start() for m in SAID.finditer(row["solution"])] + [row["solution"].rfind("boxed")]
     working = row["solution"][: max(places)] if max(places) > 0 else row["solution"].rpartition("\n")[0]
-    seen = {Fraction(number) for number in re.findall(NUMBER, working.replace(",", ""))}
+    numbers = re.findall(NUMBER, working.replace(",", ""))
+    seen = {Fraction(number) for number in numbers if len(number) <= MAX_NUMBER_CHARS}
     if COMPUTES.search(working) and abs(Fraction(row["answer"])) not in seen:
         return Rejection("answer_not_derived", f"\\boxed{{{row['answer']}}} does not occur in the working")
     return None

@@ -18,6 +18,7 @@ from stages.core.lines import encoding_of
 from stages.generation.streams import body_of_stream, is_stream
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # but tab and line ends
+VISIBLE = re.compile(r"[^\s\x00-\x1f\u200b-\u200f\u2060\ufeff]")
 UNREADABLE = "\ufffd"
 MAX_WRAPS = 4
 WRAPS = ("data", "body", "response", "result", "output", "completion")  # under which gateways put a whole body
@@ -81,7 +82,7 @@ def _inner(body: dict[str, Any]) -> Any:
 def choice_of(body: Any) -> dict[str, Any] | None:
     """The first of the choices that holds a text, else the first; every request asks for one. A lone one needs no list."""
     choices = body.get("choices") if isinstance(body, dict) else None
-    if choices is None and isinstance(body, dict) and isinstance(body.get("message"), dict):
+    if not choices and isinstance(body, dict) and isinstance(body.get("message"), dict):
         choices = body
     choices = [choices] if isinstance(choices, dict) else choices if isinstance(choices, list) else []
     found = [choice for choice in choices if isinstance(choice, dict)]
@@ -108,6 +109,11 @@ def text_of(choice: dict[str, Any]) -> str | None:
         legacy if isinstance(legacy, str) else None,
     ]
     return next((text for text in texts if text), "" if message or "" in texts else None)
+
+
+def is_visible(text: str) -> bool:
+    """Whether a text holds more than white space and characters without a picture."""
+    return bool(VISIBLE.search(text))
 
 
 def thought_of(choice: dict[str, Any]) -> str:

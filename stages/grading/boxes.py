@@ -13,7 +13,7 @@ from stages.grading.wrappers import closing
 BOX = re.compile(r"(?:[\\/]|(?<![\\a-zA-Z]))(?:boxed|fbox|framebox)\s*\{")
 BARE_BOX = re.compile(r"\\(?:boxed|fbox)\s*(-?\d[\d,./]*(?<=\d)|(?<=\s)[^\s${}\\]+)")
 BETWEEN_BOXES = re.compile(
-    r"(?:\s|[,;.$]|\\[\[\]()]|\\q?quad|\\text\s*\{\s*,?\s*(?:and|or)?\s*,?\s*\}|\band\b|\bor\b|\\\\|&|[a-zA-Z](?:_\w)?\s*=)*"
+    r"(?:\s|[,;.$]|\\[\[\]()]|\\q?quad|\\text\s*+\{\s*+,?+\s*+(?:and|or)?+\s*+,?+\s*+\}|\band\b|\bor\b|\\\\|&|[a-zA-Z](?:_\w)?\s*=)*"
     r"|\s+[a-z]{2,}\s+(?:and|or)\s+(?:\$\s*)?"
 )
 SIDE_START = re.compile(r"\$|\\\[|\\\(|\n|&|\\\\|(?<!\\)=|\\(?:implies|Rightarrow|to|approx)(?![a-zA-Z])")

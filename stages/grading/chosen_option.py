@@ -21,11 +21,11 @@ BOXED_LETTER = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 ANCHORED = (
-    re.compile(rf"(?:answer|choice|option|correct one)\s*(?:is|:|would be|=)?\s*(?:therefore|thus|definitely|for sure|clearly|probably|option|choice|the|letter|[,:\s*\"'$(\[{{-]|\\(?:text|mathrm|textbf|boxed|mathbf)\{{)*([{LETTERS}])(?![a-zA-Z'])(?!\.?\s?m\b)(?!\s+(?:is|was|has|because|cannot|can't)\s)(?!\s*(?:,|and|or)\s*\(?[{LETTERS}]\b(?!\s+(?:is|was)))", re.IGNORECASE),
-    re.compile(rf"\b(?:option|choice)\s*\(?\s*([{LETTERS}])\b(?!\.?\s?m\b)", re.IGNORECASE),
+    re.compile(rf"(?:answer|choice|option|correct one)\s*+(?:is|:|would be|=)?+\s*+(?:therefore|thus|definitely|for sure|clearly|probably|option|choice|the|letter|[,:\s*\"'$(\[{{-]++|\\(?:text|mathrm|textbf|boxed|mathbf)\{{){{0,20}}+([{LETTERS}])(?![a-zA-Z'])(?!\.?\s?m\b)(?!\s+(?:is|was|has|because|cannot|can't)\s)(?!\s*(?:,|and|or)\s*\(?[{LETTERS}]\b(?!\s+(?:is|was)))", re.IGNORECASE),
+    re.compile(rf"\b(?:option|choice)\s*+\(?+\s*+([{LETTERS}])\b(?!\.?\s?m\b)", re.IGNORECASE),
 )  # fmt: skip
 AT_START = re.compile(
-    rf"^\s*[\"'*(\[]*([{LETTERS}])(?!\.\s?[mM]\b)[\"')\].*:]+(?=\s|$)|^\s*\(?([{LETTERS}])\)?\s*$|^\s*([{LETTERS}])\s+(?=[A-Z\d$\\])",
+    rf"^[^\S\n]*[\"'*(\[]*([{LETTERS}])(?!\.\s?[mM]\b)[\"')\].*:]+(?=\s|$)|^[^\S\n]*\(?([{LETTERS}])\)?[^\S\n]*$|^[^\S\n]*([{LETTERS}])\s+(?=[A-Z\d$\\])",
     re.MULTILINE,
 )
 STANDING = re.compile(r"(?<![\w'’$\\])\(?([A-J])\)?(?![\w'’])(?!\.?\s?[mM]\b)")

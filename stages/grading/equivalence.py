@@ -14,19 +14,20 @@ from fractions import Fraction
 
 from stages.grading.clock_times import date_of, same_clock
 from stages.grading.exact_numbers import MIN_DIGITS, Number, as_number, same_number
+from stages.grading.letter_answers import FORMULA_MARKS, commute, option_letter, same_words
 from stages.grading.normalization import Spelled, plain_words, spell
-from stages.grading.spelled_numbers import spelled_number
+from stages.grading.spelled_numbers import spelled_value
 from stages.grading.structural_rules import Decision, compare
 from stages.grading.structures import split_top
-from stages.grading.units import quantity_of, unit_of
+from stages.grading.units import are_of_one_kind, quantity_of, unit_of
 from stages.problems.answers import EXPRESSION, TEXT
 
 MAX_CHARS = 2000
-FORMULA_MARKS = re.compile(r"[\\^_{}=<>+*/|!]|\d")
-OPTION = re.compile(r"(?:option|choice|answer|letter)?\s*(?:is\s+)?(\()?([a-zA-Z])(?(1)\)|[).:]?)", re.IGNORECASE)
-OPTION_WITH_TEXT = re.compile(r"\(([A-J])\)\s*\S.*|([A-J])[).:]\s+\S.*", re.DOTALL)
-LETTER_UNIT = re.compile(r"([-+]?[\d.,]*\d)\s+[mgshlLNJWVKCF]\.?")
-COMMUTING = re.compile(r"[a-z]{2,3}")
+LETTER_UNIT = re.compile(r"([-+]?[\d.,]*\d(?:[eE][-+]?\d+)?)\s+[mgshlLNJWVKCF]\.?")
+CURRENCY = re.compile(r"\\\$|^\s*\$(?=[\d.,]+$)|[€£¥₹¢]|\b(?:dollar|cent|euro|pound|yen|rupee|Rs)s?\b")
+DECIMAL_COMMA = re.compile(r"\$?(-?(?:\d+,\d{1,2}|0,\d+|\d+,\d{4,}))\$?")
+LIKE_A_DECIMAL = re.compile(r"\$?(-?0,\d{3,})\$?")
+LIKE_MONEY = re.compile(r"\$?(-?\d+,\d{2}|-?0,\d{3,})\$?")
 NO_SOLUTION = re.compile(r"(?:no|there (?:is|are) no) (?:real )?(?:solutions?|roots?)|emptyset|(?:the )?empty set")
 ALL_REALS = re.compile(
     r"(?:all|any|every|the|the set of(?: all)?) reals?(?: numbers?)?|(?:x in )?mathbb r|r|(?:x in )?\( ?-infty ?, ?\+?infty ?\)"
@@ -35,12 +36,14 @@ ALL_REALS = re.compile(
 
 @functools.lru_cache(maxsize=50_000)
 def is_equal(
-    answer: str, reference: str, kind: str = EXPRESSION, tolerance: Fraction | None = None, min_digits: int = MIN_DIGITS
-) -> Decision:
+    answer: str, reference: str, kind: str = EXPRESSION, tolerance: Fraction | None = None, min_digits: int = MIN_DIGITS,
+    decimal_comma: bool = False,
+) -> Decision:  # fmt: skip
     """Whether an answer equals the reference. Never raises, never hangs.
 
     `tolerance` is a relative one, for numbers of a benchmark with a rule of its own; `min_digits` is the number of
-    significant digits from which a decimal reference is taken for a rounded value (exact_numbers.py).
+    significant digits from which a decimal reference is taken for a rounded value (exact_numbers.py); `decimal_comma`
+    says that a reference such as `1,22` may be a decimal number, which no known benchmark has.
     """
     if not answer.strip():
         return Decision(False, "no_answer")
@@ -52,7 +55,8 @@ def is_equal(
     left, right = spell(answer), spell(reference)
     for decision in (
         _as_units(answer, reference, left, right),
-        _as_numbers(answer, left, right, tolerance, min_digits),
+        _as_numbers(answer, reference, left, right, tolerance, min_digits),
+        _as_decimal_comma(answer, reference, left, right, decimal_comma),
         _as_words(answer, reference, left, right, kind),
     ):
         if decision:
@@ -67,9 +71,11 @@ def _last_side(text: str) -> str:
 
 def _as_units(answer: str, reference: str, left: Spelled, right: Spelled) -> Decision | None:
     """Equal strings with no other unit; two quantities by their size: 2 hours 15 minutes is 135 minutes."""
-    if left.text == right.text and left.text and not (left.unit and right.unit):
+    is_same = left.text == right.text != ""
+    has_currency = CURRENCY.search(answer) and CURRENCY.search(reference)
+    if is_same and not (left.unit and right.unit) and not has_currency and not _is_angle(answer, reference):
         return Decision(True, "string")
-    if not (left.unit or right.unit) and not (_has_letter(left.text) and _has_letter(right.text)):
+    if not (left.unit or right.unit or has_currency) and not (_has_letter(left.text) and _has_letter(right.text)):
         return None
     quantities = quantity_of(_plain(answer)), quantity_of(_plain(reference))
     if quantities[0] and quantities[1] and (left.unit != right.unit or not left.unit):
@@ -77,7 +83,14 @@ def _as_units(answer: str, reference: str, left: Spelled, right: Spelled) -> Dec
     units = unit_of(left.unit), unit_of(right.unit)
     if units[0] and units[1] and units[0] != units[1]:
         return Decision(False, "unit")
-    return Decision(True, "string") if left.text == right.text and left.text else None
+    if not any(units) and not are_of_one_kind(left.unit, right.unit):
+        return Decision(False, "unit")
+    return Decision(True, "string") if is_same else None
+
+
+def _is_angle(*answers: str) -> bool:
+    """Whether one says degrees and the other radians."""
+    return bool(re.search(r"\brad", " ".join(answers))) and bool(re.search(r"\\circ|°|\bdeg", " ".join(answers)))
 
 
 def _has_letter(text: str) -> bool:
@@ -85,14 +98,15 @@ def _has_letter(text: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    text = re.sub(r"\\(?:text|mbox|mathrm|textrm)\s*\{([^{}]*)\}", r" \1 ", text.replace("\\$", "$"))
+    text = re.sub(r"\^\s*\{?\s*\\circ\s*\}?|°", " degrees ", text.replace("\\$", "$"))
+    text = re.sub(r"\\(?:text|mbox|mathrm|textrm)\s*\{([^{}]*)\}", r" \1 ", text)
     return re.sub(r"\s+", " ", re.sub(r"\\[,; ]|~|\\[()\[\]]|^\$(?=.*\$$)|(?<=\d)\$$", " ", text)).strip(" .")
 
 
 def _as_numbers(
-    answer: str, left: Spelled, right: Spelled, tolerance: Fraction | None, min_digits: int
+    answer: str, reference: str, left: Spelled, right: Spelled, tolerance: Fraction | None, min_digits: int
 ) -> Decision | None:
-    numbers = _number(left), _number(right)
+    numbers = _number(left, answer), _number(right, reference)
     if numbers[1] and not numbers[0] and (found := LETTER_UNIT.fullmatch(answer.strip().strip("$").strip())):
         numbers = as_number(spell(found[1]).text), numbers[1]  # "10 m" for 10: no symbol, for the reference has none
     if numbers[0] and numbers[1]:
@@ -100,12 +114,26 @@ def _as_numbers(
     return None
 
 
-def _number(spelled: Spelled) -> Number | None:
+def _as_decimal_comma(
+    answer: str, reference: str, left: Spelled, right: Spelled, has_decimal_comma: bool
+) -> Decision | None:
+    """`1000,99` for 1000.99; `5, 6` is a list, and so is the reference `5,6`, while `0,111` is none."""
+    found, number = DECIMAL_COMMA.fullmatch(answer.strip()), as_number(right.text)
+    if not found or not number:
+        pattern = LIKE_MONEY if has_decimal_comma else LIKE_A_DECIMAL
+        found, number = pattern.fullmatch(reference.strip()), as_number(left.text)
+    if not found or not number or number.value.denominator == 1:
+        return None
+    decimal = as_number(found[1].replace(",", "."))
+    return Decision(True, "number") if decimal and same_number(decimal, number) else None
+
+
+def _number(spelled: Spelled, written: str) -> Number | None:
     found = as_number(spelled.text)
-    if found or not spelled.text.replace("-", "").isalpha():
+    if found or len(written) > 100 or not spelled.text.replace("-", "").isalpha():
         return found
-    value = spelled_number(spelled.text) if len(spelled.text) < 100 else None
-    return None if value is None else Number(Fraction(value))
+    value = spelled_value(plain_words(written))
+    return None if value is None else Number(value)
 
 
 def _as_words(answer: str, reference: str, left: Spelled, right: Spelled, kind: str) -> Decision | None:
@@ -116,7 +144,7 @@ def _as_words(answer: str, reference: str, left: Spelled, right: Spelled, kind: 
     dates = date_of(words[0]), date_of(words[1])
     if dates[0] and dates[1]:
         return Decision(dates[0] == dates[1], "date")
-    letters = _option(answer), _option(reference)
+    letters = option_letter(answer), option_letter(reference)
     if all(letters):
         return Decision(_same_letter(letters[0], letters[1], kind), "letter")
     for synonyms in (NO_SOLUTION, ALL_REALS):
@@ -124,23 +152,12 @@ def _as_words(answer: str, reference: str, left: Spelled, right: Spelled, kind: 
             return Decision(True, "words")
     if kind != TEXT and ("!" in left.text or FORMULA_MARKS.search(right.text)):
         return None
-    if words[0] == words[1] and words[0]:
+    is_formula = bool(FORMULA_MARKS.search(left.text))
+    if words[0] == words[1] and words[0] and not is_formula:
         return Decision(True, "words")
-    if kind == TEXT or not FORMULA_MARKS.search(left.text):
-        is_same = _squeezed(words[0]) == _squeezed(words[1]) != ""
-        return Decision(is_same or _commute(left.text, right.text, kind), "words")
-    return None
-
-
-def _option(answer: str) -> str:
-    """The letter that an answer is, with its bracket if it has one: `\\text{(C)}` is "(C"; "" for anything else."""
-    text = re.sub(r"\\[a-z]+\s*\{|[{}$*]|\\[,;! ]|~", " ", answer).strip().rstrip(".").strip()
-    text = re.sub(r"\(\s*([a-zA-Z])\s*\)", r"(\1)", text)
-    if found := OPTION.fullmatch(text):
-        return f"{found[1] or ''}{found[2]}"
-    if found := OPTION_WITH_TEXT.fullmatch(text):
-        return f"({found[1] or found[2]}"
-    return ""
+    if kind != TEXT and (is_formula or len(split_top(right.text)) > 1):
+        return Decision(True, "words") if not is_formula and same_words(*words) else None
+    return Decision(same_words(*words) or (kind == EXPRESSION and commute(left.text, right.text)), "words")
 
 
 def _same_letter(answer: str, reference: str, kind: str) -> bool:
@@ -148,12 +165,3 @@ def _same_letter(answer: str, reference: str, kind: str) -> bool:
     if kind == TEXT or "(" in answer + reference:
         return answer[-1].upper() == reference[-1].upper()
     return answer == reference
-
-
-def _commute(left: str, right: str, kind: str) -> bool:
-    """`ba` is `ab`: a product of two or three small letters."""
-    return kind == EXPRESSION and bool(COMMUTING.fullmatch(left)) and sorted(left) == sorted(right)
-
-
-def _squeezed(words: str) -> str:
-    return re.sub(r"[\s\-.']", "", re.sub(r"^(?:the|an?)\s+", "", words))

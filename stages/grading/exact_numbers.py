@@ -32,6 +32,7 @@ SCIENTIFIC = re.compile(
     rf"([-+]*)({DECIMAL})(?:(?:\\times|\\cdot|\*|x)10(?:\^|\*\*)\{{?\(?([-+]?\d+)\)?\}}?|[eE]([-+]?\d+))"
 )
 POWER = re.compile(r"([-+]?)(\d{1,6})\^\{?(-?\d{1,3})\}?")
+WITH_INDEX = re.compile(r"-?\(?(?:[0-9][0-9A-Za-z.]*|[0-9A-Z]{2,})\)?_(?:\{[^{}]*\}|\w)")
 IN_A_BASE = re.compile(r"(-?)\(?([0-9A-Za-z]+(?:\.[0-9A-Za-z]+)?)\)?_\{?(\d{1,2})\}?")
 
 
@@ -73,20 +74,29 @@ def in_a_base(text: str) -> tuple[str, int] | None:
     return (found[1] + (digits.lstrip("0") or "0"), base) if base != 10 else None
 
 
+def has_index(text: str) -> bool:
+    """Whether a normalised answer is a numeral with an index, of a base that it can be written in or not: 9_7, 12_n."""
+    return bool(WITH_INDEX.fullmatch(text))
+
+
 def same_number(
     answer: Number, reference: Number, tolerance: Fraction | None = None, min_digits: int = MIN_DIGITS
 ) -> bool:
     """Equal by the rules above, or within a relative `tolerance` if one is given.
 
     A percent sign on one side alone may mean the same number with a sign, or a hundredth of it: 50% is 50 and 0.5.
-    No other factor of 100 is forgiven.
+    Of a fraction such as 3/56 it means a hundredth alone. No other factor of 100 is forgiven.
     """
-    if _close(answer, reference, tolerance, min_digits):
-        return True
     if answer.is_percent == reference.is_percent:
-        return False
+        return _close(answer, reference, tolerance, min_digits)
     signed, plain = (answer, reference) if answer.is_percent else (reference, answer)
-    return plain.value == signed.value / 100
+    is_ratio = plain.place is None and abs(plain.value) < 1 and plain.value != 0
+    if not is_ratio and _close(answer, reference, tolerance, min_digits):
+        return True
+    place = None if signed.place is None else signed.place / 100
+    hundredth = replace(signed, value=signed.value / 100, place=place)
+    pair = (hundredth, plain) if answer.is_percent else (plain, hundredth)
+    return hundredth.value == plain.value or (is_ratio and _close(*pair, tolerance, min_digits))
 
 
 def is_whole(number: Number) -> bool:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from stages.grading.formula_reader import Tree, Unreadable, read_formula
+from stages.grading.formula_reader import Tree, read_formula
+from stages.grading.formula_tokens import Unreadable
 from stages.grading.formula_values import Point, TooLarge, Value, symbols_of, value_of
 from stages.grading.relations import FLIPPED, RELATION, sides_of
 from stages.grading.structures import split_top

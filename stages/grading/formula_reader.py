@@ -8,12 +8,12 @@ What is no plain formula (sums, integrals, relations, lists, words) raises Unrea
 """
 
 import functools
-import re
 from fractions import Fraction
 from typing import Any
 
+from stages.grading.formula_tokens import FormulaTokens, Unreadable
+
 Tree = tuple[Any, ...]
-MAX_TOKENS = 400
 MAX_NESTING = 25  # of brackets, each some ten Python frames
 
 FUNCTIONS = frozenset(
@@ -24,19 +24,9 @@ GREEK = frozenset(
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau upsilon phi varphi chi "
     "psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega ell hbar".split()
 )
-NAMES = "arcsinh|arccosh|arctanh|arcsin|arccos|arctan|arccot|asin|acos|atan|sinh|cosh|tanh|sqrt|sin|cos|tan|cot|sec|csc|log|exp|ln|lg|pi|binom"
-TOKEN = re.compile(
-    rf"(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d+(?![\d.]))?)|\\(?P<command>[a-zA-Z]+) ?|(?P<name>{NAMES}|[a-zA-Z])"
-    r"|(?P<mark>\*\*|\\[{}|]|[-+*/^_!()\[\]{}|,'=])|(?P<other>.)",
-    re.DOTALL,
-)
 BOUND = frozenset("sum prod int lim".split())
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 STARTS = frozenset("([{")
-
-
-class Unreadable(ValueError):
-    """The text is no formula that this reader knows."""
 
 
 @functools.lru_cache(maxsize=4096)
@@ -45,35 +35,11 @@ def read_formula(text: str) -> Tree:
     return _Reader(text).whole()
 
 
-class _Reader:
-    def __init__(self, text: str) -> None:
-        self.tokens = [(str(m.lastgroup), m[m.lastgroup]) for m in TOKEN.finditer(text)]  # type: ignore[index]
-        if len(self.tokens) > MAX_TOKENS or any(kind == "other" for kind, _ in self.tokens):
-            raise Unreadable(text)
-        self.tokens.append(("end", ""))
-        self.place = self.depth = self.bars = 0
-
+class _Reader(FormulaTokens):
     def whole(self) -> Tree:
         tree = self.sum()
         self.expect("end", "")
         return tree
-
-    def peek(self) -> tuple[str, str]:
-        return self.tokens[self.place]
-
-    def next(self) -> tuple[str, str]:
-        token = self.tokens[self.place]
-        self.place += 1
-        return token
-
-    def take(self, kind: str, *texts: str) -> bool:
-        found = self.peek()[0] == kind and self.peek()[1] in texts
-        self.place += found
-        return found
-
-    def expect(self, kind: str, text: str) -> None:
-        if self.next() != (kind, text):
-            raise Unreadable(text)
 
     def sum(self) -> Tree:
         tree = self.product()

@@ -12,8 +12,15 @@ import functools
 import re
 from dataclasses import dataclass
 
-from stages.grading.numerals import mixed_numbers, numbers_in_bases, repeating_decimals, thin_thousands, whole_thousands
-from stages.grading.units import split_unit
+from stages.grading.numerals import (
+    mixed_numbers,
+    numbers_in_bases,
+    repeating_decimals,
+    scaled_numbers,
+    thin_thousands,
+    whole_thousands,
+)
+from stages.grading.units import changes_value, split_unit
 from stages.grading.wrappers import TEXT_BLOCK, UNIT_BLOCK, unwrapped
 
 CHARACTERS = str.maketrans({
@@ -45,14 +52,23 @@ SYNONYMS = (
     (re.compile(r"\\(?:varnothing|O|emptyset)(?![a-zA-Z])|\\\{\s*\\\}"), r"\\emptyset "),
     (re.compile(r"\\lbrace(?![a-zA-Z])"), r"\\{"), (re.compile(r"\\rbrace(?![a-zA-Z])"), r"\\}"),
     (re.compile(r"\\lbrack(?![a-zA-Z])"), "["), (re.compile(r"\\rbrack(?![a-zA-Z])"), "]"),
+    (re.compile(r"\^\s*(?:\{\s*\\prime\s*\}|\\prime(?![a-zA-Z]))"), "'"),
     (re.compile(r"\\(?:mid|lvert|rvert|vert)(?![a-zA-Z])"), "|"), (re.compile(r"\\colon(?![a-zA-Z])"), ":"),
     (re.compile(r"\\[bBvp]matrix"), "pmatrix"), (re.compile(r"\{(?:bmatrix|matrix|Bmatrix|smallmatrix)\}"), "{pmatrix}"),
     (re.compile(r"\\begin\{array\}\{[^}]*\}"), r"\\begin{pmatrix}"), (re.compile(r"\\end\{array\}"), r"\\end{pmatrix}"),
     (re.compile(r"\\\$|[$£€¥₹]|\\pounds(?![a-zA-Z])|^\s*(?:Rs\.?|USD|US(?=\s*\$))\s*(?=[\s$]*\d)"), ""),
     (re.compile(r"\*\*(?!\s*[\d({\\a-z-])|(?<![\d)}a-z])\*\*"), ""), (re.compile(r"(?<=\w)\s*\*\*\s*(?=[\d({a-z-])"), "^"),
+    (re.compile(r"^\s*(?:\\text\s*\{\s*)?(?:minus|negative)\s*\}?\s*(?=[\d.\\])", re.IGNORECASE), "-"),
+    (re.compile(r"(?<=\d)(?:st|nd|rd|th)\s*$"), ""),
+    (re.compile(r"\\(?:vec|overrightarrow)\s*\{?\s*([a-zA-Z])\s*\}?|\\hat\s*\{?\s*\\?([ijk])(?:math)?\s*\}?|\\([ij])math(?![a-z])"), r"\1\2\3"),
+    (re.compile(r"\\overline\s*\{\s*([A-Z]{2})\s*\}(?!_)"), r"\1"),
     (re.compile(r"^\s*(?:approximately|about|roughly|exactly|around|only|just)\s+(?=\S)|^\s*\\approx"), ""),
 )  # fmt: skip
 ANGLE_FUNCTION = re.compile(r"(?:sin|cos|tan|cot|sec|csc)(?![a-z]*h)")
+TEMPERATURE = re.compile(
+    r"(?:\s*\^\s*\{?\s*\\circ\s*\}?|\s*\b(?:degrees?|deg))\s*(?:\\(?:text|mathrm|mbox|textrm)\s*\{\s*)?(C|F|[Cc]elsius|[Ff]ahrenheit)\b\s*\}?"
+)
+RAISED_O = re.compile(r"(?<=\d)\s*\^\s*(?:\{\s*o\s*\}|o)(?=\s*$)")
 DEGREES = re.compile(r"\s*(?:\^\s*\{?\s*\\circ\s*\}?|\\degree(?![a-zA-Z])|\\?\bdegrees?\b)")
 PERCENT_WORDS = re.compile(r"(?<=[\d\s}])\s*(?:percent(?:age)?|pct)\b(?: points?)?|\\text\{\s*(?:percent|pct)\s*\}|\\%")
 JOINING = re.compile(
@@ -93,8 +109,10 @@ def spell(answer: str) -> Spelled:
     for pattern, replacement in SYNONYMS:
         text = pattern.sub(replacement, text)
     text = JOINING.sub(",", SPACES.sub(" ", SIZES.sub("", text).replace("\\!", "")) if "\\" in text else text)
+    text = TEMPERATURE.sub(lambda m: f" {'celsius' if m[1][0] in 'cC' else 'fahrenheit'}", RAISED_O.sub("", text))
     text = DEGREES.sub(r"\\degree " if ANGLE_FUNCTION.search(text) else "", numbers_in_bases(text))
-    text, unit = _without_unit(_without_end(PERCENT_WORDS.sub("%", text).strip()))
+    text = scaled_numbers(PERCENT_WORDS.sub("%", text).strip())
+    text, unit = _without_unit(_without_end(text))
     text = mixed_numbers(whole_thousands(TEXT_BLOCK.sub(lambda found: found[1].strip(), text)))
     if re.fullmatch(r"[\d.\s()+*/-]+", text):
         text = re.sub(r"(?<=\d)\s*(?=\(-?[\d.]+\))", r"\\cdot ", text)
@@ -128,6 +146,8 @@ def _without_unit(text: str) -> tuple[str, str]:
     bare = text[: block.start()].strip() if block else ""
     if block and bare and not bare.endswith(UNFINISHED):
         phrase = TEXT_BLOCK.sub(lambda found: f" {found[1]} ", block[0])
+        if changes_value(phrase):
+            return text, ""
         return bare.rstrip(" .,"), re.sub(r"\s+", " ", phrase).strip()
     return split_unit(text)
 

@@ -3,6 +3,7 @@ r"""Spellings of one number: thousands, mixed numbers, repeating decimals, bases
 whole_thousands("1,234,567")            -> "1234567"
 repeating_decimals(r"0.1\overline{6}")  -> r"\frac{1}{6}"
 mixed_numbers("2 1/2")                  -> r"2\frac{1}{2}"
+scaled_numbers("1.5 million dollars")     -> "1500000 dollars"
 numbers_in_bases(r"2516\text{ (base }8)") -> "2516_{8}"
 """
 
@@ -26,7 +27,15 @@ BASE_WORDS = re.compile(
     r"(?<![\w.])([0-9A-Z]+)(?:\s*_\s*\{?\s*|\s*,?\s*\\?,?\s*\(?\s*(?:in\s+)?)(?:\\(?:text|mathrm|mbox|textrm)\s*\{)?\s*\(?\s*(?:in\s+)?[Bb]ase[\s\-~]*\}?\s*"
     r"(\d+|[a-z]+)\s*\)?\s*\}?\s*\)?"
 )
-WORD_BASE = re.compile(r"_\s*\{?\s*\\(?:text|mathrm|mbox|textrm)\s*\{\s*([a-z]+)\s*\}\s*\}?")
+WORD_BASE = re.compile(
+    r"_\s*\{?\s*\\(?:text|mathrm|mbox|textrm)\s*\{\s*([a-z]+)\s*\}\s*\}?|_\s*\{\s*([a-z]{3,7})\s*\}|_\s*\{\s*\(\s*(\d{1,2})\s*\)\s*\}"
+)
+BASE_TEN = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)_(?:\{10\}|10(?!\d))")
+SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12, "dozen": 0}  # powers of ten
+SCALED = re.compile(
+    r"(?<![\w.,/^_}])(\d[\d,]*(?:\.\d+)?|\.\d+)[\s~]*(?:\\[,; ])?[\s~]*((?:\\(?:text|mbox|mathrm|textrm)\s*\{\s*)?)"
+    r"\b(hundred|thousand|million|billion|trillion|dozen)s?\b(?!\s*(?:and\s+)?\d)"
+)
 BASES = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12,
     "sixteen": 16, "binary": 2, "octal": 8, "hex": 16,
@@ -84,10 +93,26 @@ def numbers_in_bases(text: str) -> str:
     """A base in words or in digits as an index: `2516_{8}`."""
     if "_" not in text and "ase" not in text:
         return text
-    text = WORD_BASE.sub(lambda m: f"_{{{BASES[m[1]]}}}" if m[1] in BASES else m[0], text)
+
+    def in_digits(found: re.Match[str]) -> str:
+        base = found[3] or BASES.get(found[1] or found[2])
+        return f"_{{{base}}}" if base else found[0]
+
+    text = WORD_BASE.sub(in_digits, text)
 
     def indexed(found: re.Match[str]) -> str:
         base = found[2] if found[2].isdigit() else str(BASES.get(found[2], ""))
         return f"{found[1]}_{{{base}}}" if base else found[0]
 
-    return BASE_WORDS.sub(indexed, text)
+    return BASE_TEN.sub(r"\1", BASE_WORDS.sub(indexed, text))
+
+
+def scaled_numbers(text: str) -> str:
+    """A number and the word that multiplies it as one number; the rest of a text block stays in it."""
+
+    def product(found: re.Match[str]) -> str:
+        number = Fraction(found[1].replace(",", "")) * (12 if found[3] == "dozen" else 10 ** SCALES[found[3]])
+        written = str(number.numerator) if number.denominator == 1 else f"{float(number):.15g}"
+        return f"{written} {found[2]}" if found[2] else written
+
+    return SCALED.sub(product, text) if any(word in text for word in SCALES) else text

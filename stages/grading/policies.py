@@ -19,7 +19,7 @@ from stages.grading.extraction import extract_answer
 from stages.grading.jiuzhang import grade_as_jiuzhang
 from stages.problems.answers import CHOICE, LETTERS, NUMBER, TEXT
 
-VERSION = "2"
+VERSION = "3"
 POLICIES = ("ours", "jiuzhang")
 GSM_HARD_TOLERANCE = Fraction(1, 10**9)
 LETTER_RULES = ("option_boxed", "option_said", "option_line")
@@ -114,5 +114,10 @@ def _decide(found: Extraction, reference: str, kind: str, options: list[str], da
     name = re.sub(r"\W|_", "", dataset.lower())
     tolerance = GSM_HARD_TOLERANCE if kind == NUMBER and name == "gsmhard" else None
     return is_equal(
-        found.answer, reference, kind, tolerance, OCW_DIGITS if name in ("minervamath", "ocw") else MIN_DIGITS
+        found.answer,
+        reference,
+        kind,
+        tolerance,
+        OCW_DIGITS if name in ("minervamath", "ocw") else MIN_DIGITS,
+        decimal_comma=not name,
     )

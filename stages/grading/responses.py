@@ -9,16 +9,19 @@ from stages.problems.thoughts import without_thoughts
 
 MAX_RESPONSE_CHARS = 100_000  # what follows is cut: its end is kept, where the answer stands
 STOPS = re.compile(
-    r"</s>|<\|im_(?:end|start)\|>|<\|endoftext\|>|<\|eot_id\|>|\n\s*## Question\b|\n\n\s*(?:Question|Problem|Q)\s*:"
+    r"(?P<mark></s>|<\|im_(?:end|start)\|>|<\|endoftext\|>|<\|eot_id\|>)|(?<=\s)(?:(?P<heading>## Question\b)|(?:Question|Problem|Q)\s*:)"
 )
 SIGNS = str.maketrans({"−": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "－": "-"})
 FENCED = re.compile(r"```([^\n`]*)\n(.*?)(?:```|\Z)", re.DOTALL)  # in turn: a closing fence opens nothing
-FORMULA = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<!\\)\$([^$\n]+?)(?<!\\)\$", re.DOTALL)
+FORMULA = re.compile(
+    r"\$\$(.+?)\$\$|\\\[((?:[^\\]|\\[^\[\]])++)\\\]|\\\(((?:[^\\]|\\[^()])++)\\\)|(?<!\\)\$([^$\n]+?)(?<!\\)\$",
+    re.DOTALL,
+)
 HASHES = re.compile(r"####\s*([^\n]+)")
-LETTER_A = re.compile(r"^\s*A:\s*([^\n]+)", re.MULTILINE)
+LETTER_A = re.compile(r"^[^\S\n]*A:\s*([^\n]+)", re.MULTILINE)
 SAID = re.compile(
     r"(?:\b(?:final|correct|right|best)?\s*answers?\b(?:\s+(?:to|of|for)\b[^.:=\n]{0,80}?)?\s*(?:is|are|:|=|would be|should be)(?:\s*therefore)?"
-    r"|^\s*\**answer\**(?=\s*(?:\$|\\\[|\\\())|\bfinal result is|\bANSWER\b\s*:?)\s*:?\**\s*",
+    r"|^[^\S\n]*\**answer\**(?=\s*(?:\$|\\\[|\\\())|\bfinal result is|\bANSWER\b\s*:?)\s*:?\**\s*",
     re.IGNORECASE | re.MULTILINE,
 )
 TAIL = re.compile(r"\.\s*I hope it is correct.*", re.DOTALL | re.IGNORECASE)
@@ -33,7 +36,8 @@ NUMBER_IN_TEXT = re.compile(
 _DENIED = r"(?:not|instead of|rather than|as opposed to|isn't|aren't)"
 REPLACED = re.compile(rf"\b{_DENIED}\s+(?:\S+\s+){{1,4}}?but\s+(?:rather\s+|it'?s\s+|is\s+)?", re.IGNORECASE)
 DENIED = re.compile(
-    rf",?\s*\b{_DENIED}\s+(?:\d[\d,.]*\d|[^,.;\n])+?(?=[,;\n]|\.(?!\d)|$|\s(?:it'?s|it is|so|because)\b)", re.IGNORECASE
+    rf"(?:,\s*+|(?<!\s)\s*+|)\b{_DENIED}\s++(?>\d(?:[\d,.]*\d)?|[^\d,.;\n])+?(?=[,;\n]|\.(?!\d)|$|\s(?:it'?s|it is|so|because)\b)",
+    re.IGNORECASE,
 )
 SEVERAL = re.compile(r"(?:between\s+)?[-$]*\d[\d,.]*\s+(?:or|to|and)\s+[-$]*\d[\d,.]*", re.IGNORECASE)
 
@@ -47,9 +51,19 @@ def spoken(response: str) -> str:
     """What a response says: after its thoughts, before a stop mark, without programs and their outputs."""
     text = without_thoughts(response)[-MAX_RESPONSE_CHARS:].translate(SIGNS)
     start = len(text) - len(text.lstrip())
-    if stop := STOPS.search(text, start + 1):
-        text = text[: stop.start()]
-    return FENCED.sub(" ", text).strip()
+    return FENCED.sub(" ", text[: _stop(text, start + 1)]).strip()
+
+
+def _stop(text: str, start: int) -> int:
+    """Where a response ends: before a stop mark, or the blank line before another question."""
+    for found in STOPS.finditer(text, start):
+        gap = found.start()
+        while gap > start and text[gap - 1].isspace():
+            gap -= 1
+        line = found.start() if found["mark"] else text.find("\n" if found["heading"] else "\n\n", gap, found.start())
+        if line >= 0:
+            return line
+    return len(text)
 
 
 def said_answer(text: str) -> str:

@@ -2,9 +2,11 @@
 
 spelled_number("one hundred twenty-three") -> 123
 spelled_number("three apples")             -> None: a word is no number word
+spelled_value("two thirds")                -> Fraction(2, 3)
 """
 
 import re
+from fractions import Fraction
 from itertools import pairwise
 
 _ONES = (
@@ -13,7 +15,10 @@ _ONES = (
 ).split()
 _TENS = {word: 20 + 10 * i for i, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split())}
 SMALL = {word: i for i, word in enumerate(_ONES)} | _TENS
-LARGE = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
+LARGE = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+PARTS = {word: i for i, word in enumerate("half third fourth fifth sixth seventh eighth ninth tenth".split(), 2)} | {
+    "quarter": 4
+}
 
 
 def spelled_number(text: str) -> int | None:
@@ -26,6 +31,19 @@ def spelled_number(text: str) -> int | None:
     if any(a in SMALL and b in SMALL and not (SMALL[a] >= 20 and 0 < SMALL[b] < 10) for a, b in pairwise(words)):
         return None  # "one two three" counts
     return -sum_of(words) if negative else sum_of(words)
+
+
+def spelled_value(text: str) -> Fraction | None:
+    """The whole number or the fraction that a text in words is: "two thirds", "minus one half", "a hundred"."""
+    text = re.sub(r"\ban?\s+(?=\w)", "one ", text.lower().replace("-", " ")).strip()
+    whole = spelled_number(text)
+    if whole is not None:
+        return Fraction(whole)
+    top, _, part = text.rpartition(" ")
+    part = "half" if part == "halves" else part
+    bottom = PARTS.get(part) or PARTS.get(part.removesuffix("s"))
+    count = spelled_number(top) if top else None
+    return Fraction(count, bottom) if bottom and count is not None else None
 
 
 def is_number_word(word: str) -> bool:

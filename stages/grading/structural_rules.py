@@ -11,23 +11,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 
-from stages.grading.exact_numbers import as_number, in_a_base, same_number
+from stages.grading.exact_numbers import as_number, has_index, in_a_base, same_number
 from stages.grading.formula_equality import same_formula
 from stages.grading.formula_values import TooLarge
+from stages.grading.letter_answers import commute
 from stages.grading.near_values import is_constant, near_constants
 from stages.grading.relations import RELATION, as_pieces, chain_of, unknowns_of
 from stages.grading.structures import Parts, matrix_rows, parts_of, ratio_of, split_top, values_of, without_assignment
 from stages.grading.symbolic import compare_latex, is_wordy, refusal
+from stages.grading.unread_marks import unread_marks
 
 MAX_VALUES = 64
 MAX_DEPTH = 6
+APPLIED = re.compile(r"([a-zA-Z]'*)\(([^()]*)\)")  # f(2), P(A)
 NAME = r"(?:[a-zA-Z](?:_(?:\{[^{}]*\}|\w))?|[a-zA-Z]\([a-z]\))"
 
 
 @dataclass(frozen=True)
 class Decision:
     correct: bool
-    rule: str  # string, number, base, clock, unit, words, matrix, list, brackets, interval, formula, symbolic, no_answer, too_long, refused, timeout, ...
+    rule: str  # string, number, base, marks, name, clock, unit, words, matrix, list, brackets, interval, formula, symbolic, no_answer, too_long, refused, timeout, ...
 
 
 def compare(left: str, right: str, depth: int = 0) -> Decision:
@@ -47,15 +50,14 @@ def _numbers(left: str, right: str, _: int) -> Decision | None:
     if numbers[0] and numbers[1]:
         return Decision(same_number(numbers[0], numbers[1]), "number")
     bases = in_a_base(left), in_a_base(right)
-    return Decision(bases[0] == bases[1], "base") if any(bases) else None
-
-
-def _decimal_comma(left: str, right: str, depth: int) -> Decision | None:
-    """`1000,99` is 1000.99, and `0,111` is 0.111, where the other is a decimal number."""
-    for one, other in ((left, right), (right, left)):
-        if re.fullmatch(r"-?(?:\d+,\d{1,2}|0,\d+|\d+,\d{4,})", one) and re.fullmatch(r"-?\d+\.\d+", other):
-            return compare(one.replace(",", "."), other, depth + 1)
+    if any(bases) or has_index(left) or has_index(right):
+        is_same = bases[0] == bases[1] if any(bases) else _without_braces(left) == _without_braces(right)
+        return Decision(is_same, "base")  # 9_7 is no number, and equals itself alone
     return None
+
+
+def _without_braces(text: str) -> str:
+    return re.sub(r"[{}]", "", text)
 
 
 def _matrices(left: str, right: str, depth: int) -> Decision | None:
@@ -119,6 +121,10 @@ def _value(text: str) -> str:
 def _two_equations(left: str, right: str, depth: int) -> Decision:
     sides = split_top(left, "="), split_top(right, "=")
     if len(sides[0]) == len(sides[1]) == 2 and "\\approx" not in left + right:
+        applied = APPLIED.fullmatch(sides[0][0]), APPLIED.fullmatch(sides[1][0])
+        if applied[0] and applied[1] and not (applied[0][2].isalpha() and applied[1][2].isalpha()):
+            is_same = applied[0][1] == applied[1][1] and compare(applied[0][2], applied[1][2], depth + 1).correct
+            return compare(sides[0][1], sides[1][1], depth + 1) if is_same else Decision(False, "name")
         if sides[0][0] == sides[1][0]:
             return compare(sides[0][1], sides[1][1], depth + 1)
         are_named = re.fullmatch(NAME, sides[0][0]) and re.fullmatch(NAME, sides[1][0])
@@ -216,7 +222,7 @@ def _proportional(answers: list[str], references: list[str]) -> bool | None:
 
 
 RULES: tuple[Callable[[str, str, int], Decision | None], ...] = (
-    _numbers, _decimal_comma, _matrices, _relations, _assignments, _ratios, _brackets, _lists,
+    _numbers, _matrices, _relations, _assignments, _ratios, _brackets, _lists,
 )  # fmt: skip
 
 
@@ -252,12 +258,16 @@ def _by_formula(left: str, right: str) -> Decision:
     """Values at points; then, for what the reader of formulas does not know, computer algebra behind its guards."""
     if is_wordy(left) or is_wordy(right):
         return Decision(False, "words")
+    if left.isalpha() and right.isalpha():
+        return Decision(commute(left, right), "words")
     try:
         is_same = same_formula(left, right)
         if is_same is not None:
             return Decision(is_same or near_constants(left, right), "formula")
     except TooLarge:
         return Decision(False, "refused")
+    if unread_marks(left) != unread_marks(right):
+        return Decision(False, "marks")
     if reason := refusal(left) or refusal(right):
         return Decision(False, reason)
     return Decision(*compare_latex(left, right))

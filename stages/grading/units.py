@@ -25,6 +25,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (  # base, its multiple, names; from 
     ("yuan", "1", "yuan"), (VOLUME, "1", "l liter litre"), (VOLUME, "1/1000", "ml milliliter millilitre cc"),
     ("gallon", "1", "gallon gal"), ("gallon", "1/4", "quart qt"), ("gallon", "1/8", "pint pt"), ("gallon", "1/16", "cup"),
     ("acre", "1", "acre"), ("hectare", "1", "hectare ha"), (ANGLE, "1", "degree deg"), ("radian", "1", "radian rad"),
+    ("celsius", "1", "celsius"), ("fahrenheit", "1", "fahrenheit"), ("pound sterling", "1", "sterling"), ("yen", "1", "yen"),
     ("unit", "1", "unit"),
 )  # fmt: skip
 NAMES = {name: (base, Fraction(multiple)) for base, multiple, names in _TABLE for name in names.split()}
@@ -35,6 +36,16 @@ NOT_UNITS = frozenset(
     "pi sqrt sin cos tan cot sec csc log exp frac infty infinity and or mod if for where when not pm am choose base".split()
 )
 
+# Words after a number that make another number of it, or none: they are no unit.
+CHANGING = frozenset(
+    "or than less fewer greater times plus minus over below hundred hundredth hundredths thousand thousandth thousandths million "
+    "millionth millionths billion trillion dozen tenth tenths half halves third thirds fifth fifths sixth sixths eighth eighths "
+    "factorial choose mod modulo base to by".split()
+)
+CHANGING_FIRST = frozenset("squared cubed and out not".split())
+COUNTERS = frozenset("people person way item unit time thing piece object number total different possible".split())
+HARMLESS_ALONE = frozenset("less fewer times greater over third half by to".split())
+
 NUMERAL = r"[-+]?\$?\s*(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?: \d{3})+|\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+)"
 FRACTION = r"[-+]?(?:\d+\s*)?\\frac\s*\{[-\d.]+\}\s*\{[\d.]+\}|[-+]?\d+\s+\d+/\d+|[-+]?\d+\s*/\s*\d+"
 # A word is taken whole: words that could end anywhere make the time grow exponentially with a sentence.
@@ -44,7 +55,7 @@ PHRASE = rf"(?:{WORD})(?:{POWER}|\d(?!\d))?(?:[\s/·*-]*(?:{WORD})(?:{POWER}|(?<
 MEASURED = re.compile(rf"({FRACTION}|{NUMERAL}|.*(?:\\pi|\}}|\)))(\s*)({PHRASE})\s*")
 COMPOUND = re.compile(rf"(?:({NUMERAL})\s*({WORD})(?:\s*,?\s*(?:and)?\s+|\s*$)){{2,}}")
 PART = re.compile(rf"({NUMERAL})\s*({WORD})")
-CURRENCY = {"$": "dollar", "€": "euro", "₹": "rupee", "¢": "cent"}
+CURRENCY = {"$": "dollar", "€": "euro", "₹": "rupee", "¢": "cent", "£": "sterling", "¥": "yen"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,7 @@ def split_unit(text: str) -> tuple[str, str]:
         return text, ""
     value, gap, phrase = found[1], found[2], found[3].strip()
     words = re.findall(r"[a-zA-Z]+", phrase)
-    if any(word in NOT_UNITS for word in words) or not words:
+    if any(word in NOT_UNITS for word in words) or not words or changes_value(phrase):
         return text, ""
     is_known = unit_of(phrase) is not None
     first = words[0].lower()
@@ -71,6 +82,24 @@ def split_unit(text: str) -> tuple[str, str]:
     if not re.match(r"[-+$\s]*[\d.]|\\frac", value) and not (is_known and gap):
         return text, ""
     return value.strip(), phrase
+
+
+def are_of_one_kind(one: str, other: str) -> bool:
+    """Whether two phrases may count the same things: "red apples" and "apples", not "apples" and "oranges"."""
+    words = [{_stem(word) for word in re.findall(r"[a-z]{3,}", phrase.lower())} for phrase in (one, other)]
+    return not all(words) or words[0] <= words[1] or words[1] <= words[0] or any(group & COUNTERS for group in words)
+
+
+def _stem(word: str) -> str:
+    return re.sub(r"(?:es|s)$", "", word) if len(word) > 3 else word
+
+
+def changes_value(phrase: str) -> bool:
+    """Whether the words after a number say another value: "or more", "squared", "tenths", "times x"; or none, as "!"."""
+    words = re.findall(r"[a-zA-Z]+", phrase.lower())
+    if not words or (len(words) == 1 and words[0] in HARMLESS_ALONE):
+        return not words and "%" not in phrase and "\\" not in phrase and "°" not in phrase
+    return words[0] in CHANGING_FIRST or any(word in CHANGING for word in words)
 
 
 def _is_word(word: str) -> bool:
@@ -121,7 +150,9 @@ def _singular(word: str) -> str | None:
 
 def quantity_of(text: str) -> tuple[Fraction, tuple[tuple[str, int], ...]] | None:
     """A number with a known unit, or several of one dimension, in base units; None for anything else."""
-    text = re.sub(r"^\s*(\$|€|₹|Rs\.?)\s*([\d.,]+)$", lambda m: f"{m[2]} {CURRENCY.get(m[1], 'rupee')}", text.strip())
+    text = re.sub(
+        r"^\s*(\$|€|₹|£|¥|Rs\.?)\s*([\d.,]+)$", lambda m: f"{m[2]} {CURRENCY.get(m[1], 'rupee')}", text.strip()
+    )
     if COMPOUND.fullmatch(text):
         parts = PART.findall(text)
     else:
