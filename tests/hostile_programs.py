@@ -50,6 +50,9 @@ KERNEL = {
     "a raised limit on memory locks": (CALL + "import mmap\nm = mmap.mmap(-1, 1 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\nif libc.mlockall(3) == 0 or libc.mlock(ctypes.c_void_p(ctypes.addressof(ctypes.c_char.from_buffer(m))), 1 << 20) == 0: print('REACHED')", "ok"),
     "real time": ("import os\nfor policy in (os.SCHED_FIFO, os.SCHED_RR):\n    try: os.sched_setscheduler(0, policy, os.sched_param(1)); print('REACHED')\n    except OSError: pass\ntry: os.nice(-1); print('REACHED')\nexcept OSError: pass", "ok"),
     "pages of the machine's files": ("import glob, os\nfor path in glob.glob(os.path.dirname(os.__file__) + '/*.py')[:20]:\n    fd = os.open(path, os.O_RDONLY)\n    try: os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED); print('REACHED')\n    except OSError: pass\nos.sync()", "ok"),
+    "pages of the machine's files, mapped": ("import mmap, os\nfile = open(os.__file__, 'rb')\nm = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)\nfor advice in (12, 14, 20, 21, 25, 100, 101):\n    try: m.madvise(advice); print('REACHED', advice)\n    except OSError: pass\nm.madvise(mmap.MADV_WILLNEED); m.madvise(mmap.MADV_DONTNEED); print(len(m[:]))", "ok"),
+    "locks on the machine's files": (CALLS + "import fcntl, struct\nfor path in (os.__file__, sys.executable, '/dev/null', '/proc/version', '/', '/tmp'):\n    file = os.open(path, os.O_RDONLY)\n    for kind in (1, 2, 5, 6): reach(f'flock {path}', 73, 32, file, kind)\n    for command in (6, 7, 37, 38):\n        try: fcntl.fcntl(file, command, struct.pack('hhqqi4x', 0, 0, 0, 0, 0)); print('REACHED', path, command)\n        except OSError: pass\n    for command in (1024, 1026, 1036, 1038):\n        try: fcntl.fcntl(file, command, struct.pack('q', 2) if command > 1030 else 1); print('REACHED', path, command)\n        except OSError: pass", "ok"),
+    "keys and pages by other calls": (CALLS + "file = os.open(os.__file__, os.O_RDONLY)\nreach('readahead', 187, 213, file, 0, 4096)\nfor request in (0xC0506617, 0xC0406618): reach('key', 16, 29, file, request, z)\nreach('mbind', 237, 235, id(7) & ~4095, 4096, 0, None, 0, 2)", "ok"),
 }  # fmt: skip
 
 OWN = {
@@ -85,7 +88,7 @@ FILES = {
     "holes and full disks": ("import os\nfor i in range(6):\n    with open(f'/tmp/s{i}', 'wb') as file: file.truncate(8 << 20)\ntry:\n    for i in range(9): open(f'/tmp/f{i}', 'wb').write(bytes(4 << 20))\nexcept OSError: print('full')\ntry: open('/dev/shm/f', 'wb').write(bytes(4 << 20)); print('REACHED')\nexcept OSError: pass", "ok"),
     "pipes, sockets, links, devices": ("import os, socket, stat\nos.mkfifo('/tmp/fifo'); os.mkfifo('/dev/shm/fifo'); s = socket.socket(socket.AF_UNIX); s.bind('/tmp/socket'); s.listen()\nos.symlink('/tmp', '/tmp/loop'); os.symlink('/usr', '/tmp/usr'); os.symlink('a', '/tmp/b'); os.symlink('b', '/tmp/a')\ntry: os.mknod('/tmp/null', stat.S_IFCHR | 0o666, os.makedev(1, 3)); print('REACHED')\nexcept OSError: pass", "ok"),
     "an abstract socket": ("import os, socket, time\ns = socket.socket(socket.AF_UNIX); s.bind('\\0here'); s.listen()\nif os.fork() == 0: os.setsid(); time.sleep(60)", "ok"),
-    "locks and mapped files that a daemon holds": ("import fcntl, mmap, os, time\nf = open('/tmp/lock', 'wb+'); f.truncate(4096); m = mmap.mmap(f.fileno(), 4096); fcntl.flock(f, fcntl.LOCK_EX)\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: time.sleep(60)\n    os._exit(0)", "ok"),
+    "locks and mapped files that a daemon holds": ("import fcntl, mmap, os, time\nf = open('/tmp/lock', 'wb+'); f.truncate(4096); m = mmap.mmap(f.fileno(), 4096)\ntry: fcntl.flock(f, fcntl.LOCK_EX); print('REACHED')\nexcept OSError: pass\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: time.sleep(60)\n    os._exit(0)", "ok"),
     "modules and settings that others would read": ("import os\nfor name in ('sympy.py', 'numpy.py', 'random.py', 'sitecustomize.py', 'pyvenv.cfg', 'program.py', '__main__.py'): open(f'/tmp/{name}', 'w').write('raise SystemExit(9)')\nos.makedirs('/tmp/.local/lib/python3.11/site-packages'); open('/tmp/.local/lib/python3.11/site-packages/x.pth', 'w').write('import os; os._exit(9)')", "ok"),
     "a folder that is moved while it is emptied": ("import os\nif os.fork() == 0:\n    os.setsid()\n    while True:\n        try: os.makedirs('/tmp/a/b'); os.rename('/tmp/a', '/tmp/c'); os.removedirs('/tmp/c/b')\n        except OSError: pass", "ok"),
     "libraries and devices": ("import glob, os\nfor path in [os.__file__, os.__file__ + 'c', '/dev/null', '/dev/zero', '/usr', '/', '/sandbox', '/sandbox/stages/execution/zygote.py', *glob.glob('/dev/*')]:\n    for change in (lambda: os.chmod(path, 0), lambda: os.utime(path, (0, 0)), lambda: os.rename(path, path + '~'), lambda: os.truncate(path, 0), lambda: os.chown(path, 65534, 65534)):\n        try: change()\n        except OSError: continue\n        if not os.path.realpath(path).startswith(('/dev/shm', '/dev/fd', '/proc/', '/dev/pts', '/dev/null', '/dev/zero', '/dev/full', '/dev/tty', '/dev/random', '/dev/urandom')): print('REACHED', path)", "ok"),
@@ -119,11 +122,43 @@ WORDS = {
     "an exception that ends the interpreter": ("import sys\nsys.excepthook = lambda *a: sys.exit(0)\nraise KeyboardInterrupt", "error"),
     "no memory, in truth": ("import numpy\nx = []\nwhile True: x.append(numpy.empty(300 << 20, 'u1'))", "memory"),
     "no memory for an array": ("import numpy; numpy.ones(1 << 31)", "memory"),
+    "a mark of its own for memory, by frames and maps": ("import ctypes, os, sys\nframe = sys._getframe()\nwhile frame:\n    for value in list(frame.f_locals.values()):\n        if 'mmap' in type(value).__name__: value[:4] = os.getpid().to_bytes(4, 'little')\n    frame = frame.f_back\nfor line in open('/proc/self/maps'):\n    if ' rw-s' in line: ctypes.memmove(int(line.split('-')[0], 16), os.getpid().to_bytes(4, 'little'), 4)\nos._exit(77)", "error"),
+    "a child's name for memory": ("import ctypes, os\nif os.fork() == 0:\n    ctypes.CDLL(None).prctl(15, b'MemoryError', 0, 0, 0); os._exit(77)\nos.wait(); os._exit(77)", "error"),
     "an answer of the protocol": ("import json\nprint(json.dumps({'status': 'memory', 'stdout': 'x', 'stderr': '', 'is_whole': False}), flush=True)\nprint('ready')", "ok"),
     "bytes that are no text": ("import os\nos.write(1, bytes(range(256)) * 4); os.write(2, b'\\xff\\xfe\\x00\\xe2\\x82')", "ok"),
 }  # fmt: skip
 
-PROGRAMS = {**OTHERS, **KERNEL, **OWN, **FILES, **FLOODS, **WORDS}
+# What a program asks of its own processes, by their numbers or by 0, or of the memory and files that are its own: it is allowed.
+INNOCENT = {
+    "its own limits, read by its number": ("import os, resource\nfor limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_AS): print(resource.prlimit(os.getpid(), limit) == resource.prlimit(0, limit) == resource.getrlimit(limit))", "ok"),
+    "a lower limit": ("import resource\nresource.prlimit(0, resource.RLIMIT_NOFILE, (20, 20)); print(resource.getrlimit(resource.RLIMIT_NOFILE))", "ok"),
+    "a database in a file": ("import sqlite3\nfor _ in range(2):\n    with sqlite3.connect('/tmp/a.db') as base:\n        base.execute('create table if not exists t(x)'); base.execute('insert into t values(3)')\nprint(base.execute('select sum(x) from t').fetchone())", "ok"),
+    "shared numbers": ("from multiprocessing import Pool, Process, Value\nv = Value('i', 3)\np = Process(target=lambda: setattr(v, 'value', 5)); p.start(); p.join()\nwith Pool(2) as pool: print(v.value, pool.map(abs, [-1]))", "ok"),
+    "large arrays": ("import numpy\nprint(numpy.ones(1 << 23).sum())", "ok"),
+}  # fmt: skip
+
+# Two programs, one after the other: what the first leaves, the second looks for.
+FRAMES = "import sys\nkinds = ('mmap', 'memoryview', 'bytearray')\nframe = sys._getframe()\nheld = []\nwhile frame := frame.f_back: held += [*frame.f_locals.values()]\nheld += [value for one in held for value in getattr(one, '__dict__', {}).values()]\nbuffers = [one for one in held if type(one).__name__ in kinds]\n"
+LEFT = {
+    "in memory that processes share": (
+        "import ctypes\nfor line in open('/proc/self/maps'):\n    if ' rw-s' in line: ctypes.memmove(int(line.split('-')[0], 16) + 100, b'MADE1', 5)",
+        "for line in open('/proc/self/maps'):\n    if ' rw-s' in line: print('REACHED', line)",
+    ),
+    "in buffers of frames": (
+        FRAMES + "for one in buffers: one[100:111] = b'LEFTBEHIND1'",
+        FRAMES + "for one in buffers:\n    if b'LEFTBEHIND1' in bytes(one): print('REACHED')\n    if type(one).__name__ == 'mmap': print('REACHED')",
+    ),
+    "in buffers that the collector knows": (
+        "import gc, mmap\nfor one in gc.get_objects():\n    if isinstance(one, mmap.mmap): one[100:105] = b'MADE1'",
+        "import gc, mmap\nprint(['REACHED' for one in gc.get_objects() if isinstance(one, mmap.mmap)])",
+    ),
+    "in open files": (
+        "import os\nfor number in range(3, 1024):\n    try: os.write(number, b'MADE1'); print('REACHED', number)\n    except OSError: pass",
+        "import os\nprint(['REACHED' for number in range(3, 1024) if os.path.exists(f'/proc/self/fd/{number}')])",
+    ),
+}  # fmt: skip
+
+PROGRAMS = {**OTHERS, **KERNEL, **OWN, **INNOCENT, **FILES, **FLOODS, **WORDS}
 
 PROBE = """
 import os, resource, signal, sys

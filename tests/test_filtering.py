@@ -27,6 +27,7 @@ from stages.filtering.programs import agrees, check_program, with_real_output
 from stages.filtering.sections import AgreementSettings, FilterSettings
 from stages.filtering.text_rules import (
     check_answer,
+    check_claims,
     check_derivation,
     check_equations,
     check_language,
@@ -180,6 +181,26 @@ def test_a_solution_uses_what_the_problem_gives() -> None:
     assert unused_number(problem, "2 * 15 = 30, 20 + 30 = 50 and 50 - 24 = 26") == ""
     assert unused_number("A shirt of $40 is sold at 25% off. What does it cost?", "40 * 0.75 = 30") == ""
 
+    shared = (
+        "Jen shares 212 red, 310 blue and 502 green sweets between herself and her 3 friends. She has 3 kinds of bags."
+    )
+    assert unused_number(shared, "212 + 310 + 502 = 1024 and 1024 / 4 = 256") == ""
+    assert unused_number(shared, "212 + 502 = 714 and 714 / 4 = 178.5") == "310"
+
+
+@pytest.mark.parametrize(
+    ("solution", "is_wrong"),
+    [
+        ("$506 \\equiv 0 \\pmod{121}$", True), ("$605 \\equiv 0 \\pmod{121}$", False), ("$17 \\equiv 5 \\equiv -1 \\pmod 6$", False), ("$3984375 \\equiv 63 \\equiv -1 \\mod{64}$", True),
+        ("$x \\equiv 3 \\pmod{5}$", False), ("If $7 \\equiv 3 \\pmod{5}$, then", False), ("$7 \\not\\equiv 3 \\pmod{5}$", False), ("$2^{10} = 1024 \\equiv 1 \\pmod{11}$", False),
+        ("$3^2 \\equiv 1 \\pmod{4}$, $3^3 \\equiv 1 \\pmod{4}$", True), ("$12 \\equiv 2 \\text{ (mod 5)}$", False), ("$2^{-1} \\equiv 3 \\pmod{5}$", False), ("$n \\equiv 14 \\equiv 4 \\pmod{10}$", False),
+        ("\\[\\begin{aligned} 9 \\cdot 8 &\\equiv 2 \\pmod{7} \\\\ &\\equiv 9 \\pmod{7} \\end{aligned}\\]", False),
+    ],
+)  # fmt: skip
+def test_congruences_are_computed(solution: str, is_wrong: bool) -> None:
+    fault = check_claims(problem_row(solution=solution), SETTINGS)
+    assert bool(fault) is is_wrong, fault
+
 
 def test_programs_must_run_and_agree() -> None:
     row = problem_row(mode="tool", solution=TOOL, answer="42")
@@ -210,7 +231,7 @@ def test_programs_must_run_and_agree() -> None:
         ("8", "8.0", True), ("8.0", "8", True), ("\\begin{pmatrix} \\frac{1}{5} \\end{pmatrix}", "Matrix([[1/5]])", True), ("[-2, 7]", "Interval(-2, 7)", True),
         ("(-2, 7)", "Interval(-2, 7)", False), ("(-2, 7)", "Interval.open(-2, 7)", True), ("-2+7i", "I*(7 + 2*I)", True), ("\\frac{1}{2}", "Rational(1, 2)", True),
         ("2\\sqrt{3}", "2*sqrt(3)", True), ("3\\sqrt{2}", "2*sqrt(3)", False), ("\\{1, 2\\}", "{2, 1}", True), ("yes", "True", True), ("no", "True", False),
-        ("25\\%", "0.25", True), ("(1, 2)", "(1, 2)", True), ("(2, 1)", "(1, 2)", False), ("x^2 + 1", "x**2 + 1", True), ("\\infty", "oo", True),
+        ("25\\%", "0.25", True), ("(1, 2)", "(1, 2)", True), ("(2, 1)", "(1, 2)", False), ("x^2 + 1", "x**2 + 1", True), ("11x^2", "11*x**2 - x", False), ("3x + 2", "3*x - 2", False), ("2.5 m", "2.54 m", False), ("2x + 2", "2*(x + 1)", True), ("\\infty", "oo", True),
     ],
 )  # fmt: skip
 def test_an_answer_is_what_was_printed(answer: str, printed: str, is_same: bool) -> None:
@@ -232,6 +253,7 @@ def test_answers_are_whole_and_agree_with_the_closing() -> None:
         fault = check_answer(problem_row(answer=answer), SETTINGS)
         assert fault
         assert fault.reason == reason
+    assert check_answer(problem_row(solution="#### Step 5: Sketching It\n3 + 4 = 7", answer="Sketching It"), SETTINGS)
     fault = check_answer(problem_row(solution="\\boxed{8}\nThe answer is 9.", answer="8"), SETTINGS)
     assert fault
     assert fault.reason == "answers_disagree"
@@ -260,6 +282,8 @@ def test_the_other_rules() -> None:
     assert check_self_contained(problem_row(problem="In the figure above, find x."), SETTINGS)
     assert check_self_contained(problem_row(problem="According to the passage, how many apples are there?"), SETTINGS)
     assert check_self_contained(problem_row(problem="Tom has [insert number] apples. How many?"), SETTINGS)
+    assert check_self_contained(problem_row(problem="What is ??? if Tom has [three] apples?"), SETTINGS)
+    assert check_self_contained(problem_row(problem="How many marks has [ss???3rr?????5]?"), SETTINGS) is None
     assert check_self_contained(problem_row(problem="Tom has three apples and a pear."), SETTINGS)
     assert check_length(problem_row(problem="Find x."), SETTINGS)
     assert check_length(problem_row(problem="Compute $1+6\\cdot2-3+5\\cdot4\\div2$"), SETTINGS) is None

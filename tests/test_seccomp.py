@@ -17,9 +17,11 @@ HEADERS = {
 DENIED, MISSING = ERRNO | EPERM, ERRNO | ENOSYS
 NUMBERS = {
     "x86_64": {"prlimit64": 302, "setpriority": 141, "sched_setaffinity": 203, "ioprio_set": 251, "socket": 41, "mmap": 9, "clone": 56,
-               "fcntl": 72, "ioctl": 16, "prctl": 157, "read": 0, "ptrace": 101, "memfd_create": 319, "inotify_init1": 294, "kill": 62},
+               "fcntl": 72, "ioctl": 16, "prctl": 157, "read": 0, "ptrace": 101, "memfd_create": 319, "inotify_init1": 294, "kill": 62,
+               "flock": 73, "madvise": 28, "mbind": 237},
     "aarch64": {"prlimit64": 261, "setpriority": 140, "sched_setaffinity": 122, "ioprio_set": 30, "socket": 198, "mmap": 222, "clone": 220,
-                "fcntl": 25, "ioctl": 29, "prctl": 167, "read": 63, "ptrace": 117, "memfd_create": 279, "inotify_init1": 26, "kill": 129},
+                "fcntl": 25, "ioctl": 29, "prctl": 167, "read": 63, "ptrace": 117, "memfd_create": 279, "inotify_init1": 26, "kill": 129,
+                "flock": 32, "madvise": 233, "mbind": 235},
 }  # fmt: skip
 
 
@@ -64,7 +66,10 @@ HIGH = 0xDEADBEEF << 32  # the kernel reads the low half of these arguments
         ("mmap", (0, 1, 3, 0x22), ALLOW), ("mmap", (0, 1, 3, 0x21), ALLOW), ("mmap", (0, 1, 3, 0x40022), DENIED), ("clone", (0x11,), ALLOW),
         ("clone", (0x3D0F00,), ALLOW), ("clone", (0x10000011,), DENIED), ("clone", (0x8011,), DENIED), ("fcntl", (1, 3), ALLOW),
         ("fcntl", (1, 1031), DENIED), ("ioctl", (0, 0x5401), ALLOW), ("ioctl", (0, 0x5412), DENIED), ("ioctl", (0, HIGH | 0x5412), DENIED),
-        ("prctl", (4, 1), ALLOW), ("prctl", (62, 1), DENIED),
+        ("prctl", (4, 1), ALLOW), ("prctl", (62, 1), DENIED), ("prlimit64", (5, 7, 0, 1), ALLOW), ("prlimit64", (5, 7, 1 << 32, 1), DENIED),
+        ("prlimit64", (5, 7, 0xFFFF, 1), DENIED), ("flock", (3, 1), DENIED), ("flock", (3, 8), DENIED), ("fcntl", (3, 6), DENIED), ("fcntl", (3, 38), DENIED),
+        ("fcntl", (3, 5), ALLOW), ("fcntl", (3, 1030), ALLOW), ("madvise", (0, 1, 4), ALLOW), ("madvise", (0, 1, 8), ALLOW), ("madvise", (0, 1, 14), DENIED),
+        ("madvise", (0, 1, 21), DENIED), ("madvise", (0, 1, HIGH | 21), DENIED), ("mbind", (0, 1, 2, 0, 0, 0), ALLOW), ("mbind", (0, 1, 2, 0, 0, 2), DENIED),
     ],
 )  # fmt: skip
 def test_calls_are_judged_by_their_arguments(

@@ -1,6 +1,6 @@
 """Runs inside the sandbox, in the fork that is one program: its imports, its limits, the program, an interpreter's end.
 
-run_child({"program": "print(6 * 7)", "seed": 7}, limits, Pipes(out, err, ready), report)      # never returns
+run_child({"program": "print(6 * 7)", "seed": 7}, limits, Pipes(out, err, ready))      # never returns
 
 First the libraries that the program names are imported, which is trusted code and does not count: only then is the fork
 limited and `ready` told, with the CPU seconds used so far. A process that ends before has told nothing, and is no result.
@@ -12,7 +12,6 @@ import atexit
 import ctypes
 import io
 import math
-import mmap
 import os
 import random
 import resource
@@ -25,14 +24,14 @@ from typing import Any, NamedTuple, TextIO
 
 from stages.execution.libraries import import_modules, named_modules
 
-MEMORY_STATUS = 77
+MEMORY_STATUS, MEMORY_NAME = 77, b"MemoryError"  # how a process leaves that a MemoryError ended, and its name then
 STDERR_CHARS = 2000
 PAGE = resource.getpagesize()
 ROUND_BYTES = 64 << 20
-PR_SET_DUMPABLE = 4
+PR_SET_DUMPABLE, PR_SET_NAME = 4, 15
 # What is needed when a program has run, which may have put something else in its place.
 _BaseException, _MemoryError, _SystemExit = BaseException, MemoryError, SystemExit
-_exit, _write, _getpid, _print, _isinstance = os._exit, os.write, os.getpid, print, isinstance
+_exit, _write, _print, _isinstance = os._exit, os.write, print, isinstance
 _shutdown, _run_exit_functions = threading._shutdown, atexit._run_exitfuncs  # type: ignore[attr-defined]
 _settrace, _setprofile = sys.settrace, sys.setprofile
 _prctl = ctypes.CDLL(None).prctl
@@ -46,10 +45,11 @@ class Pipes(NamedTuple):
     ready: int
 
 
-def run_child(request: dict[str, Any], limits: dict[str, Any], pipes: Pipes, report: mmap.mmap) -> None:
+def run_child(request: dict[str, Any], limits: dict[str, Any], pipes: Pipes) -> None:
     """In the fork: own session, own pipes, no other descriptors; never returns.
 
-    Into `report` goes the number of the process that a MemoryError ended: any program may leave with MEMORY_STATUS.
+    A process that a MemoryError ended leaves with MEMORY_STATUS under MEMORY_NAME, which the kernel keeps until it is waited for:
+    any program may leave with that status, and a page or a pipe for the mark would pass from one program to the next.
     """
     try:
         streams = prepare(request, limits, pipes)
@@ -62,7 +62,7 @@ def run_child(request: dict[str, Any], limits: dict[str, Any], pipes: Pipes, rep
     except _SystemExit as stop:
         status = exit_status_of(stop.code, streams)
     except _MemoryError:
-        report[:4] = _getpid().to_bytes(4, "little")
+        _prctl(PR_SET_NAME, MEMORY_NAME, 0, 0, 0)
         status = MEMORY_STATUS
     except _BaseException as error:
         tell(error, streams)

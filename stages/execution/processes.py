@@ -1,6 +1,8 @@
 """Runs inside the sandbox, beside zygote.py: the processes of a program are found, measured and ended."""
 
 import ctypes
+import glob
+import itertools
 import os
 import resource
 import signal
@@ -20,11 +22,8 @@ def descendants() -> list[int]:
     parents: dict[int, int] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as stream:
-                    parents[int(name)] = int(stream.read().rpartition(b")")[2].split()[1])
-            except (OSError, ValueError, IndexError):
-                continue
+            for parent in stat_of(int(name))[1:2]:
+                parents[int(name)] = parent
     found: set[int] = set()
     grown = True
     while grown:
@@ -36,20 +35,62 @@ def descendants() -> list[int]:
 
 def cpu_seconds(pids: list[int]) -> float:
     """CPU seconds of processes that are still there, with those of the children that they waited for."""
-    ticks = 0
-    for pid in pids:
-        try:
-            with open(f"/proc/{pid}/stat", "rb") as stream:
-                ticks += sum(map(int, stream.read().rpartition(b")")[2].split()[11:15]))
-        except (OSError, ValueError):
-            continue
-    return ticks / TICKS
+    return sum(sum(stat_of(pid)[11:15]) for pid in pids) / TICKS
 
 
 def ended_cpu_seconds() -> float:
     """CPU seconds of all processes that have ended and were waited for here."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+def faulted_bytes(pids: list[int]) -> int:
+    """Bytes of the pages that processes have faulted in, with those that have ended and were waited for here.
+
+    No process can take more memory than that, whoever maps it later: huge pages of shared memory are only given to whoever asks
+    (MADV_HUGEPAGE), which the filter of system calls refuses.
+    """
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return PAGE * (used.ru_minflt + used.ru_majflt + sum(sum(stat_of(pid)[7:11]) for pid in pids))
+
+
+def stat_of(pid: int) -> list[int]:
+    """What /proc/PID/stat tells after the name, with 0 for the state: the parent is at 1; none where the process has ended.
+
+    See proc(5), which counts from the number of the process: the parent is its fourth field, faults are 10 to 13, ticks 14 to 17.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stream:
+            return [0, *map(int, stream.read().rpartition(b")")[2].split()[1:])]
+    except (OSError, ValueError):
+        return []
+
+
+def name_of(pid: int) -> bytes:
+    """What a process calls itself, at most 15 bytes; also of one that has ended and was not waited for."""
+    with open(f"/proc/{pid}/stat", "rb") as stream:
+        return stream.read().partition(b"(")[2].rpartition(b")")[0]
+
+
+def waited_seconds(pids: list[int]) -> float:
+    """Seconds that the threads of processes were ready to run and had no CPU; see run_delay in proc(5), schedstat."""
+    nanoseconds = 0
+    for path in itertools.chain.from_iterable(glob.iglob(f"/proc/{pid}/task/*/schedstat") for pid in pids):
+        try:
+            with open(path, "rb") as stream:
+                nanoseconds += int(stream.read().split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+    return nanoseconds / 1e9
+
+
+def num_starved() -> int:
+    """Processes of the whole machine that the kernel has ended for want of memory; 0 where it does not tell."""
+    try:
+        with open("/proc/vmstat", "rb") as stream:
+            return int(stream.read().rpartition(b"\noom_kill ")[2].split()[0])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def exceeds(pids: list[int], limit: int) -> bool:
@@ -106,7 +147,7 @@ def machine_shared_bytes() -> int:
 
 
 def has_shared_memory(pids: list[int]) -> bool:
-    """Whether one of the processes maps shared memory that this one does not."""
+    """Whether one of the processes maps shared memory that this one does not, or does not let its memory be looked into."""
     return bool(shared_objects(str(pid) for pid in pids).keys() - shared_objects(["self"]).keys())
 
 
@@ -123,6 +164,8 @@ def _shared_maps(pid: str) -> list[tuple[bytes, int]]:
     try:
         with open(f"/proc/{pid}/maps", "rb") as stream:
             entries = [line.split(maxsplit=5) for line in stream if any(name in line for name in SHARED)]
+    except PermissionError:  # PR_SET_DUMPABLE: what it has there counts as private
+        return [(f"of {pid}".encode(), 0)]
     except OSError:
         return []
     ends = [[int(address, 16) for address in entry[0].split(b"-")] for entry in entries]

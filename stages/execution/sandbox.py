@@ -160,7 +160,8 @@ class Sandbox:
         """Run one program; what it does to its interpreter ends with it.
 
         `salt` changes the seed of the generators that a program leaves unseeded: two salts tell a program whose answer
-        is chance. The last run of a program has more patience, and is final but where the sandbox itself is lost or spoilt.
+        is chance. The last run of a program has more patience, and is final
+        unless others of the machine may have caused its end, or the sandbox itself is lost or spoilt.
         """
         if len(program) > MAX_PROGRAM_BYTES:
             return Execution("refused", "", f"the program is longer than {MAX_PROGRAM_BYTES:,} characters")
@@ -180,8 +181,7 @@ class Sandbox:
         if not line:
             seconds = round(time.monotonic() - started, 4)
             return Execution("killed", "", "the sandbox was lost", seconds, interpreter.isolation, is_final=False)
-        is_final = is_whole and (is_last or reply["is_final"])
-        return Execution(**reply | {"is_final": is_final}, isolation=interpreter.isolation)
+        return Execution(**reply | {"is_final": is_whole and reply["is_final"]}, isolation=interpreter.isolation)
 
     def _interpreter(self, has_libraries: bool) -> "Interpreter":
         if has_libraries not in self.interpreters:

@@ -2,10 +2,11 @@
 
 What a computation needs is allowed. Refused with EPERM is what reaches around namespaces, into other processes, or past the cleaning
 between two programs: tracing, mounting, keys, BPF, io_uring, clocks, memory that no limit counts (System V, memfd), counters that a
-user's processes share on the machine (inotify, asynchronous I/O), and every socket but Unix ones, as there is no network. A call that
-changes a process's limits, priority, scheduler or CPUs is allowed for the caller itself alone. Calls that are newer than LAST do not
-exist (ENOSYS): what they would allow is not known here. See seccomp(2); the numbers are the kernel's, for each architecture, and an
-older kernel that lacks one of the calls refuses it by itself.
+user's processes share on the machine (inotify, asynchronous I/O), locks on files and the place of their pages in memory (the files that
+can be read are the machine's, for which others wait), and every socket but Unix ones, as there is no network. A call that changes a
+process's limits, priority, scheduler or CPUs is allowed for the caller itself alone, by the number 0; its limits may be read by its
+number. Calls that are newer than LAST do not exist (ENOSYS): what they would allow is not known here. See seccomp(2); the numbers are
+the kernel's, for each architecture, and an older kernel that lacks one of the calls refuses it by itself.
 """
 
 import platform
@@ -25,8 +26,15 @@ _CLONE_FLAGS = 0x7E020080 | 0x00008000
 _MAP_HUGETLB = 0x00040000  # pages of a pool that the whole machine shares
 _AF_UNIX, _PRIO_PROCESS, _IOPRIO_WHO_PROCESS = 1, 0, 1
 _PR_SCHED_CORE = 62
-_FCNTL = (1024, 1026, 1031)  # F_SETLEASE, F_NOTIFY, F_SETPIPE_SZ (all pipes of a user count together)
-_IOCTL = (0x5412, 0x541C, 0x40086602, 0x401C5820)  # TIOCSTI, TIOCLINUX, FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR
+# F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW, F_SETLEASE, F_NOTIFY, F_SETPIPE_SZ (all pipes of a user count together),
+# F_SET_RW_HINT, F_SET_FILE_RW_HINT
+_FCNTL = (6, 7, 37, 38, 1024, 1026, 1031, 1036, 1038)
+# TIOCSTI, TIOCLINUX, FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, FS_IOC_ADD_ENCRYPTION_KEY, FS_IOC_REMOVE_ENCRYPTION_KEY
+_IOCTL = (0x5412, 0x541C, 0x40086602, 0x401C5820, 0xC0506617, 0xC0406618)
+# MADV_MERGEABLE, MADV_HUGEPAGE (of which a fault takes many: processes.py), MADV_COLD, MADV_PAGEOUT, MADV_COLLAPSE, MADV_HWPOISON,
+# MADV_SOFT_OFFLINE
+_MADVISE = (12, 14, 20, 21, 25, 100, 101)
+_MPOL_MF_MOVE = 2 | 4  # and MPOL_MF_MOVE_ALL
 
 # name: its number on x86_64 and on aarch64, None where there is no such call
 _DENIED: dict[str, tuple[int | None, int | None]] = {
@@ -37,7 +45,7 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
     "move_mount": (429, 429), "open_tree": (428, 428), "fsopen": (430, 430), "fsconfig": (431, 431), "fsmount": (432, 432),
     "fspick": (433, 433), "mount_setattr": (442, 442), "quotactl": (179, 60), "quotactl_fd": (443, 443),
     "open_by_handle_at": (304, 265), "name_to_handle_at": (303, 264), "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7),
-    "sync": (162, 81), "syncfs": (306, 267), "fadvise64": (221, 223),
+    "sync": (162, 81), "syncfs": (306, 267), "fadvise64": (221, 223), "readahead": (187, 213), "flock": (73, 32),
     "keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218), "bpf": (321, 280), "perf_event_open": (298, 241),
     "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427), "io_setup": (206, 0),
     "userfaultfd": (323, 282), "inotify_init": (253, None), "inotify_init1": (294, 26), "fanotify_init": (300, 262),
@@ -55,7 +63,10 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
 
 @dataclass(frozen=True)
 class Rule:
-    """A call that is judged by an argument's low 32 bits: one of `allowed` is needed, or one of `denied` or of `denied_bits` refuses."""
+    """A call that is judged by an argument's low 32 bits: one of `allowed` is needed, or one of `denied` or of `denied_bits` refuses.
+
+    A call in which both halves of the argument `unless_null` are 0 is not judged.
+    """
 
     name: str
     numbers: tuple[int, int]
@@ -63,6 +74,7 @@ class Rule:
     allowed: int | None = None
     denied: tuple[int, ...] = ()
     denied_bits: int = 0
+    unless_null: int | None = None
 
 
 _RULES = (
@@ -72,7 +84,9 @@ _RULES = (
     Rule("ioctl", (16, 29), 1, denied=_IOCTL),
     Rule("prctl", (157, 167), 0, denied=(_PR_SCHED_CORE,)),
     Rule("socket", (41, 198), 0, allowed=_AF_UNIX),
-    Rule("prlimit64", (302, 261), 0, allowed=0),
+    Rule("madvise", (28, 233), 2, denied=_MADVISE),
+    Rule("mbind", (237, 235), 5, denied_bits=_MPOL_MF_MOVE),
+    Rule("prlimit64", (302, 261), 0, allowed=0, unless_null=2),  # the new limit: without one it is read
     Rule("setpriority", (141, 140), 0, allowed=_PRIO_PROCESS),
     Rule("setpriority", (141, 140), 1, allowed=0),
     Rule("ioprio_set", (251, 30), 0, allowed=_IOPRIO_WHO_PROCESS),
@@ -108,7 +122,11 @@ def _steps_of(rule: Rule, number: int) -> list[Step]:
         tests.append((ANY_BIT, "deny", 0, rule.denied_bits))
     if rule.allowed is not None:
         tests.append((EQUAL, 0, "deny", rule.allowed))
-    inner = [(LOAD, 0, 0, ARGUMENTS_OFFSET + 8 * rule.argument), *tests, (LOAD, 0, 0, NUMBER_OFFSET)]
+    tests.insert(0, (LOAD, 0, 0, ARGUMENTS_OFFSET + 8 * rule.argument))
+    if rule.unless_null is not None:
+        low = ARGUMENTS_OFFSET + 8 * rule.unless_null
+        tests[:0] = [(LOAD, 0, 0, low), (EQUAL, 0, 2, 0), (LOAD, 0, 0, low + 4), (EQUAL, len(tests), 0, 0)]
+    inner = [*tests, (LOAD, 0, 0, NUMBER_OFFSET)]
     return [(EQUAL, 0, len(inner), number), *inner]
 
 

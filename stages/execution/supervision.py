@@ -2,11 +2,15 @@
 
 Run(request, server).end()  ->  {"status": "ok", "stdout": "42\\n", ..., "is_final": True, "is_whole": True}
 
-A status comes from facts alone: a limit that was met, the signal or the exit status that ended the process, and for `memory` the mark
-that child.py sets when a MemoryError ended it. Never from words that a program can write.
+A status comes from facts alone: a limit that was met, the signal or the exit status that ended the process, and for `memory` the name
+that child.py gives the process that a MemoryError ended. Never from words that a program can write. A program and this process share no
+memory, and all pipes are new for each program.
+
+A result is final if what the program did decides it. Another run may end otherwise where the wall time was over, or SIGKILL ended it;
+its last run counts all the same. Never final is what others of the machine may have caused: memory that only the whole machine's figures
+tell of, a wall time most of which the program waited for a CPU, and SIGKILL where the kernel wanted memory.
 """
 
-import mmap
 import os
 import select
 import signal
@@ -14,7 +18,7 @@ import sys
 import time
 from typing import Any
 
-from stages.execution.child import MEMORY_STATUS, STDERR_CHARS, Pipes, run_child
+from stages.execution.child import MEMORY_NAME, MEMORY_STATUS, STDERR_CHARS, Pipes, run_child
 from stages.execution.cleanup import Folders
 from stages.execution.inheritance import Inheritance
 from stages.execution.processes import (
@@ -22,9 +26,14 @@ from stages.execution.processes import (
     descendants,
     ended_cpu_seconds,
     exceeds,
+    faulted_bytes,
     has_shared_memory,
     kill_all,
     machine_shared_bytes,
+    name_of,
+    num_starved,
+    private_bytes,
+    waited_seconds,
 )
 
 GLANCE_SECONDS = 0.02  # between looks at the files, of which a thousand may come in that time
@@ -36,7 +45,6 @@ class Server:
 
     def __init__(self, limits: dict[str, Any], folders: Folders) -> None:
         self.limits, self.folders = limits, folders
-        self.report = mmap.mmap(-1, mmap.PAGESIZE)
         self.inheritance = Inheritance()
 
     def is_whole(self) -> bool:
@@ -53,14 +61,16 @@ class Run:
 
     def __init__(self, request: dict[str, Any], server: Server) -> None:
         self.server, self.limits = server, server.limits
-        self.wall_seconds = self.limits["wall_seconds"] * (self.limits["patience"] if request["is_last"] else 1)
-        self.ended_before, self.shared_before = ended_cpu_seconds(), machine_shared_bytes()
+        self.is_last = request["is_last"]
+        self.wall_seconds = self.limits["wall_seconds"] * (self.limits["patience"] if self.is_last else 1)
+        self.ended_before, self.starved_before = ended_cpu_seconds(), num_starved()
+        self.shared_before, self.faulted_before = machine_shared_bytes(), faulted_bytes([])
+        self.suspected_bytes = 0  # shared memory of the whole machine when the program was ended for it
         self.is_by_others = False
-        server.report[:4] = bytes(4)
         out, err, ready = os.pipe(), os.pipe(), os.pipe()
         self.child = os.fork()
         if self.child == 0:
-            run_child(request, self.limits, Pipes(out[1], err[1], ready[1]), server.report)
+            run_child(request, self.limits, Pipes(out[1], err[1], ready[1]))
         for _, write_end in (out, err, ready):
             os.close(write_end)
         self.pipes = {out[0]: bytearray(), err[0]: bytearray()}
@@ -130,37 +140,61 @@ class Run:
         pids = descendants()
         if exceeds(pids, self.limits["AS"]):
             return "memory"
-        if machine_shared_bytes() - self.shared_before > self.limits["AS"] and has_shared_memory(pids):
-            self.is_by_others = True  # shared pages that no process has mapped: they may be another's
+        if self._may_hide_memory(pids):
+            self.suspected_bytes, self.is_by_others = machine_shared_bytes(), True
             return "memory"
-        is_late = time.monotonic() - self.started > self.wall_seconds
-        return "timeout" if is_late or self.cpu_seconds(cpu_seconds(pids)) > self.limits["CPU"] else ""
+        if self.cpu_seconds(cpu_seconds(pids)) > self.limits["CPU"]:
+            return "timeout"
+        seconds = time.monotonic() - self.started
+        if seconds <= self.wall_seconds:
+            return ""
+        self.is_by_others = seconds - waited_seconds(pids) < self.limits["wall_seconds"]
+        return "timeout"
+
+    def _may_hide_memory(self, pids: list[int]) -> bool:
+        """Whether the program may have taken too much shared memory, of which no process maps all: no file of /proc tells whose it is.
+
+        It must have grown by as much on the whole machine, the program must have faulted in as much beside its private pages, and some
+        shared memory must be mapped, without which there is none.
+        """
+        limit = self.limits["AS"]
+        if machine_shared_bytes() - self.shared_before <= limit or not has_shared_memory(pids):
+            return False
+        return faulted_bytes(pids) - self.faulted_before - sum(map(private_bytes, pids)) > limit
 
     def end(self) -> dict[str, Any]:
         """Kill what is left, remove what was written; returns what crosses to the other side."""
         stopped = self.watch()
         seconds = time.monotonic() - self.started
-        code = 0 if stopped else os.waitpid(self.child, 0)[1]
+        name, code = (b"", 0) if stopped else (name_of(self.child), os.waitpid(self.child, 0)[1])
         for pipe in self.pipes:
             os.close(pipe)
         is_whole = self.server.is_whole()
         size = self.limits["output_bytes"]
         stdout, stderr = (bytes(block[:size]).decode("utf-8", "replace") for block in self.pipes.values())
         used = self.cpu_seconds(0.0)
-        status = stopped or self._status_of(code)
+        status = self._cleared(stopped) or status_of(code, name)
         is_spent = used > self.limits["CPU"]
-        by_others = self.is_by_others or (not stopped and os.WIFSIGNALED(code) and os.WTERMSIG(code) == signal.SIGKILL)
+        is_killed = not stopped and os.WIFSIGNALED(code) and os.WTERMSIG(code) == signal.SIGKILL
+        self.is_by_others |= is_killed and num_starved() > self.starved_before
+        is_sure = is_spent or self.is_last or not (status == "timeout" or is_killed)
         return {
             "status": "timeout" if is_spent and status in ("ok", "error", "killed") else status, "stdout": stdout,
             "stderr": stderr[-STDERR_CHARS:], "wall_seconds": round(seconds, 4), "cpu_seconds": round(used, 4),
-            "is_final": is_spent or not (status == "timeout" or by_others), "is_whole": is_whole,
+            "is_final": is_sure and not self.is_by_others, "is_whole": is_whole,
         }  # fmt: skip
 
-    def _status_of(self, code: int) -> str:
-        if os.WIFSIGNALED(code):
-            return "killed"
-        exit_status = os.WEXITSTATUS(code)
-        is_marked = int.from_bytes(self.server.report[:4], "little") == self.child
-        if exit_status == MEMORY_STATUS and is_marked:
-            return "memory"
-        return "error" if exit_status else "ok"
+    def _cleared(self, stopped: str) -> str:
+        """The status that stopped the program; of one that was ended for shared memory and gave little back, that it was killed."""
+        given_back = self.suspected_bytes - machine_shared_bytes()
+        return "killed" if self.suspected_bytes and given_back < self.limits["AS"] / 2 else stopped
+
+
+def status_of(code: int, name: bytes) -> str:
+    """The status of a process that ended by itself with this code of waitpid(2), under this name."""
+    if os.WIFSIGNALED(code):
+        return "killed"
+    exit_status = os.WEXITSTATUS(code)
+    if exit_status == MEMORY_STATUS and name == MEMORY_NAME:
+        return "memory"
+    return "error" if exit_status else "ok"

@@ -59,6 +59,16 @@ def warm_up() -> None:
         return
 
 
+def use_lock_files() -> None:
+    """Let sqlite hold its databases by files beside them: locks on files are refused (seccomp.py). See sqlite.org/vfs.html."""
+    try:
+        sqlite = ctypes.CDLL(importlib.import_module("_sqlite3").__file__)
+        sqlite.sqlite3_vfs_find.restype = ctypes.c_void_p
+        sqlite.sqlite3_vfs_register(ctypes.c_void_p(sqlite.sqlite3_vfs_find(b"unix-dotfile")), 1)
+    except (ImportError, AttributeError, OSError):  # an interpreter without it, or with one of its own inside
+        return
+
+
 def preload(has_libraries: bool) -> None:
     for name in PRELOADED:
         try:
@@ -66,6 +76,7 @@ def preload(has_libraries: bool) -> None:
         except ImportError:
             continue
     warm_up()
+    use_lock_files()
     if has_libraries:
         import_modules(list(SLOW_MODULES))
     gc.collect()

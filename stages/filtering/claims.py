@@ -87,13 +87,13 @@ def claims_of(solution: str, functions: Functions | None = None) -> list[Claim]:
     text = THIN.sub("", BOX.sub(r"\1", DOUBLED.sub(r"\\", MARKED.sub("", FENCED.sub(" ", solution)))))
     chains = (
         chain
-        for before, formula in _formulas(text)
+        for before, formula in formulas_of(text)
         for chain in _chains(formula, bool(SUPPOSED.search(before)), functions or {})
     )
     return [replace(claim, chain=number) for number, chain in enumerate(chains) for claim in chain]
 
 
-def _formulas(text: str) -> Iterator[tuple[str, str]]:
+def formulas_of(text: str) -> Iterator[tuple[str, str]]:
     """The formulas of a text, each with what stands before it in its sentence."""
     last = 0
     for found in FORMULA.finditer(text):

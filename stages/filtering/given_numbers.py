@@ -22,8 +22,12 @@ NUMBER = re.compile(
 NAMED = re.compile(
     r"(?:#|[Gg]rade|[Cc]hapter|[Rr]oom|[Nn]o\.|[Rr]oute|[Ff]loor|[Ss]tep|[Hh]ighway|in|since|[Jj]anuary|[Ff]ebruary|[Mm]arch|[Aa]pril|[Mm]ay|[Jj]une|[Jj]uly|[Aa]ugust|[Ss]eptember|[Oo]ctober|[Nn]ovember|[Dd]ecember|page|age of|and)\s*$"
 )
+KINDS = re.compile(
+    r"\s+(?:different |distinct |separate )?(?:types?|kinds?|sorts?|varieties)\b"
+)  # of what is counted next
+COMPANY = re.compile(r"\b\w+sel(?:f|ves) and \w+ $")  # between herself and her 3 friends
 ABSTRACT = re.compile(
-    r"\b(?:ways|integers?|digits?|probability|palindromes?|primes?|arithmetic|geometric|deck|slope|for example|such as|distinct|combinations?|sequences?|modulo|terms?)\b|\(\s*-?\d+\s*,|\b1, 2,|\b1 (?:to|through|up to) \d|\bup to \d",
+    r"\b(?:unknown variable|ways|integers?|digits?|probability|palindromes?|primes?|arithmetic|geometric|deck|slope|for example|such as|distinct|combinations?|sequences?|modulo|terms?)\b|\(\s*-?\d+\s*,|\b1, 2,|\b1 (?:to|through|up to) \d|\bup to \d",
     re.IGNORECASE,
 )
 MIN_NUMBERS = 2
@@ -36,15 +40,17 @@ def unused_number(problem: str, solution: str) -> str:
         r"\\|\||\$[^$]*[a-z=^][^$]*\$|Answer Choices|\n.*\n.*\n.*\n|[A-E]\)", problem
     ):
         return ""
-    given = [(found[1], problem[: found.start()]) for found in NUMBER.finditer(problem)]
+    given = [found for found in NUMBER.finditer(problem) if not KINDS.match(problem, found.end())]
     used = _numbers(re.sub(r"<<[^<>]*>>", "", solution))
-    for written, before in given if len(given) >= MIN_NUMBERS else []:
-        number = float(written.replace(",", ""))
-        if number in (0, 1) or 1900 <= number <= 2100 or NAMED.search(before):
+    for found in given if len(given) >= MIN_NUMBERS else []:
+        number = float(found[1].replace(",", ""))
+        if number in (0, 1) or 1900 <= number <= 2100 or NAMED.search(problem[: found.start()]):
             continue
-        kin = (number, number / 100, number * 100, 1 / number, 1 - number, 1 - number / 100, 1 + number / 100)
+        kin = [number, number / 100, number * 100, 1 / number, 1 - number, 1 - number / 100, 1 + number / 100]
+        if COMPANY.search(problem[: found.start()]):
+            kin.append(number + 1)
         if not any(round(value, 6) in used for value in kin):
-            return written
+            return found[1]
     return ""
 
 

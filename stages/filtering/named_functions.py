@@ -23,6 +23,6 @@ def functions_of(problem: str) -> dict[str, Function]:
             if definition := DEFINITION.match(part):
                 known = {name: function for name, function in found.items() if function}
                 body = None if NO_CLAIM.search(part) else read_side(definition[3], known)
-                is_first = definition[1] not in found and body and body.names <= {definition[2]}
+                is_first = definition[1] not in found and body and body.names == {definition[2]}
                 found[definition[1]] = Function(definition[2], body.tree) if is_first and body else None
     return {name: function for name, function in found.items() if function}

@@ -10,6 +10,7 @@ from stages.core.tables import Row
 from stages.execution.executions import is_chance, may_draw
 from stages.execution.sandbox import Execution
 from stages.execution.transcript import tame_output
+from stages.filtering.asked_formulas import is_identity
 from stages.filtering.formula import read_formula
 from stages.filtering.notation import NotFormula
 from stages.filtering.printed import as_latex, same_truth
@@ -59,6 +60,8 @@ def agrees(answer: str, printed: str) -> bool:
         return True
     if same_truth(plain_words(answer), value) or _same_value(answer, as_latex(value)):
         return True
+    if _is_other_formula(answer, as_latex(value)):
+        return False
     word = plain_words(answer)
     if re.fullmatch(r"[a-z]{2,}", word) and re.search(rf"\b{word}\W*$", last.casefold()):
         return True
@@ -79,6 +82,15 @@ def _same_value(answer: str, printed: str) -> bool:
     except NotFormula:
         return False
     return len(values) == 2 and abs(values[0] - values[1]) <= 1e-9 * max(1e-9, abs(values[1]))
+
+
+def _is_other_formula(answer: str, printed: str) -> bool:
+    """11x^2 and 11x^2 - x: both have letters, so their numbers alone say nothing."""
+    try:
+        one, other = read_formula(answer), read_formula(printed)
+    except NotFormula:
+        return False
+    return bool(one.names and other.names) and not is_identity(one, other, {})
 
 
 def _numbers(text: str) -> list[tuple[Fraction, int]]:

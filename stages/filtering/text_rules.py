@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from stages.core.tables import Row
 from stages.filtering.asked import unfit_answer
+from stages.filtering.congruences import false_congruence
 from stages.filtering.equations import wrong_equation
 from stages.filtering.false_claims import false_claim
 from stages.filtering.given_numbers import unused_number
@@ -43,11 +44,12 @@ NEEDS_MORE_WORDS = (
     "table code theorem lemma equation eq. proposition section chapter exercise algorithm"
 ).split()
 PLACEHOLDER = re.compile(
-    r"\[(?:insert|your|problem|solution|answer|question|todo)[^\]]*\]|\b(?:TODO|lorem ipsum)\b|<(?:answer|solution|problem)>|\?\?\?|XXX",
+    r"\[(?:insert|your|problem|solution|answer|question|todo)[^\]]*\]|\b(?:TODO|lorem ipsum)\b|<(?:answer|solution|problem)>|(?<![?\w])\?\?\?(?![?\w])|XXX",
     re.IGNORECASE,
 )
 PLACEHOLDER_MARKS = ("[", "<", "???", "xxx", "todo", "lorem ipsum")
 HEADING = re.compile(r"^\W*(?:(?:[Pp]art|[Ss]tep|[Cc]ase|[Qq]uestion|[Aa]nswer|[Cc]onclusion)\b|\d+\.\s+[A-Z])|\*\*")
+TWO_WORDS = re.compile(r"[a-zA-Z]{3,} (?:\w+ )*[a-zA-Z]{2,}")
 CONCLUDES = re.compile(
     r"(?:therefore|thus|hence|so|consequently|in conclusion|finally|as a result|it follows)\b", re.IGNORECASE
 )
@@ -70,6 +72,7 @@ def check_answer(row: Row, _: FilterSettings) -> Rejection | None:
         return Rejection("no_answer", "the solution marks no final answer")
     if (
         HEADING.search(answer)
+        or (TWO_WORDS.search(answer) and re.search(rf"^#+ .*{re.escape(answer)}\W*$", row["solution"], re.MULTILINE))
         or len(answer) > 200
         or answer.count("{") != answer.count("}")
         or re.fullmatch(r"[\W_]*|\\?\w*\?+", answer)
@@ -147,7 +150,9 @@ def check_equations(row: Row, _: FilterSettings) -> Rejection | None:
 
 def check_claims(row: Row, _: FilterSettings) -> Rejection | None:
     """Every equality with letters or irrational numbers must hold for the values that the solution gives to its letters."""
-    wrong = false_claim(row["solution"], row["problem"]) if row["mode"] == "cot" else ""
+    if row["mode"] != "cot":
+        return None
+    wrong = false_claim(row["solution"], row["problem"]) or false_congruence(row["solution"])
     return Rejection("false_claim", wrong) if wrong else None
 
 
