@@ -1,6 +1,10 @@
 """Rows of answers or whole responses, as users bring them in JSON lines, and their grades under both policies."""
 
+import ast
+import contextlib
+import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +13,8 @@ import orjson
 from stages.core.command import StageError
 from stages.grading.kinds import kind_of
 from stages.grading.policies import grade
+
+PRINTED_LIST = re.compile(r"\s*\[\s*['\"(].{0,2000}\]\s*$", re.DOTALL)  # [3, 4] may be an interval
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -31,10 +37,15 @@ def grade_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def gold_text(gold: Any) -> str:
-    """A reference answer as text: a list by its values, a number as people write it."""
+    """A reference answer as text: a list by its values, as one that is printed by Python; a number as people write it."""
+    if isinstance(gold, str) and PRINTED_LIST.match(gold):
+        with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            gold = ast.literal_eval(gold)
     if isinstance(gold, list):
         return ", ".join(gold_text(value) for value in gold)
-    return str(int(gold)) if isinstance(gold, float) and gold.is_integer() else str(gold)
+    if isinstance(gold, tuple):
+        return f"({', '.join(gold_text(value) for value in gold)})"
+    return f"{Decimal(repr(gold)):f}".removesuffix(".0") if isinstance(gold, float) and gold.is_integer() else str(gold)
 
 
 def grade_row(row: dict[str, Any]) -> dict[str, Any]:

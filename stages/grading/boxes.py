@@ -6,16 +6,20 @@ last_boxes(r"$\boxed{12}\text{ cm}$")              -> "12"
 """
 
 import re
-from dataclasses import dataclass
 
+from stages.grading.boxed_formulas import Box, whole_formula
 from stages.grading.wrappers import closing
 
 BOX = re.compile(r"(?:[\\/]|(?<![\\a-zA-Z]))(?:boxed|fbox|framebox)\s*\{")
-BARE_BOX = re.compile(r"\\(?:boxed|fbox)\s*(-?\d[\d,./]*(?<=\d)|(?<=\s)[^\s${}\\]+)")
+BARE_BOX = re.compile(r"\\(?:boxed|fbox)\s*(\\[dt]?frac\s*(?:\{[^{}]*\}|\d){2}|-?\d[\d,./]*(?<=\d)|(?<=\s)[^\s${}\\]+)")
 BETWEEN_BOXES = re.compile(
-    r"(?:\s|[,;.$]|\\[\[\]()]|\\q?quad|\\text\s*+\{\s*+,?+\s*+(?:and|or)?+\s*+,?+\s*+\}|\band\b|\bor\b|\\\\|&|[a-zA-Z](?:_\w)?\s*=)*"
+    r"(?:\s|[,;.$]|\\[\[\]() ,;]|\\q?quad|\\text\s*+\{\s*+,?+\s*+(?:and|or)?+\s*+,?+\s*+\}|\band\b|\bor\b|\\\\|&|[a-zA-Z](?:_\w)?\s*=)*"
     r"|\s+[a-z]{2,}\s+(?:and|or)\s+(?:\$\s*)?"
 )
+PARAGRAPH = re.compile(r"\n\s*\n")
+JOINED = re.compile(r",|\b(?:and|or)\b")
+INDEXED = re.compile(r"_\s*\{?\s*$")
+INDEX = re.compile(r"\s*_\s*(?:\{[^{}]*\}|\w)")
 SIDE_START = re.compile(r"\$|\\\[|\\\(|\n|&|\\\\|(?<!\\)=|\\(?:implies|Rightarrow|to|approx)(?![a-zA-Z])")
 SIDE_END = re.compile(
     r"\$|\\\]|\\\)|\n|&|\\\\|=|\\(?:text|mbox|mathrm|implies|Rightarrow|approx|quad|qquad)(?![a-zA-Z])|[.,;](?:\s|$)"
@@ -24,22 +28,18 @@ MULTIPLIED = re.compile(r"\\(?:pi|sqrt|frac|cdot|times)(?![a-zA-Z])|\^|!|[abcinx
 MAX_SIDE_CHARS = 300
 
 
-@dataclass(frozen=True)
-class Box:
-    start: int
-    end: int
-    content: str
-
-
 def last_boxes(text: str) -> str:
     """The last box's content, with those right before it when only commas, "and" or "or" stand between; "" without a box."""
     boxes = _boxes(text)
     if not boxes:
         bare = BARE_BOX.findall(text)
         return bare[-1] if bare else ""
+    if formula := whole_formula(text, boxes):
+        return formula
     parts = [boxes[-1]]
     for box in reversed(boxes[:-1]):
-        if not BETWEEN_BOXES.fullmatch(text, box.end, parts[0].start):
+        between = text[box.end : parts[0].start]
+        if not BETWEEN_BOXES.fullmatch(between) or (PARAGRAPH.search(between) and not JOINED.search(between)):
             break
         parts.insert(0, box)
     if len(parts) == 1:
@@ -78,6 +78,11 @@ def _whole_side(text: str, box: Box, boxes: list[Box]) -> str:
     before = text[starts[-1] : first] if starts else ""
     end = SIDE_END.search(text, box.end, box.end + MAX_SIDE_CHARS)
     after = text[box.end : end.start() if end else min(len(text), box.end + MAX_SIDE_CHARS)]
+    if index := INDEX.match(after):
+        return f"{box.content.strip()}{index[0].strip()}"
+    is_bullet = bool(re.fullmatch(r"-\s+", before)) and text[starts[-1] - 1] == "\n"
+    if is_bullet or INDEXED.search(before):
+        return box.content.strip()
     is_inside = bool(starts) and before.count("{") > before.count("}") and "\\begin" not in before
     is_factor = (
         bool(starts) and bool(MULTIPLIED.match(after)) and not re.match(r"\^\s*\{?\s*(?:\\circ|\\prime|')", after)

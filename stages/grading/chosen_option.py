@@ -11,27 +11,31 @@ from dataclasses import dataclass, field
 from stages.grading.boxes import last_boxes
 from stages.grading.equivalence import is_equal
 from stages.grading.normalization import plain_words
-from stages.grading.responses import NUMBER_IN_TEXT, said_answer, without_denials
+from stages.grading.responses import NOTHING, NUMBER_IN_TEXT, said_answer, without_denials
 
 LETTERS = "A-J"
 MAX_OPTION_CHARS = 400  # of a box that names an option
-STYLED = r"\W{0,8}(?:\\(?:text|mathrm|textbf|mathbf)\s*\{)?\W{0,8}"
+STYLED = r"[^\w-]{0,8}(?:\\(?:text|mathrm|textbf|mathbf)\s*\{)?[^\w-]{0,8}"
 BOXED_LETTER = re.compile(
-    rf"{STYLED}(?:option|choice|answer)?\W{{0,8}}\b([{LETTERS}a-j])\W*|{STYLED}([{LETTERS}])\s*[).:](?!\s?[mM]\b).*",
+    rf"{STYLED}(?:option|choice|answer)?[^\w-]{{0,8}}\b([{LETTERS}a-j])[^\w'^]*|{STYLED}([{LETTERS}])\s*[).:](?!\s?[mM]\b).*",
     re.DOTALL | re.IGNORECASE,
 )
 ANCHORED = (
-    re.compile(rf"(?:answer|choice|option|correct one)\s*+(?:is|:|would be|=)?+\s*+(?:therefore|thus|definitely|for sure|clearly|probably|option|choice|the|letter|[,:\s*\"'$(\[{{-]++|\\(?:text|mathrm|textbf|boxed|mathbf)\{{){{0,20}}+([{LETTERS}])(?![a-zA-Z'])(?!\.?\s?m\b)(?!\s+(?:is|was|has|because|cannot|can't)\s)(?!\s*(?:,|and|or)\s*\(?[{LETTERS}]\b(?!\s+(?:is|was)))", re.IGNORECASE),
+    re.compile(rf"(?:answer|choice|option|correct one)\s*+(?:is|:|would be|must be|should be|has to be|=)?+\s*+(?:therefore|thus|definitely|for sure|clearly|probably|option|choice|the|letter|[,:\s*\"'$(\[{{-]++|\\(?:text|mathrm|textbf|boxed|mathbf)\{{){{0,20}}+([{LETTERS}])(?![a-zA-Z^_])(?:(?<=['][{LETTERS}])'|(?!'))(?!\.?\s?m\b)(?!\s+(?:is|was|has|cannot|can't)\s)(?!\s*(?:,|and|or)\s*\(?[{LETTERS}]\b(?!\s+(?:is|was)))", re.IGNORECASE),
     re.compile(rf"\b(?:option|choice)\s*+\(?+\s*+([{LETTERS}])\b(?!\.?\s?m\b)", re.IGNORECASE),
 )  # fmt: skip
 AT_START = re.compile(
-    rf"^[^\S\n]*[\"'*(\[]*([{LETTERS}])(?!\.\s?[mM]\b)[\"')\].*:]+(?=\s|$)|^[^\S\n]*\(?([{LETTERS}])\)?[^\S\n]*$|^[^\S\n]*([{LETTERS}])\s+(?=[A-Z\d$\\])",
+    rf"^[^\S\n]*[\"'*(\[]*([{LETTERS}])(?!\.\s?[mM]\b)[\")\].*:]+(?=\s|$)|^[^\S\n]*'([{LETTERS}])'|^[^\S\n]*\(?([{LETTERS}])\)?[^\S\n]*$|^[^\S\n]*([{LETTERS}])\s+(?=[A-Z\d$\\])",
     re.MULTILINE,
 )
-STANDING = re.compile(r"(?<![\w'’$\\])\(?([A-J])\)?(?![\w'’])(?!\.?\s?[mM]\b)")
-WHOLE = re.compile(r"\W*\(?([A-Ja-j])\)?[.)\s*]*")
+STANDING = re.compile(r"(?<![\w'’$\\-])\(?([A-J])\)?(?![\w'’^])(?!\.?\s?[mM]\b)")
+WHOLE = re.compile(r"[^\w-]*\(?([A-Ja-j])\)?[.)\s*]*")
 AFTER_OPTION = re.compile(r"\s+(?:because|since|as|and|but|so|or|is)\b")
 LONG_WORD = re.compile(r"[a-zA-Z\\\\]{4,}")
+WRONG = re.compile(
+    r"(?:\b[Oo]ptions?\s+)?\(?\b[A-J]\b\)?(?:\s*(?:,|and|or|, and)\s*\(?[A-J]\b\)?){0,9}[.]?\s+(?:is|are)\s+(?:wrong|incorrect|false|not (?:correct|right|possible))\b"
+)
+ACCENTED = re.compile(r"\\(?:overline|bar|hat|tilde|vec)\s*(?:\{\s*[A-J]\s*\}|[A-J]\b)")
 NOT_OPTION = re.compile(
     r"\b(?:not|isn't|can't be|cannot be|rather than|except)\s+(?:it'?s\s+)?\(?[A-J]\b", re.IGNORECASE
 )
@@ -47,8 +51,11 @@ class Extraction:
 def extract_choice(text: str, options: list[str]) -> Extraction:
     """The letter of an option, by the first rule that finds one; `text` is what a response says."""
     letters = [chr(ord("A") + i) for i in range(len(options))] or list("ABCDEFGHIJ")
-    text = without_denials(text)
-    for rule in (_boxed, _anchored, _whole, _said, _at_line_start, _alone, _by_value):
+    text = ACCENTED.sub(" ", without_denials(WRONG.sub(" ", text)))
+    rules = [_boxed, _anchored, _whole, _said]
+    if not NOTHING.match(said_answer(text)):
+        rules += [_at_line_start, _alone, _by_value]
+    for rule in rules:
         if found := rule(text, letters, options):
             return found
     return Extraction("", "none")

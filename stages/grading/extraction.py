@@ -16,15 +16,16 @@ from stages.grading.responses import (
     LETTER_A,
     LETTERED,
     NUMBER_IN_TEXT,
-    SEVERAL,
     last_formulas,
     said_answer,
     spoken,
     without_denials,
 )
+from stages.grading.said_numbers import lone_number, said_number, says_several
 from stages.grading.units import quantity_of
 from stages.problems.answers import CHOICE, EXPRESSION, NUMBER, TEXT
 
+SIGN_WORD = re.compile(r"(?<!\d )\b(?:negative|minus) $|(?:is|was|=|:) - ?$")
 WORD = re.compile(r"(?<!\\)\b(?!and\b|or\b)[a-zA-Z]{2,}\b")
 
 
@@ -46,33 +47,22 @@ def _marked(text: str, kind: str) -> Extraction | None:
     for pattern in (HASHES, LETTER_A):
         if found := pattern.findall(text):
             return Extraction(found[-1].strip(), "mark")
-    said = without_denials(said_answer(text)).strip(" ,;")
+    said = re.sub(r"\s+", " ", without_denials(said_answer(text))).strip(" ,;")
     if said and kind == TEXT:
         said = LETTERED.sub("", said) or said
     if said and kind == NUMBER:
-        return _said_number(said)
+        return Extraction(said_number(said), "answer_is")
     return Extraction(_first_number(said), "answer_is") if said else None
-
-
-def _said_number(said: str) -> Extraction | None:
-    """The first number after the last equals sign; "5 or 6" stays whole, for it says none."""
-    side = said.rpartition("=")[2]
-    if several := SEVERAL.match(side.strip()):
-        return Extraction(several[0], "answer_is")
-    numbers = NUMBER_IN_TEXT.findall(side)
-    return Extraction(numbers[0].strip(".,") if numbers else said, "answer_is")
 
 
 def _first_number(said: str) -> str:
     """The number of a sentence: "7 hours ago, at noon", "12 books on 6 shelves"; other answers as they are."""
     numbers = NUMBER_IN_TEXT.findall(said)
     words = len(WORD.findall(said))
-    if "$" in said or not numbers or SEVERAL.match(said) or quantity_of(said):
+    if "$" in said or not numbers or says_several(said) or quantity_of(said):
         return said
-    is_leading = said.startswith(numbers[0]) and words >= 2
-    return (
-        numbers[0] if (len(numbers) == 1 and words >= 3) or (is_leading and not re.search(r"[=<>\\,:]", said)) else said
-    )
+    is_leading = said.startswith(numbers[0]) and words >= 2 and not re.search(r"[=<>\\,:]", said)
+    return (lone_number(said) or said) if (len(numbers) == 1 and words >= 3) or is_leading else said
 
 
 def _from_output(response: str) -> Extraction | None:
@@ -100,4 +90,5 @@ def _last_number(text: str, kind: str) -> Extraction | None:
     times = list(CLOCK_IN_TEXT.finditer(text)) if kind != NUMBER else []
     if times and times[-1].end() >= numbers[-1].end():
         return Extraction(times[-1][0], "last_number", ("fallback_last_number",))
-    return Extraction(numbers[-1][0].strip(".,"), "last_number", ("fallback_last_number",))
+    sign = "-" if SIGN_WORD.search(text, 0, numbers[-1].start()) else ""
+    return Extraction(sign + numbers[-1][0].rstrip(".,"), "last_number", ("fallback_last_number",))

@@ -11,7 +11,7 @@ MAX_RESPONSE_CHARS = 100_000  # what follows is cut: its end is kept, where the 
 STOPS = re.compile(
     r"(?P<mark></s>|<\|im_(?:end|start)\|>|<\|endoftext\|>|<\|eot_id\|>)|(?<=\s)(?:(?P<heading>## Question\b)|(?:Question|Problem|Q)\s*:)"
 )
-SIGNS = str.maketrans({"−": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "－": "-"})
+SIGNS = str.maketrans({"−": "-", "–": "-", "‐": "-", "‑": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "－": "-"})
 FENCED = re.compile(r"```([^\n`]*)\n(.*?)(?:```|\Z)", re.DOTALL)  # in turn: a closing fence opens nothing
 FORMULA = re.compile(
     r"\$\$(.+?)\$\$|\\\[((?:[^\\]|\\[^\[\]])++)\\\]|\\\(((?:[^\\]|\\[^()])++)\\\)|(?<!\\)\$([^$\n]+?)(?<!\\)\$",
@@ -20,8 +20,8 @@ FORMULA = re.compile(
 HASHES = re.compile(r"####\s*([^\n]+)")
 LETTER_A = re.compile(r"^[^\S\n]*A:\s*([^\n]+)", re.MULTILINE)
 SAID = re.compile(
-    r"(?:\b(?:final|correct|right|best)?\s*answers?\b(?:\s+(?:to|of|for)\b[^.:=\n]{0,80}?)?\s*(?:is|are|:|=|would be|should be)(?:\s*therefore)?"
-    r"|^[^\S\n]*\**answer\**(?=\s*(?:\$|\\\[|\\\())|\bfinal result is|\bANSWER\b\s*:?)\s*:?\**\s*",
+    r"(?:\b(?:final|correct|right|best)?\s*answers?\b(?:\s+(?:to|of|for)\b[^.:=\n]{0,80}?)?\s*(?:is(?!n.t)|are(?!n.t)|:|=|would be|should be)(?:\s*therefore)?"
+    r"|^[^\S\n]*\**answer\**(?=\s*(?:\$|\\\[|\\\())|\bfinal result is|\bactually,?\s+it(?:.s|\s+is)\b|\bANSWER\b\s*:?)\s*:?\**\s*",
     re.IGNORECASE | re.MULTILINE,
 )
 TAIL = re.compile(r"\.\s*I hope it is correct.*", re.DOTALL | re.IGNORECASE)
@@ -31,15 +31,24 @@ SENTENCE_END = re.compile(
 LETTERED = re.compile(r"^\([A-J]\)\s+(?=\S)")
 IS_VALUE = re.compile(r"^[A-Za-z][^=]*?\s(?:is|are|equals|was)\s+(?=[^\s]*[\d$\\][^\s]*(?:\s+[^\s]+){0,3}$)")
 NUMBER_IN_TEXT = re.compile(
-    r"-?(?<![\w.])-?\$?(?:\d{1,3}(?: \d{3})+(?:\.\d+)?(?![\d/]|,\d)|\d+ \d{1,3}/\d{1,3}(?![\d/])|\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?(?:/\d+)?)%?|-?\.\d+"
+    r"-?(?<![\w.])-?\$?(?:\d{1,3}(?: \d{3})+(?:\.\d+)?(?![\d/]|,\d)|\d+ \d{1,3}/\d{1,3}(?![\d/])|\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?(?:/\d+)?)%?|-?(?<![\w.)])-?\$?\.\d+%?"
 )
-_DENIED = r"(?:not|instead of|rather than|as opposed to|isn't|aren't)"
+_DENIED = r"(?:not|instead of|rather than|as opposed to|isn't|aren't|no longer|cannot be|can't be|anything but)"
 REPLACED = re.compile(rf"\b{_DENIED}\s+(?:\S+\s+){{1,4}}?but\s+(?:rather\s+|it'?s\s+|is\s+)?", re.IGNORECASE)
 DENIED = re.compile(
     rf"(?:,\s*+|(?<!\s)\s*+|)\b{_DENIED}\s++(?>\d(?:[\d,.]*\d)?|[^\d,.;\n])+?(?=[,;\n]|\.(?!\d)|$|\s(?:it'?s|it is|so|because)\b)",
     re.IGNORECASE,
 )
-SEVERAL = re.compile(r"(?:between\s+)?[-$]*\d[\d,.]*\s+(?:or|to|and)\s+[-$]*\d[\d,.]*", re.IGNORECASE)
+NOTHING = re.compile(
+    r"(?:undefined|unknown|indeterminate|impossible|unclear|infinit\w+|none|nothing|not|no|never|cannot|can't)\b",
+    re.IGNORECASE,
+)
+_ONE = r"[-$]*(?:\d[\d,.]*|\.\d+)(?:/\d+)?"
+SEVERAL = re.compile(
+    rf"(?<![\d.,$+*/×÷^-])(?<![-+*/×x÷=]\s)(?:(?:between|either|from)\s+)?{_ONE}"
+    rf"(?:(?:\s++[a-zA-Z]++)?\s*+,?+\s*+\(?\b(?:or|to)|,?\s++and)\s++{_ONE}(?![\d/])",
+    re.IGNORECASE,
+)
 
 
 def without_denials(text: str) -> str:

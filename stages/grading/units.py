@@ -38,13 +38,13 @@ NOT_UNITS = frozenset(
 
 # Words after a number that make another number of it, or none: they are no unit.
 CHANGING = frozenset(
-    "or than less fewer greater times plus minus over below hundred hundredth hundredths thousand thousandth thousandths million "
+    "or less fewer greater times plus minus over below hundred hundredth hundredths thousand thousandth thousandths million "
     "millionth millionths billion trillion dozen tenth tenths half halves third thirds fifth fifths sixth sixths eighth eighths "
-    "factorial choose mod modulo base to by".split()
+    "factorial choose mod modulo base".split()
 )
 CHANGING_FIRST = frozenset("squared cubed and out not".split())
 COUNTERS = frozenset("people person way item unit time thing piece object number total different possible".split())
-HARMLESS_ALONE = frozenset("less fewer times greater over third half by to".split())
+HARMLESS_ALONE = frozenset("less fewer times greater over third half".split())
 
 NUMERAL = r"[-+]?\$?\s*(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?: \d{3})+|\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+)"
 FRACTION = r"[-+]?(?:\d+\s*)?\\frac\s*\{[-\d.]+\}\s*\{[\d.]+\}|[-+]?\d+\s+\d+/\d+|[-+]?\d+\s*/\s*\d+"
@@ -99,6 +99,8 @@ def changes_value(phrase: str) -> bool:
     words = re.findall(r"[a-zA-Z]+", phrase.lower())
     if not words or (len(words) == 1 and words[0] in HARMLESS_ALONE):
         return not words and "%" not in phrase and "\\" not in phrase and "°" not in phrase
+    if re.search(r"\b(?:more|greater|other) than\b", phrase.lower()):
+        return True
     return words[0] in CHANGING_FIRST or any(word in CHANGING for word in words)
 
 
