@@ -139,6 +139,16 @@ INNOCENT = {
 
 # Two programs, one after the other: what the first leaves, the second looks for.
 FRAMES = "import sys\nkinds = ('mmap', 'memoryview', 'bytearray')\nframe = sys._getframe()\nheld = []\nwhile frame := frame.f_back: held += [*frame.f_locals.values()]\nheld += [value for one in held for value in getattr(one, '__dict__', {}).values()]\nbuffers = [one for one in held if type(one).__name__ in kinds]\n"
+MARK = "'LEFT' + 'BEHIND:' + 'q' * 8"
+MEMORY = """
+import re
+mark = re.compile(rb'LEFTBEHIND:q{4}')
+with open('/proc/self/maps') as maps, open('/proc/self/mem', 'rb', 0) as memory:
+    for line in [line for line in maps if ' rw' in line and '[vvar' not in line]:
+        start, end = (int(part, 16) for part in line.split()[0].split('-'))
+        memory.seek(start)
+        if mark.search(memory.read(end - start)): print('REACHED', line)
+"""
 LEFT = {
     "in memory that processes share": (
         "import ctypes\nfor line in open('/proc/self/maps'):\n    if ' rw-s' in line: ctypes.memmove(int(line.split('-')[0], 16) + 100, b'MADE1', 5)",
@@ -156,6 +166,18 @@ LEFT = {
         "import os\nfor number in range(3, 1024):\n    try: os.write(number, b'MADE1'); print('REACHED', number)\n    except OSError: pass",
         "import os\nprint(['REACHED' for number in range(3, 1024) if os.path.exists(f'/proc/self/fd/{number}')])",
     ),
+    "in memory, by its source": ("x = 'LEFTBEHIND:qqqqqqqq'", MEMORY),
+    "in memory, by its output": (f"import sys\nfor _ in range(9): print({MARK} * 9); print({MARK} * 9, file=sys.stderr)", MEMORY),
+    "in memory, by names of processes": (
+        f"import ctypes, os, threading, time\nname = ({MARK})[:15].encode()\nctypes.CDLL(None).prctl(15, name, 0, 0, 0)\nfor _ in range(5):\n    if os.fork() == 0: time.sleep(0.5); os._exit(0)\ntime.sleep(0.4)",
+        MEMORY,
+    ),
+    "in memory, by paths of what it maps": (
+        f"import mmap, os, time\nwith open('/tmp/' + {MARK}, 'wb+') as f: f.truncate(4096); m = mmap.mmap(f.fileno(), 4096); n = mmap.mmap(-1, 600 << 20)\nfor _ in range(3):\n    if os.fork() == 0: time.sleep(0.5); os._exit(0)\ntime.sleep(0.4)",
+        MEMORY,
+    ),
+    "in memory, by its error": (f"raise ValueError({MARK} * 9)", MEMORY),
+    "in memory, by names of files": (f"import os\nfor i in range(20): os.makedirs({MARK} + f'{{i}}/' + {MARK} * 9); open({MARK} + f'{{i}}/x', 'w').close()", MEMORY),
 }  # fmt: skip
 
 PROGRAMS = {**OTHERS, **KERNEL, **OWN, **INNOCENT, **FILES, **FLOODS, **WORDS}

@@ -184,6 +184,27 @@ def test_outputs_cross_as_text(sandbox: Sandbox) -> None:
     assert "\x1b" not in json.dumps(execution.stdout)
 
 
+@pytest.mark.parametrize(
+    ("program", "stdout", "stderr"),
+    [
+        ("# " + "\U0001f600" * ((1 << 20) - 20) + "\nprint(1)", "1\n", ""),
+        ("print('\u00e9\\n' * 20_000)\nprint(2)", "\u00e9\n" * 20_000 + "\n2\n", ""),
+        ("\n\nprint('\\n{\"status\": 1}\\n')\n\n", '\n{"status": 1}\n\n', ""),
+        ("import sys\nsys.stderr.write('\u00e9' * 9000); print(3)", "3\n", "\u00e9" * 2000),
+        ("import sys\nfor i in range(9): sys.stderr.write(str(i) * (32 << 10)); sys.stderr.flush()", "", "1" * 2000),
+        ("print('x' * 65_535)", "x" * 65_535 + "\n", ""),
+        ("", "", ""),
+        ("import sys; sys.stdout.buffer.write(b'\\xe2\\x82')", "\ufffd", ""),
+    ],
+)
+def test_programs_and_outputs_cross_whole(program: str, stdout: str, stderr: str, sandbox: Sandbox) -> None:
+    """Of any size, with line breaks, half characters and lines like the protocol's; the next program's are its own."""
+    for _ in range(2):
+        execution = sandbox.run(program, is_last=True)
+        assert (execution.stdout == stdout, execution.stderr == stderr) == (True, True), str(execution)[:300]
+        assert (execution.status, sandbox.run("print(6 * 7)").stdout) == ("ok", "42\n")
+
+
 def test_the_environment_stays_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
     with Sandbox() as running:
@@ -331,8 +352,7 @@ def test_what_the_machine_had_a_part_in_runs_again_and_is_then_kept(
 
 
 def test_a_fault_of_the_sandbox_is_never_kept(cache: Path, runs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    worker = SimpleNamespace(ask=lambda *_: b"")
-    lost = SimpleNamespace(worker=worker, isolation="bubblewrap", stop=lambda: "")
+    lost = SimpleNamespace(reply=lambda *_: {}, isolation="bubblewrap", stop=lambda: "")
     monkeypatch.setattr(sandbox_module, "Interpreter", lambda _: lost)
     monkeypatch.setattr(executions_module, "_workers", {})
     for _ in range(2):

@@ -236,6 +236,7 @@ def test_a_program_that_could_have_taken_what_another_did_is_called_no_bomb(smal
 RUN = """
 import json, sys, time
 from stages.execution import supervision
+import os
 from stages.execution.child import mapped_bytes
 from stages.execution.cleanup import Folders
 from stages.execution.sandbox import limits
@@ -243,7 +244,11 @@ folder, program, is_last, starved, waited = sys.argv[1], sys.argv[2], *map(float
 starved_counts = iter([0, starved])
 supervision.num_starved, supervision.waited_seconds = lambda: next(starved_counts), lambda pids: waited
 server = supervision.Server({**limits([folder]), "mapped_bytes": mapped_bytes(), "wall_seconds": 0.3}, Folders([folder]))
-print(json.dumps(supervision.Run({"program": program, "seed": 1, "is_last": bool(is_last)}, server).end()))
+request = json.dumps({"program_bytes": len(program), "seed": 1, "is_last": bool(is_last)}) + f"\\n{program}\\n"
+pipe = os.pipe()
+os.dup2(pipe[0], 0)
+os.write(pipe[1], request.encode())
+print(json.dumps(supervision.Run(server.request(), server).end()))
 """
 
 

@@ -3,6 +3,7 @@
     worker = LineProcess([sys.executable, "worker.py"])
     worker.read_line(30)            -> b"ready"
     worker.ask(b'{"a": 1}', 5)      -> b'{"b": 2}'; None when it stays silent, b"" when it ended
+    worker.read_bytes(10, 5)        -> what follows that line
 
 The reader never trusts the child: not to answer, not to end, not to keep its lines short.
 """
@@ -25,6 +26,7 @@ class LineProcess:
     def __init__(self, command: Sequence[str], **settings: Any) -> None:
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, **settings)
+        self.rest = b""  # what was read beyond the last line
 
     def ask(self, line: bytes, seconds: float) -> bytes | None:
         """The child's line for this line: None when none comes within so many seconds of silence, b"" when it ended."""
@@ -37,18 +39,31 @@ class LineProcess:
         return self.read_line(seconds)
 
     def read_line(self, seconds: float) -> bytes | None:
+        while b"\n" not in self.rest:
+            block = self._block(seconds)
+            if not block:
+                return block
+            self.rest += block
+        line, _, self.rest = self.rest.partition(b"\n")
+        return line
+
+    def read_bytes(self, count: int, seconds: float) -> bytes | None:
+        """As many bytes; None when they do not come, as after so many seconds of silence."""
+        while len(self.rest) < count:
+            block = self._block(seconds)
+            if not block:
+                return None
+            self.rest += block
+        content, self.rest = self.rest[:count], self.rest[count:]
+        return content
+
+    def _block(self, seconds: float) -> bytes | None:
+        """What comes next: None when nothing does for so many seconds, b"" at the end."""
         assert self.process.stdout is not None
-        descriptor, line = self.process.stdout.fileno(), b""
+        descriptor = self.process.stdout.fileno()
         with DefaultSelector() as selector:
             selector.register(descriptor, EVENT_READ)
-            while not line.endswith(b"\n"):
-                if not selector.select(seconds):
-                    return None
-                block = os.read(descriptor, 1 << 16)
-                if not block:
-                    return b""
-                line += block
-        return line[:-1]
+            return os.read(descriptor, 1 << 16) if selector.select(seconds) else None
 
     def kill(self) -> None:
         """Kill the child with all that it has started; may be called from another thread.

@@ -1,6 +1,6 @@
 """Runs inside the sandbox, in the fork that is one program: its imports, its limits, the program, an interpreter's end.
 
-run_child({"program": "print(6 * 7)", "seed": 7}, limits, Pipes(out, err, ready))      # never returns
+run_child("print(6 * 7)", 7, limits, Pipes(out, err, ready))      # never returns
 
 First the libraries that the program names are imported, which is trusted code and does not count: only then is the fork
 limited and `ready` told, with the CPU seconds used so far. A process that ends before has told nothing, and is no result.
@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, TextIO
 from stages.execution.libraries import import_modules, named_modules
 
 MEMORY_STATUS, MEMORY_NAME = 77, b"MemoryError"  # how a process leaves that a MemoryError ended, and its name then
-STDERR_CHARS = 2000
+MAX_WORDS = 2000  # characters of an error
 PAGE = resource.getpagesize()
 ROUND_BYTES = 64 << 20
 PR_SET_DUMPABLE, PR_SET_NAME = 4, 15
@@ -45,19 +45,19 @@ class Pipes(NamedTuple):
     ready: int
 
 
-def run_child(request: dict[str, Any], limits: dict[str, Any], pipes: Pipes) -> None:
-    """In the fork: own session, own pipes, no other descriptors; never returns.
+def run_child(program: str, number: int, limits: dict[str, Any], pipes: Pipes) -> None:
+    """In the fork: own session, own pipes, no other descriptors; never returns. `number` is the seed.
 
     A process that a MemoryError ended leaves with MEMORY_STATUS under MEMORY_NAME, which the kernel keeps until it is waited for:
     any program may leave with that status, and a page or a pipe for the mark would pass from one program to the next.
     """
     try:
-        streams = prepare(request, limits, pipes)
+        streams = prepare(program, number, limits, pipes)
     except BaseException:  # no fault of the program: `ready` is closed without a word
         _exit(1)
     status = 1
     try:
-        run_module(request["program"].encode("utf-8", "surrogateescape"), sys.modules["__main__"].__dict__)
+        run_module(program.encode("utf-8", "surrogateescape"), sys.modules["__main__"].__dict__)
         status = 0
     except _SystemExit as stop:
         status = exit_status_of(stop.code, streams)
@@ -70,13 +70,13 @@ def run_child(request: dict[str, Any], limits: dict[str, Any], pipes: Pipes) -> 
         finish(status, streams)
 
 
-def prepare(request: dict[str, Any], limits: dict[str, Any], pipes: Pipes) -> "Streams":
+def prepare(program: str, number: int, limits: dict[str, Any], pipes: Pipes) -> "Streams":
     """All that precedes the program."""
     os.setsid()
     null = os.open(os.devnull, os.O_RDWR)
     for target in range(3):
         os.dup2(null, target)
-    imported_bytes = import_named(request["program"])
+    imported_bytes = import_named(program)
     for source, target in ((pipes.out, 1), (pipes.err, 2)):
         os.dup2(source, target)
     used = time.process_time()
@@ -88,7 +88,7 @@ def prepare(request: dict[str, Any], limits: dict[str, Any], pipes: Pipes) -> "S
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc,assignment]
     sys.argv = ["program.py"]
     sys.modules["__main__"] = types.ModuleType("__main__")
-    seed(request["seed"])
+    seed(number)
     os.write(pipes.ready, repr(used).encode())
     os.closerange(3, 1024)
     return streams
@@ -171,7 +171,7 @@ def tell(what: object, streams: Streams) -> None:
     try:
         streams.err.flush()
         words = f"{what.__class__.__name__}: {what}" if _isinstance(what, _BaseException) else f"{what}"
-        _write(2, words[:STDERR_CHARS].encode("utf-8", "replace"))
+        _write(2, words[:MAX_WORDS].encode("utf-8", "replace"))
     except _BaseException:  # the program has closed it, or the error has no words
         return
 

@@ -4,17 +4,25 @@ import ctypes
 import glob
 import itertools
 import os
+import re
 import resource
 import signal
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 
+from stages.execution.buffers import matches
+
 PAGE = resource.getpagesize()
 TICKS = os.sysconf("SC_CLK_TCK")
 _sysinfo = ctypes.CDLL(None).sysinfo
 KILL_SECONDS = 5.0  # much memory takes long to free
-SHARED = (b"/dev/zero (deleted)", b"/memfd:")  # how /proc names memory that processes share and no file system holds
+STAT = re.compile(rb"\) \S ([-0-9 ]+)\n\Z")  # the name, in brackets, may hold whatever its process likes
+KILOBYTES = re.compile(rb"^(\w+):\s+(\d+) kB$", re.MULTILINE)
+# How /proc/PID/maps names memory that processes share and no file system holds: start, end, offset and inode.
+SHARED = re.compile(
+    rb"^([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) \S+ (\d+) +(?:/dev/zero \(deleted\)|/memfd:)", re.MULTILINE
+)
 
 
 def descendants() -> list[int]:
@@ -60,16 +68,14 @@ def stat_of(pid: int) -> list[int]:
     See proc(5), which counts from the number of the process: the parent is its fourth field, faults are 10 to 13, ticks 14 to 17.
     """
     try:
-        with open(f"/proc/{pid}/stat", "rb") as stream:
-            return [0, *map(int, stream.read().rpartition(b")")[2].split()[1:])]
-    except (OSError, ValueError):
+        return [0, *map(int, matches(f"/proc/{pid}/stat", STAT)[0][0].split())]
+    except (OSError, IndexError):
         return []
 
 
-def name_of(pid: int) -> bytes:
-    """What a process calls itself, at most 15 bytes; also of one that has ended and was not waited for."""
-    with open(f"/proc/{pid}/stat", "rb") as stream:
-        return stream.read().partition(b"(")[2].rpartition(b")")[0]
+def has_name(pid: int, name: bytes) -> bool:
+    """Whether a process calls itself so; also of one that has ended and was not waited for."""
+    return bool(matches(f"/proc/{pid}/stat", re.compile(rb"\A\d+ \(%s\) " % re.escape(name))))
 
 
 def waited_seconds(pids: list[int]) -> float:
@@ -132,11 +138,10 @@ def shares_of(pid: str) -> dict[str, int]:
 def kilobytes_in(path: str, names: tuple[str, ...]) -> dict[str, int]:
     """The entries `name: 12 kB` of a file in /proc that have one of the names; none where the file cannot be read."""
     try:
-        with open(path) as stream:
-            entries = (line.partition(":") for line in stream)
-            return {name: int(value.split()[0]) for name, _, value in entries if name in names}
-    except (OSError, ValueError, IndexError):
+        entries = matches(path, KILOBYTES)
+    except OSError:
         return {}
+    return {name.decode(): int(value) for name, value in entries if name.decode() in names}
 
 
 def machine_shared_bytes() -> int:
@@ -162,14 +167,12 @@ def shared_objects(pids: Iterable[str]) -> dict[bytes, int]:
 
 def _shared_maps(pid: str) -> list[tuple[bytes, int]]:
     try:
-        with open(f"/proc/{pid}/maps", "rb") as stream:
-            entries = [line.split(maxsplit=5) for line in stream if any(name in line for name in SHARED)]
+        entries = matches(f"/proc/{pid}/maps", SHARED)
     except PermissionError:  # PR_SET_DUMPABLE: what it has there counts as private
         return [(f"of {pid}".encode(), 0)]
     except OSError:
         return []
-    ends = [[int(address, 16) for address in entry[0].split(b"-")] for entry in entries]
-    return [(entry[4], int(entry[2], 16) + end - start) for entry, (start, end) in zip(entries, ends, strict=True)]
+    return [(inode, int(offset, 16) + int(end, 16) - int(start, 16)) for start, end, offset, inode in entries]
 
 
 def kill_all(spared: int = 0) -> bool:

@@ -37,6 +37,7 @@ GRACE_SECONDS = 15.0  # to end and clean
 START_SECONDS = 120.0
 MEMORY_BYTES = 1 << 30
 OUTPUT_BYTES = 64 << 10
+STDERR_CHARS = 2000  # of the end
 MAX_PROGRAM_BYTES = 1 << 20
 TMP_BYTES, SHM_BYTES = 16 << 20, 1 << 20
 MAX_FILES = 10_000
@@ -46,7 +47,7 @@ UNSAFE = "NINECHAPTERS_UNSAFE_EXECUTION"
 NOBODY = "65534"
 ZYGOTE = Path(__file__).with_name("zygote.py")
 INSIDE = (
-    ZYGOTE, *(ZYGOTE.with_name(f"{name}.py") for name in ("supervision", "child", "processes", "cleanup", "inheritance", "libraries"))
+    ZYGOTE, *(ZYGOTE.with_name(f"{name}.py") for name in ("supervision", "child", "buffers", "processes", "cleanup", "inheritance", "libraries"))
 )  # fmt: skip
 SECCOMP = ZYGOTE.with_name("seccomp.py")
 INSIDE_FOLDER = "/sandbox/stages/execution"
@@ -125,7 +126,9 @@ def _as_nobody(present: list[str], binds: list[str]) -> list[str]:
 def limits(writable: list[str], has_libraries: bool = False) -> dict[str, Any]:
     """What bounds a program, as the zygote reads it; rlimits by their names. AS and CPU are what the program adds."""
     return {
-        "wall_seconds": WALL_SECONDS, "patience": PATIENCE, "import_seconds": IMPORT_SECONDS, "output_bytes": OUTPUT_BYTES, 
+        "wall_seconds": WALL_SECONDS, "patience": PATIENCE, "import_seconds": IMPORT_SECONDS, "output_bytes": OUTPUT_BYTES,
+        "request_bytes": 4 * MAX_PROGRAM_BYTES + 1024,  # in UTF-8, with the line before it
+       
         "writable": writable, "libraries": has_libraries,
         "AS": MEMORY_BYTES, "CPU": CPU_SECONDS, "NPROC": 16, "FSIZE": 8 << 20, "NOFILE": 64, "files": MAX_FILES,
         "CORE": NO_CORE, "MEMLOCK": 0, "SIGPENDING": 64, "MSGQUEUE": 0, "NICE": 0, "RTPRIO": 0,
@@ -165,20 +168,22 @@ class Sandbox:
         """
         if len(program) > MAX_PROGRAM_BYTES:
             return Execution("refused", "", f"the program is longer than {MAX_PROGRAM_BYTES:,} characters")
-        seed = xxhash.xxh3_64_intdigest(program.encode("utf-8", "surrogatepass"), seed=salt) >> 1
+        content = program.encode("utf-8", "surrogatepass")
+        seed = xxhash.xxh3_64_intdigest(content, seed=salt) >> 1
         wall_seconds = WALL_SECONDS * (PATIENCE if is_last else 1)
-        request = json.dumps({"program": program, "seed": seed, "is_last": is_last}).encode()
+        request = (
+            json.dumps({"program_bytes": len(content), "seed": seed, "is_last": is_last}).encode() + b"\n" + content
+        )
         has_libraries = needs_libraries(program)
         interpreter = self._interpreter(has_libraries)
         if self.is_killed:  # while this interpreter started
             interpreter.worker.kill()
         started = time.monotonic()
-        line = interpreter.worker.ask(request, IMPORT_SECONDS + wall_seconds + GRACE_SECONDS)
-        reply = json.loads(line) if line else {"is_whole": False}
-        is_whole = reply.pop("is_whole")
+        reply = interpreter.reply(request, IMPORT_SECONDS + wall_seconds + GRACE_SECONDS)
+        is_whole = reply.pop("is_whole", False)
         if not is_whole:
             self.interpreters.pop(has_libraries).stop()
-        if not line:
+        if not reply:
             seconds = round(time.monotonic() - started, 4)
             return Execution("killed", "", "the sandbox was lost", seconds, interpreter.isolation, is_final=False)
         return Execution(**reply | {"is_final": is_whole and reply["is_final"]}, isolation=interpreter.isolation)
@@ -210,6 +215,20 @@ class Interpreter:
                 f"them no model-written program is run. {UNSAFE}=1 runs programs without isolation, on your own risk, and "
                 "marks every result."
             )
+
+    def reply(self, request: bytes, seconds: float) -> dict[str, Any]:
+        """The fields of an Execution, and `is_whole`: a line of JSON, then as many bytes of output as it says; empty if it is lost."""
+        line = self.worker.ask(request, seconds)
+        if not line:
+            return {}
+        reply: dict[str, Any] = json.loads(line)
+        sizes = {name: reply.pop(f"{name}_bytes") for name in ("stdout", "stderr")}
+        content = self.worker.read_bytes(sum(sizes.values()), GRACE_SECONDS)
+        if content is None:
+            return {}
+        outputs = content[: sizes["stdout"]], content[sizes["stdout"] :]
+        stdout, stderr = (output.decode("utf-8", "replace") for output in outputs)
+        return {**reply, "stdout": stdout, "stderr": stderr[-STDERR_CHARS:]}
 
     def stop(self) -> str:
         """Kill it; returns what stands on its standard error."""

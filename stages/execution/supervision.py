@@ -1,16 +1,17 @@
 """Runs inside the sandbox, beside zygote.py: one program from its fork to its end, watched and judged by what happened.
 
-Run(request, server).end()  ->  {"status": "ok", "stdout": "42\\n", ..., "is_final": True, "is_whole": True}
+Run(request, server).end()  ->  {"status": "ok", "wall_seconds": 0.004, ..., "is_final": True, "is_whole": True}
 
 A status comes from facts alone: a limit that was met, the signal or the exit status that ended the process, and for `memory` the name
 that child.py gives the process that a MemoryError ended. Never from words that a program can write. A program and this process share no
-memory, and all pipes are new for each program.
+memory, all pipes are new for each program, and what it prints passes through here in buffers that are overwritten.
 
 A result is final if what the program did decides it. Another run may end otherwise where the wall time was over, or SIGKILL ended it;
 its last run counts all the same. Never final is what others of the machine may have caused: memory that only the whole machine's figures
 tell of, a wall time most of which the program waited for a CPU, and SIGKILL where the kernel wanted memory.
 """
 
+import json
 import os
 import select
 import signal
@@ -18,7 +19,8 @@ import sys
 import time
 from typing import Any
 
-from stages.execution.child import MEMORY_NAME, MEMORY_STATUS, STDERR_CHARS, Pipes, run_child
+from stages.execution.buffers import Buffer, write_all
+from stages.execution.child import MEMORY_NAME, MEMORY_STATUS, Pipes, run_child
 from stages.execution.cleanup import Folders
 from stages.execution.inheritance import Inheritance
 from stages.execution.processes import (
@@ -27,10 +29,10 @@ from stages.execution.processes import (
     ended_cpu_seconds,
     exceeds,
     faulted_bytes,
+    has_name,
     has_shared_memory,
     kill_all,
     machine_shared_bytes,
-    name_of,
     num_starved,
     private_bytes,
     waited_seconds,
@@ -45,7 +47,34 @@ class Server:
 
     def __init__(self, limits: dict[str, Any], folders: Folders) -> None:
         self.limits, self.folders = limits, folders
+        self.asked = Buffer(limits["request_bytes"])
+        self.out, self.err = Buffer(limits["output_bytes"]), Buffer(limits["output_bytes"])
         self.inheritance = Inheritance()
+
+    def request(self) -> dict[str, Any]:
+        """The next line of JSON on standard input; the program that follows it, and a line break, stay in `asked`; empty at the end."""
+        end = -1
+        while end < 0 and self.asked.read_from(0):
+            end = self.asked.content.find(b"\n", 0, self.asked.count)
+        if end < 0:
+            return {}
+        request: dict[str, Any] = json.loads(bytes(self.asked.view[:end]))
+        request["span"] = end + 1, end + 1 + request["program_bytes"]
+        while self.asked.count <= request["span"][1] and self.asked.read_from(0):
+            pass
+        return request
+
+    def program(self, span: tuple[int, int]) -> str:
+        """The program that was asked for; only a fork may have it."""
+        return bytes(self.asked.view[slice(*span)]).decode("utf-8", "surrogatepass")
+
+    def answer(self, reply: dict[str, Any]) -> None:
+        """Write a line of JSON, and the output after it."""
+        sizes = {"stdout_bytes": len(self.out.kept), "stderr_bytes": len(self.err.kept)}
+        write_all(1, json.dumps(reply | sizes).encode() + b"\n")
+        for buffer in (self.out, self.err):
+            buffer.write_to(1)
+            buffer.clear()
 
     def is_whole(self) -> bool:
         """Whether nothing of a program is left, and the next one will inherit what it did."""
@@ -70,10 +99,11 @@ class Run:
         out, err, ready = os.pipe(), os.pipe(), os.pipe()
         self.child = os.fork()
         if self.child == 0:
-            run_child(request, self.limits, Pipes(out[1], err[1], ready[1]))
+            run_child(server.program(request["span"]), request["seed"], self.limits, Pipes(out[1], err[1], ready[1]))
+        server.asked.clear()
         for _, write_end in (out, err, ready):
             os.close(write_end)
-        self.pipes = {out[0]: bytearray(), err[0]: bytearray()}
+        self.pipes = {out[0]: server.out, err[0]: server.err}
         self.import_cpu_seconds = self._imported(ready[0])
         self.started = time.monotonic()
 
@@ -102,7 +132,6 @@ class Run:
         Standard error beyond its limit is read and dropped, so that a program that warns much still answers. What the child
         leaves running when it ends is killed at once, and holds no pipe open.
         """
-        out, _ = self.pipes
         is_over = os.pidfd_open(self.child)
         watched = [*self.pipes, is_over]
         next_glance, next_look = self.started + GLANCE_SECONDS, self.started + LOOK_SECONDS
@@ -112,9 +141,9 @@ class Run:
                 for pipe in ready:
                     if pipe == is_over:
                         kill_all(spared=self.child)
-                    if pipe == is_over or not self._read(pipe, pipe == out):
+                    if pipe == is_over or not self.pipes[pipe].read_from(pipe):
                         watched.remove(pipe)
-                if len(self.pipes[out]) > self.limits["output_bytes"]:
+                if self.server.out.count > self.limits["output_bytes"]:
                     return "output"
                 now = time.monotonic()
                 if now >= next_glance:
@@ -128,13 +157,6 @@ class Run:
         finally:
             os.close(is_over)
         return ""
-
-    def _read(self, pipe: int, is_whole: bool) -> bool:
-        """Whether the pipe is still open."""
-        block = os.read(pipe, 1 << 16)
-        if is_whole or len(self.pipes[pipe]) < self.limits["output_bytes"]:
-            self.pipes[pipe] += block
-        return bool(block)
 
     def _look(self) -> str:
         pids = descendants()
@@ -163,24 +185,23 @@ class Run:
         return faulted_bytes(pids) - self.faulted_before - sum(map(private_bytes, pids)) > limit
 
     def end(self) -> dict[str, Any]:
-        """Kill what is left, remove what was written; returns what crosses to the other side."""
+        """Kill what is left, remove what was written; returns what crosses to the other side, beside the output."""
         stopped = self.watch()
         seconds = time.monotonic() - self.started
-        name, code = (b"", 0) if stopped else (name_of(self.child), os.waitpid(self.child, 0)[1])
+        is_marked = not stopped and has_name(self.child, MEMORY_NAME)
+        code = 0 if stopped else os.waitpid(self.child, 0)[1]
         for pipe in self.pipes:
             os.close(pipe)
         is_whole = self.server.is_whole()
-        size = self.limits["output_bytes"]
-        stdout, stderr = (bytes(block[:size]).decode("utf-8", "replace") for block in self.pipes.values())
         used = self.cpu_seconds(0.0)
-        status = self._cleared(stopped) or status_of(code, name)
+        status = self._cleared(stopped) or status_of(code, is_marked)
         is_spent = used > self.limits["CPU"]
         is_killed = not stopped and os.WIFSIGNALED(code) and os.WTERMSIG(code) == signal.SIGKILL
         self.is_by_others |= is_killed and num_starved() > self.starved_before
         is_sure = is_spent or self.is_last or not (status == "timeout" or is_killed)
         return {
-            "status": "timeout" if is_spent and status in ("ok", "error", "killed") else status, "stdout": stdout,
-            "stderr": stderr[-STDERR_CHARS:], "wall_seconds": round(seconds, 4), "cpu_seconds": round(used, 4),
+            "status": "timeout" if is_spent and status in ("ok", "error", "killed") else status,
+            "wall_seconds": round(seconds, 4), "cpu_seconds": round(used, 4),
             "is_final": is_sure and not self.is_by_others, "is_whole": is_whole,
         }  # fmt: skip
 
@@ -190,11 +211,11 @@ class Run:
         return "killed" if self.suspected_bytes and given_back < self.limits["AS"] / 2 else stopped
 
 
-def status_of(code: int, name: bytes) -> str:
-    """The status of a process that ended by itself with this code of waitpid(2), under this name."""
+def status_of(code: int, is_marked: bool) -> str:
+    """The status of a process that ended by itself with this code of waitpid(2); `is_marked`: under MEMORY_NAME."""
     if os.WIFSIGNALED(code):
         return "killed"
     exit_status = os.WEXITSTATUS(code)
-    if exit_status == MEMORY_STATUS and name == MEMORY_NAME:
+    if exit_status == MEMORY_STATUS and is_marked:
         return "memory"
     return "error" if exit_status else "ok"

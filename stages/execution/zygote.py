@@ -98,10 +98,8 @@ def main() -> None:
     folders.clean()  # what the libraries wrote: the first program finds what all find
     server = Server({**limits, "mapped_bytes": mapped_bytes()}, folders)
     os.write(1, b"ready\n")
-    for line in sys.stdin.buffer:
-        reply = json.dumps(Run(json.loads(line), server).end()).encode() + b"\n"
-        while reply:
-            reply = reply[os.write(1, reply) :]
+    while request := server.request():
+        server.answer(Run(request, server).end())
 
 
 if __name__ == "__main__":
