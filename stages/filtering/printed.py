@@ -3,6 +3,7 @@ r"""What a program prints, as LaTeX that the graders read: values of Python and 
 as_latex("Interval(-2, 7)")     -> "[-2, 7]"
 as_latex("Matrix([[1/5]])")     -> r"\begin{pmatrix}1/5\end{pmatrix}"
 as_latex("I*(7 + 2*I)")         -> "i(7 + 2i)"
+values_in("There are 12 ways to choose 3 items.")  -> ["12"]
 """
 
 import re
@@ -13,7 +14,19 @@ MATRIX = re.compile(r"\b(?:Mutable|Immutable)?(?:Dense)?Matrix\(\[(.*)\]\)", re.
 RATIONAL = re.compile(r"\b(?:Rational|Fraction)\(\s*(-?\d+)\s*,\s*(\d+)\s*\)")
 WRAPPED = re.compile(r"\b(?:FiniteSet|Tuple|Integer|Float|Decimal|np\.(?:float|int)\d+)\(([^()]*)\)")
 ROOT = re.compile(r"\bsqrt\(((?:[^()]|\([^()]*\))*)\)")
+SINGLE = re.compile(r"(?:Matrix\(\[)?\[([^\[\],]+)\](?:\]\))?")  # of one value
 TRUTH = {"true": "yes", "false": "no"}
+EMPTY = frozenset(("[]", "{}", "()", "set()", "EmptySet", "Matrix(0, 0, [])"))
+NOTHING = re.compile(
+    r"\\emptyset|\\varnothing|∅|none|no (?:such )?(?:(?:real|integer|positive|valid) )*(?:solutions?|values?|roots?|integers?|numbers?)(?: exists?)?"
+)
+NUMBER = r"-?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?(?:/\d+)?"
+NAMED = re.compile(rf"(?:^|[\s,;{{(])'?[a-zA-Z_]\w*'?\s*[=:]\s*(?={NUMBER})")
+LEADS_TO = re.compile(r".*(?:[:=≈]|->|→|\b(?:is|are|was|equals|gives|there (?:is|are)))\s+", re.IGNORECASE)
+REMARK = re.compile(r"\s*\((?=[^()]*[a-z]{2})[^()]*\)\s*[.!]?$|[.!]$")
+QUANTITY = re.compile(rf"\\?[$€£]?({NUMBER})(?:\s*(?:%|°)|\s+(?!(?:of|out|or|to|and|-)\b)[a-zA-Z].*|)")
+PREFIXED = re.compile(r"0(?:b[01]+|o[0-7]+|x[\da-fA-F]+)")
+BASES = {"b": 2, "o": 8, "x": 16}
 
 
 def as_latex(text: str) -> str:
@@ -39,3 +52,38 @@ def same_truth(answer: str, printed: str) -> bool:
     """yes, True and true"""
     words = [TRUTH.get(word, word) for word in (answer.strip(" .").casefold(), printed.strip(" .").casefold())]
     return words[0] == words[1] and words[0] in TRUTH.values()
+
+
+def values_in(line: str) -> list[str]:
+    """The values that a printed line gives: `x = 12, y = 7` has two, `The sum of 2 and 4 is 6` one, `7 of 12` none."""
+    line = REMARK.sub("", line.strip())
+    if len(names := list(NAMED.finditer(line))) > 1:
+        ends = [*(found.start() for found in names[1:]), len(line)]
+        return [line[found.end() : end].strip(" ,;()[]{}") for found, end in zip(names, ends, strict=True)]
+    value = LEADS_TO.sub("", line, count=1).strip(" *")
+    if names and re.fullmatch(r"\[?\{[^{}:,]*:[^{}:,]*\}\]?", line):  # [{x: 7}]
+        return [line.partition(":")[2].strip(" {}[]")]
+    if found := QUANTITY.fullmatch(value):
+        return [found[1]]
+    return re.findall(NUMBER, value) if re.fullmatch(rf"[\[{{(]?{NUMBER}(?:(?:, ?| ){NUMBER})*[\]}})]?", value) else []
+
+
+def forms_of(value: str) -> list[str]:
+    """The ways in which an answer may write a printed value."""
+    forms = [value, as_latex(value)]
+    if single := SINGLE.fullmatch(value):
+        forms.append(as_latex(single[1]))
+    if PREFIXED.fullmatch(value):
+        forms += [str(int(value, 0)), f"{value[2:]}_{{{BASES[value[1]]}}}"]
+    if value[:1] == "{" and len(NAMED.findall(value)) > 1:
+        forms.append(f"({', '.join(values_in(value))})")
+    if value[-1:] == "'" == value[:1] or (not {",", ":"} & set(value) and value[:1] in tuple("[({")):
+        forms.append(value.strip("[](){}'"))
+    elif value[:1] == "[" and value.count("[") == 1:
+        forms.append(value.strip("[]"))
+    return forms
+
+
+def is_nothing(answer: str, printed: str) -> bool:
+    """No solution, and an empty list."""
+    return printed in EMPTY and NOTHING.fullmatch(answer.strip(" .").casefold()) is not None

@@ -11,9 +11,9 @@ from stages.execution.executions import is_chance, may_draw
 from stages.execution.sandbox import Execution
 from stages.execution.transcript import tame_output
 from stages.filtering.asked_formulas import is_identity
-from stages.filtering.formula import read_formula
+from stages.filtering.formula import read_formula, real_value
 from stages.filtering.notation import NotFormula
-from stages.filtering.printed import as_latex, same_truth
+from stages.filtering.printed import as_latex, forms_of, is_nothing, same_truth, values_in
 from stages.grading.equivalence import is_equal
 from stages.grading.exact_numbers import as_number
 from stages.grading.normalization import normalize, plain_words
@@ -21,6 +21,8 @@ from stages.problems.boxed_answers import boxes_in
 from stages.problems.grammar import OUTPUT, PROGRAM, Rejection
 
 NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?(?:/\d+)?")
+NO_ONE_VALUE = re.compile(r"=.*(?<![=<>!])=(?!=)|=.*,\s*[a-zA-Z]{3,} |^\{-?\d+:")  # a=3 b=7; counts {2: 1}
+MANY_DECIMALS = 15  # of a printed root or multiple of pi
 
 
 def program_of(row: Row) -> str | None:
@@ -47,31 +49,47 @@ def check_program(row: Row, execution: Execution, again: dict[str, Execution]) -
 
 
 def agrees(answer: str, printed: str) -> bool:
-    """Whether an answer is what was printed: the last line, a value in it, or that value rounded."""
-    last = printed.splitlines()[-1].strip()
-    value = last.rpartition(":")[2].strip() if ":" in last else last
+    """Whether an answer is what was printed: the last line with a value, the value or all values in it, or these rounded."""
+    last = _last_line(printed)
+    value = last.rpartition(":")[2].strip() if ":" in last and "{" not in last else last
     number, shown = as_number(normalize(answer)), as_number(normalize(value))
-    if number and shown and abs(number.value - shown.value) <= abs(shown.value) / 10**9:
+    if number and shown and abs(number.value - shown.value) <= max(abs(shown.value) / 10**9, Fraction(1, 10**12)):
         return True  # binary fractions: 0.30000000000000004
-    candidates = dict.fromkeys(
-        (last, value, value.strip("[](){}'"), as_latex(value), as_latex(last), as_latex(printed))
-    )
+    if re.fullmatch(r"[A-J]", answer.strip()) and re.search(rf"\b(?:is|option)\s+\(?{answer.strip()}\W*$", last):
+        return True
+    texts = [last, value] if not NO_ONE_VALUE.search(last) else []
+    candidates = dict.fromkeys(form for text in (printed.strip() if texts else "", *texts) for form in forms_of(text))
     if any(is_equal(form, candidate).correct for form in {answer, as_latex(answer)} for candidate in candidates):
         return True
-    if same_truth(plain_words(answer), value) or _same_value(answer, as_latex(value)):
+    words = plain_words(answer)
+    if same_truth(words, value) or is_nothing(words, value) or is_nothing(answer, value):
+        return True
+    if _same_value(answer, as_latex(value)):
         return True
     if _is_other_formula(answer, as_latex(value)):
         return False
-    word = plain_words(answer)
-    if re.fullmatch(r"[a-z]{2,}", word) and re.search(rf"\b{word}\W*$", last.casefold()):
+    if re.fullmatch(r"[a-z]{2,}", words) and re.search(rf"\b{words}\W*$", last.casefold()):
         return True
+    return _has_values(answer, last, value)
+
+
+def _last_line(printed: str) -> str:
+    """The last line, but for a word after the values, as `Done`."""
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
+    return next(
+        (line for line in lines[-1:-3:-1] if not re.fullmatch(r"(?:Done|Finished|OK)\W*", line, re.I)), lines[-1]
+    )
+
+
+def _has_values(answer: str, last: str, value: str) -> bool:
+    """Whether the numbers of an answer are those of the last line, each once and rounded perhaps."""
     wanted = _numbers(answer)
-    found = _numbers(printed)
-    if len(wanted) > 1 and ("Interval" in printed or len(wanted) != len(_numbers(last))):
-        return False  # some of the values that were printed
-    if len(wanted) > 1:
-        return all(_is_rounded(*pair) for pair in zip(wanted, _numbers(last), strict=True))
-    return bool(wanted) and len(wanted) <= len(found) and all(any(_is_rounded(a, b) for b in found) for a in wanted)
+    if not wanted or "Interval" in last:
+        return False
+    found = [number for text in values_in(last) for number in _numbers(text)]
+    if not found and (computed := real_value(as_latex(value))) is not None:
+        found = [(Fraction(computed), MANY_DECIMALS)]
+    return len(wanted) == len(found) and all(_is_rounded(*pair) for pair in zip(wanted, found, strict=True))
 
 
 def _same_value(answer: str, printed: str) -> bool:
@@ -106,7 +124,7 @@ def _is_rounded(answer: tuple[Fraction, int], printed: tuple[Fraction, int]) -> 
     return (
         difference == 0
         or (answer[1] > 0 and difference <= Fraction(51, 100) / 10 ** answer[1])
-        or difference <= abs(printed[0]) / 10**6
+        or (printed[0].denominator > 1 and difference <= abs(printed[0]) / 10**6)
     )
 
 
