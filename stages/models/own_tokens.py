@@ -14,6 +14,7 @@ from jinja2 import TemplateError
 from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 
 from stages.core.command import StageError
+from stages.models.model_config import config_values
 
 FILES = (
     ("tokenizer.json",),
@@ -40,7 +41,7 @@ def adopted_tokenizer(folder: Path, config: PreTrainedConfig, has_chat: bool) ->
     _check_letters(tokenizer, folder)
     if not has_chat:
         tokenizer.chat_template = None
-    _find_end(tokenizer, config, folder)
+    _find_end(tokenizer, folder)
     if tokenizer.chat_template:
         tokenizer.eos_token = end_of_turn(tokenizer, folder) or tokenizer.eos_token
     if tokenizer.pad_token_id is None:
@@ -91,11 +92,11 @@ def _check_letters(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
         )
 
 
-def _find_end(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig, folder: Path) -> None:
-    """An end token: the tokenizer's own, or what the config names."""
+def _find_end(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """An end token: the tokenizer's own, or what config.json names (its class would name one for every model)."""
     if tokenizer.eos_token_id is not None:
         return
-    named = config.eos_token_id
+    named = config_values(folder).get("eos_token_id")
     first = named[0] if isinstance(named, list) and named else named
     if isinstance(first, int) and 0 <= first < len(tokenizer):
         tokenizer.eos_token = str(tokenizer.convert_ids_to_tokens(first))

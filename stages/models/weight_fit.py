@@ -49,7 +49,7 @@ def check_weights(folder: Path, config: PreTrainedConfig, stored: dict[str, Stor
     if mismatched := sorted(report["mismatched_keys"]):
         name, ours, wanted = mismatched[0]
         raise StageError(
-            f"tensor {name} in {folder} has the shape {list(ours)}, config.json asks for {list(wanted)} ({len(mismatched)} differ): they "
+            f"tensor {name} in {folder} has the shape {list(ours)}, config.json asks for {list(wanted)} ({len(mismatched)} differ{_gaps(stored)}): they "
             "are of two models. Fetch both from one place."
         )
     if foreign := sorted(name for name in report["unexpected_keys"] if not MADE_ANEW.search(name)):
