@@ -15,7 +15,7 @@ a draw of numbers is held out when the hash of the family and its numbers falls 
 import hashlib
 import json
 import random
-import string
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +24,8 @@ from stages.problems.topics import TOPICS, topic_words
 
 HELD_OUT_FIFTH = 4
 MAX_DRAWS = 1000
-DRAWS_TO_MATCH = 60  # a family's ranges hold some 20 numbers: one that can be drawn is, nearly always
+DRAWS_TO_MATCH = 300  # a family's widest range holds some 90 numbers: one that can be drawn is, nearly always
+SLOT = re.compile(r"\{\w+\}")
 
 Draw = Callable[[random.Random], dict[str, int | str]]
 
@@ -49,8 +50,9 @@ class Family:
     @cached_property
     def given(self) -> frozenset[str]:
         """The names of the numbers that stand in the problem; the others are results."""
-        parts = (part for wording in (*self.setups, *self.questions) for part in string.Formatter().parse(wording))
-        return frozenset(name for _, name, _, _ in parts if name)
+        return frozenset(
+            slot.strip("{}") for wording in (*self.setups, *self.questions) for slot in SLOT.findall(wording)
+        )
 
 
 @dataclass(frozen=True)
@@ -112,9 +114,12 @@ def draw_numbers(
 def draw_wording(family: Family, rng: random.Random, held_out: bool, text_words: frozenset[str]) -> tuple[str, str]:
     """A (setup, question) pair of the given half; each word that it has in common with the text makes it likelier."""
     pairs = wording_pairs(family, held_out)
-    return rng.choice(
-        [pair for pair in pairs for _ in range(1 + len(text_words.intersection(topic_words(" ".join(pair)))))]
-    )
+    return rng.choice([pair for pair in pairs for _ in range(1 + 2 * len(text_words & _words_of(pair)))])
+
+
+def _words_of(wording: tuple[str, str]) -> set[str]:
+    """The words of three letters and more in a wording, without its slots."""
+    return {word for word in topic_words(SLOT.sub(" ", " ".join(wording))) if len(word) > 2}
 
 
 def write_problem(

@@ -102,7 +102,8 @@ NUMBER_WORDS = {
         ),
     ]
 }
-NUMBER = r"(?<![\d.,])\d{1,3}(?![.,]?\d)"
+# Not a part of 2.5 or 1,000; but (4,5) are two numbers.
+NUMBER = r"(?<![\d.])(?!(?<=\d,)\d{3}(?!\d))\d{1,3}(?!\.?\d)(?!,\d{3}(?!\d))"
 
 # A name that is on no list does what a person does: "Zara picks", "Zara and Bilal share".
 PERSON = re.compile(r"(?<![\w/_])(?:([A-Z][a-z]{2,}) and )?([A-Z][a-z]{2,}) ([a-z]+)")
