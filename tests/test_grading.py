@@ -227,6 +227,17 @@ def test_a_comparison_that_takes_too_long_is_ended_from_outside(
     worker.stop()
 
 
+@pytest.mark.slow
+def test_a_list_of_answers_has_one_limit_of_time() -> None:
+    """36 pairs of integrals that the algebra computes one by one."""
+    integrals = [rf"\int_0^1 \frac{{{k}}}{{\sin x^{{3}}+\ln x}} dx" for k in range(2, 14)]
+    started = time.process_time()
+    is_equal.cache_clear()
+    assert is_equal(",".join(integrals[:6]), ",".join(integrals[6:])).rule == "timeout"
+    assert time.process_time() - started < 8
+    assert is_equal("\\begin{pmatrix}1\\end{pmatrix}+x", "x+\\begin{pmatrix}1\\end{pmatrix}").rule != "timeout"
+
+
 PIECES = st.sampled_from([
     "\\frac{", "}", "{", "\\sqrt", "^", "_", "(", ")", "[", "]", ",", ";", "=", "<", "\\le ", "\\pm ", "\\infty", "\\text{", "\\boxed{",
     "$", "%", "1", "23", "4.5", "x", "y", "a", "!", "\\cup ", "\\pi", "\\begin{pmatrix}", "\\end{pmatrix}", "&", "\\\\", " and ", "e", "\\",

@@ -13,6 +13,7 @@ import re
 from fractions import Fraction
 
 from stages.grading.clock_times import date_of, same_clock
+from stages.grading.comparison_time import start_time
 from stages.grading.exact_numbers import MIN_DIGITS, Number, as_number, same_number
 from stages.grading.letter_answers import FORMULA_MARKS, commute, option_letter, same_words
 from stages.grading.normalization import Spelled, plain_words, spell
@@ -52,6 +53,7 @@ def is_equal(
     answer, reference = _last_side(answer), _last_side(reference)
     if len(answer) > MAX_CHARS or len(reference) > MAX_CHARS:
         return Decision(False, "too_long")
+    start_time()
     left, right = spell(answer), spell(reference)
     for decision in (
         _as_units(answer, reference, left, right),

@@ -11,6 +11,7 @@ article "a" is option A. What is not kept: an answer that no LaTeX grammar reads
 import re
 from math import isclose
 
+from stages.grading.comparison_time import start_time
 from stages.grading.exact_numbers import as_number
 from stages.grading.formula_equality import constant_of, same_formula
 from stages.grading.formula_values import TooLarge
@@ -32,6 +33,7 @@ def grade_as_jiuzhang(
     gold: str, kind: str, response: str | None, pred: str | None, dataset: str
 ) -> tuple[bool, str, str, tuple[str, ...]]:
     """(correct, extracted, rule, flags) as the official grader would say."""
+    start_time()
     name = re.sub(r"[^a-z0-9]", "", dataset.lower())
     keeps_units = name in UNITS_KEPT
     if response is not None:

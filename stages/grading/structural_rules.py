@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 
+from stages.grading.comparison_time import is_time_over
 from stages.grading.exact_numbers import as_number, has_index, in_a_base, same_number
 from stages.grading.formula_equality import same_formula
 from stages.grading.formula_values import TooLarge
@@ -230,6 +231,8 @@ def _all_equal(answers: list[str], references: list[str], rule: str, depth: int)
     if len(answers) != len(references):
         return Decision(False, rule)
     for answer, reference in zip(answers, references, strict=True):
+        if is_time_over():
+            return Decision(False, "timeout")
         if not (part := compare(answer, reference, depth + 1)).correct:
             return Decision(False, rule if part.rule not in ("timeout", "refused") else part.rule)
     return Decision(True, rule)
@@ -247,9 +250,9 @@ def _as_multiset(answers: list[str], references: list[str], rule: str, depth: in
     for answer in sorted(answers, key=lambda text: text not in left):
         match = next((one for one in left if one == answer), None)
         if match is None:
-            match = next((one for one in left if compare(answer, one, depth + 1).correct), None)
+            match = next((one for one in left if not is_time_over() and compare(answer, one, depth + 1).correct), None)
         if match is None:
-            return Decision(False, rule)
+            return Decision(False, "timeout" if is_time_over() else rule)
         left.remove(match)
     return Decision(True, rule)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from stages.core.command import StageError
 from stages.core.line_process import LineProcess
+from stages.grading.comparison_time import CPU_SECONDS, is_time_over, spend_time
 
 WORKER = Path(__file__).with_name("symbolic_worker.py")
 WALL_SECONDS = 15.0  # the worker's own limit is 3 s of CPU time; a busy machine may take longer for them
@@ -78,8 +79,10 @@ class SymbolicWorker:
             reply = self.worker.ask(json.dumps([policy, answer, reference]).encode(), WALL_SECONDS)
             if not reply:
                 self.stop()
+                spend_time(CPU_SECONDS)
                 return False, "timeout" if reply is None else "refused"
-            correct, rule = json.loads(reply)
+            correct, rule, seconds = json.loads(reply)
+            spend_time(seconds)
             return bool(correct), str(rule)
 
     def stop(self) -> None:
@@ -99,6 +102,8 @@ _workers: dict[int, SymbolicWorker] = {}
 
 def compare_latex(answer: str, reference: str, policy: str = "ours") -> tuple[bool, str]:
     """Compare, as a policy does, with this process's own worker; a forked process starts another."""
+    if is_time_over():
+        return False, "timeout"
     worker = _workers.get(os.getpid())
     if worker is None:
         worker = _workers[os.getpid()] = SymbolicWorker()

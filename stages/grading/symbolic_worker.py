@@ -13,6 +13,7 @@ import re
 import resource
 import signal
 import sys
+import time
 from typing import Any
 
 CPU_SECONDS = 3.0
@@ -125,6 +126,7 @@ def main() -> None:
     replies.write(b"ready\n")
     for line in sys.stdin:
         policy, answer, reference = json.loads(line)
+        started = time.process_time()
         try:
             signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
             try:
@@ -137,7 +139,7 @@ def main() -> None:
             result = False, "refused"
         except Exception:  # whatever the algebra stumbles over, the pair is not shown equal
             result = False, "unparsed"
-        replies.write(json.dumps(result).encode() + b"\n")
+        replies.write(json.dumps([*result, time.process_time() - started]).encode() + b"\n")
 
 
 if __name__ == "__main__":
