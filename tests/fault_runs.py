@@ -203,7 +203,9 @@ def _check_engine(fault: Fault) -> None:
     with running_server() as server, pytest.MonkeyPatch.context() as patch:
         server.odd = odd  # type: ignore[assignment]
         patch.setenv("NINECHAPTERS_SERVER", server.url)
+        patch.setenv("NINECHAPTERS_SERVER_PATIENCE", "10")
         patch.setattr("stages.generation.server_engine.FIRST_BACKOFF", 0.01)
+        patch.setattr("stages.generation.server_engine.LOOK_SECONDS", 0.01)
         prompts = [Prompt(f"p{i}", seed=i) for i in range(4)]
         if fault.holds == "stops":
             with pytest.raises(StageError, match=fault.told):

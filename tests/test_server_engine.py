@@ -19,10 +19,11 @@ FOLDER = Path("models/synthesizer/boosted")
 
 
 class CompletionServer:
-    """Text completions that say what was asked; `failures` first calls fail with 500."""
+    """Text completions that say what was asked; `failures` first calls fail with `failure_status`."""
 
     def __init__(self) -> None:
         self.served, self.failures, self.bodies = FOLDER.as_posix(), 0, []  # type: ignore[var-annotated]
+        self.failure_status = 500
         self.in_flight = self.most_in_flight = self.num_calls = 0
         self.status, self.place = 0, ""  # of the echo of the key: models or completions
         self.odd_models = ""
@@ -57,7 +58,7 @@ class CompletionServer:
         self.in_flight -= 1
         if self.failures:
             self.failures -= 1
-            return web.json_response({"error": {"message": "busy"}}, status=500)
+            return web.json_response({"error": {"message": "busy"}}, status=self.failure_status)
         if "bad" in body["prompt"]:
             return web.json_response({"error": {"message": "prompt too long"}}, status=400)
         self.bodies.append(body)
@@ -92,6 +93,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[CompletionServer]:
     thread.start()
     port = runner.addresses[0][1]
     monkeypatch.setenv("NINECHAPTERS_SERVER", f"http://127.0.0.1:{port}/v1")
+    monkeypatch.setenv("NINECHAPTERS_SERVER_PATIENCE", "0")
     monkeypatch.setattr(server_engine, "MAX_RETRIES", 2)
     monkeypatch.setattr(server_engine, "FIRST_BACKOFF", 0.01)
     yield served
@@ -127,6 +129,36 @@ def test_failures_are_asked_again(server: CompletionServer) -> None:
 def test_a_server_that_keeps_failing_ends_the_stage(server: CompletionServer) -> None:
     server.failures = 1000
     with pytest.raises(StageError, match="failed 3 times"):
+        generate(FOLDER, [Prompt("p")], Sampling(5))
+
+
+def test_a_server_that_restarts_is_waited_for(
+    server: CompletionServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For as many tries as it takes, each of which would be a failure otherwise."""
+    monkeypatch.setenv("NINECHAPTERS_SERVER_PATIENCE", "60")
+    monkeypatch.setattr(server_engine, "LOOK_SECONDS", 0.01)
+    server.failures, server.failure_status = 20, 503
+    outputs = generate(FOLDER, [Prompt(f"p{i}", i) for i in range(4)], Sampling(5))
+    assert [output.text for output in outputs] == [f"p{i}/{i}" for i in range(4)]
+    told = capsys.readouterr().err
+    assert told.count("waiting for it up to 60 s (NINECHAPTERS_SERVER_PATIENCE)") == 1
+    assert told.count("the server answers again") == 1
+
+
+def test_a_server_that_stays_away_ends_the_stage(server: CompletionServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NINECHAPTERS_SERVER_PATIENCE", "1")
+    server.failures, server.failure_status = 10**6, 503
+    with pytest.raises(StageError, match=r"no answers for 1 s .*check NINECHAPTERS_SERVER;"):
+        generate(FOLDER, [Prompt("p")], Sampling(5))
+
+
+@pytest.mark.parametrize("value", ["-1", "ten", "1.5", "nan"])
+def test_a_patience_that_is_no_number_is_refused(
+    value: str, server: CompletionServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NINECHAPTERS_SERVER_PATIENCE", value)
+    with pytest.raises(StageError, match=f"NINECHAPTERS_SERVER_PATIENCE is '{value}'"):
         generate(FOLDER, [Prompt("p")], Sampling(5))
 
 

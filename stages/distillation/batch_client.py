@@ -22,9 +22,9 @@ import httpx2
 from stages.core.command import StageError
 from stages.distillation.batch_queue import is_full
 from stages.distillation.chat import api_key, server_url
-from stages.distillation.patience import Patience
 from stages.generation.bodies import MAX_REPLY_BYTES, BodyTooLarge, Unpacker
 from stages.generation.ends import End
+from stages.generation.patience import TEACHER, Patience
 from stages.generation.rests import backoff_seconds
 from stages.generation.server import key_header
 from stages.generation.transport import UnreadableReply, failure_of
@@ -45,7 +45,7 @@ class BatchClient:
     def __init__(self, patience_seconds: float) -> None:
         from openai import DefaultHttpx2Client, OpenAI
 
-        self.patience = Patience(patience_seconds)
+        self.patience = Patience(patience_seconds, *TEACHER)
         url, key = httpx2.URL(server_url()), api_key()
         path = DEPLOYMENT.sub("", url.path) if "api-version" in url.params else url.path
         self.headers = {"Accept-Encoding": "gzip", **key_header(str(url), key)}

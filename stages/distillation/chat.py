@@ -18,11 +18,11 @@ from stages.distillation.concurrency import Window
 from stages.distillation.limits import LOOK_SECONDS, Limits
 from stages.distillation.outcomes import Outcome, outcome_of_failure, outcome_of_reply
 from stages.distillation.parameters import body_of, refusal_of_parameter
-from stages.distillation.patience import Patience
 from stages.distillation.purchase import Purchase, Request
 from stages.distillation.rejections import MAX_FIRST, Rejections
 from stages.distillation.served_models import complaint, is_allowed
 from stages.generation.ends import End
+from stages.generation.patience import TEACHER, Patience
 from stages.generation.rests import backoff_seconds
 from stages.generation.server import Server
 from stages.generation.server_address import server_address
@@ -104,7 +104,7 @@ class Asker:
     def __init__(self, server: Server, purchase: Purchase, settings: ServerSettings) -> None:
         self.server = server
         self.purchase, self.settings = purchase, settings
-        self.limits, self.patience = Limits(), Patience(settings.patience_seconds)
+        self.limits, self.patience = Limits(), Patience(settings.patience_seconds, *TEACHER)
         self.concurrency = settings.concurrency_of.get(purchase.model, settings.concurrency)
         self.window = Window(self.concurrency, settings.timeout_seconds / 2)
         self.num_wasted = 0  # calls that may be billed and gave nothing

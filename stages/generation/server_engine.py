@@ -3,21 +3,24 @@
     vllm serve models/synthesizer/boosted --served-model-name models/synthesizer/boosted
 
 The server must serve the model under the name of its folder: so a stage that wants another model than the one that is served
-is told so, and does not take its texts for the other's. Requests that fail are sent again (rate limits, timeouts, a server
-that restarts), with growing waits; a prompt that the server refuses is an error of its own; a key that it refuses stops all.
+is told so, and does not take its texts for the other's. Requests that fail are sent again (rate limits, timeouts), with growing
+waits; a server that restarts is waited for up to NINECHAPTERS_SERVER_PATIENCE seconds (600); a prompt that the server refuses is
+an error of its own; a key that it refuses stops all.
 The key is NINECHAPTERS_SERVER_KEY, and is in nothing that is written.
 """
 
 import asyncio
-import itertools
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from stages.core.command import StageError
 from stages.core.redaction import printable, scrub
+from stages.generation.ends import End
 from stages.generation.interface import Generated, Prompt, Sampling
+from stages.generation.patience import ENGINE, Patience
 from stages.generation.replies import read_json, text_of
 from stages.generation.rests import backoff_seconds
 from stages.generation.server import Server
@@ -28,6 +31,7 @@ from stages.generation.transport import Failure, told
 CONCURRENCY = 256
 MAX_TOKENS = 2**31  # of one text; a table's column holds no more
 TIMEOUT_SECONDS, MAX_RETRIES, FIRST_BACKOFF = 600.0, 6, 0.5
+PATIENCE_SECONDS, LOOK_SECONDS = 600, 5.0  # for a server that answers nobody, and how often it is asked meanwhile
 
 T = TypeVar("T")
 
@@ -47,7 +51,8 @@ class ServerEngine:
         key = server_key("NINECHAPTERS_SERVER_KEY") or "none"
         gate = asyncio.Semaphore(int(os.environ.get("NINECHAPTERS_SERVER_CONCURRENCY", CONCURRENCY)))
         async with Server(url, key, TIMEOUT_SECONDS) as server:
-            served = await _served(server)
+            patience = Patience(_patience_seconds(), *ENGINE)
+            served = await _served(server, patience)
             if self.model not in served:
                 raise StageError(
                     f"{url} serves {', '.join(served) or 'nothing'}, not {self.model}. Serve that folder under "
@@ -56,7 +61,7 @@ class ServerEngine:
 
             async def write(prompt: Prompt) -> Generated:
                 async with gate:
-                    return await self._written(server, prompt, sampling)
+                    return await self._written(server, prompt, sampling, patience)
 
             first = await write(prompts[0])
             try:
@@ -66,20 +71,20 @@ class ServerEngine:
                 raise errors.exceptions[0] from None
             return [first, *(task.result() for task in rest)]
 
-    async def _written(self, server: Server, prompt: Prompt, sampling: Sampling) -> Generated:
+    async def _written(self, server: Server, prompt: Prompt, sampling: Sampling, patience: Patience) -> Generated:
         body = {
             "model": self.model, "prompt": prompt.text, "max_tokens": sampling.max_tokens, "temperature": sampling.temperature,
             "top_p": sampling.top_p, "seed": prompt.seed % 2**31, **({"stop": list(sampling.stop)} if sampling.stop else {}),
         }  # fmt: skip
-        found = await _asked(server, "/completions", body, _generated)
+        found = await _asked(server, "/completions", body, _generated, patience)
         if isinstance(found, Failure):
             return Generated("", "error", 0, f"the server refused: {found.words[:200]}")
         return found
 
 
-async def _served(server: Server) -> list[str]:
+async def _served(server: Server, patience: Patience) -> list[str]:
     """The models that the server serves."""
-    found = await _asked(server, "/models", None, _names)
+    found = await _asked(server, "/models", None, _names, patience)
     if isinstance(found, Failure):
         raise StageError(f"{server.url} does not say which models it serves: {found.words}")
     return found
@@ -107,15 +112,20 @@ def _generated(reply: Any) -> Generated:
     return Generated(scrub(text), reason, num_tokens, stop_text)
 
 
-async def _asked(server: Server, path: str, body: dict[str, Any] | None, read: Callable[[Any], T]) -> T | Failure:
+async def _asked(
+    server: Server, path: str, body: dict[str, Any] | None, read: Callable[[Any], T], patience: Patience
+) -> T | Failure:
     """What the server answers, asked again where that can help; a failure where it refuses this request alone.
 
     Raises:
         StageError: it refuses all, or does not answer.
     """
-    for attempt in itertools.count(1):
+    attempt = 0
+    while True:
+        left_at = time.monotonic()
         reply = await server.ask(path, body)
         if not isinstance(reply, Failure):
+            patience.answered()
             try:
                 return read(read_json(reply.content))
             except Exception as error:  # noqa: BLE001  # a server may send anything; asked again, it may send an answer
@@ -126,10 +136,22 @@ async def _asked(server: Server, path: str, body: dict[str, Any] | None, read: C
             return reply
         if why := reply.stop("NINECHAPTERS_SERVER_KEY", "NINECHAPTERS_SERVER", "the model's name"):
             raise StageError(f"{server.url}: {why}")
+        if reply.end is End.AWAY and patience.is_away(left_at):
+            if not patience.waits(f"{reply.reason} {reply.words}"):
+                raise StageError(f"{server.url}: {patience.ended}. Finished shards are kept.")
+            await asyncio.sleep(min(LOOK_SECONDS, patience.seconds / 10))
+            continue
+        attempt += 1
         if attempt > MAX_RETRIES:
             raise StageError(
                 f"{server.url} failed {attempt} times ({reply.reason} {reply.words}). Finished shards are kept: start the server, "
                 f"and run the stage again."
             )
         await asyncio.sleep(backoff_seconds(attempt, FIRST_BACKOFF, reply.retry_after))
-    raise AssertionError
+
+
+def _patience_seconds() -> int:
+    text = os.environ.get(ENGINE[1]) or str(PATIENCE_SECONDS)
+    if not text.isdecimal():
+        raise StageError(f"{ENGINE[1]} is {text!r}. Give it a number of seconds, as {PATIENCE_SECONDS}.")
+    return int(text)
