@@ -18,6 +18,7 @@ from stages.grading.formula_values import TooLarge
 from stages.grading.letter_answers import commute
 from stages.grading.near_values import is_constant, near_constants
 from stages.grading.relations import RELATION, as_pieces, chain_of, unknowns_of
+from stages.grading.residues import is_congruent, residue_of
 from stages.grading.structures import Parts, matrix_rows, parts_of, ratio_of, split_top, values_of, without_assignment
 from stages.grading.symbolic import compare_latex, is_wordy, refusal
 from stages.grading.unread_marks import unread_marks
@@ -26,6 +27,10 @@ MAX_VALUES = 64
 MAX_DEPTH = 6
 APPLIED = re.compile(r"([a-zA-Z]'*)\(([^()]*)\)")  # f(2), P(A)
 NAME = r"(?:[a-zA-Z](?:_(?:\{[^{}]*\}|\w))?|[a-zA-Z]\([a-z]\))"
+
+
+CHOICES = re.compile(r"[A-H]{1,8}")
+NAMED_VALUE = re.compile(r"[a-zA-Z]=")
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,16 @@ def _matrices(left: str, right: str, depth: int) -> Decision | None:
     return _all_equal(list(chain(*rows[0])), list(chain(*rows[1])), "matrix", depth)
 
 
+def _congruences(left: str, right: str, depth: int) -> Decision | None:
+    """`x\\equiv3\\pmod7` against another residue, and against a bare 3."""
+    residues = residue_of(left), residue_of(right)
+    if not any(residues):
+        return None
+    if residues[0] and residues[1]:
+        return Decision(is_congruent(residues[0], residues[1]), "congruence")
+    return compare(residues[0][0] if residues[0] else left, residues[1][0] if residues[1] else right, depth + 1)
+
+
 def _relations(left: str, right: str, depth: int) -> Decision | None:
     """Inequalities: as intervals when one side is an interval or both are bounds; chains side by side."""
     is_relation = bool(RELATION.search(left)), bool(RELATION.search(right))
@@ -105,11 +120,18 @@ def _assignments(left: str, right: str, depth: int) -> Decision | None:
         return _two_equations(left, right, depth)
     if all(has) and len(lists[0]) == len(lists[1]):
         return _as_multiset(*lists, "list", depth)
+    lists = _by_name(lists[0], right), _by_name(lists[1], left)
     bare_left = ",".join(_value(part) for part in lists[0]) if has[0] else left
     bare_right = ",".join(_value(part) for part in lists[1]) if has[1] else right
     if (bare_left, bare_right) == (left, right):
         return _by_formula(left, right)
     return compare(bare_left, bare_right, depth + 1)
+
+
+def _by_name(assignments: list[str], other: str) -> list[str]:
+    """Assignments in their names' order, as a tuple on the other side has them: `y=2,x=1` for (1,2)."""
+    is_tuple = other.startswith("(") and len(assignments) > 1 and all(NAMED_VALUE.match(one) for one in assignments)
+    return sorted(assignments) if is_tuple and len({one[0] for one in assignments}) == len(assignments) else assignments
 
 
 def _value(text: str) -> str:
@@ -182,6 +204,8 @@ def _lists(left: str, right: str, depth: int) -> Decision | None:
     if any(mark in left and mark in right for mark in ("\\ldots", "\\dots", "\\cdots")):
         return Decision(False, "string")
     values = values_of(left), values_of(right)
+    if CHOICES.fullmatch(left) and len(values[1]) > 1 and all(CHOICES.fullmatch(value) for value in values[1]):
+        values = list(left), values[1]  # BCE for B, C, E
     if len(values[0]) == 1 == len(values[1]):
         return None
     if all(value.startswith("(") for value in chain(*values)):
@@ -204,6 +228,8 @@ def _ratios(left: str, right: str, depth: int) -> Decision | None:
             and (is_same := _proportional(parts[0], parts[1])) is not None
         ):
             return Decision(is_same, "ratio")
+        if is_time and [len(part) for part in parts[0]] != [len(part) for part in parts[1]]:
+            return Decision(False, "ratio")  # 4:05 is not 4:5
         return _all_equal(parts[0], parts[1], "ratio", depth)
     ratio, other, written = (parts[0], right, left) if parts[0] else (parts[1], left, right)
     is_fraction = re.search(r"/|\\frac", other) and not re.fullmatch(r"\d{1,2}:\d{2}", written)
@@ -223,7 +249,7 @@ def _proportional(answers: list[str], references: list[str]) -> bool | None:
 
 
 RULES: tuple[Callable[[str, str, int], Decision | None], ...] = (
-    _numbers, _matrices, _relations, _assignments, _ratios, _brackets, _lists,
+    _numbers, _matrices, _congruences, _relations, _assignments, _ratios, _brackets, _lists,
 )  # fmt: skip
 
 
