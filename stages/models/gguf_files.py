@@ -1,4 +1,4 @@
-"""GGUF files, read as the specification says (github.com/ggml-org/ggml, docs/gguf.md): metadata and where each tensor lies.
+"""GGUF files, read as the specification says (gguf.md in github.com/ggml-org/ggml): metadata and where each tensor lies.
 
     file = read_gguf(Path("SmolLM2-135M-Instruct.Q4_1.gguf"))
     file.values["llama.block_count"] == 30

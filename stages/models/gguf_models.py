@@ -8,6 +8,7 @@ one that was published, and provenance.json says so.
 """
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from stages.core.command import StageError
-from stages.core.files import remove, temporary_of
+from stages.core.files import remove, temporary_of, write_json
 from stages.models.folders import shortened
 from stages.models.gguf_files import GgufFile, read_gguf
 from stages.models.gguf_logits import PAIRS_SIDE_BY_SIDE, check_gguf_logits
@@ -135,6 +136,14 @@ def _convert(file: GgufFile, folder: Path, dtype: torch.dtype) -> None:
         del model.config.quantization_config
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    _drop_invented(folder / "tokenizer.json", len(file.values[VOCABULARY]))
+
+
+def _drop_invented(path: Path, num_tokens: int) -> None:
+    """Take out the tokens that are not the file's: transformers adds GPT-2's `<|endoftext|>` to a tokenizer without one."""
+    values = json.loads(path.read_text(encoding="utf-8"))
+    values["added_tokens"] = [token for token in values["added_tokens"] if token["id"] < num_tokens]
+    write_json(values, path)
 
 
 def dtype_of(file: GgufFile) -> torch.dtype:
