@@ -21,7 +21,9 @@ from stages.problems.boxed_answers import boxes_in
 from stages.problems.grammar import OUTPUT, PROGRAM, Rejection
 
 NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?(?:/\d+)?")
-NO_ONE_VALUE = re.compile(r"=.*(?<![=<>!])=(?!=)|=.*,\s*[a-zA-Z]{3,} |^\{-?\d+:|^\d+ (?:out )?of \d+$")  # a=3 b=7; counts {2: 1}
+NO_ONE_VALUE = re.compile(
+    r"=.*(?<![=<>!])=(?!=)|=.*,\s*[a-zA-Z]{3,} |^\{-?\d+:|^\d+ (?:out )?of \d+$"
+)  # a=3 b=7; counts {2: 1}
 MANY_DECIMALS = 15  # of a printed root or multiple of pi
 
 
