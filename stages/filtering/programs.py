@@ -55,7 +55,12 @@ def agrees(answer: str, printed: str) -> bool:
     last = _last_line(printed)
     value = last.rpartition(":")[2].strip() if ":" in last and "{" not in last else last
     number, shown = as_number(normalize(answer)), as_number(normalize(value))
-    if number and shown and abs(number.value - shown.value) <= max(abs(shown.value) / 10**9, Fraction(1, 10**12)):
+    if (
+        number
+        and shown
+        and not NO_ONE_VALUE.search(last)
+        and abs(number.value - shown.value) <= max(abs(shown.value) / 10**9, Fraction(1, 10**12))
+    ):
         return True  # binary fractions: 0.30000000000000004
     if re.fullmatch(r"[A-J]", answer.strip()) and re.search(rf"\b(?:is|option)\s+\(?{answer.strip()}\W*$", last):
         return True
