@@ -35,6 +35,8 @@ def times_100(gold: str) -> list[str]:
 def other_sign(gold: str) -> list[str]:
     if NUMBER.fullmatch(gold) or PLAIN_FRACTION.fullmatch(gold):
         return [gold[1:] if gold.startswith("-") else f"-{gold}"] if re.search("[1-9]", gold) else []
+    if not re.search(r"[\d=,]|\\pm|\\in|[-+]", gold):
+        return [f"-{gold}"]
     swapped = re.sub(r"(?<=[\w}\s])([-+])(?=[\s\d\\a-z])", lambda found: "-+"[found[1] == "-"], gold, count=1)
     return [swapped] if swapped != gold and "," not in gold and "=" not in gold and "pm" not in gold else []
 
@@ -79,7 +81,20 @@ def factorial(gold: str) -> list[str]:
 def other_base(gold: str) -> list[str]:
     if found := BASE.fullmatch(gold):
         return [f"{found[1]}_{9 if found[2] != '9' else 8}", found[1]]
-    return [f"{gold}_9"] if re.fullmatch(r"[1-8]{2,}", gold) else []
+    return [f"{gold}_7"] if "_" not in gold and gold != "0" else []
+
+
+def decimal_comma(gold: str) -> list[str]:
+    """A list for a decimal number, and a decimal number for a list of two."""
+    if re.fullmatch(r"-?\d+\.\d+", gold):
+        return [gold.replace(".", ", ")]
+    found = re.fullmatch(r"(-?\d+), ?(\d+)", gold)
+    return [f"{found[1]}.{found[2]}"] if found and len(found[2]) != 3 else []
+
+
+def scale_word(gold: str) -> list[str]:
+    is_number = re.fullmatch(r"-?[\d.]+|-?\\[dt]?frac\{\d+\}\{\d+\}", gold) and re.search("[1-9]", gold)
+    return [f"{gold} \\text{{ million}}", f"{gold} dozen", f"{gold} \\text{{ or more}}"] if is_number else []
 
 
 def other_unit(gold: str) -> list[str]:
@@ -173,6 +188,7 @@ def spelled(gold: str) -> Iterator[str]:
 WRONG: dict[str, Mutation] = {
     "times_100": times_100, "sign": other_sign, "digit": other_digit, "inverted": inverted, "bracket": other_bracket, "order": other_order,
     "factorial": factorial, "base": other_base, "unit": other_unit, "list": other_list, "letter": other_letter, "joined": joined,
+    "decimal_comma": decimal_comma, "scale_word": scale_word,
 }  # fmt: skip
 
 
@@ -195,7 +211,7 @@ def main(quick: bool, show: bool, data: Path) -> None:
     counts, errors = Counter[bool](), Counter[tuple[bool, str]]()
     for kind, answer, gold, is_right in pairs(golds):
         counts[is_right] += 1
-        verdict = grade(gold=gold, kind="expression", pred=answer)["ours"]
+        verdict = grade(gold=gold, kind="expression", pred=answer, dataset="math-oai")["ours"]
         if verdict.correct != is_right:
             errors[is_right, kind] += 1
             if show:

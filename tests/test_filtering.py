@@ -62,7 +62,8 @@ SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "data"
     ],
 )  # fmt: skip
 def test_numeric_sides_are_computed_exactly(text: str, value: object) -> None:
-    ((left, _, _, _),) = equalities(text)
+    (equality,) = equalities(text)
+    left = equality.readings[0][0]
     assert left.value == value
 
 

@@ -1,22 +1,19 @@
 """One ledger for a project: found from its worktrees, DVC's temporary folders and submodules, and where `git clean` does not reach."""
 
-import errno
-import fcntl
 import json
 import os
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from stages.core.command import StageError
-from stages.distillation import ledger_folder
 from stages.distillation.ledger import Ledger, own_ledger, own_segment, whole_ledger
-from stages.distillation.ledger_folder import adopt_old_folder, common_repository, hold, live_folder
+from stages.distillation.ledger_folder import adopt_old_folder, common_repository, live_folder
+from stages.distillation.ledger_lock import hold
 from stages.distillation.status import main as status_command
 from tests.buying import BUY, buy, write_requests
 from tests.conftest import ROOT
@@ -136,79 +133,6 @@ def test_status_names_the_folder(project: Path) -> None:
     told = " ".join(result.output.split())
     assert f"{project}/.git/nine-chapters/ledger" in told
     assert "0.jsonl: this is no file" in told
-
-
-class WithoutLocks:
-    """A file system that has no locks."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def flock(*_: object) -> None:
-            raise OSError(errno.ENOLCK, "No locks available")
-
-        monkeypatch.setattr(fcntl, "flock", flock)
-
-
-def test_without_locks_one_run_at_a_time_buys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    WithoutLocks(monkeypatch)
-    with hold(tmp_path), pytest.raises(StageError, match=rf"process {os.getpid()} on .*delete .*owner"), hold(tmp_path):
-        pass
-    with hold(tmp_path):
-        pass
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    for pid, host, is_free in ((ended.pid, None, True), (ended.pid, "another", False), (os.getpid(), None, False)):
-        record = {**ledger_folder._myself(), "pid": pid}
-        (tmp_path / "owner").write_text(json.dumps(record | ({"host": host} if host else {})))
-        if is_free:
-            with hold(tmp_path):
-                pass
-        else:
-            with pytest.raises(StageError, match="another run is buying"), hold(tmp_path):
-                pass
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "owner"]
-
-
-def test_of_many_that_come_at_once_one_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    WithoutLocks(monkeypatch)
-    (tmp_path / "owner").write_text(json.dumps({**ledger_folder._myself(), "pid": 2**30}))  # left over
-    held, most, barrier = 0, 0, threading.Barrier(8)
-    lock = threading.Lock()
-
-    def work() -> None:
-        nonlocal held, most
-        barrier.wait()
-        try:
-            with hold(tmp_path):
-                with lock:
-                    held += 1
-                    most = max(most, held)
-                barrier.wait()
-                with lock:
-                    held -= 1
-        except StageError:
-            barrier.wait()
-
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert most == 1
-
-
-def test_LEDGER_WAIT_lets_a_run_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_folder, "LOOK_SECONDS", 0.01)
-    monkeypatch.setenv("LEDGER_WAIT", "5")
-    first = hold(tmp_path)
-    first.__enter__()
-    timer = threading.Timer(0.1, lambda: first.__exit__(None, None, None))
-    timer.start()
-    with hold(tmp_path):
-        pass
-    for text in ("soon", "nan", "inf", "-1", "1e999"):
-        monkeypatch.setenv("LEDGER_WAIT", text)
-        with pytest.raises(StageError, match=f"LEDGER_WAIT is '{text}'"), hold(tmp_path):
-            pass
 
 
 @pytest.mark.slow

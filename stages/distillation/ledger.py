@@ -22,7 +22,8 @@ from pathlib import Path
 from stages.core.command import say
 from stages.distillation.ledger_costs import Costs, follow
 from stages.distillation.ledger_files import Fault, segments_in
-from stages.distillation.ledger_folder import hold, live_folder, own_folders, project_folder
+from stages.distillation.ledger_folder import live_folder, own_folders, project_folder
+from stages.distillation.ledger_lock import hold
 from stages.distillation.ledger_rows import Row
 from stages.distillation.ledger_segment import Segment
 

@@ -15,7 +15,8 @@ from stages.core.command import StageError, say, tool_command
 from stages.core.files import remove
 from stages.distillation.compaction import compact
 from stages.distillation.ledger import PUBLISHED, Ledger, own_ledger
-from stages.distillation.ledger_folder import adopt_old_folder, hold, live_folder, own_folders
+from stages.distillation.ledger_folder import adopt_old_folder, live_folder, own_folders
+from stages.distillation.ledger_lock import hold
 
 TRACKED = Path(f"{PUBLISHED}.dvc")
 SET_ASIDE = Path("data/ledger-set-aside")

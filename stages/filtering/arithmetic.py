@@ -7,11 +7,12 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from math import isqrt
+from math import factorial, isqrt
 from typing import NamedTuple
 
 MAX_EXPONENT = 64
 MAX_DIGITS = 40
+MAX_FACTORIAL = 30
 GAPS = ("skip", "size", "unit")
 
 
@@ -34,17 +35,19 @@ class Side:
     has_unit: bool
     is_percent: bool  # a number with its sign
     places: int  # most decimals of a number in it
+    is_whole: bool  # a lone whole number
+    division: tuple[int, int] | None  # of two whole numbers
 
 
-def read_side(tokens: list[Token]) -> Side:
-    """The value of a whole expression; raises NotNumeric if it is none."""
+def read_side(tokens: list[Token], has_shares: bool = False) -> Side:
+    """The value of a whole expression; raises NotNumeric if it is none. With shares, 50 - 20% is 40: 20% of the 50."""
     meaning = [token for token in tokens if token.kind not in GAPS]
     if not meaning:
         raise NotNumeric
     has_unit = any(token.kind == "unit" for token in tokens)
     if any(one.kind == "open" and other.kind == "unit" for one, other in pairwise(tokens)):
         raise NotNumeric  # a remark in brackets
-    reader = _Reader(meaning)
+    reader = _Reader(meaning, has_shares)
     value = reader.sum()
     if reader.place != len(meaning):
         raise NotNumeric
@@ -61,14 +64,22 @@ def read_side(tokens: list[Token]) -> Side:
         has_unit,
         is_percent,
         max((len(t.text.partition(".")[2]) for t in meaning if t.kind == "number"), default=0),
+        lone is not None and "." not in lone.text,
+        _division(meaning),
     )
+
+
+def _division(tokens: list[Token]) -> tuple[int, int] | None:
+    numbers = [token.text.replace(",", "") for token in tokens[::2]]
+    is_one = [token.kind for token in tokens] == ["number", "over", "number"] and all(map(str.isdigit, numbers))
+    return (int(numbers[0]), int(numbers[1])) if is_one else None
 
 
 class _Reader:
     """Reads tokens as an exact computation, products before sums, powers first."""
 
-    def __init__(self, tokens: list[Token]) -> None:
-        self.tokens, self.place = tokens, 0
+    def __init__(self, tokens: list[Token], has_shares: bool) -> None:
+        self.tokens, self.place, self.has_shares = tokens, 0, has_shares
 
     def kind(self) -> str:
         return self.tokens[self.place].kind if self.place < len(self.tokens) else ""
@@ -81,9 +92,15 @@ class _Reader:
     def sum(self) -> Fraction:
         value = self.product()
         while self.kind() == "sign":
-            is_minus = self.take().text != "+"
-            value = value - self.product() if is_minus else value + self.product()
+            is_minus, is_share = self.take().text != "+", self.has_shares and self.is_share()
+            change = self.product() * (value if is_share else 1)
+            value = value - change if is_minus else value + change
         return value
+
+    def is_share(self) -> bool:
+        """20% alone"""
+        ahead = [token.kind for token in self.tokens[self.place : self.place + 3]]
+        return ahead[:2] == ["number", "percent"] and ahead[2:] not in (["times"], ["over"])
 
     def product(self) -> Fraction:
         value = self.factor()
@@ -110,14 +127,24 @@ class _Reader:
         if self.kind() == "sign":
             return -self.factor() if self.take().text != "+" else self.factor()
         value = self.atom()
-        while self.kind() in ("power", "percent"):
-            value = value / 100 if self.take().kind == "percent" else _power(value, self.exponent())
+        while self.kind() in ("power", "percent", "factorial"):
+            kind = self.take().kind
+            value = (
+                _power(value, self.exponent())
+                if kind == "power"
+                else _factorial(value)
+                if kind == "factorial"
+                else value / 100
+            )
         return value
 
     def exponent(self) -> Fraction:
         if self.kind() == "sign":
             return -self.exponent() if self.take().text != "+" else self.exponent()
-        return self.atom()
+        value = self.atom()
+        if self.kind() == "power":
+            raise NotNumeric  # 2^3^2: two readings
+        return value
 
     def atom(self) -> Fraction:
         kind = self.kind()
@@ -165,6 +192,12 @@ def _power(value: Fraction, exponent: Fraction) -> Fraction:
     return value ** int(exponent)
 
 
+def _factorial(value: Fraction) -> Fraction:
+    if value.denominator != 1 or not 0 <= value <= MAX_FACTORIAL:
+        raise NotNumeric
+    return Fraction(factorial(int(value)))
+
+
 def _root(value: Fraction) -> Fraction:
     if value < 0:
         raise NotNumeric
@@ -172,3 +205,7 @@ def _root(value: Fraction) -> Fraction:
     if top * top != value.numerator or bottom * bottom != value.denominator:
         raise NotNumeric
     return Fraction(top, bottom)
+
+
+def is_line_end(token: Token) -> bool:
+    return token.kind == "skip" and "\n" in token.text

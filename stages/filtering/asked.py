@@ -30,7 +30,7 @@ WHOLES = (
     "sum of the digits"
 )
 AMOUNTS = "area|volume|perimeter|distance|length|radius|circumference|probability|number of|total"
-NUMBER = re.compile(r"\\?\$?\s*([-−]?)\s*\\?\$?\s*(\d[\d,]*(?:\.\d+)?|\.\d+)\s*(\\?%)?")
+NUMBER = re.compile(r"\\?\$?\s*([-−]?)\s*\\?\$?\s*((?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?)\s*(\\?%)?")
 GOES_ON = re.compile(r"\s*(?:[/^*+:,]|-\s*\d|\\|and\b|to\b|or\b|[a-zA-Z]\b)")  # after a number: no unit
 REMAINDER = r"\bthe remainder (?:when|of|if|upon|obtained|that)[^?.]*?\bdivided by \$?(\d+)\$?(?![\d^])"
 ASKS_FORMULA = re.compile(
@@ -64,11 +64,11 @@ PROBABILITY = (
 )
 WHOLE = rf"\b(?:what is|what's|find|compute|determine) the (?:(?:{EXTREMES}) )*(?:{WHOLES})\b(?! {MEASURE})"
 DIGIT = r"\b(?:units|ones|tens|hundreds|last|thousands) digit\b"
-POSITIVE = r"\b(?:smallest|least|largest|greatest|a|the) (?:possible )?(?:value of a )?positive (?:integer|number|real)"
+POSITIVE = r"\b(?:what is|what's|find|compute|determine|which is|give) (?:the |a )?(?:(?:smallest|least|largest|greatest|only|unique|value of a|possible) )*positive (?:integer|number|real)(?! (?:value|solution|root))"
 AVERAGE = r"\b(?:average|mean|expected|on average|per|rate|approximately|about|estimate|decimal|fraction)\b"
 SIGNED = (
     r"\b(?:temperature|degrees|change in|net|below|negative|elevation|balance|loss|integer|score|altitude|debt|owe|coordinate|slope"
-    r"|displacement)"
+    r"|displacement|change\s*(?:\?|by|over|during|from)|differ|profit)"
 )
 KINDS = (
     _kind(COUNT, AVERAGE, lambda value, _: _is_whole(value), "is not whole"),

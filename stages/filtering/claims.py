@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from stages.filtering.complex_values import Values
 from stages.filtering.formula import Formula, Functions, read_formula
 from stages.filtering.notation import NotFormula
+from stages.filtering.remarks import is_rounded
+from stages.filtering.suppositions import IS_ASKED, is_denied_after
 from stages.grading.responses import FENCED, FORMULA
 
 MAX_CHARS = 300  # of a side
@@ -88,7 +90,7 @@ def claims_of(solution: str, functions: Functions | None = None) -> list[Claim]:
     chains = (
         chain
         for before, formula in formulas_of(text)
-        for chain in _chains(formula, bool(SUPPOSED.search(before)), functions or {})
+        for chain in _chains(formula, bool(SUPPOSED.search(before) or IS_ASKED.search(before)), functions or {})
     )
     return [replace(claim, chain=number) for number, chain in enumerate(chains) for claim in chain]
 
@@ -99,7 +101,8 @@ def formulas_of(text: str) -> Iterator[tuple[str, str]]:
     for found in FORMULA.finditer(text):
         between = text[last : found.start()]
         yield from _plain(between)
-        if not text[found.end() : found.end() + 1].isdigit():  # else these are dollars
+        is_dollars = text[found.end() : found.end() + 1].isdigit()
+        if not is_dollars and not is_denied_after(text, found.end()) and not is_rounded(text, found.end()):
             yield between[max(between.rfind("\n"), between.rfind(". ")) + 1 :], next(g for g in found.groups() if g)
         last = found.end()
     yield from _plain(text[last:])

@@ -9,8 +9,13 @@ that `f(2) = 4`, `2x + 1 = 7`, `7 = 2 \pmod 5` and `1 + 2 = 3x` say nothing. A d
 
 import re
 from fractions import Fraction
+from typing import NamedTuple
 
-from stages.filtering.arithmetic import GAPS, NotNumeric, Side, Token, read_side
+from stages.filtering.arithmetic import GAPS, NotNumeric, Side, Token, is_line_end, read_side
+from stages.filtering.equation_units import UNITS, changes_unit, has_unit_in_fraction
+from stages.filtering.remarks import has_remark
+from stages.filtering.suppositions import is_claimed, is_in_other_base
+from stages.filtering.worded_equations import in_signs
 
 TOKEN = re.compile(
     r"(?P<by>(?<=[\d)}])\s*x(?=\s*[$(\\]?\s*[\d.(])|(?<=%)\s+of(?=\s+\\?\$?\d))"  # 3 x 4, 20% of 50
@@ -21,7 +26,7 @@ TOKEN = re.compile(
     r"|(?P<number>\d+(?:(?:\{,\}|,\\!\s?|\\,|,)\d{3})+(?!\d)(?:\.\d+)?|\d+\.\d+|\d+|\.\d+)"
     r"|(?P<fraction>\\[dtc]?frac(?![a-zA-Z]))|(?P<root>\\sqrt(?![a-zA-Z\[])|√)"
     r"|(?P<times>\\times(?![a-zA-Z])|\\cdot(?![a-zA-Z])|[*×·⋅])|(?P<over>\\div(?![a-zA-Z])|[/÷])"
-    r"|(?P<sign>[-+−])|(?P<power>\^)|(?P<percent>\\?%)|(?P<open>[({])|(?P<close>[)}])"
+    r"|(?P<sign>[-+−])|(?P<power>\^)|(?P<factorial>(?<=[\d)])!(?![=!])(?=\s*(?:[-+*/=×÷)^]|\\(?:cdot|times|approx))))|(?P<percent>\\?%)|(?P<open>[({])|(?P<close>[)}])"
     r"|(?P<about>\\approx(?![a-zA-Z])|≈)|(?P<equal>=)|(?P<other>\\?[a-zA-Z]+|.)",
     re.DOTALL,
 )
@@ -37,9 +42,10 @@ NOUN = re.compile(
 )
 AFTER_OPERATOR = re.compile(r"[-+*/×x(]\s*$")
 SENTENCE = re.compile(r"[^\n.;:]+(?:\.\d+[^\n.;:]*)*")
-UNITS = frozenset(
-    "hour minute second day week month year foot feet inch inche yard mile meter km cm kilometer centimeter pound ounce gram kilogram cent dollar dime quarter nickel gallon quart cup pint liter".split()
-)
+WIDE = str.maketrans("＝＋－＊／（）", "=+-*/()")
+TABLE_ROW = re.compile(r"^[ \t]*\|(?=\s).*\|[ \t]*$", re.MULTILINE)
+CELL = re.compile(r"(?<!\S)\|(?!\S)")
+ENCLOSED = re.compile(r"(?<![\w\\^_)}\]])\(([^()\n=]*=[^()\n]*)\)(?![\w^(])|(?<!`)`([^`\n=]*=[^`\n]*)`(?!`)")
 SIGN = re.compile(r"=|≈|\\approx")
 BINDING_WORD = re.compile(
     r"(?:mod|pmod|bmod|choose|to|log|ln|sin|cos|tan|arcsin|arccos|arctan|gcd|lcm|max|min|base|remainder|P|C|binom|over|by|times|plus|minus|"
@@ -47,18 +53,36 @@ BINDING_WORD = re.compile(
 )
 
 
+class Equality(NamedTuple):
+    """An equality of a text, from start to end; more than one reading where a percentage may be a share."""
+
+    readings: list[tuple[Side, Side]]
+    is_about: bool
+    start: int
+    end: int
+
+
 def wrong_equation(solution: str) -> str:
     """The first equality that does not hold, as it is written and with the true value; "" if all that are read hold."""
     text = plain(solution)
-    for left, right, is_about, written in equalities(text):
-        if not holds(left, right, is_about):
-            return f"{written[:160]}, not {left.value}"
+    if is_in_other_base(text):
+        return ""
+    for equality in equalities(text):
+        if not any(holds(*sides, equality.is_about) for sides in equality.readings) and is_claimed(
+            text, equality.start, equality.end
+        ):
+            left, right = equality.readings[0]
+            if not has_remark(text, equality.end, left, right):
+                return f"{text[equality.start : equality.end].strip()[:160]}, not {left.value}"
     return ""
 
 
 def plain(text: str) -> str:
-    """The text without calculator marks and without the nouns between numbers and signs: `4 boxes * 6 pens = 24 pens`."""
-    text = MARKED.sub("", text)
+    """The text in signs, without calculator marks and without the nouns between numbers: `4 boxes * 6 pens = 24 pens`."""
+    text = MARKED.sub("", text).translate(WIDE)
+    if "|" in text:
+        text = TABLE_ROW.sub(lambda row: CELL.sub("\n", row[0]), text)
+    text = in_signs(ENCLOSED.sub(lambda found: f"; {found[1] or found[2]} ;", text))
     text = SHARE_IS.sub(r"\1 = \2", text)
     return SENTENCE.sub(lambda found: found[0] if _mixes_units(found[0]) else NOUN.sub(_without_noun, found[0]), text)
 
@@ -87,6 +111,8 @@ def holds(left: Side, right: Side, is_about: bool) -> bool:
         return True
     if any(_rounds(*pair) for pair in ((left, right), (right, left))):
         return True
+    if is_about and right.is_whole and left.value > 1 and difference <= Fraction(1, 2):
+        return True
     if is_about:
         relative = Fraction(1, 50)
     elif right.is_computed and right.places:
@@ -106,8 +132,8 @@ def _rounds(written: Side, exact: Side) -> bool:
     return -place * Fraction(51, 100) <= difference < place
 
 
-def equalities(text: str) -> list[tuple[Side, Side, bool, str]]:
-    """(left, right, is_about, as written) of each sign between two numeric expressions of which one is computed."""
+def equalities(text: str) -> list[Equality]:
+    """Those between two numeric expressions of which one is computed."""
     if not SIGN.search(text):
         return []
     tokens = [
@@ -120,40 +146,40 @@ def equalities(text: str) -> list[tuple[Side, Side, bool, str]]:
         if start is None or end is None:
             continue
         try:
-            left, right = read_side(tokens[start:i]), read_side(tokens[i + 1 : end])
+            readings = [(read_side(tokens[start:i]), read_side(tokens[i + 1 : end]))]
+            if any(token.kind == "percent" for token in tokens[start:i]):
+                readings.append((read_side(tokens[start:i], has_shares=True), readings[0][1]))
         except (NotNumeric, ZeroDivisionError):
             continue
+        left, right = readings[0]
         is_conversion = left.has_unit and not left.is_computed  # 45 minutes = 45 * 60 seconds
-        is_rate = all(_has_unit_in_fraction(tokens[a:b]) for a, b in ((start, i), (i + 1, end)))
+        is_conversion |= changes_unit(tokens, start, i, end)
+        is_rate = all(has_unit_in_fraction(tokens[a:b]) for a, b in ((start, i), (i + 1, end)))
         if (left.is_computed or right.is_computed) and not is_conversion and not is_rate:
-            written = text[tokens[start].start : tokens[end - 1].end].strip()
-            found.append((left, right, tokens[i].kind == "about", written))
+            found.append(Equality(readings, tokens[i].kind == "about", tokens[start].start, tokens[end - 1].end))
     return found
 
 
-def _has_unit_in_fraction(tokens: list[Token]) -> bool:
-    return {"fraction", "unit"} <= {token.kind for token in tokens}
-
-
 OPERATORS = ("sign", "times", "over", "power")
-NUMERIC = ("number", "fraction", "root", *OPERATORS, "percent", "open", "close", "skip", "size", "unit")
+NUMERIC = ("number", "fraction", "root", *OPERATORS, "percent", "factorial", "open", "close", "skip", "size", "unit")
 
 
 def _left_start(tokens: list[Token], sign: int) -> int | None:
     """Where the expression left of a sign begins; None where a border binds to it."""
     start = sign
-    while start > 0 and tokens[start - 1].kind in NUMERIC and not _is_line_end(tokens[start - 1]):
+    while start > 0 and tokens[start - 1].kind in NUMERIC and not is_line_end(tokens[start - 1]):
         start -= 1
     while start < sign and tokens[start].kind in ("skip", "unit"):
         start += 1
     gap = start
-    while gap > 0 and tokens[gap - 1].kind == "skip" and not _is_line_end(tokens[gap - 1]):
+    while gap > 0 and tokens[gap - 1].kind == "skip" and not is_line_end(tokens[gap - 1]):
         gap -= 1
-    is_at_line = gap == 0 or _is_line_end(tokens[gap - 1])
+    is_at_line = gap == 0 or is_line_end(tokens[gap - 1])
     if is_at_line and start + 1 < sign and tokens[start].text in "-*•" and tokens[start + 1].kind == "skip":
         start += 2  # a list's mark is no part of the computation
         while start < sign and tokens[start].kind == "skip":
             start += 1
+        return start if start < sign and tokens[start].kind not in ("times", "over", "power", "close") else None
     if start == sign or tokens[start].kind in ("times", "over", "power", "close"):
         return None
     before = _meaning(tokens, range(start - 1, -1, -1))
@@ -161,6 +187,8 @@ def _left_start(tokens: list[Token], sign: int) -> int | None:
         return start
     if is_at_line:
         return None if before.kind in OPERATORS else start
+    if before.text == "," and before.end == tokens[start].start and tokens[start].kind == "number":
+        return None  # 1,5: a decimal comma, or a list
     is_apart = before.end < tokens[start].start and tokens[start - 1].kind != "size"
     word = before.text.lstrip("\\")
     is_binding = (
@@ -175,7 +203,7 @@ def _left_start(tokens: list[Token], sign: int) -> int | None:
 def _right_end(tokens: list[Token], sign: int) -> int | None:
     """Where the expression right of a sign ends; None where it goes on with what is no number."""
     end = sign + 1
-    while end < len(tokens) and tokens[end].kind in NUMERIC and not _is_line_end(tokens[end]):
+    while end < len(tokens) and tokens[end].kind in NUMERIC and not is_line_end(tokens[end]):
         end += 1
     stop = tokens[end] if end < len(tokens) else None
     while end > sign + 1 and tokens[end - 1].kind in GAPS:
@@ -186,7 +214,7 @@ def _right_end(tokens: list[Token], sign: int) -> int | None:
             end -= 1
     if end == sign + 1 or tokens[end - 1].kind in (*OPERATORS, "fraction", "root"):
         return None
-    if stop is None or _is_line_end(stop):
+    if stop is None or is_line_end(stop):
         after = _meaning(tokens, range(end, len(tokens)))
         return None if after and after.kind in ("times", "over", "power") else end
     following = tokens[tokens.index(stop, end) + 1] if stop is not tokens[-1] else None
@@ -195,15 +223,13 @@ def _right_end(tokens: list[Token], sign: int) -> int | None:
     ):
         return None
     is_attached = tokens[end - 1].end == stop.start
+    if is_attached and stop.text == "," and following and following.kind == "number" and following.start == stop.end:
+        return None
     return None if is_attached and (stop.text[0].isalpha() or stop.text[0] in "\\_!|':") else end
 
 
-NO_END = "mod pmod bmod base pm sqrt pi R r remainder i j x y z n k m π bar overline ldots dots".split()
+NO_END = "mod pmod bmod base pm sqrt pi r i j x y z n k m π bar overline ldots dots".split()
 
 
 def _meaning(tokens: list[Token], places: range) -> Token | None:
     return next((tokens[i] for i in places if tokens[i].kind not in GAPS), None)
-
-
-def _is_line_end(token: Token) -> bool:
-    return token.kind == "skip" and "\n" in token.text

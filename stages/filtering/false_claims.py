@@ -19,6 +19,8 @@ JUMPS = re.compile(r"\||\\(?:lfloor|lceil|lvert)")
 MAX_APART = 3  # chains between the values of letters that belong together
 CASES = re.compile(r"\bcases?\b|\\pm|\bor\b", re.IGNORECASE)
 UNIT = re.compile(r"\\(?:text|mathrm|mbox|textrm)\s*\{")
+UNIT_NAME = re.compile(r"\\(?:text|mathrm|mbox|textrm)\s*\{([^{}]*)\}")
+ANGLE_FUNCTION = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")
 PI = re.compile(r"\\pi(?![a-zA-Z])|π")
 
 
@@ -67,7 +69,12 @@ def _false_value(claims: list[Claim]) -> str:
         if len(claim.names) > 1 and not all(values[name] for name in claim.names):
             continue  # intercepts and bounds, not one point
         sources = [assigned[name][1] for name in claim.names]
-        if _mixes_angles(claim, *sources) or any(assigned[name][1].has_degrees for name in claim.angles):
+        if (
+            _is_temperature(claim)
+            or _changes_unit(claim)
+            or _mixes_angles(claim, *sources)
+            or any(assigned[name][1].has_degrees for name in claim.angles)
+        ):
             continue
         if claim.names and (
             JUMPS.search(claim.text) or max(s.chain for s in sources) - min(s.chain for s in sources) > MAX_APART
@@ -81,6 +88,8 @@ def _false_value(claims: list[Claim]) -> str:
         tolerance = max(claim.tolerance, *(source.tolerance for source in sources), 1e-9)
         if tolerance > 1e-9 and claim.names and min(map(abs, found)) < size / 10:
             continue  # a difference of rounded numbers
+        if claim.is_about and right.is_lone and size > 1 and abs(found[0] - found[1]) <= 0.5:
+            continue  # rounded to a whole number
         if abs(found[0] - found[1]) > max(tolerance * max(size, 1.0 if claim.names else 0.0), 1e-9):
             given = ", ".join(f"{name} = {values[name].real:g}" for name in sorted(claim.names))
             return f"{claim.text[:120]}" + (f" where {given}" if given else f", not {found[0].real:.6g}")
@@ -90,6 +99,7 @@ def _false_value(claims: list[Claim]) -> str:
 def _no_root(claims: list[Claim]) -> str:
     """Two equations that follow each other and share no root: one does not follow from the other."""
     before: dict[str, tuple[Claim, np.ndarray]] = {}
+    tried: dict[str, complex] = {}
     for claim in claims:
         if claim.is_supposed or len(claim.names) != 1 or not all(side.is_polynomial for side in claim.sides):
             continue
@@ -108,14 +118,28 @@ def _no_root(claims: list[Claim]) -> str:
             sizes = np.maximum(np.maximum(np.abs(roots)[:, None], np.abs(earlier[1])[None, :]), 1e-3)
             if not (distances <= tolerance * sizes).any():
                 return f"{earlier[0].text[:80]}, then {claim.text[:80]}"
-        if not claim.is_assignment:
-            before[name] = claim, roots
+        if claim.is_assignment:
+            tried[name] = complex(roots[0])
+        elif name not in tried or not np.isclose(roots, tried[name], rtol=1e-3).any():
+            before[name] = claim, roots  # else the check of a value, and others may be tried
     return ""
 
 
 def _mixes_angles(*claims: Claim) -> bool:
     r"""180^\circ = \pi"""
     return any(claim.has_degrees for claim in claims) and any(PI.search(claim.text) for claim in claims)
+
+
+def _changes_unit(claim: Claim) -> bool:
+    r"""3 \text{ km} = 3000 \text{ m}"""
+    left, right = ({unit.strip(" ~") for unit in UNIT_NAME.findall(side.text)} for side in claim.sides)
+    return len(left) == len(right) == 1 and left != right
+
+
+def _is_temperature(claim: Claim) -> bool:
+    r"""0^\circ\mathrm{C} = 273\mathrm{~K}: degrees on one side, and no function of an angle."""
+    left, right = claim.sides
+    return left.has_degrees != right.has_degrees and not ANGLE_FUNCTION.search(claim.text)
 
 
 def _is_case(one: Claim, other: Claim) -> bool:

@@ -43,6 +43,8 @@ TWO_READINGS = re.compile(
         rf"{FUNCTION}(?:\^\s*{SCRIPT}\s*)?(?:[\d.a-zA-Z]|\\(?:pi|theta|alpha|beta|degree)(?![a-zA-Z])\s*)+\\(?:frac|sqrt)",
         r"\\log\s*(?!\s*_)|\\lg|(?<![\\a-zA-Z])l(?:o)?g(?![a-zA-Z])",  # of base 2, e or 10
         r"(?<![a-zA-Z])a(?:rc)?(?:sin|cos|tan|cot)",  # in degrees, or in radians
+        r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])\s*(?:\^\s*\{?\d\}?\s*)?[({]?\s*\d\d+(?![\d.]|\s*(?:\\degree|\\pi|[a-zA-Z]))",  # in degrees, perhaps
+        r"\\degree\s*(?:\\(?:text|mathrm)\s*\{\s*~?\s*)?[CFK](?![a-zA-Z])",  # of temperature
         r"\\(?:Sigma|Pi|gcd|lcm|max|min)(?![a-zA-Z])|'",
         r"\\(?:phi|varphi|sigma|tau|mu|omega|Gamma|zeta)\s*\(",  # a function, or a product
     ))

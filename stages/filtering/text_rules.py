@@ -58,7 +58,8 @@ ENDS_IN_VALUE = re.compile(
     r"\b(?:is|are|equals|=|was)\s+(-?(?:\\?\$)?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?)(?:\s+[a-zA-Z]+){0,3}\W*$"
 )
 ASKS = re.compile(
-    r"\?|\b(?:find|calculate|compute|determine|evaluate|solve|prove|show that|simplify|express|factor|estimate|what|how|write|verify|"
+    r"\?|_{3,}|\[\s*\]|\\(?:underline|underbrace)|\b(?:is|are|was|equals?|equal to|will be|to|by|of|then|has|have)\s*(?:\$[^$]{0,60}\$\s*)?[:=.\s]*$|=\s*\$?\s*$|(?:=|is|are|be|then|equals?)\s*:?\s*\n?Answer Choices|Answer Choices"
+    r"|\b(?:rationalize|enter|fill in|select|mark|graph|invert|arrange|rewrite|perform|provide|specify|return|generate|produce|trace|locate|establish|investigate|discuss|justify|examine|figure out|report|select|put|place|match|complete|specify|indicate|label|place|group|sort|rank)\b|\b(?:find|calculate|compute|determine|evaluate|solve|prove|show that|simplify|express|factor|estimate|what|how|write|verify|"
     r"approximate|derive|convert|expand|construct|create|design|implement|use|list|give|identify|describe|explain|state|sketch|plot|"
     r"complete|add|subtract|multiply|divide|integrate|differentiate|reduce|work out|obtain|tell|decide|classify|draw|measure|sum|round|order|compare|name|choose|consider|let|suppose|assume|minimize|maximize|check|count|predict|wants? to|needs? to|would like to)\b",
     re.IGNORECASE,

@@ -13,7 +13,7 @@ from stages.grading.wrappers import closing
 BOX = re.compile(r"(?:[\\/]|(?<![\\a-zA-Z]))(?:boxed|fbox|framebox)\s*\{")
 BARE_BOX = re.compile(r"\\(?:boxed|fbox)\s*(\\[dt]?frac\s*(?:\{[^{}]*\}|\d){2}|-?\d[\d,./]*(?<=\d)|(?<=\s)[^\s${}\\]+)")
 BETWEEN_BOXES = re.compile(
-    r"(?:\s|[,;.$]|\\[\[\]() ,;]|\\q?quad|\\text\s*+\{\s*+,?+\s*+(?:and|or)?+\s*+,?+\s*+\}|\band\b|\bor\b|\\\\|&|[a-zA-Z](?:_\w)?\s*=)*"
+    r"(?:\s|[,;.$]|\\[\[\]() ,;]|\\q?quad|\(?(?<![a-zA-Z])[a-h]\)|\\text\s*+\{\s*+,?+\s*+(?:and|or)?+\s*+,?+\s*+\}|\band(?:\s+also)?\b|\bor\b|\\\\|&|[a-zA-Z](?:_\w)?\s*=)*"
     r"|\s+[a-z]{2,}\s+(?:and|or)\s+(?:\$\s*)?"
 )
 PARAGRAPH = re.compile(r"\n\s*\n")
@@ -25,6 +25,12 @@ SIDE_END = re.compile(
     r"\$|\\\]|\\\)|\n|&|\\\\|=|\\(?:text|mbox|mathrm|implies|Rightarrow|approx|quad|qquad)(?![a-zA-Z])|[.,;](?:\s|$)"
 )
 MULTIPLIED = re.compile(r"\\(?:pi|sqrt|frac|cdot|times)(?![a-zA-Z])|\^|!|[abcinxyz](?![a-zA-Z])")
+DENIED = re.compile(r"\b(?:not|instead of|rather than)\s+(?:\$|\\\()?\s*$")
+NEGATIVE = re.compile(r"\bnegative\s+(?:\$|\\\()?\s*$")
+SCALE = re.compile(r"\s*(?:\\text\s*\{)?\s*(?:\$|\\\))?\s*\b(hundred|thousand|million|billion|trillion|dozen)\b")
+SAID_INSIDE = re.compile(
+    r"\s*\\text\s*\{\s*(?:so |thus |hence )?(?:the )?(?:final )?answer(?: is|:)[\s:]*\}", re.IGNORECASE
+)
 MAX_SIDE_CHARS = 300
 
 
@@ -34,6 +40,7 @@ def last_boxes(text: str) -> str:
     if not boxes:
         bare = BARE_BOX.findall(text)
         return bare[-1] if bare else ""
+    boxes = [box for box in boxes if not DENIED.search(text[max(0, box.start - 30) : box.start])] or boxes
     if formula := whole_formula(text, boxes):
         return formula
     parts = [boxes[-1]]
@@ -43,7 +50,7 @@ def last_boxes(text: str) -> str:
             break
         parts.insert(0, box)
     if len(parts) == 1:
-        return _whole_side(text, parts[0], boxes)
+        return _with_words(text, parts[0], _whole_side(text, parts[0], boxes))
     contents = list(dict.fromkeys(box.content.strip() for box in parts))
     return ", ".join(contents).strip()
 
@@ -64,11 +71,20 @@ def _boxes(text: str) -> list[Box]:
 
 def _innermost(content: str) -> str:
     """The box that a box with nothing else but words holds."""
+    content = SAID_INSIDE.sub("", content)
     found = BOX.search(content)
     if not found or not (end := closing(content, found.end())):
         return content
     around = re.sub(r"\\text\s*\{[^{}]*\}|[a-zA-Z:.,\s$]", "", content[: found.start()] + content[end:])
     return content if around else content[found.end() : end - 1]
+
+
+def _with_words(text: str, box: Box, answer: str) -> str:
+    """With "negative" before the box, and with the word behind it that multiplies: `$\\boxed{3}$ million`."""
+    is_negative = NEGATIVE.search(text[max(0, box.start - 30) : box.start])
+    answer = f"-{answer}" if is_negative and re.match(r"[\d.\\]", answer) else answer
+    scale = SCALE.match(text, box.end)
+    return f"{answer} {scale[1]}" if scale and re.search(r"[\d}]$", answer) else answer
 
 
 def _whole_side(text: str, box: Box, boxes: list[Box]) -> str:

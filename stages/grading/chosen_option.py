@@ -28,7 +28,7 @@ AT_START = re.compile(
     rf"^[^\S\n]*[\"'*(\[]*([{LETTERS}])(?!\.\s?[mM]\b)[\")\].*:]+(?=\s|$)|^[^\S\n]*'([{LETTERS}])'|^[^\S\n]*\(?([{LETTERS}])\)?[^\S\n]*$|^[^\S\n]*([{LETTERS}])\s+(?=[A-Z\d$\\])",
     re.MULTILINE,
 )
-STANDING = re.compile(r"(?<![\w'’$\\-])\(?([A-J])\)?(?![\w'’^])(?!\.?\s?[mM]\b)")
+STANDING = re.compile(r"(?<![\w'’$\\-])\(?([A-J])\)?(?![\w'’^]|-\w)(?!\.?\s?[mM]\b)")
 WHOLE = re.compile(r"[^\w-]*\(?([A-Ja-j])\)?[.)\s*]*")
 AFTER_OPTION = re.compile(r"\s+(?:because|since|as|and|but|so|or|is)\b")
 LONG_WORD = re.compile(r"[a-zA-Z\\\\]{4,}")

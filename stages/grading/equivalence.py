@@ -14,22 +14,27 @@ from fractions import Fraction
 
 from stages.grading.clock_times import date_of, same_clock
 from stages.grading.comparison_time import start_time
+from stages.grading.decisions import Decision
 from stages.grading.exact_numbers import MIN_DIGITS, Number, as_number, same_number
 from stages.grading.letter_answers import FORMULA_MARKS, commute, option_letter, same_words
 from stages.grading.normalization import Spelled, plain_words, spell
 from stages.grading.spelled_numbers import spelled_value
-from stages.grading.structural_rules import Decision, compare
+from stages.grading.structural_rules import compare
 from stages.grading.structures import split_top
-from stages.grading.units import are_of_one_kind, quantity_of, unit_of
+from stages.grading.units import are_of_one_kind, measures_of, quantity_of, unit_of
 from stages.problems.answers import EXPRESSION, TEXT
 
 MAX_CHARS = 2000
-LETTER_UNIT = re.compile(r"([-+]?[\d.,]*\d(?:[eE][-+]?\d+)?)\s+[mgshlLNJWVKCF]\.?")
+LETTER_UNIT = re.compile(
+    r"([-+]?[\d.,]*\d(?:[eE][-+]?\d+|\s*(?:\\times|\\cdot|×)\s*10\s*\^\s*\{?\s*-?\d+\s*\}?)?)\s+[mgshlLNJWVKCF]\.?"
+)
 CURRENCY = re.compile(r"\\\$|^\s*\$(?=[\d.,]+$)|[€£¥₹¢]|\b(?:dollar|cent|euro|pound|yen|rupee|Rs)s?\b")
+ODD_PERCENT = re.compile(r"(?:\\circ\s*\}?|°|\bdegrees?|\\\$\s*[\d.,]+|\([A-E]\)\s*\}?)\s*\\?%")
 DECIMAL_COMMA = re.compile(r"\$?(-?(?:\d+,\d{1,2}|0,\d+|\d+,\d{4,}))\$?")
 LIKE_A_DECIMAL = re.compile(r"\$?(-?0,\d{3,})\$?")
 LIKE_MONEY = re.compile(r"\$?(-?\d+,\d{2}|-?0,\d{3,})\$?")
 NO_SOLUTION = re.compile(r"(?:no|there (?:is|are) no) (?:real )?(?:solutions?|roots?)|emptyset|(?:the )?empty set")
+UNDEFINED = re.compile(r"(?:it |the limit |limit )?does not exist|dne")
 ALL_REALS = re.compile(
     r"(?:all|any|every|the|the set of(?: all)?) reals?(?: numbers?)?|(?:x in )?mathbb r|r|(?:x in )?\( ?-infty ?, ?\+?infty ?\)"
 )
@@ -74,14 +79,21 @@ def _last_side(text: str) -> str:
 def _as_units(answer: str, reference: str, left: Spelled, right: Spelled) -> Decision | None:
     """Equal strings with no other unit; two quantities by their size: 2 hours 15 minutes is 135 minutes."""
     is_same = left.text == right.text != ""
+    if ODD_PERCENT.search(answer) and not ODD_PERCENT.search(reference):
+        return Decision(False, "unit")
     has_currency = CURRENCY.search(answer) and CURRENCY.search(reference)
     if is_same and not (left.unit and right.unit) and not has_currency and not _is_angle(answer, reference):
         return Decision(True, "string")
-    if not (left.unit or right.unit or has_currency) and not (_has_letter(left.text) and _has_letter(right.text)):
+    is_in_feet = "'" in answer + reference
+    if not (left.unit or right.unit or has_currency or is_in_feet or _has_letter(answer)) and not (
+        _has_letter(left.text) and _has_letter(right.text)
+    ):
         return None
     quantities = quantity_of(_plain(answer)), quantity_of(_plain(reference))
     if quantities[0] and quantities[1] and (left.unit != right.unit or not left.unit):
         return Decision(quantities[0] == quantities[1], "unit")
+    if (found := measures_of(_plain(answer))) and (number := as_number(right.text)) and not right.unit:
+        return Decision(number.value in found, "unit")
     units = unit_of(left.unit), unit_of(right.unit)
     if units[0] and units[1] and units[0] != units[1]:
         return Decision(False, "unit")
@@ -102,6 +114,7 @@ def _has_letter(text: str) -> bool:
 def _plain(text: str) -> str:
     text = re.sub(r"\^\s*\{?\s*\\circ\s*\}?|°", " degrees ", text.replace("\\$", "$"))
     text = re.sub(r"\\(?:text|mbox|mathrm|textrm)\s*\{([^{}]*)\}", r" \1 ", text)
+    text = re.sub(r"(\d)\s*'\s*(\d[\d.]*)\s*(?:\"|'')", r"\1 feet \2 inches", text)
     return re.sub(r"\s+", " ", re.sub(r"\\[,; ]|~|\\[()\[\]]|^\$(?=.*\$$)|(?<=\d)\$$", " ", text)).strip(" .")
 
 
@@ -149,7 +162,7 @@ def _as_words(answer: str, reference: str, left: Spelled, right: Spelled, kind: 
     letters = option_letter(answer), option_letter(reference)
     if all(letters):
         return Decision(_same_letter(letters[0], letters[1], kind), "letter")
-    for synonyms in (NO_SOLUTION, ALL_REALS):
+    for synonyms in (NO_SOLUTION, ALL_REALS, UNDEFINED):
         if all(synonyms.fullmatch(word) for word in words):
             return Decision(True, "words")
     if kind != TEXT and ("!" in left.text or FORMULA_MARKS.search(right.text)):

@@ -10,6 +10,7 @@ import re
 from stages.grading.boxes import last_boxes
 from stages.grading.chosen_option import Extraction, extract_choice
 from stages.grading.clock_times import CLOCK_IN_TEXT
+from stages.grading.last_numbers import last_number
 from stages.grading.responses import (
     FENCED,
     HASHES,
@@ -25,7 +26,6 @@ from stages.grading.said_numbers import lone_number, said_number, says_several
 from stages.grading.units import quantity_of
 from stages.problems.answers import CHOICE, EXPRESSION, NUMBER, TEXT
 
-SIGN_WORD = re.compile(r"(?<!\d )\b(?:negative|minus) $|(?:is|was|=|:) - ?$")
 WORD = re.compile(r"(?<!\\)\b(?!and\b|or\b)[a-zA-Z]{2,}\b")
 
 
@@ -90,5 +90,4 @@ def _last_number(text: str, kind: str) -> Extraction | None:
     times = list(CLOCK_IN_TEXT.finditer(text)) if kind != NUMBER else []
     if times and times[-1].end() >= numbers[-1].end():
         return Extraction(times[-1][0], "last_number", ("fallback_last_number",))
-    sign = "-" if SIGN_WORD.search(text, 0, numbers[-1].start()) else ""
-    return Extraction(sign + numbers[-1][0].rstrip(".,"), "last_number", ("fallback_last_number",))
+    return Extraction(last_number(text), "last_number", ("fallback_last_number",))

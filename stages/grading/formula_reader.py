@@ -38,6 +38,8 @@ def read_formula(text: str) -> Tree:
 class _Reader(FormulaTokens):
     def whole(self) -> Tree:
         tree = self.sum()
+        if self.take("command", "choose"):
+            tree = ("call", "binomial", tree, self.sum())
         self.expect("end", "")
         return tree
 

@@ -181,7 +181,7 @@ def _unknown_function(name: str, arguments: list[Value], point: Point) -> Value:
 
 
 METHODS = {  # of mpmath, by the names of the reader
-    "exp": "exp", "ln": "log", "log": "log", "lg": "log10", "asin": "asin", "acos": "acos", "atan": "atan", "arcsin": "asin",
+    "exp": "exp", "ln": "log", "log": "log10", "lg": "log10", "asin": "asin", "acos": "acos", "atan": "atan", "arcsin": "asin",
     "arccos": "acos", "arctan": "atan", "arccot": "acot", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "sin": "sin",
     "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh",
 }  # fmt: skip

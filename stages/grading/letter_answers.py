@@ -18,12 +18,12 @@ STYLED = re.compile(
 OPTION = re.compile(r"(?:option|choice|answer|letter)?\s*(?:is\s+)?(\()?([a-zA-Z])(?(1)\)|[).:]?)", re.IGNORECASE)
 OTHER_OPTION = r"(?!.*\([A-J]\))(?!\s*(?:or|and)\b)"
 OPTION_WITH_TEXT = re.compile(
-    rf"\(([A-J])\)(?:\s*[.:])?{OTHER_OPTION}(?:\s*[\w$\\\"]|\s+[-(\[.])(?:.*)|([A-J])[).:]\s+(?!or\b|and\b)\S.*",
+    rf"\(([A-J])\)(?:\s*[.:])?{OTHER_OPTION}(?:\s*[^\W_]|\s*[$\\\"]|\s+[-(\[.])(?:.*)|([A-J])[).:]\s+(?!or\b|and\b)\S.*",
     re.DOTALL,
 )
 PRODUCT = re.compile(
     r"[a-z]{2}|[a-d]{3,4}|[b-df-hj-np-tv-z]{3,4}"  # variables
-    r"|[A-H]{2,4}|[P-T]{2,4}|[X-Z]{2,3}"  # points
+    r"|[A-H]{2}|[P-T]{2}|[X-Z]{2}"  # a line's points
 )
 SHORT_WORDS = frozenset("am an as at be by do go he hi if in is it me my no of on or so to up us we bad add".split())
 

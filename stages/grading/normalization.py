@@ -20,6 +20,7 @@ from stages.grading.numerals import (
     thin_thousands,
     whole_thousands,
 )
+from stages.grading.spoken_operations import in_signs
 from stages.grading.units import changes_value, split_unit
 from stages.grading.wrappers import TEXT_BLOCK, UNIT_BLOCK, unwrapped
 
@@ -50,6 +51,11 @@ SYNONYMS = (
     (re.compile(r"\\(?:neq|ne)(?![a-zA-Z])|!="), r"\\ne "),
     (re.compile(r"\\lt(?![a-zA-Z])"), "<"), (re.compile(r"\\gt(?![a-zA-Z])"), ">"),
     (re.compile(r"\\(?:varnothing|O|emptyset)(?![a-zA-Z])|\\\{\s*\\\}"), r"\\emptyset "),
+    (re.compile(r"^\s*\\?\$\s*([\d.,]+)[kK]\s*$"), r"\1 thousand"), (re.compile(r"^\s*\\?\$\s*([\d.,]+)M\s*$"), r"\1 million"),
+    (re.compile(r"^\s*(\(?-?\d+(?:\.\d+)?\s*[-+]\s*(?:\d+(?:\.\d+)?)?)j(\)?)\s*$"), r"\1i\2"),
+    (re.compile(r"(\\pi\s*/\s*\d+)\s*(?:\\text\s*\{\s*)?\brad(?:ian)?s?\s*\}?\s*$"), r"\1"),
+    (re.compile(r"\\langle(?![a-zA-Z])"), "("), (re.compile(r"\\rangle(?![a-zA-Z])"), ")"),
+    (re.compile(r"\\(?:lor|vee)(?=[^=]*=)"), ","), (re.compile(r"\\mathrm\s+([a-zA-Z])(?![a-zA-Z])"), r"\1"),
     (re.compile(r"\\lbrace(?![a-zA-Z])"), r"\\{"), (re.compile(r"\\rbrace(?![a-zA-Z])"), r"\\}"),
     (re.compile(r"\\lbrack(?![a-zA-Z])"), "["), (re.compile(r"\\rbrack(?![a-zA-Z])"), "]"),
     (re.compile(r"\^\s*(?:\{\s*\\prime\s*\}|\\prime(?![a-zA-Z]))"), "'"),
@@ -103,11 +109,12 @@ def spell(answer: str) -> Spelled:
     if text.isdigit() and text.isascii():
         return Spelled(text.lstrip("0") or "0")
     text = LOW_DIGITS.sub(lambda m: f"_{{{m[1]}{m[2].replace('_', '')}}}", text)
-    text = text.replace("\\\\%", "%").replace("{,}", ",")
+    text = text.replace("\\\\%", "%").replace("\\text{,}", ",").replace("{,}", ",")
     text = text if "\\begin" in text else DOUBLED.sub(r"\\", text)
     text = unwrapped(MATH_MARKS.sub(" ", thin_thousands(repeating_decimals(text))))
     for pattern, replacement in SYNONYMS:
         text = pattern.sub(replacement, text)
+    text = in_signs(text)
     text = JOINING.sub(",", SPACES.sub(" ", SIZES.sub("", text).replace("\\!", "")) if "\\" in text else text)
     text = TEMPERATURE.sub(lambda m: f" {'celsius' if m[1][0] in 'cC' else 'fahrenheit'}", RAISED_O.sub("", text))
     text = DEGREES.sub(r"\\degree " if ANGLE_FUNCTION.search(text) else "", numbers_in_bases(text))

@@ -31,10 +31,20 @@ WORD_BASE = re.compile(
     r"_\s*\{?\s*\\(?:text|mathrm|mbox|textrm)\s*\{\s*([a-z]+)\s*\}\s*\}?|_\s*\{\s*([a-z]{3,7})\s*\}|_\s*\{\s*\(\s*(\d{1,2})\s*\)\s*\}"
 )
 BASE_TEN = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)_(?:\{10\}|10(?!\d))")
-SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12, "dozen": 0}  # powers of ten
+SCALES = {
+    "tenth": -1,
+    "hundredth": -2,
+    "thousandth": -3,
+    "hundred": 2,
+    "thousand": 3,
+    "million": 6,
+    "billion": 9,
+    "trillion": 12,
+    "dozen": 0,
+}  # powers of ten
 SCALED = re.compile(
     r"(?<![\w.,/^_}])(\d[\d,]*(?:\.\d+)?|\.\d+)[\s~]*(?:\\[,; ])?[\s~]*((?:\\(?:text|mbox|mathrm|textrm)\s*\{\s*)?)"
-    r"\b(hundred|thousand|million|billion|trillion|dozen)s?\b(?!\s*(?:and\s+)?\d)"
+    r"\b(tenth|hundredth|thousandth|hundred|thousand|million|billion|trillion|dozen)s?\b(?!\s*(?:and\s+)?\d)"
 )
 BASES = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12,
@@ -111,7 +121,7 @@ def scaled_numbers(text: str) -> str:
     """A number and the word that multiplies it as one number; the rest of a text block stays in it."""
 
     def product(found: re.Match[str]) -> str:
-        number = Fraction(found[1].replace(",", "")) * (12 if found[3] == "dozen" else 10 ** SCALES[found[3]])
+        number = Fraction(found[1].replace(",", "")) * (12 if found[3] == "dozen" else Fraction(10) ** SCALES[found[3]])
         written = str(number.numerator) if number.denominator == 1 else f"{float(number):.15g}"
         return f"{written} {found[2]}" if found[2] else written
 

@@ -16,6 +16,7 @@ from stages.grading.structures import parts_of, split_top, without_assignment
 RELATION = re.compile(r"<|>|\\[lgn]e(?![a-zA-Z])")
 FLIPPED = {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le", "\\ne": "\\ne"}
 UNKNOWN = re.compile(r"[a-zA-Z](?:_(?:\{\w+\}|\w))?|\\(?:theta|alpha|beta|lambda)")
+MODULUS = re.compile(r"\|([a-zA-Z])\|")
 HAS_LETTER = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z](?![a-zA-Z])")
 
 
@@ -69,14 +70,26 @@ def _interval(text: str) -> tuple[str, list[str]] | None:
     if len(signs) != 1 or not all(sides):
         return None
     sign, (one, other) = signs[0], sides
-    if not UNKNOWN.fullmatch(one):
+    if not (UNKNOWN.fullmatch(one) or MODULUS.fullmatch(one)):
         one, other, sign = other, one, FLIPPED[sign]
+    if (held := MODULUS.fullmatch(one)) and (size := as_number(other)) and size.value > 0:
+        return held[1], _around_zero(other, sign)
     if not UNKNOWN.fullmatch(one) or unknowns_of(other):
         return None
     below, above = f"(-\\infty,{other}", f"{other},\\infty)"
     if sign == "\\ne":
         return one, [f"{below})", f"({above}"]
     return one, [{"<": f"{below})", "\\le": f"{below}]", ">": f"({above}", "\\ge": f"[{above}"}[sign]]
+
+
+def _around_zero(size: str, sign: str) -> list[str]:
+    """The intervals of `|x|<2`, `|x|\\ge2` and their kind."""
+    inside, outside = f"-{size},{size}", (f"(-\\infty,-{size}", f"{size},\\infty)")
+    if sign in ("<", "\\le"):
+        return [f"({inside})" if sign == "<" else f"[{inside}]"]
+    if sign == "\\ne":
+        return [f"{outside[0]})", f"(-{size},{size})", f"({outside[1]}"]
+    return [f"{outside[0]})", f"({outside[1]}"] if sign == ">" else [f"{outside[0]}]", f"[{outside[1]}"]
 
 
 def _are_apart(pieces: list[str]) -> bool:

@@ -13,6 +13,7 @@ from stages.grading.spelled_numbers import is_number_word
 from stages.grading.units import PART, changes_value, quantity_of
 from stages.grading.wrappers import unwrapped
 
+MAX_COMPOUND_CHARS = 200
 STEPS = re.compile(
     r"=|,?\s*\b(?:which|that) (?:is|equals|makes|gives)\b|,?\s*\bi\.e\.,?|,\s*(?:so|or|giving)\b|\bequals\b",
     re.IGNORECASE,
@@ -98,7 +99,7 @@ def _spelled(text: str) -> str:
 
 def _is_compound(text: str) -> bool:
     """Two quantities of one kind: "5 hours and 30 minutes"."""
-    return len(PART.findall(text)) > 1 and quantity_of(text.rstrip(".")) is not None
+    return len(text) <= MAX_COMPOUND_CHARS and len(PART.findall(text)) > 1 and quantity_of(text.rstrip(".")) is not None
 
 
 def _formula(text: str) -> str:

@@ -36,7 +36,11 @@ def spelled_number(text: str) -> int | None:
 def spelled_value(text: str) -> Fraction | None:
     """The whole number or the fraction that a text in words is: "two thirds", "minus one half", "a hundred"."""
     text = re.sub(r"\ban?\s+(?=\w)", "one ", text.lower().replace("-", " ")).strip()
+    text = re.sub(r"^half$", "one half", text)
     whole = spelled_number(text)
+    before, _, rest = text.partition(" and one ")
+    if whole is None and rest in PARTS and (number := spelled_number(before)) is not None:
+        return number + Fraction(1, PARTS[rest])
     if whole is not None:
         return Fraction(whole)
     top, _, part = text.rpartition(" ")

@@ -14,9 +14,10 @@ OPEN, CLOSE = "([{", ")]}"
 MAX_SIGNS = 3
 MATRIX = re.compile(r"\(?\\begin\{pmatrix\}(.*)\\end\{pmatrix\}\)?", re.DOTALL)
 ASSIGNED = re.compile(
-    r"(?:[a-zA-Z](?:_(?:\{[^{}]*\}|\w))?'?|\\[a-zA-Z]+(?:_(?:\{[^{}]*\}|\w))?|[a-zA-Z]\([^()=]*\)|\\frac\{[A-Z]+\}\{[A-Z]+\}|[A-Z]+/[A-Z]+|\\(?:angle|triangle)\s?[A-Z]+|[A-Z]{1,5}|\|[^|=]*\||[^=<>]*:[^=<>]*)(?:=|\\in(?![a-z]))(?=.)"
+    r"(?:[a-zA-Z](?:_(?:\{[^{}]*\}|\w))?'?|\\[a-zA-Z]+(?:_(?:\{[^{}]*\}|\w))?|[a-zA-Z](?:\^\{-1\}|'+)?\([^()=]*\)|\\frac\{d(?:\^\{\d\})?[a-zA-Z]\}\{d[a-zA-Z](?:\^\{\d\})?\}|d[a-z]/d[a-z]|\\frac\{[A-Z]+\}\{[A-Z]+\}|[A-Z]+/[A-Z]+|m?\\(?:angle|triangle)\s?[A-Z]+|[A-Z]{1,5}|\|[^|=]*\||[^=<>]*:[^=<>]*)(?:=|\\in(?![a-z]))(?=.)"
 )
 NAMED = re.compile(r"[a-zA-Z](?:_(?:\{[^{}]*\}|\w))?|\\[a-zA-Z]+|[a-zA-Z]\([a-z]\)")
+DECIMAL = re.compile(r"-?\d*\.\d+")
 APPROXIMATELY = re.compile(r"\\(?:approx|simeq|sim|cong)(?![a-z])")
 
 
@@ -101,7 +102,8 @@ def ratio_of(text: str) -> list[str] | None:
 def without_assignment(text: str) -> str:
     r"""`x=5` and `x\in[0,1)` without the name; what stands right of the last sign of a chain, left of an approximation."""
     exact, *approximate = APPROXIMATELY.split(text)
-    text = approximate[0] if approximate and (not exact or NAMED.fullmatch(exact)) else exact
+    is_rounded = DECIMAL.fullmatch(exact) and not DECIMAL.fullmatch(approximate[0]) if approximate else False
+    text = approximate[0] if approximate and (not exact or NAMED.fullmatch(exact) or is_rounded) else exact
     found = ASSIGNED.match(text)
     if not found and text.count("=") > 1 and not re.search(r"[<>,]", text):
         return text.rpartition("=")[2] or text

@@ -150,6 +150,13 @@ def _singular(word: str) -> str | None:
     return next((name for name in (word, word.removesuffix("s"), word.removesuffix("es")) if name in NAMES), None)
 
 
+def measures_of(text: str) -> tuple[Fraction, ...]:
+    """What a quantity of several units is in its first and in its last: "5 hours 30 minutes" is 5.5 and 330; () of others."""
+    total = quantity_of(text) if COMPOUND.fullmatch(text) else None
+    units = [unit_of(phrase.rstrip(".")) for _, phrase in PART.findall(text)] if total else []
+    return tuple(total[0] / unit.multiple for unit in (units[0], units[-1]) if unit) if total and units else ()
+
+
 def quantity_of(text: str) -> tuple[Fraction, tuple[tuple[str, int], ...]] | None:
     """A number with a known unit, or several of one dimension, in base units; None for anything else."""
     text = re.sub(

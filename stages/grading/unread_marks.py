@@ -12,7 +12,7 @@ INDEX = re.compile(r"(?<=[\d)}\]])_(\{[^{}]*\}|\w)")
 ACCENT = re.compile(
     r"\\(?:overline|bar|tilde|widetilde|hat|widehat|dot|ddot|check|breve|vec|overrightarrow)\s?(?:\{[^{}]*\}|\w)"
 )
-MARK = re.compile(r"'|\?|\^\{?\*\}?(?![\d(a-z\\])|\\l?dots|\\cdots|(?<!\\)[#&@;](?!.*\\end)")
+MARK = re.compile(r"'|(?<=\d) (?=\d)|\?|\^\{?\*\}?(?![\d(a-z\\])|\\l?dots|\\cdots|(?<!\\)[#&@;](?!.*\\end)")
 COMMAND = re.compile(r"\\[a-zA-Z]+")
 READ = frozenset(
     r"\frac \sqrt \cdot \times \div \pm \mp \ast \sin \cos \tan \cot \sec \csc \arcsin \arccos \arctan \arccot \sinh \cosh \tanh \arcsinh \arccosh "
