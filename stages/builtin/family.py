@@ -15,14 +15,17 @@ a draw of numbers is held out when the hash of the family and its numbers falls 
 import hashlib
 import json
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
-from stages.problems.topics import TOPICS
+from stages.problems.topics import TOPICS, topic_words
 
 HELD_OUT_FIFTH = 4
 MAX_DRAWS = 1000
-DRAWS_TO_MATCH = 6
+DRAWS_TO_MATCH = 300  # a family's widest range holds some 90 numbers: one that can be drawn is, nearly always
+SLOT = re.compile(r"\{\w+\}")
 
 Draw = Callable[[random.Random], dict[str, int | str]]
 
@@ -43,6 +46,13 @@ class Family:
     def topic_words(self) -> frozenset[str]:
         """The words of a text that call for this family."""
         return TOPICS[self.name].words
+
+    @cached_property
+    def given(self) -> frozenset[str]:
+        """The names of the numbers that stand in the problem; the others are results."""
+        return frozenset(
+            slot.strip("{}") for wording in (*self.setups, *self.questions) for slot in SLOT.findall(wording)
+        )
 
 
 @dataclass(frozen=True)
@@ -81,17 +91,35 @@ def wording_pairs(family: Family, held_out: bool) -> list[tuple[str, str]]:
 def draw_numbers(
     family: Family, rng: random.Random, held_out: bool, quantities: frozenset[int]
 ) -> dict[str, int | str]:
-    """Numbers of the given half; of a few draws, the one that shares most with the text's quantities."""
-    draws = []
+    """Numbers of the given half. With a text's quantities, one of them is given in the problem if the family can draw it.
+
+    Only one: the rest is drawn, so that the problems of one text are many.
+    """
+    wanted = rng.choice(sorted(quantities)) if quantities else None
+    first, num_found = None, 0
     for _ in range(MAX_DRAWS):
         numbers = family.draw(rng)
-        if is_held_out_draw(family, numbers) == held_out:
-            draws.append(numbers)
-            if len(draws) == (DRAWS_TO_MATCH if quantities else 1):
-                break
-    if not draws:
+        if is_held_out_draw(family, numbers) != held_out:
+            continue
+        first, num_found = first or numbers, num_found + 1
+        if wanted is None or any(numbers.get(name) == wanted for name in family.given):
+            return numbers
+        if num_found == DRAWS_TO_MATCH:
+            break
+    if first is None:
         raise ValueError(f"family {family.name}: no draw in the {'held-out' if held_out else 'taught'} half")
-    return max(draws, key=lambda numbers: len(quantities.intersection(numbers.values())))
+    return first
+
+
+def draw_wording(family: Family, rng: random.Random, held_out: bool, text_words: frozenset[str]) -> tuple[str, str]:
+    """A (setup, question) pair of the given half; each word that it has in common with the text makes it likelier."""
+    pairs = wording_pairs(family, held_out)
+    return rng.choice([pair for pair in pairs for _ in range(1 + 2 * len(text_words & _words_of(pair)))])
+
+
+def _words_of(wording: tuple[str, str]) -> set[str]:
+    """The words of three letters and more in a wording, without its slots."""
+    return {word for word in topic_words(SLOT.sub(" ", " ".join(wording))) if len(word) > 2}
 
 
 def write_problem(
@@ -100,10 +128,16 @@ def write_problem(
     words: dict[str, str],
     held_out: bool,
     quantities: frozenset[int] = frozenset(),
+    text_words: frozenset[str] = frozenset(),
 ) -> WrittenProblem:
-    """Write one problem of the family in the given half; `words` has `name`, `friend` and `noun`."""
+    """Write one problem of the family in the given half; `words` has `name`, `friend` and `noun`.
+
+    Args:
+        quantities: the whole numbers of a text, of which the problem takes one.
+        text_words: the words of a text, to which the wording leans.
+    """
     numbers = draw_numbers(family, rng, held_out, quantities)
-    setup, question = rng.choice(wording_pairs(family, held_out))
+    setup, question = draw_wording(family, rng, held_out, text_words)
     fill = {**words, **numbers}
     return WrittenProblem(
         family=family.name,

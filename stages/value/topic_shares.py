@@ -11,7 +11,7 @@ from typing import Any
 
 from scipy.stats import hypergeom
 
-from stages.problems.topics import TOPICS, topic_words
+from stages.problems.topics import TOPICS, best_topics, topic_words
 from stages.statistics.intervals import wilson
 
 EVERYDAY = frozenset(name for name, topic in TOPICS.items() if topic.is_everyday)
@@ -19,10 +19,7 @@ EVERYDAY = frozenset(name for name, topic in TOPICS.items() if topic.is_everyday
 
 def topics_of(text: str) -> frozenset[str]:
     """The topics with the most words in the text; none when no topic has any."""
-    words = topic_words(text)
-    counts = {name: sum(word in topic.words for word in words) for name, topic in TOPICS.items()}
-    best = max(counts.values())
-    return frozenset(name for name, count in counts.items() if best and count == best)
+    return frozenset(topic.name for topic in best_topics(topic_words(text)))
 
 
 def is_on_topic(text: str) -> bool:
