@@ -9,6 +9,7 @@ A tool problem has `program` and `output` in place of `solution`. Where JSON rea
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from stages.problems.boxed_answers import boxes_in
@@ -96,21 +97,29 @@ def _read(text: str, names: tuple[str, ...]) -> tuple[dict[str, str], list[str]]
         return Rejection("json", f"no object: {text[:60]!r}")
     if start:
         text, repairs = text[start:], [*repairs, "talk_before"]
-    escaped = doubled = doubled_escapes(text)
-    value, end, fault = _decoded(escaped)
-    if value is None and (mended := TRAILING_COMMA.sub("", escaped)) != escaped:
-        escaped, repairs = mended, [*repairs, "json_comma"]
-        value, end, fault = _decoded(escaped)
-    if value is None and (mended := restored(text, names))[0]:
-        escaped, repairs = doubled_escapes(mended[0]), [*repairs, *mended[1]]
-        text, doubled = mended[0], escaped
-        value, end, _ = _decoded(escaped)
-    if value is None:
-        return Rejection("json", fault)
-    repairs += ["json_escapes"] if doubled != text else []
-    if (rest := escaped[end:].strip().strip("`").strip()) and "{" in rest:
-        return Rejection("json", f"more than one object: {rest[:60]!r}")
-    return _fields(value, names, [*repairs, *(["talk_after"] if rest else [])])
+    fault = ""
+    for written, made in _readings(text, names):
+        value, end, told = _decoded(written)
+        if value is None:
+            fault = fault or told
+            continue
+        if (rest := written[end:].strip().strip("`").strip()) and "{" in rest:
+            return Rejection("json", f"more than one object: {rest[:60]!r}")
+        return _fields(value, names, [*repairs, *made, *(["talk_after"] if rest else [])])
+    return Rejection("json", fault)
+
+
+def _readings(text: str, names: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
+    """The JSON that a text may have been meant as, and the repairs, the fewest first."""
+    escaped = doubled_escapes(text)
+    escapes = ["json_escapes"] if escaped != text else []
+    yield escaped, escapes
+    if (mended := TRAILING_COMMA.sub("", escaped)) != escaped:
+        yield mended, ["json_comma", *escapes]
+    anew, made = restored(text, names)
+    if anew:
+        escaped = doubled_escapes(anew)
+        yield escaped, [*made, *(["json_escapes"] if escaped != anew else [])]
 
 
 def _decoded(text: str) -> tuple[Any, int, str]:
