@@ -70,6 +70,11 @@ def test_the_form_of_a_round_decides_what_is_asked() -> None:
             body = body_of(Request.from_row(row))
             assert body["response_format"]["json_schema"]["schema"] == schema
             assert body["response_format"]["json_schema"]["strict"] is True
+            order = list(body["response_format"]["json_schema"]["schema"]["properties"])
+            assert order == list(schema["properties"]), (
+                "an answer is written in this order, so its last field is the answer"
+            )
+            assert (order[0], order[-1]) == ("problem", "answer")
     keys = [{row["request_id"] for row in asked(MODEL, form)} for form in ("tags", "json", "bounded_json")]
     assert not any(one & other for one, other in itertools.combinations(keys, 2))
 

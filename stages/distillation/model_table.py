@@ -107,9 +107,13 @@ def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def asked_schema(sampling: dict[str, Any]) -> dict[str, Any]:
-    """The schema that a sampling asks for; {} where it asks for none."""
+    """The schema that a sampling asks for, its properties in the order of `required`; {} where it asks for none.
+
+    Servers have an answer written in the order of its schema's properties, the solution before the answer; a table of requests keeps
+    objects with sorted names.
+    """
     schema: dict[str, Any] = sampling.get("response_format", {}).get("json_schema", {}).get("schema", {})
-    return schema
+    return {**schema, "properties": {name: schema["properties"][name] for name in schema["required"]}} if schema else {}
 
 
 def load_takes(model: str) -> Takes:

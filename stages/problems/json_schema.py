@@ -12,7 +12,7 @@ from typing import Any, Literal
 Form = Literal["tags", "json", "bounded_json"]
 FIELDS = {"cot": ("problem", "solution", "answer"), "tool": ("problem", "program", "output", "answer")}
 CHARACTER = r"[ !#-\[\]-~]"
-QUESTION = rf"^[A-Z]{CHARACTER}{{30,400}}[?]$"
+QUESTION = rf"^[A-Z]{CHARACTER}{{30,300}}[?]$"
 LINE = rf"^{CHARACTER}{{2,120}}$"
 MAX_STEPS, MAX_PROGRAM_LINES = 8, 24
 NUMBER = "^-?[0-9]{1,9}([.][0-9]{1,6}|/[0-9]{1,6})?$"
