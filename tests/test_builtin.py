@@ -14,7 +14,8 @@ from stages.builtin.fillers import NAMES, NOUNS, names_in, nouns_in, quantities_
 from stages.builtin.teacher import write_completion
 from stages.builtin.write_corpus import ASKED, ASKED_FRAC, NUM_NOTES, TEMPLATES, notes, topics_of_notes
 from stages.problems.grammar import Parsed, parse_completion
-from stages.problems.levels import level_and_mode, level_of_fit
+from stages.problems.level_names import LEVELS
+from stages.problems.levels import level_and_mode, level_of_topic
 from stages.problems.prompts import fill_prompt
 from stages.problems.topics import TOPICS, best_topics, topic_words
 from stages.value.topic_shares import is_on_topic
@@ -33,7 +34,7 @@ def problems_of(text: str, count: int = 30) -> list[str]:
     """What the teacher writes for a text at the level that is asked for it."""
     written = []
     for sample in range(count):
-        level, mode = level_and_mode("t", text, sample, "fit", 0.5)
+        level, mode = level_and_mode("t", text, sample, "topic", 0.5)
         parsed = parse_completion(write_completion(f"r{sample}", fill_prompt(level, mode, text)), mode, "stop")
         assert isinstance(parsed, Parsed), parsed
         written.append(parsed.problem)
@@ -134,7 +135,8 @@ def test_the_level_is_that_of_the_texts_own_topic() -> None:
         ("The gcd and the sum", "amc10"),  # one word of each: the first named
         ("A sum and the gcd", "amc8"),
     ):
-        assert {level_of_fit(text, random.Random(seed)) for seed in range(20)} == {level}
+        assert {level_of_topic(text, random.Random(seed)) for seed in range(20)} == {level}
+    assert {level_of_topic("nothing to go by", random.Random(seed)) for seed in range(60)} == set(LEVELS)
 
 
 def test_best_topics() -> None:
