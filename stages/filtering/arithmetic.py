@@ -205,3 +205,7 @@ def _root(value: Fraction) -> Fraction:
     if top * top != value.numerator or bottom * bottom != value.denominator:
         raise NotNumeric
     return Fraction(top, bottom)
+
+
+def is_line_end(token: Token) -> bool:
+    return token.kind == "skip" and "\n" in token.text

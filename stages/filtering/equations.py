@@ -9,10 +9,10 @@ that `f(2) = 4`, `2x + 1 = 7`, `7 = 2 \pmod 5` and `1 + 2 = 3x` say nothing. A d
 
 import re
 from fractions import Fraction
-from itertools import takewhile
 from typing import NamedTuple
 
-from stages.filtering.arithmetic import GAPS, NotNumeric, Side, Token, read_side
+from stages.filtering.arithmetic import GAPS, NotNumeric, Side, Token, is_line_end, read_side
+from stages.filtering.equation_units import UNITS, changes_unit, has_unit_in_fraction
 from stages.filtering.remarks import has_remark
 from stages.filtering.suppositions import is_claimed, is_in_other_base
 from stages.filtering.worded_equations import in_signs
@@ -46,10 +46,6 @@ WIDE = str.maketrans("＝＋－＊／（）", "=+-*/()")
 TABLE_ROW = re.compile(r"^[ \t]*\|(?=\s).*\|[ \t]*$", re.MULTILINE)
 CELL = re.compile(r"(?<!\S)\|(?!\S)")
 ENCLOSED = re.compile(r"(?<![\w\\^_)}\]])\(([^()\n=]*=[^()\n]*)\)(?![\w^(])|(?<!`)`([^`\n=]*=[^`\n]*)`(?!`)")
-SYMBOLS = frozenset("km m cm mm nm ft in yd mi s ms min h hr g kg mg lb oz L mL l ml".split())
-UNITS = frozenset(
-    "hour minute second day week month year foot feet inch inche yard mile meter km cm kilometer centimeter pound ounce gram kilogram cent dollar dime quarter nickel gallon quart cup pint liter".split()
-)
 SIGN = re.compile(r"=|≈|\\approx")
 BINDING_WORD = re.compile(
     r"(?:mod|pmod|bmod|choose|to|log|ln|sin|cos|tan|arcsin|arccos|arctan|gcd|lcm|max|min|base|remainder|P|C|binom|over|by|times|plus|minus|"
@@ -157,28 +153,11 @@ def equalities(text: str) -> list[Equality]:
             continue
         left, right = readings[0]
         is_conversion = left.has_unit and not left.is_computed  # 45 minutes = 45 * 60 seconds
-        is_conversion |= _changes_unit(tokens, start, i, end)
-        is_rate = all(_has_unit_in_fraction(tokens[a:b]) for a, b in ((start, i), (i + 1, end)))
+        is_conversion |= changes_unit(tokens, start, i, end)
+        is_rate = all(has_unit_in_fraction(tokens[a:b]) for a, b in ((start, i), (i + 1, end)))
         if (left.is_computed or right.is_computed) and not is_conversion and not is_rate:
             found.append(Equality(readings, tokens[i].kind == "about", tokens[start].start, tokens[end - 1].end))
     return found
-
-
-def _changes_unit(tokens: list[Token], start: int, sign: int, end: int) -> bool:
-    """3 km = 3000 m"""
-    left = {_unit_name(token) for token in tokens[start:sign] if token.kind == "unit"}
-    after = takewhile(lambda token: token.kind in GAPS and not _is_line_end(token), tokens[end : end + 3])
-    right = {_unit_name(token) for token in (*tokens[sign:end], *after) if token.kind == "unit"}
-    return len(left) == len(right) == 1 and left != right and left | right <= SYMBOLS | UNITS
-
-
-def _unit_name(token: Token) -> str:
-    name = re.sub(r"\\[a-z]+\s*\{|[~\\{}.\s]|\^.*", "", token.text)
-    return name if name in SYMBOLS else name.rstrip("s")
-
-
-def _has_unit_in_fraction(tokens: list[Token]) -> bool:
-    return {"fraction", "unit"} <= {token.kind for token in tokens}
 
 
 OPERATORS = ("sign", "times", "over", "power")
@@ -188,14 +167,14 @@ NUMERIC = ("number", "fraction", "root", *OPERATORS, "percent", "factorial", "op
 def _left_start(tokens: list[Token], sign: int) -> int | None:
     """Where the expression left of a sign begins; None where a border binds to it."""
     start = sign
-    while start > 0 and tokens[start - 1].kind in NUMERIC and not _is_line_end(tokens[start - 1]):
+    while start > 0 and tokens[start - 1].kind in NUMERIC and not is_line_end(tokens[start - 1]):
         start -= 1
     while start < sign and tokens[start].kind in ("skip", "unit"):
         start += 1
     gap = start
-    while gap > 0 and tokens[gap - 1].kind == "skip" and not _is_line_end(tokens[gap - 1]):
+    while gap > 0 and tokens[gap - 1].kind == "skip" and not is_line_end(tokens[gap - 1]):
         gap -= 1
-    is_at_line = gap == 0 or _is_line_end(tokens[gap - 1])
+    is_at_line = gap == 0 or is_line_end(tokens[gap - 1])
     if is_at_line and start + 1 < sign and tokens[start].text in "-*•" and tokens[start + 1].kind == "skip":
         start += 2  # a list's mark is no part of the computation
         while start < sign and tokens[start].kind == "skip":
@@ -224,7 +203,7 @@ def _left_start(tokens: list[Token], sign: int) -> int | None:
 def _right_end(tokens: list[Token], sign: int) -> int | None:
     """Where the expression right of a sign ends; None where it goes on with what is no number."""
     end = sign + 1
-    while end < len(tokens) and tokens[end].kind in NUMERIC and not _is_line_end(tokens[end]):
+    while end < len(tokens) and tokens[end].kind in NUMERIC and not is_line_end(tokens[end]):
         end += 1
     stop = tokens[end] if end < len(tokens) else None
     while end > sign + 1 and tokens[end - 1].kind in GAPS:
@@ -235,7 +214,7 @@ def _right_end(tokens: list[Token], sign: int) -> int | None:
             end -= 1
     if end == sign + 1 or tokens[end - 1].kind in (*OPERATORS, "fraction", "root"):
         return None
-    if stop is None or _is_line_end(stop):
+    if stop is None or is_line_end(stop):
         after = _meaning(tokens, range(end, len(tokens)))
         return None if after and after.kind in ("times", "over", "power") else end
     following = tokens[tokens.index(stop, end) + 1] if stop is not tokens[-1] else None
@@ -254,7 +233,3 @@ NO_END = "mod pmod bmod base pm sqrt pi r i j x y z n k m π bar overline ldots 
 
 def _meaning(tokens: list[Token], places: range) -> Token | None:
     return next((tokens[i] for i in places if tokens[i].kind not in GAPS), None)
-
-
-def _is_line_end(token: Token) -> bool:
-    return token.kind == "skip" and "\n" in token.text

@@ -21,7 +21,9 @@ from stages.problems.boxed_answers import boxes_in
 from stages.problems.grammar import OUTPUT, PROGRAM, Rejection
 
 NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?(?:/\d+)?")
-NO_ONE_VALUE = re.compile(r"=.*(?<![=<>!])=(?!=)|=.*,\s*[a-zA-Z]{3,} |^\{-?\d+:")  # a=3 b=7; counts {2: 1}
+NO_ONE_VALUE = re.compile(
+    r"=.*(?<![=<>!])=(?!=)|=.*,\s*[a-zA-Z]{3,} |^\{-?\d+:|^\d+ (?:out )?of \d+$"
+)  # a=3 b=7; counts {2: 1}
 MANY_DECIMALS = 15  # of a printed root or multiple of pi
 
 
@@ -53,7 +55,12 @@ def agrees(answer: str, printed: str) -> bool:
     last = _last_line(printed)
     value = last.rpartition(":")[2].strip() if ":" in last and "{" not in last else last
     number, shown = as_number(normalize(answer)), as_number(normalize(value))
-    if number and shown and abs(number.value - shown.value) <= max(abs(shown.value) / 10**9, Fraction(1, 10**12)):
+    if (
+        number
+        and shown
+        and not NO_ONE_VALUE.search(last)
+        and abs(number.value - shown.value) <= max(abs(shown.value) / 10**9, Fraction(1, 10**12))
+    ):
         return True  # binary fractions: 0.30000000000000004
     if re.fullmatch(r"[A-J]", answer.strip()) and re.search(rf"\b(?:is|option)\s+\(?{answer.strip()}\W*$", last):
         return True

@@ -14,11 +14,12 @@ from fractions import Fraction
 
 from stages.grading.clock_times import date_of, same_clock
 from stages.grading.comparison_time import start_time
+from stages.grading.decisions import Decision
 from stages.grading.exact_numbers import MIN_DIGITS, Number, as_number, same_number
 from stages.grading.letter_answers import FORMULA_MARKS, commute, option_letter, same_words
 from stages.grading.normalization import Spelled, plain_words, spell
 from stages.grading.spelled_numbers import spelled_value
-from stages.grading.structural_rules import Decision, compare
+from stages.grading.structural_rules import compare
 from stages.grading.structures import split_top
 from stages.grading.units import are_of_one_kind, measures_of, quantity_of, unit_of
 from stages.problems.answers import EXPRESSION, TEXT

@@ -176,3 +176,12 @@ def _power(text: str) -> Number | None:
 
 def _signed(signs: str, value: Fraction) -> Fraction:
     return -value if signs.count("-") % 2 else value
+
+
+def are_proportional(answers: list[str], references: list[str]) -> bool | None:
+    """Whether positive numbers have the same ratios; None where a part is none."""
+    numbers = [[as_number(part) for part in parts] for parts in (answers, references)]
+    values = [[number.value for number in row if number and number.value > 0] for row in numbers]
+    if len(values[0]) < len(answers) or len(values[1]) < len(references):
+        return None
+    return all(a * values[1][0] == b * values[0][0] for a, b in zip(*values, strict=True))

@@ -8,35 +8,26 @@ The second is the reference. Each rule decides or leaves the pair to the next; t
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
-from stages.grading.comparison_time import is_time_over
-from stages.grading.exact_numbers import as_number, has_index, in_a_base, same_number
+from stages.grading.assignments import by_name, stated_value
+from stages.grading.decisions import Compare, Decision, all_equal, as_multiset, distinct
+from stages.grading.exact_numbers import are_proportional, as_number, has_index, in_a_base, same_number
 from stages.grading.formula_equality import same_formula
 from stages.grading.formula_values import TooLarge
 from stages.grading.letter_answers import commute
 from stages.grading.near_values import is_constant, near_constants
 from stages.grading.relations import RELATION, as_pieces, chain_of, unknowns_of
 from stages.grading.residues import is_congruent, residue_of
-from stages.grading.structures import Parts, matrix_rows, parts_of, ratio_of, split_top, values_of, without_assignment
+from stages.grading.structures import Parts, matrix_rows, parts_of, ratio_of, split_top, values_of
 from stages.grading.symbolic import compare_latex, is_wordy, refusal
 from stages.grading.unread_marks import unread_marks
 
-MAX_VALUES = 64
 MAX_DEPTH = 6
 APPLIED = re.compile(r"([a-zA-Z]'*)\(([^()]*)\)")  # f(2), P(A)
 NAME = r"(?:[a-zA-Z](?:_(?:\{[^{}]*\}|\w))?|[a-zA-Z]\([a-z]\))"
-
-
 CHOICES = re.compile(r"[A-H]{1,8}")
-NAMED_VALUE = re.compile(r"[a-zA-Z]=")
-
-
-@dataclass(frozen=True)
-class Decision:
-    correct: bool
-    rule: str  # string, number, base, marks, name, clock, unit, words, matrix, list, brackets, interval, formula, symbolic, no_answer, too_long, refused, timeout, ...
 
 
 def compare(left: str, right: str, depth: int = 0) -> Decision:
@@ -49,6 +40,11 @@ def compare(left: str, right: str, depth: int = 0) -> Decision:
         if decision := rule(left, right, depth):
             return decision
     return _by_formula(left, right)
+
+
+def _deeper(depth: int) -> Compare:
+    """For the parts of a structure."""
+    return partial(compare, depth=depth + 1)
 
 
 def _numbers(left: str, right: str, _: int) -> Decision | None:
@@ -73,11 +69,11 @@ def _matrices(left: str, right: str, depth: int) -> Decision | None:
         items = parts_of(other)
         if one and items and all(len(row) == 1 for row in one) and len(one) == len(items.items) > 1:
             listed = [row[0] for row in one], items.items
-            return _all_equal(*(listed if rows[0] is not None else listed[::-1]), "matrix", depth)
+            return all_equal(*(listed if rows[0] is not None else listed[::-1]), "matrix", _deeper(depth))
         return None
     if [len(row) for row in rows[0]] != [len(row) for row in rows[1]]:
         return Decision(False, "matrix")
-    return _all_equal(list(chain(*rows[0])), list(chain(*rows[1])), "matrix", depth)
+    return all_equal(list(chain(*rows[0])), list(chain(*rows[1])), "matrix", _deeper(depth))
 
 
 def _congruences(left: str, right: str, depth: int) -> Decision | None:
@@ -97,16 +93,20 @@ def _relations(left: str, right: str, depth: int) -> Decision | None:
         return None
     pieces = as_pieces(left), as_pieces(right)
     if pieces[0] and pieces[1] and not (all(is_relation) and unknowns_of(left) != unknowns_of(right)):
-        return _as_multiset(pieces[0], pieces[1], "interval", depth)
+        return as_multiset(pieces[0], pieces[1], "interval", _deeper(depth))
     if not all(is_relation):
         return _by_formula(left, right)
     chains = chain_of(left), chain_of(right)
     if chains[0] and chains[1]:
         is_same = chains[0][1] == chains[1][1]
-        return _all_equal(chains[0][0], chains[1][0], "relation", depth) if is_same else Decision(False, "relation")
+        return (
+            all_equal(chains[0][0], chains[1][0], "relation", _deeper(depth))
+            if is_same
+            else Decision(False, "relation")
+        )
     parts = split_top(left), split_top(right)
     if len(parts[0]) == len(parts[1]) > 1:
-        return _as_multiset(*parts, "list", depth)
+        return as_multiset(*parts, "list", _deeper(depth))
     return _by_formula(left, right) if len(parts[0]) == len(parts[1]) else Decision(False, "list")
 
 
@@ -119,26 +119,13 @@ def _assignments(left: str, right: str, depth: int) -> Decision | None:
     if all(has) and len(lists[0]) == len(lists[1]) == 1:
         return _two_equations(left, right, depth)
     if all(has) and len(lists[0]) == len(lists[1]):
-        return _as_multiset(*lists, "list", depth)
-    lists = _by_name(lists[0], right), _by_name(lists[1], left)
-    bare_left = ",".join(_value(part) for part in lists[0]) if has[0] else left
-    bare_right = ",".join(_value(part) for part in lists[1]) if has[1] else right
+        return as_multiset(*lists, "list", _deeper(depth))
+    lists = by_name(lists[0], right), by_name(lists[1], left)
+    bare_left = ",".join(stated_value(part) for part in lists[0]) if has[0] else left
+    bare_right = ",".join(stated_value(part) for part in lists[1]) if has[1] else right
     if (bare_left, bare_right) == (left, right):
         return _by_formula(left, right)
     return compare(bare_left, bare_right, depth + 1)
-
-
-def _by_name(assignments: list[str], other: str) -> list[str]:
-    """Assignments in their names' order, as a tuple on the other side has them: `y=2,x=1` for (1,2)."""
-    is_tuple = other.startswith("(") and len(assignments) > 1 and all(NAMED_VALUE.match(one) for one in assignments)
-    return sorted(assignments) if is_tuple and len({one[0] for one in assignments}) == len(assignments) else assignments
-
-
-def _value(text: str) -> str:
-    """What stands right of a name, or of a number that is computed: `\\frac{3}{20}=0.15` says 0.15."""
-    bare = without_assignment(text)
-    sides = split_top(bare, "=")
-    return sides[-1] if len(sides) > 1 and all(is_constant(side) for side in sides) else bare
 
 
 def _two_equations(left: str, right: str, depth: int) -> Decision:
@@ -154,7 +141,7 @@ def _two_equations(left: str, right: str, depth: int) -> Decision:
         if are_named and not (is_constant(sides[0][1]) and is_constant(sides[1][1])):
             return compare(sides[0][1], sides[1][1], depth + 1)
         return _by_formula(left, right)
-    bare = _value(left), _value(right)
+    bare = stated_value(left), stated_value(right)
     return compare(*bare, depth + 1) if bare != (left, right) else _by_formula(left, right)
 
 
@@ -172,11 +159,11 @@ def _brackets(left: str, right: str, depth: int) -> Decision | None:
     if "{" in (one.opening, other.opening):
         if one.opening != other.opening:
             return Decision(False, "brackets")
-        values = [_distinct(values_of(",".join(parts.items))) for parts in (one, other)]
-        return _as_multiset(values[0], values[1], "set", depth)
+        values = [distinct(values_of(",".join(parts.items))) for parts in (one, other)]
+        return as_multiset(values[0], values[1], "set", _deeper(depth))
     if (one.opening, one.closing) != (other.opening, other.closing) or len(one.items) != len(other.items):
         return Decision(False, "brackets")
-    return _all_equal(one.items, other.items, "brackets", depth)
+    return all_equal(one.items, other.items, "brackets", _deeper(depth))
 
 
 def _one_bracketed(left: str, right: str, pair: tuple[Parts | None, Parts | None], depth: int) -> Decision | None:
@@ -191,16 +178,16 @@ def _one_bracketed(left: str, right: str, pair: tuple[Parts | None, Parts | None
         if len(listed) == 1 and "\\pm" not in bare:
             return None
         values = values_of(",".join(held.items)), values_of(bare)
-        return _as_multiset(*(values if is_left else values[::-1]), "list", depth)
+        return as_multiset(*(values if is_left else values[::-1]), "list", _deeper(depth))
     if len(listed) == len(held.items) and "\\cup" not in bare:
-        return _all_equal(*((held.items, listed) if is_left else (listed, held.items)), "list", depth)
+        return all_equal(*((held.items, listed) if is_left else (listed, held.items)), "list", _deeper(depth))
     return None
 
 
 def _lists(left: str, right: str, depth: int) -> Decision | None:
     """Bare lists as multisets, `\\pm` written out, unions of intervals by their pieces."""
     if "\\cup" in left and "\\cup" in right:
-        return _as_multiset(left.split("\\cup"), right.split("\\cup"), "union", depth)
+        return as_multiset(left.split("\\cup"), right.split("\\cup"), "union", _deeper(depth))
     if any(mark in left and mark in right for mark in ("\\ldots", "\\dots", "\\cdots")):
         return Decision(False, "string")
     values = values_of(left), values_of(right)
@@ -209,10 +196,10 @@ def _lists(left: str, right: str, depth: int) -> Decision | None:
     if len(values[0]) == 1 == len(values[1]):
         return None
     if all(value.startswith("(") for value in chain(*values)):
-        values = _distinct(values[0]), _distinct(values[1])
+        values = distinct(values[0]), distinct(values[1])
     if len(values[0]) != len(values[1]):
         return Decision(False, "list")
-    return _as_multiset(*values, "list", depth)
+    return as_multiset(*values, "list", _deeper(depth))
 
 
 def _ratios(left: str, right: str, depth: int) -> Decision | None:
@@ -225,12 +212,12 @@ def _ratios(left: str, right: str, depth: int) -> Decision | None:
         if (
             len(parts[0]) == len(parts[1])
             and not is_time
-            and (is_same := _proportional(parts[0], parts[1])) is not None
+            and (is_same := are_proportional(parts[0], parts[1])) is not None
         ):
             return Decision(is_same, "ratio")
         if is_time and [len(part) for part in parts[0]] != [len(part) for part in parts[1]]:
             return Decision(False, "ratio")  # 4:05 is not 4:5
-        return _all_equal(parts[0], parts[1], "ratio", depth)
+        return all_equal(parts[0], parts[1], "ratio", _deeper(depth))
     ratio, other, written = (parts[0], right, left) if parts[0] else (parts[1], left, right)
     is_fraction = re.search(r"/|\\frac", other) and not re.fullmatch(r"\d{1,2}:\d{2}", written)
     if ratio and len(ratio) == 2 and is_fraction:
@@ -239,48 +226,9 @@ def _ratios(left: str, right: str, depth: int) -> Decision | None:
     return None
 
 
-def _proportional(answers: list[str], references: list[str]) -> bool | None:
-    """Whether positive numbers have the same ratios; None where a part is none."""
-    numbers = [[as_number(part) for part in parts] for parts in (answers, references)]
-    values = [[number.value for number in row if number and number.value > 0] for row in numbers]
-    if len(values[0]) < len(answers) or len(values[1]) < len(references):
-        return None
-    return all(a * values[1][0] == b * values[0][0] for a, b in zip(*values, strict=True))
-
-
 RULES: tuple[Callable[[str, str, int], Decision | None], ...] = (
     _numbers, _matrices, _congruences, _relations, _assignments, _ratios, _brackets, _lists,
 )  # fmt: skip
-
-
-def _all_equal(answers: list[str], references: list[str], rule: str, depth: int) -> Decision:
-    if len(answers) != len(references):
-        return Decision(False, rule)
-    for answer, reference in zip(answers, references, strict=True):
-        if is_time_over():
-            return Decision(False, "timeout")
-        if not (part := compare(answer, reference, depth + 1)).correct:
-            return Decision(False, rule if part.rule not in ("timeout", "refused") else part.rule)
-    return Decision(True, rule)
-
-
-def _distinct(values: list[str]) -> list[str]:
-    """Without what a set or a list of points says twice."""
-    return list(dict.fromkeys(values))
-
-
-def _as_multiset(answers: list[str], references: list[str], rule: str, depth: int) -> Decision:
-    if len(answers) != len(references) or len(answers) > MAX_VALUES:
-        return Decision(False, rule)
-    left = list(references)
-    for answer in sorted(answers, key=lambda text: text not in left):
-        match = next((one for one in left if one == answer), None)
-        if match is None:
-            match = next((one for one in left if not is_time_over() and compare(answer, one, depth + 1).correct), None)
-        if match is None:
-            return Decision(False, "timeout" if is_time_over() else rule)
-        left.remove(match)
-    return Decision(True, rule)
 
 
 def _by_formula(left: str, right: str) -> Decision:
