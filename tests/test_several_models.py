@@ -84,14 +84,14 @@ def test_requests_are_shared_out_by_their_content() -> None:
 
 def test_each_request_takes_the_parameters_of_its_model() -> None:
     text = {"text_id": "t", "text": "Three apples and four pears lie on a table."}
-    others = ("o3-2025-04-16=0.4", "local-json=0.3")
+    others = ("o3-2025-04-16=0.4", "local=0.3")
     rows, alone = (build_requests(text, "initial", plan_of(MODEL, *some, num_samples=40)) for some in (others, ()))
     own = {row["request_id"] for row in alone}
     asked = [json.loads(row["sampling"]) for row in rows]
-    assert {one["model"] for one in asked} == {MODEL, "o3-2025-04-16", "local-json"}
+    assert {one["model"] for one in asked} == {MODEL, "o3-2025-04-16", "local"}
     for row, sampling in zip(rows, asked, strict=True):
         assert ("temperature" in sampling) == (sampling["model"] != "o3-2025-04-16")
-        assert ("response_format" in sampling) == (sampling["model"] == "local-json")
+        assert "response_format" not in sampling
         assert (row["request_id"] in own) == (sampling["model"] == MODEL)
 
 

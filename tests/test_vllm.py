@@ -1,6 +1,7 @@
 """vLLM in this process as engine and as teacher: one way to load it. Here it is a stand-in; bench/ runs the real one."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -8,14 +9,18 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from stages.distillation.model_table import load_takes
 from stages.generation.engine import generate
 from stages.generation.interface import Prompt, Sampling
-from tests.buying import buy, completions, write_requests
+from stages.problems.json_schema import schema_of
+from tests.buying import buy, completions, write_models, write_prices, write_requests
 from tests.fault_server import FaultServer
 
 
 class FakeLLM:
     loaded: list[dict[str, Any]] = []  # noqa: RUF012
+    asked: list["SamplingParams"] = []  # noqa: RUF012
+    template_options: list[dict[str, Any] | None] = []  # noqa: RUF012
 
     def __init__(self, **settings: Any) -> None:
         self.loaded.append(settings)
@@ -24,8 +29,43 @@ class FakeLLM:
     def generate(self, asked: list[dict], settings: list[Any], use_tqdm: bool) -> list[Any]:
         return [answer_to(prompt["prompt_token_ids"]) for prompt in asked]
 
-    def chat(self, messages: list[list[dict]], settings: list[Any], use_tqdm: bool) -> list[Any]:
+    def chat(
+        self, messages: list[list[dict]], sampling_params: list["SamplingParams"], use_tqdm: bool = True,
+        chat_template_kwargs: dict[str, Any] | None = None,
+    ) -> list[Any]:  # fmt: skip
+        """The part of vLLM 0.32's signature that is used."""
+        self.asked.extend(sampling_params)
+        self.template_options.append(chat_template_kwargs)
         return [answer_to(list(range(len(message[-1]["content"])))) for message in messages]
+
+
+@dataclass(frozen=True)
+class SamplingParams:
+    """Parameters that vLLM 0.32 takes under these names; another one is a TypeError there, too."""
+
+    max_tokens: int = 16
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    stop: list[str] | None = None
+    seed: int | None = None
+    structured_outputs: "StructuredOutputsParams | None" = None
+
+
+@dataclass(frozen=True)
+class StructuredOutputsParams:
+    """Exactly one kind of constraint, as in vllm.sampling_params of 0.32."""
+
+    json: str | dict[str, Any] | None = None
+    regex: str | None = None
+    choice: list[str] | None = None
+    grammar: str | None = None
+    json_object: bool | None = None
+
+    def __post_init__(self) -> None:
+        assert sum(value is not None for value in vars(self).values()) == 1
 
 
 def answer_to(ids: list[int]) -> SimpleNamespace:
@@ -35,10 +75,13 @@ def answer_to(ids: list[int]) -> SimpleNamespace:
 
 @pytest.fixture
 def vllm(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    module = ModuleType("vllm")
-    module.LLM, module.SamplingParams = FakeLLM, SimpleNamespace  # type: ignore[attr-defined]
+    module, parameters = ModuleType("vllm"), ModuleType("vllm.sampling_params")
+    module.LLM, module.SamplingParams = FakeLLM, SamplingParams  # type: ignore[attr-defined]
+    parameters.StructuredOutputsParams = StructuredOutputsParams  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "vllm", module)
-    monkeypatch.setattr(FakeLLM, "loaded", [])
+    monkeypatch.setitem(sys.modules, "vllm.sampling_params", parameters)
+    for name in ("loaded", "asked", "template_options"):
+        monkeypatch.setattr(FakeLLM, name, [])
     return FakeLLM.loaded
 
 
@@ -71,3 +114,54 @@ def test_without_vllm_the_teacher_says_what_to_install(
     result = ask(place, tiny_model_folder)
     assert result.exit_code == 1
     assert "Install the extra" in result.output
+
+
+@pytest.mark.parametrize(
+    ("shape", "form", "kind"),
+    [("json_schema", "json", "json"), ("json_schema", "bounded_json", "json"), ("guided_json", "json", "json"),
+     ("json_object", "json", "json_object"), ("none", "json", None), ("json_schema", "tags", None)],
+)  # fmt: skip
+def test_the_teacher_holds_json_to_its_schema(
+    shape: str,
+    form: str,
+    kind: str | None,
+    vllm: list[dict],
+    tiny_model_folder: Path,
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = (
+        f"  m: {{response_format: {shape}, extra_body: {{top_k: 7, chat_template_kwargs: {{enable_thinking: false}}}}}}"
+    )
+    write_models(place / "models.yaml", monkeypatch, lines)
+    monkeypatch.setenv("TEACHER_PRICES", str(write_prices(place / "prices.yaml", "m")))
+    schema = None if form == "tags" else schema_of("cot", "grade", form == "bounded_json")
+    sampling = load_takes("m").sampling("m", 0.6, 200, schema)
+    result = buy(
+        write_requests(place / "requests.parquet", 3, sampling=sampling),
+        FaultServer(),
+        "--via",
+        "vllm",
+        "--folder",
+        str(tiny_model_folder),
+    )
+    assert result.exit_code == 0, result.output
+    assert [(one.top_k, one.temperature, one.max_tokens) for one in FakeLLM.asked] == [(7, 0.6, 200)] * 3
+    assert FakeLLM.template_options == [{"enable_thinking": False}]
+    wanted = {
+        "json": StructuredOutputsParams(json=schema or {}),
+        "json_object": StructuredOutputsParams(json_object=True),
+    }
+    assert {repr(one.structured_outputs) for one in FakeLLM.asked} == {repr(wanted[kind] if kind else None)}
+
+
+def test_a_parameter_that_vllm_does_not_have_is_told(
+    vllm: list[dict], tiny_model_folder: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_models(place / "models.yaml", monkeypatch, "  m: {extra_body: {thinking: {type: disabled}}}")
+    monkeypatch.setenv("TEACHER_PRICES", str(write_prices(place / "prices.yaml", "m")))
+    requests = write_requests(place / "requests.parquet", 3, sampling=load_takes("m").sampling("m", 0.6, 200))
+    result = buy(requests, FaultServer(), "--via", "vllm", "--folder", str(tiny_model_folder))
+    assert result.exit_code == 1
+    assert "models.yaml:3: m" in result.output
+    assert "'thinking'" in result.output

@@ -20,7 +20,7 @@ LIMIT = re.compile(r"limit\D{0,3}([\d,]+)", re.IGNORECASE)
 
 def prompt_tokens(requests: Collection[Request]) -> int:
     """The tokens of prompts, rather too many than too few."""
-    return sum(len(m["content"]) // CHARS_PER_TOKEN + 1 for request in requests for m in request.messages)
+    return sum(request.num_chars // CHARS_PER_TOKEN + len(request.messages) for request in requests)
 
 
 def is_full(words: str) -> bool:

@@ -204,7 +204,8 @@ class Asker:
         body = body_of(request)
         reply = await self.server.ask("/chat/completions", body)
         if isinstance(reply, Failure):
-            stop = refusal_of_parameter(reply.words, body) if reply.is_refusal else ""
+            names_it = reply.is_refusal or reply.status == 500  # as some servers of one's own say it
+            stop = refusal_of_parameter(reply.words, body) if names_it else ""
             return Outcome(reason=reply.reason, end=End.STOP, stop=stop) if stop else self._outcome_of(reply, request)
         self.limits.read(reply.headers)
         return outcome_of_reply(reply.content, self.purchase.price, self.purchase.worst_usage(request), reply.fault)
@@ -241,4 +242,4 @@ class Asker:
         return bool(self.purchase.stop_reason)
 
     def _num_tokens(self, request: Request) -> int:
-        return sum(len(m["content"]) for m in request.messages) // 4 + int(request.sampling["max_tokens"])
+        return request.num_chars // 4 + int(request.sampling["max_tokens"])

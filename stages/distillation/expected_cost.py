@@ -66,7 +66,7 @@ def total(parts: list[Estimate]) -> Estimate:
 def _estimate_of_model(requests: list[Request], is_batch: bool, ledger: Ledger) -> Estimate:
     price = load_price(requests[0].sampling["model"])
     counted = count_prompt_tokens(requests)
-    chars = sum(len(m["content"]) for request in requests for m in request.messages)
+    chars = sum(request.num_chars for request in requests)
     prompt = {name: counted or int(chars / per) for name, per in CHARS_PER_TOKEN.items()}
     most = sum(int(request.sampling["max_tokens"]) for request in requests)
     shares = {**ANSWER_SHARE, **mean_share(ledger, requests[0].sampling)}
@@ -83,7 +83,7 @@ def count_prompt_tokens(requests: list[Request]) -> int:
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
-    texts = [m["content"] for request in requests for m in request.messages]
+    texts = [text for request in requests for text in (request.schema, *(m["content"] for m in request.messages))]
     return sum(len(encoding.ids) for encoding in tokenizer.encode_batch(texts))
 
 

@@ -1,7 +1,7 @@
 """What each teacher takes, from the table `models.yaml`: what is asked of it, and how that is written for its server.
 
     takes = load_takes("gpt-5-2025-08-07")
-    takes.sampling("gpt-5-2025-08-07", temperature=0.6, max_tokens=2500, mode="cot")  -> {"model": ..., "max_tokens": 2500}
+    takes.sampling("gpt-5-2025-08-07", temperature=0.6, max_tokens=2500)  -> {"model": ..., "max_tokens": 2500}
     takes.body(messages, sampling, key)  -> {"model": ..., "messages": [...], "max_completion_tokens": 2500}
 
 The sampling is part of a request's key, so it holds what changes an answer, under one name whatever the server's; the body is what
@@ -20,7 +20,6 @@ import yaml
 
 from stages.core.command import StageError
 from stages.core.unique_yaml import read_unique_yaml
-from stages.problems.json_form import schema_of
 
 MODELS = Path(__file__).with_name("models.yaml")
 LIMITS = ("max_tokens", "max_completion_tokens")
@@ -38,14 +37,18 @@ OWN_KEYS = {
     *LIMITS,
 }
 MAX_STOPS = 4  # of OpenAI
-# By shape: the members of the body that ask for the schema.
+# By shape: the members of the body that ask for the schema. `none` leaves it to the prompt.
 SHAPES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "json_schema": lambda schema: {"response_format": _response_format(schema)},
+    "none": lambda schema: {},
     "json_object": lambda schema: {"response_format": {"type": "json_object"}},
     "json_object_schema": lambda schema: {"response_format": {"type": "json_object", "schema": schema}},
+    "json_object_value": lambda schema: {"response_format": {"type": "json_object", "value": schema}},
     "structured_outputs": lambda schema: {"structured_outputs": {"json": schema}},
     "guided_json": lambda schema: {"guided_json": schema},
+    "nvext": lambda schema: {"nvext": {"guided_json": schema}},
 }
+WITHOUT_SCHEMA = {"none": {"type": "text"}, "json_object": {"type": "json_object"}}  # what is asked by these shapes
 
 
 @dataclass(frozen=True)
@@ -59,18 +62,25 @@ class Takes:
     seed: bool = False
     reasoning_effort: str = ""
     extra_body: dict[str, Any] = field(default_factory=dict)
-    response_format: str = ""
+    response_format: str = "json_schema"
     place: str = ""
 
-    def sampling(self, model: str, temperature: float, max_tokens: int, mode: str) -> dict[str, Any]:
-        """What is asked of the teacher beside the messages."""
+    def line_to_change(self, model: str) -> str:
+        """Where the table says what the model takes, or where a line for it would."""
+        table, _, name = self.place.rpartition(": ")
+        return f"change {self.place}" if name != "default" else f"add a line for {model} to {table}"
+
+    def sampling(
+        self, model: str, temperature: float, max_tokens: int, schema: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """What is asked of the teacher beside the messages; `schema` is that of an answer in JSON, None for one in tags."""
         asked = {"model": model, "max_tokens": max_tokens, "top_p": self.top_p, "stop": list(self.stop),
                  "reasoning_effort": self.reasoning_effort, "extra_body": self.extra_body}  # fmt: skip
         sampling = {name: value for name, value in asked.items() if value not in (None, "", [], {})}
         if self.temperature:
             sampling["temperature"] = temperature
-        if self.response_format:
-            sampling["response_format"] = _asked_format(self.response_format, mode)
+        if schema:
+            sampling["response_format"] = WITHOUT_SCHEMA.get(self.response_format) or _response_format(schema)
         return sampling
 
     def body(self, messages: list[dict[str, str]], sampling: dict[str, Any], key: str) -> dict[str, Any]:
@@ -81,18 +91,29 @@ class Takes:
             sampling.pop("temperature", None)
         body |= sampling.pop("extra_body", {})
         if asked := sampling.pop("response_format", None):
-            schema = asked.get("json_schema", {}).get("schema")
-            body |= SHAPES[self.response_format or "json_schema"](schema) if schema else {"response_format": asked}
+            body |= self._sent_format(asked)
         body |= {self.limit if name == "max_tokens" else name: value for name, value in sampling.items()}
         return body | ({"seed": int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) % 2**31} if self.seed else {})
+
+    def _sent_format(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """A response format in the server's shape; one without a schema is sent as it was asked for."""
+        if schema := asked_schema({"response_format": asked}):
+            return SHAPES[self.response_format](schema)
+        return {} if asked == WITHOUT_SCHEMA["none"] else {"response_format": asked}
 
 
 def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": "problem", "strict": True, "schema": schema}}
 
 
-def _asked_format(shape: str, mode: str) -> dict[str, Any]:
-    return {"type": "json_object"} if shape == "json_object" else _response_format(schema_of(mode))
+def asked_schema(sampling: dict[str, Any]) -> dict[str, Any]:
+    """The schema that a sampling asks for, its properties in the order of `required`; {} where it asks for none.
+
+    Servers have an answer written in the order of its schema's properties, the solution before the answer; a table of requests keeps
+    objects with sorted names.
+    """
+    schema: dict[str, Any] = sampling.get("response_format", {}).get("json_schema", {}).get("schema", {})
+    return {**schema, "properties": {name: schema["properties"][name] for name in schema["required"]}} if schema else {}
 
 
 def load_takes(model: str) -> Takes:

@@ -53,10 +53,13 @@ OUT_OF_RANGE = re.compile(
 # Another prompt may have room for the same value, so such a refusal is the request's own.
 OF_THE_PROMPT = re.compile(r"context.{0,3}(?:length|size|window|limit)|input (?:length|tokens)|\bprompt", re.IGNORECASE)
 OF_THE_SCHEMA = re.compile(
-    r"(?:invalid|unsupported|malformed)[^.]{0,20}\bschema\b|\bschema\b[^.]{0,60}(?:invalid|not valid|not supported|malformed)",
+    r"(?:invalid|unsupported|malformed)[^.]{0,20}\bschema\b|\bschema\b[^.]{0,60}(?:invalid|not valid|not supported|malformed|conversion failed)"
+    r"|fail(?:ed|ure) to (?:parse|compile|convert|build|initialize)[^.]{0,40}\b(?:grammar|schema|samplers)\b|\bgrammar (?:\w+ )?error\b"
+    r"|\bresponse[_ ]format\b.{0,60}\b(?:must be|should be|unknown variant|enabled only|only supports)\b"
+    r"|\b(?:response_?schema|response_?json_?schema|output_format|output_config)\b",
     re.IGNORECASE,
 )
-SCHEMA_NAMES = ("response_format", "structured_outputs", "guided_json")
+SCHEMA_NAMES = ("response_format", "structured_outputs", "guided_json", "nvext")
 NUM_REPEATED = 4  # words in a row that the prompt has, too
 
 
@@ -107,7 +110,7 @@ def _places(words: str, name: str) -> Iterator[re.Match[str]]:
 def _refuses(words: str, name: str) -> bool:
     if re.search(rf"""["']param["']: *["']{re.escape(name)}["']""", words) and STRUCTURED.search(words):
         return True
-    if re.search(rf"""["']loc["']: *[\[(][^\])]*["']{re.escape(name)}["']""", words):
+    if re.search(rf"""["']loc\\?["']: *[\[(][^\])]*["']{re.escape(name)}\\?["']""", words):
         return True
     said = rf"{QUOTE}(?<![\w.]){re.escape(name)}(?![\w]){QUOTE}"
     first, last = said, said
@@ -127,20 +130,15 @@ def advice(takes: Takes, name: str, model: str) -> str:
         change = f"limit: {next(limit for limit in LIMITS if limit != name)}"
     elif name in ("temperature", "seed"):
         change = f"{name}: false"
-    elif name in ("response_format", "structured_outputs", "guided_json"):
-        change = "another response_format, or none"
+    elif name in SCHEMA_NAMES:
+        change = "another response_format, such as none; or another build_requests.form in params.yaml"
     else:
         change = (
             f"another {name}, or none"
             if name in ("top_p", "stop", "reasoning_effort")
             else f"extra_body without {name}"
         )
-    line = (
-        f"change {takes.place}"
-        if not takes.place.endswith(": default")
-        else f"add a line for {model} to {takes.place[: -len(': default')]}"
-    )
-    return f"{line}: {change}"
+    return f"{takes.line_to_change(model)}: {change}"
 
 
 def body_of(request: Request) -> dict[str, Any]:

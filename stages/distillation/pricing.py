@@ -40,15 +40,17 @@ class Price:
         total = fresh * self.prompt + cached_tokens * self.cached + completion_tokens * self.completion
         return total / 1e6 * (self.batch_factor if is_batch else 1.0)
 
-    def worst_usage(self, messages: list[dict[str, str]], max_tokens: int) -> Usage:
-        """No answer can take more tokens: byte-level tokenizers make at most one token of a byte."""
-        prompt = sum(
+    def worst_usage(self, messages: list[dict[str, str]], max_tokens: int, schema: str = "") -> Usage:
+        """No answer can take more tokens: byte-level tokenizers make at most one token of a byte. A schema counts as prompt."""
+        prompt = len(schema.encode()) + sum(
             len(m["content"].encode(errors="replace")) + len(m["role"]) + TOKENS_AROUND_MESSAGE for m in messages
         )
         return Usage(prompt, max_tokens, prompt if self.cached > self.prompt else 0, is_estimated=True)
 
-    def worst_usd(self, messages: list[dict[str, str]], max_tokens: int, is_batch: bool = False) -> float:
-        prompt, completion, cached, _ = self.worst_usage(messages, max_tokens)
+    def worst_usd(
+        self, messages: list[dict[str, str]], max_tokens: int, is_batch: bool = False, schema: str = ""
+    ) -> float:
+        prompt, completion, cached, _ = self.worst_usage(messages, max_tokens, schema)
         return self.usd(prompt, completion, cached, is_batch)
 
 

@@ -12,9 +12,11 @@ from stages.core.command import say
 from stages.core.progress import Tracker
 from stages.distillation.billing import Usage
 from stages.distillation.budget import Budget
+from stages.distillation.kept_schema import SchemaWatch
 from stages.distillation.ledger import now
 from stages.distillation.ledger_rows import Row
 from stages.distillation.ledger_segment import Segment
+from stages.distillation.model_table import asked_schema
 from stages.distillation.pricing import Price
 
 BYTES_A_TOKEN = 16  # of an answer's text in JSON: a token is four letters or so, and an escape up to six bytes a letter
@@ -44,6 +46,17 @@ class Request:
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "Request":
         return cls(row["request_id"], json.loads(row["messages"]), json.loads(row["sampling"]))
+
+    @property
+    def schema(self) -> str:
+        """The schema that the answer is asked to keep, as JSON, which servers put into the prompt; "" where there is none."""
+        schema = asked_schema(self.sampling)
+        return json.dumps(schema) if schema else ""
+
+    @property
+    def num_chars(self) -> int:
+        """Characters of the prompt, the schema among them."""
+        return len(self.schema) + sum(len(message["content"]) for message in self.messages)
 
 
 def by_model(requests: list[Request]) -> dict[str, list[Request]]:
@@ -95,16 +108,20 @@ class Purchase:
     excess: float = 1.0  # how many times its worst case the server has billed a call
     reserved: dict[str, float] = field(default_factory=dict)  # key -> USD, of the calls under way
 
+    def __post_init__(self) -> None:
+        self.schema_watch = SchemaWatch(self.model, len(self.requests))
+
     @property
     def stop_reason(self) -> str:
         return self.halt.reason
 
     def worst_usage(self, request: Request) -> Usage:
-        return self.price.worst_usage(request.messages, int(request.sampling["max_tokens"]))
+        return self.price.worst_usage(request.messages, int(request.sampling["max_tokens"]), request.schema)
 
     def worst_usd(self, request: Request, is_batch: bool = False) -> float:
         """The most that a call may cost, as far as the server has kept to it."""
-        return self.excess * self.price.worst_usd(request.messages, int(request.sampling["max_tokens"]), is_batch)
+        max_tokens = int(request.sampling["max_tokens"])
+        return self.excess * self.price.worst_usd(request.messages, max_tokens, is_batch, request.schema)
 
     async def start(self, request: Request) -> bool:
         """Reserve the worst case and note that the call leaves; False: the purchase stops, or the budget is reached."""
@@ -164,6 +181,7 @@ class Purchase:
             self.num_rejected, self.last_rejection = self.num_rejected + 1, answer.completion
         else:
             self.num_answered += 1
+            self.schema_watch.note(request.sampling, answer.completion, answer.finish_reason)
         self.tracker.note = f"{self.budget.spent_usd:.4f} of {self.budget.limit_usd:.2f} USD"
         self.tracker.advance()
 

@@ -11,6 +11,7 @@ from stages.core.schemas import Row
 from stages.core.tables import seed_of
 from stages.distillation.model_table import load_takes
 from stages.distillation.sections import RequestPlan, shares_of
+from stages.problems.json_schema import schema_of
 from stages.problems.levels import level_and_mode
 from stages.problems.prompts import fill_prompt
 
@@ -40,9 +41,9 @@ def _build_request(text: Row, round_name: str, plan: RequestPlan, sample: int) -
     model = model_of(text["text_id"], sample, plan)
     takes = load_takes(model)
     level, mode = level_and_mode(text["text_id"], text["text"], sample, plan.level_choice, plan.tool_frac)
-    prompt = fill_prompt(level, mode, text["text"], is_json=bool(takes.response_format))
-    messages = [{"role": "user", "content": prompt}]
-    sampling = takes.sampling(model, plan.temperature, plan.max_tokens, mode)
+    messages = [{"role": "user", "content": fill_prompt(level, mode, text["text"], plan.form)}]
+    schema = None if plan.form == "tags" else schema_of(mode, level, plan.form == "bounded_json")
+    sampling = takes.sampling(model, plan.temperature, plan.max_tokens, schema)
     return {
         "request_id": request_key(model, messages, sampling, sample),
         "round": round_name,

@@ -6,6 +6,7 @@ from typing import Annotated
 from annotated_types import MinLen
 
 from stages.core.section import Count, Grammar, NotNegative, Share, section
+from stages.problems.json_schema import Form
 from stages.problems.level_names import LevelChoice
 
 BUILTIN_TEACHER = "ninechapters-builtin-1"  # the model's name that chooses it
@@ -54,6 +55,8 @@ class RequestPlan:
     "Tokens of an answer (release: 2500)."
     other_models: tuple[ModelShare, ...] = ()
     "Other teachers of the round, each with its share of the requests; `model` gets the rest."
+    form: Form = "tags"
+    "How an answer is asked for: in tags, as JSON by a schema, or as JSON whose schema bounds each field, for small models."
 
     def rules(self) -> Iterator[str]:
         names, shares = zip(*map(parse_model_share, self.other_models), strict=True) if self.other_models else ((), ())
@@ -61,5 +64,7 @@ class RequestPlan:
             yield f"other_models names {self.model!r}, which is `model` itself: take it out; `model` gets what the others leave"
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield f"other_models names {name!r} twice: take one out"
+        if self.form != "tags" and BUILTIN_TEACHER in (self.model, *names):
+            yield f"form is {self.form!r}, and {BUILTIN_TEACHER} writes tags alone: set form to tags, or ask other models"
         if sum(shares) > 1 - 1e-9:
             yield f"the shares of other_models sum to {sum(shares):g}: under 1, so that something is left for {self.model}"

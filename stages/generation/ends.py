@@ -81,6 +81,7 @@ CODES: dict[str, End | str] = {
         ),
         End.LIMIT,
     ),
+    "json_validate_failed": End.AGAIN,  # Groq: what was written is not of the schema; another time it may be
     **dict.fromkeys(("model_loading", "modelnotreadyexception", "no_healthy_upstream"), End.AWAY),
 }  # fmt: skip
 
@@ -119,6 +120,7 @@ WORDS: tuple[tuple[Collection[int], re.Pattern[str], End | str], ...] = tuple(
             r"model .{0,80}(?:is|still) (?:currently )?(?:loading|starting)|loading model",
             End.AWAY,
         ),
+        ({400, 422, 500}, r"failed to generate (?:a |the )?(?:valid )?json\b", End.AGAIN),
         ({500}, r"maximum context length|context (?:length|size|window) .{0,40}exceed", End.REFUSED),
     )
 )

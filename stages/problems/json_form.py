@@ -1,4 +1,4 @@
-r"""Problems as JSON: the schema that a teacher is asked to keep, and the problem of what it wrote.
+r"""Problems as JSON: the problem of what a teacher wrote by one of the schemas of `json_schema.py`.
 
     {"problem": "What is 3+4?", "solution": "3+4=7", "answer": "7"}
     -> Parsed("What is 3+4?", "3+4=7\nThe answer is \\boxed{7}.", "7")
@@ -9,41 +9,38 @@ A tool problem has `program` and `output` in place of `solution`. Where JSON rea
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from stages.problems.boxed_answers import boxes_in
 from stages.problems.fences import without_outer_fence
 from stages.problems.grammar import Parsed, Rejection, parse_completion
 from stages.problems.json_escapes import doubled_escapes
+from stages.problems.json_members import members_of
+from stages.problems.json_restoring import restored
+from stages.problems.json_schema import FIELDS
 from stages.problems.repair import AS_IT_IS, parse_repaired
 from stages.problems.thoughts import without_thoughts
 
-FIELDS = {"cot": ("problem", "solution", "answer"), "tool": ("problem", "program", "output", "answer")}
 # What the prompt says of a field in place of the field, as small models copy it.
 COPIED = re.compile(
     r"\W*(?:the |a |your )?(?:(?:whole |full )?(?:text of )?(?:the |a )?(?:problem|question)|(?:all )?(?:its |the )?steps|solution(?: to the problem)?"
-    r"|(?:whole )?program|what (?:the program|it) prints|(?:final )?answer(?: alone)?)\W*",
+    r"|(?:whole )?program|what (?:the program|it) prints|(?:final )?answer(?: alone)?|list of the (?:solution's steps|program's lines))"
+    r"(?:, (?:which ends with a question|each with its calculation|a number alone|the same number))?\W*",
     re.IGNORECASE,
 )
 TRAILING_COMMA = re.compile(r",(?=\s*[}\]])")
 
 
-def schema_of(mode: str) -> dict[str, Any]:
-    """The JSON schema of a problem in one mode: its fields, all texts, all required, and no others."""
-    return {
-        "type": "object",
-        "properties": {name: {"type": "string"} for name in FIELDS[mode]},
-        "required": list(FIELDS[mode]),
-        "additionalProperties": False,
-    }
-
-
 def parse_json_form(completion: str, mode: str, finish_reason: str) -> tuple[Parsed | Rejection, list[str]]:
     """The problem of a completion that was asked for as JSON, and the repairs that it took.
 
-    Reasons of rejection: those of the grammar; json, where it is none or not of the schema; placeholder, where a field repeats the
+    What follows a whole object may be cut off. Reasons of rejection: those of the grammar; json, where it is none or not of the schema; placeholder, where a field repeats the
     prompt's words for it; thought.
     """
+    if finish_reason == "length":
+        whole = parse_json_form(completion, mode, "stop") if _is_whole(completion) else None
+        return whole if whole and isinstance(whole[0], Parsed) else (parse_completion(completion, mode, "length"), [])
     if finish_reason in AS_IT_IS:
         return parse_completion(completion, mode, finish_reason), []
     text = without_thoughts(completion)
@@ -100,17 +97,29 @@ def _read(text: str, names: tuple[str, ...]) -> tuple[dict[str, str], list[str]]
         return Rejection("json", f"no object: {text[:60]!r}")
     if start:
         text, repairs = text[start:], [*repairs, "talk_before"]
-    escaped = doubled = doubled_escapes(text)
-    value, end, fault = _decoded(escaped)
-    if value is None and (mended := TRAILING_COMMA.sub("", escaped)) != escaped:
-        escaped, repairs = mended, [*repairs, "json_comma"]
-        value, end, fault = _decoded(escaped)
-    if value is None:
-        return Rejection("json", fault)
-    repairs += ["json_escapes"] if doubled != text else []
-    if (rest := escaped[end:].strip().strip("`").strip()) and "{" in rest:
-        return Rejection("json", f"more than one object: {rest[:60]!r}")
-    return _fields(value, names, [*repairs, *(["talk_after"] if rest else [])])
+    fault = ""
+    for written, made in _readings(text, names):
+        value, end, told = _decoded(written)
+        if value is None:
+            fault = fault or told
+            continue
+        if (rest := written[end:].strip().strip("`").strip()) and "{" in rest:
+            return Rejection("json", f"more than one object: {rest[:60]!r}")
+        return _fields(value, names, [*repairs, *made, *(["talk_after"] if rest else [])])
+    return Rejection("json", fault)
+
+
+def _readings(text: str, names: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
+    """The JSON that a text may have been meant as, and the repairs, the fewest first."""
+    escaped = doubled_escapes(text)
+    escapes = ["json_escapes"] if escaped != text else []
+    yield escaped, escapes
+    if (mended := TRAILING_COMMA.sub("", escaped)) != escaped:
+        yield mended, ["json_comma", *escapes]
+    anew, made = restored(text, names)
+    if anew:
+        escaped = doubled_escapes(anew)
+        yield escaped, [*made, *(["json_escapes"] if escaped != anew else [])]
 
 
 def _decoded(text: str) -> tuple[Any, int, str]:
@@ -136,23 +145,23 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _fields(value: Any, names: tuple[str, ...], repairs: list[str]) -> tuple[dict[str, str], list[str]] | Rejection:
-    """The texts of an object, whose keys may differ in case, and whose texts may be lists of lines."""
-    keys = {key.strip().lower(): part for key, part in value.items()} if isinstance(value, dict) else {}
-    if missing := [name for name in names if name not in keys]:
-        return Rejection("json", f"no {', '.join(missing)} among {sorted(keys)}")
-    written = {name: "\n".join(part) if _is_lines(part := keys[name]) else part for name in names}
-    wrong = [name for name, text in written.items() if not isinstance(text, str)]
-    if wrong:
+    """The texts of an object."""
+    members, made = members_of(value, names)
+    if missing := [name for name in names if name not in members]:
+        return Rejection("json", f"no {', '.join(missing)} among {sorted(members)}")
+    written = {name: members[name] for name in names}
+    if wrong := [name for name, text in written.items() if not isinstance(text, str)]:
         return Rejection("json", f"{wrong[0]} is no text: {str(written[wrong[0]])[:60]}")
     texts = {name: without_thoughts(text) for name, text in written.items()}
     if not all(text.strip() for text in texts.values()):
         return Rejection("empty", f"{next(name for name, text in texts.items() if not text.strip())} is empty")
     if copied := [name for name, text in texts.items() if COPIED.fullmatch(_unboxed(text))]:
         return Rejection("placeholder", f"{copied[0]} is {texts[copied[0]][:60]!r}, as the prompt has it")
-    repairs += ["thoughts"] if texts != written else []
-    repairs += ["json_keys"] if not set(names) <= value.keys() else []
-    return texts, repairs + (["json_lines"] if any(_is_lines(keys[name]) for name in names) else [])
+    return texts, [*repairs, *(["thoughts"] if texts != written else []), *made]
 
 
-def _is_lines(part: Any) -> bool:
-    return isinstance(part, list) and bool(part) and all(isinstance(line, str) for line in part)
+def _is_whole(completion: str) -> bool:
+    """Whether a completion holds a whole object, so that only what follows it can be cut off."""
+    text = without_thoughts(completion)
+    start = text.find("{")
+    return start >= 0 and _decoded(doubled_escapes(text[start:]))[0] is not None

@@ -9,23 +9,25 @@ import re
 from pathlib import Path
 
 from stages.core.command import StageError
+from stages.problems.json_schema import Form
 from stages.problems.level_names import LEVELS
 
 PROMPTS = Path("prompts")
 TOOL_PROMPTS = {level: "tool_grade" if level in ("grade", "middle", "amc8") else "tool_secondary" for level in LEVELS}
 FENCE = "-" * 8
 FORM = "Answer in exactly this form"  # begins the last part of each prompt
-JSON_FORMS = {"cot": "form_json", "tool": "form_json_tool"}
 
 
-def fill_prompt(level: str, mode: str, text: str, is_json: bool = False) -> str:
+def fill_prompt(level: str, mode: str, text: str, form: Form = "tags") -> str:
     """The prompt of a level and mode with the text in its slot; the text cannot end its own slot.
 
-    The answer is asked for in the grammar's form, or as JSON, which `form_json.md` and `form_json_tool.md` describe.
+    The answer is asked for in the grammar's form, or as JSON, which `form_json.md` and the files beside it describe.
     """
     template = _template(TOOL_PROMPTS[level] if mode == "tool" else level)
-    if is_json:
-        template = template[: template.index(FORM)] + _template(JSON_FORMS[mode])
+    if form != "tags":
+        asked = template[: template.index(FORM)]
+        asked = "".join(line for line in asked.splitlines(keepends=True) if form == "json" or "\\boxed" not in line)
+        template = asked + _template(f"form_{form}{'_tool' if mode == 'tool' else ''}")
     return template.replace("{level}", level).replace("{text}", tame(text))
 
 
