@@ -1,4 +1,4 @@
-# make repro: set up and run the whole pipeline.   make test: set up and run every test.   make test-quick: the quick ones.
+# make repro: set up and run the whole pipeline (PROFILE=NAME takes that profile first).   make test: set up and run every test.   make test-quick: the quick ones.
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
@@ -9,7 +9,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
 .PHONY: repro test test-quick check setup setup-dev use clean
 
-repro: setup
+repro: setup $(if $(PROFILE),use)
 	ninechapters check
 	dvc repro
 
@@ -61,10 +61,26 @@ bubblewrap:
 		echo "    sudo apt-get install bubblewrap      (or: sudo dnf install bubblewrap)"; exit 1; \
 	fi
 
-# make use PROFILE=smoke copies a profile over params.yaml.
+# make use PROFILE=smoke copies a profile over params.yaml, unless that would lose changes: those that are neither a profile's nor
+# committed. FORCE=1 does it all the same, and keeps them in params.yaml.before-1 (-2 ...).
 use:
 	@test -f profiles/$(PROFILE).yaml || { echo "no profile '$(PROFILE)'; there are: $(basename $(notdir $(wildcard profiles/*.yaml)))"; exit 1; }
-	cp profiles/$(PROFILE).yaml params.yaml
+	@if cmp -s profiles/$(PROFILE).yaml params.yaml; then \
+		echo "params.yaml is the profile $(PROFILE)"; exit 0; \
+	fi; \
+	known=$$(test ! -e params.yaml && echo yes); \
+	git ls-files --error-unmatch params.yaml > /dev/null 2>&1 && git diff --quiet HEAD -- params.yaml 2> /dev/null && known=yes; \
+	for profile in profiles/*.yaml; do ! cmp -s $$profile params.yaml || known=yes; done; \
+	if [ -z "$$known" ] && [ -z "$(FORCE)" ]; then \
+		echo "params.yaml has changes of yours that are in no commit and no profile, and is left as it is. Commit them, or keep them as a"; \
+		echo "profile (cp params.yaml profiles/mine.yaml); or add FORCE=1, which keeps them in params.yaml.before-1."; exit 1; \
+	fi; \
+	if [ -z "$$known" ]; then \
+		number=1; while [ -e params.yaml.before-$$number ]; do number=$$((number + 1)); done; \
+		cp params.yaml params.yaml.before-$$number; echo "params.yaml is kept in params.yaml.before-$$number"; \
+	fi; \
+	cp profiles/$(PROFILE).yaml params.yaml; \
+	echo "params.yaml was replaced by the profile $(PROFILE)"
 
 # What is paid is never here: the ledger lies in Git's own folder, or where LEDGER_DIR says (`ninechapters status` names it).
 clean:

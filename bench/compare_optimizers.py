@@ -27,9 +27,9 @@ from stages.generation.transformers_engine import TransformersEngine
 from stages.grading.extraction import extract_answer
 from stages.models.architectures import ARCHITECTURES
 from stages.models.folders import has_bf16, save_model, use_device
+from stages.models.packed_attention import use_packed_attention
 from stages.models.tokenizer import train_tokenizer
 from stages.problems.student_format import COT, student_example, student_prompt
-from stages.training.attention import use_packed_attention
 from stages.training.batches import Collator
 from stages.training.packing import pack
 from stages.training.schedule import wsd_factor

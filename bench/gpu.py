@@ -25,9 +25,9 @@ from transformers import MistralConfig, MistralForCausalLM
 from stages.generation.interface import Prompt, Sampling
 from stages.generation.transformers_engine import TransformersEngine
 from stages.models.folders import has_bf16, save_model, use_device
+from stages.models.packed_attention import borders, use_packed_attention
 from stages.models.shape import Shape
 from stages.project.hardware import matrix_rate
-from stages.training.attention import borders, use_packed_attention
 from stages.training.lora import TARGET_MODULES
 from tests.tiny import tiny_tokenizer
 

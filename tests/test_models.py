@@ -24,18 +24,10 @@ from stages.models.sections import HubModel, LocalModel
 from stages.models.tokenization import encode_prompt, tokenize
 from stages.problems.student_format import Example
 from tests.conftest import ROOT
+from tests.published import hub_folder
 from tests.tiny import tiny_model, tiny_tokenizer
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
-
-
-def hub_folder(folder: Path, architecture: str = "llama") -> Path:
-    """A model as the hub has it: sharded safetensors, a tokenizer, no pad token."""
-    model, tokenizer = tiny_model(architecture), tiny_tokenizer()
-    tokenizer.pad_token = None
-    model.save_pretrained(folder, max_shard_size="40KB")
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 @pytest.mark.parametrize("architecture", ["llama", "mistral", "mixtral"])
@@ -121,20 +113,22 @@ def test_weights_that_can_run_code_are_refused(tmp_path: Path) -> None:
 
 def test_a_beginning_is_never_doubled() -> None:
     """Llama's tokenizers put a BOS in front by themselves; prompts have exactly one, outputs none."""
-    plain, eager = tiny_tokenizer(), tiny_tokenizer()
+    ours, eager, plain = tiny_tokenizer(), tiny_tokenizer(), tiny_tokenizer()
     bos = eager.bos_token
     eager.backend_tokenizer.post_processor = TemplateProcessing(
         single=f"{bos} $A", special_tokens=[(bos, eager.bos_token_id)]
     )
+    plain.add_bos_token = False
     assert eager("Tom")["input_ids"][0] == eager.bos_token_id != plain("Tom")["input_ids"][0]
-    assert encode_prompt("Tom", eager) == encode_prompt("Tom", plain)
+    assert encode_prompt("Tom", eager) == encode_prompt("Tom", ours)
     (one,), _ = tokenize([Example("Tom", " has")], eager, 99)
-    (other,), _ = tokenize([Example("Tom", " has")], plain, 99)
+    (other,), _ = tokenize([Example("Tom", " has")], ours, 99)
     assert one == other
     assert one.input_ids.count(eager.bos_token_id) == 1
     assert one.input_ids[-1] == eager.eos_token_id
-    plain.bos_token = None  # Qwen's have none
-    assert encode_prompt("Tom", plain) == plain("Tom", add_special_tokens=False)["input_ids"]
+    assert encode_prompt("Tom", plain) == plain("Tom")["input_ids"], "SmolLM2's have one, and do not begin with it"
+    ours.bos_token = None  # Qwen's have none
+    assert encode_prompt("Tom", ours) == ours("Tom", add_special_tokens=False)["input_ids"]
 
 
 def test_added_tokens_get_embeddings(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from stages.models.packed_attention import use_packed_attention
 from stages.models.tokenization import IGNORED, tokenize
 from stages.problems.student_format import Example, student_prompt
 from stages.training import packing, token_store
-from stages.training.attention import use_packed_attention
 from stages.training.batches import Collator, Layout, Rows, layout_of
 from stages.training.packing import pack
 from stages.training.sections import TrainingPlan

@@ -72,9 +72,8 @@ def disagreements(rows: list[Row], solver: Path, settings: AgreementSettings) ->
     undecided = list(range(len(rows)))
     for sample in range(settings.num_solutions):
         prompts = [
-            Prompt(
-                solving_prompt(rows[place], settings.solver_form),
-                seed_of("agreement", rows[place]["problem_id"], str(sample)),
+            solving_prompt(
+                rows[place], settings.solver_form, seed_of("agreement", rows[place]["problem_id"], str(sample))
             )
             for place in undecided
         ]
@@ -115,7 +114,9 @@ def _reason(own: list[str]) -> str:
     return TWO_ANSWERS if len(sizes) > 1 and sizes[0] == sizes[1] else NO_AGREEMENT
 
 
-def solving_prompt(row: Row, form: str) -> str:
+def solving_prompt(row: Row, form: str, seed: int) -> Prompt:
+    """A problem as a student is asked it, or as a synthesizer that has written the problem and goes on with its solution."""
     if form == "student":
-        return student_prompt(row["problem"], row["mode"])
-    return f"{synthesizer_prompt(row['prompt'], row['mode'], row['text'])}{PROBLEM}\n{row['problem']}\n{SOLUTION}\n"
+        return Prompt(student_prompt(row["problem"], row["mode"]), seed)
+    asked = synthesizer_prompt(row["prompt"], row["mode"], row["text"])
+    return Prompt(f"{asked}{PROBLEM}\n{row['problem']}\n{SOLUTION}\n", seed, len(asked))

@@ -4,7 +4,7 @@ outputs = engine.run([Prompt("## Text ...", seed=7)], Sampling(max_tokens=128, t
 outputs[0] == Generated(text="3 + 4 = 7 ...", finish_reason="stop", num_tokens=21, stopped_by="[End]")
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -20,6 +20,9 @@ class Sampling:
 class Prompt:
     text: str
     seed: int = 0  # of its random numbers, from its content: never from its place or a worker's number
+    # Characters of `text` that are asked, a user's turn where the model has a chat template; the rest is the beginning of the
+    # answer. None: all. It says how a text is written, not what: prompts of the same text are equal.
+    num_asked: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

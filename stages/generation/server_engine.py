@@ -27,6 +27,8 @@ from stages.generation.server import Server
 from stages.generation.server_address import server_address
 from stages.generation.server_key import server_key
 from stages.generation.transport import Failure, told
+from stages.models.folders import CHAT_TEMPLATE, load_tokenizer
+from stages.models.tokenization import prompt_text
 
 CONCURRENCY = 256
 MAX_TOKENS = 2**31  # of one text; a table's column holds no more
@@ -39,6 +41,10 @@ T = TypeVar("T")
 class ServerEngine:
     def __init__(self, model_folder: Path) -> None:
         self.model = model_folder.as_posix()
+        has_chat = (model_folder / CHAT_TEMPLATE).is_file()
+        self.tokenizer = (
+            load_tokenizer(model_folder) if has_chat else None
+        )  # a server puts BOS in front, but no turns around
 
     def run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
         url = server_address("NINECHAPTERS_SERVER")
@@ -72,8 +78,9 @@ class ServerEngine:
             return [first, *(task.result() for task in rest)]
 
     async def _written(self, server: Server, prompt: Prompt, sampling: Sampling, patience: Patience) -> Generated:
+        text = prompt_text(prompt.text, self.tokenizer, prompt.num_asked) if self.tokenizer else prompt.text
         body = {
-            "model": self.model, "prompt": prompt.text, "max_tokens": sampling.max_tokens, "temperature": sampling.temperature,
+            "model": self.model, "prompt": text, "max_tokens": sampling.max_tokens, "temperature": sampling.temperature,
             "top_p": sampling.top_p, "seed": prompt.seed % 2**31, **({"stop": list(sampling.stop)} if sampling.stop else {}),
         }  # fmt: skip
         found = await _asked(server, "/completions", body, _generated, patience)

@@ -26,12 +26,13 @@ class TransformersEngine:
         self.tokenizer = load_tokenizer(model_folder)
         self.model = to_device(load_model(model_folder, compute_dtype(self.device)), self.device).eval()
         eos = self.model.generation_config.eos_token_id  # type: ignore[union-attr]
-        self.eos_ids = {*(eos if isinstance(eos, list) else [eos]), self.tokenizer.eos_token_id}
+        ends = {*(eos if isinstance(eos, list) else [eos]), self.tokenizer.eos_token_id}
+        self.eos_ids: set[int] = {end for end in ends if end is not None}
         self.max_length: int = self.model.config.max_position_embeddings
 
     @torch.inference_mode()
     def run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
-        encoded = [encode_prompt(prompt.text, self.tokenizer) for prompt in prompts]
+        encoded = [encode_prompt(prompt.text, self.tokenizer, prompt.num_asked) for prompt in prompts]
         fitting = [i for i, ids in enumerate(encoded) if len(ids) < self.max_length]
         batch = _Batch(self, [encoded[i] for i in fitting], [prompts[i].seed for i in fitting], sampling)
         outputs = dict(zip(fitting, batch.run() if fitting else [], strict=True))

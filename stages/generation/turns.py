@@ -72,7 +72,7 @@ def turns_of(
     for turn in range(turns.max_programs + 1):
         is_last = turn == turns.max_programs
         looks = turns.is_bounded or not is_last
-        asked = [Prompt(prompts[i].text + transcripts[i].text, prompts[i].seed + turn) for i in going]
+        asked = [_continued(prompts[i], transcripts[i], turn) for i in going]
         stop = (*sampling.stop, OUTPUT_FENCE) if looks else sampling.stop
         told = f"{title}: turn {turn + 1}" if turn else title
         outputs = generate(model, asked, replace(sampling, stop=stop), told, None if turn else meter)
@@ -92,6 +92,11 @@ def turns_of(
         if not going:
             break
     return transcripts
+
+
+def _continued(prompt: Prompt, transcript: Transcript, turn: int) -> Prompt:
+    num_asked = len(prompt.text) if prompt.num_asked is None else prompt.num_asked
+    return Prompt(prompt.text + transcript.text, prompt.seed + turn, num_asked)
 
 
 def _executions(programs: dict[int, str], title: str) -> Steps[dict[int, Execution]]:

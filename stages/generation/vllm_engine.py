@@ -75,7 +75,7 @@ class VllmEngine:
     def run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
         from vllm import SamplingParams
 
-        encoded = [encode_prompt(prompt.text, self.tokenizer) for prompt in prompts]
+        encoded = [encode_prompt(prompt.text, self.tokenizer, prompt.num_asked) for prompt in prompts]
         fitting = [i for i, ids in enumerate(encoded) if len(ids) < self.max_length]
         settings = [
             SamplingParams(

@@ -1,4 +1,4 @@
-"""Make a base model's folder from a model folder on this disk: weights as they are, its tokenizer's traps mended.
+"""Make a base model's folder from a model on this disk: a folder, weights as they are, or a GGUF file; its tokenizer's traps mended.
 
 python -m stages.models.adopt_model models/base/synthesizer --path inputs/models/deepseek-math-7b-rl
 """
@@ -26,7 +26,14 @@ def main(out: Path, model: LocalModel) -> None:
     from stages.models.pretrained import adopt_model, local_model_folder, stored_parameters
 
     use_device()
-    adopt_model(local_model_folder(model), out, {"kind": "local", "path": model.path.as_posix()})
+    told = {"kind": "local", "path": model.path.as_posix(), "chat_template": model.chat_template}
+    if model.path.suffix == ".gguf":
+        from stages.models.gguf_models import converted_gguf
+
+        with converted_gguf(model.path, out) as (folder, facts):
+            adopt_model(folder, out, {**told, **facts}, model.chat_template)
+    else:
+        adopt_model(local_model_folder(model), out, told, model.chat_template)
     say(f"adopt_model: {out}: {stored_parameters(out):,} parameters, vocabulary {len(load_tokenizer(out))}")
 
 

@@ -5,6 +5,7 @@ Whatever runs here runs on the CPU or on the GPU that is there; nothing in param
 """
 
 import gc
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from stages.core.command import StageError
 from stages.core.files import whole, write_json
 
 PROVENANCE = "provenance.json"
+CHAT_TEMPLATE = "chat_template.jinja"  # there, in a folder of ours, where prompts are turns of a chat
 # Two threads whatever the machine: a sum's order, and so its last bits, depend on the number of threads, and more
 # than two only fight over models of a few million parameters.
 CPU_THREADS = 2
@@ -53,10 +55,40 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
 
 def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+    """The model of a folder, its weights in `dtype`.
+
+    Raises:
+        StageError: weights are missing, which transformers would fill with random ones.
+    """
     _check_folder(folder)
-    return AutoModelForCausalLM.from_pretrained(
-        folder, dtype=dtype, trust_remote_code=False, use_safetensors=True, local_files_only=True
+    model, report = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=dtype,
+        trust_remote_code=False,
+        use_safetensors=True,
+        local_files_only=True,
+        output_loading_info=True,
     )
+    if missing := sorted(report["missing_keys"]):
+        raise StageError(f"model folder {folder} lacks weights: {shortened(missing)}. Make it anew (`dvc repro`).")
+    return model
+
+
+def shortened(names: Sequence[str], most: int = 3) -> str:
+    """The first names, and how many more there are.
+
+    >>> shortened(["a", "b", "c", "d"])
+    'a, b, c and 1 more'
+    """
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def stored_dtype(folder: Path) -> torch.dtype:
+    """What a model that is made of the folder's is stored in: bfloat16 where the folder's is, else float32."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    told = config.get("dtype") or config.get("torch_dtype")
+    return torch.bfloat16 if told == "bfloat16" else torch.float32
 
 
 def to_device(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:
@@ -70,17 +102,35 @@ def save_model(
     provenance: dict[str, Any],
     weights: dict[str, torch.Tensor] | None = None,
     beside: Sequence[Path] = (),
+    dtype: torch.dtype | None = None,
 ) -> None:
     """Write a whole model folder under a temporary name, then rename it.
 
-    `weights` stand in for the model's own where those are spread over devices; the files `beside` are moved into it.
+    `weights` stand in for the model's own where those are spread over devices; the files `beside` are moved into it. `dtype`
+    is what weights are stored in; None: as they are. The model itself keeps its type.
     """
+    if dtype is not None and dtype != model.dtype:
+        weights = _converted(weights or model.state_dict(), dtype)
     with whole(folder) as temporary:
         model.save_pretrained(temporary, state_dict=weights)
+        if dtype is not None:
+            config = json.loads((temporary / "config.json").read_text(encoding="utf-8"))
+            write_json({**config, "dtype": str(dtype).removeprefix("torch.")}, temporary / "config.json")
         tokenizer.save_pretrained(temporary)
         write_json({**provenance, "versions": library_versions()}, temporary / PROVENANCE)
         for file in beside:
             shutil.move(file, temporary / file.name)
+
+
+def _converted(weights: dict[str, torch.Tensor], dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    """The weights in another type; those that are one tensor (a head that is the embeddings) stay one."""
+    made: dict[tuple[int, torch.Size], torch.Tensor] = {}
+    return {
+        name: made.setdefault((weight.data_ptr(), weight.shape), weight.to(dtype))
+        if weight.is_floating_point()
+        else weight
+        for name, weight in weights.items()
+    }
 
 
 def library_versions() -> dict[str, str]:

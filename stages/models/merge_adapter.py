@@ -28,12 +28,12 @@ def main(base: Path, adapter: Path, out: Path) -> None:
     import torch
     from peft import PeftModel
 
-    from stages.models.folders import load_model, load_tokenizer, parameter_count, save_model
+    from stages.models.folders import load_model, load_tokenizer, parameter_count, save_model, stored_dtype
 
     model = PeftModel.from_pretrained(load_model(base, torch.float32), str(adapter))
     merged = model.merge_and_unload(safe_merge=True)
     provenance = {"base": base.as_posix(), "adapter": adapter.as_posix(), "num_parameters": parameter_count(merged)}
-    save_model(merged, load_tokenizer(base), out, provenance)
+    save_model(merged, load_tokenizer(base), out, provenance, dtype=stored_dtype(base))
     say(f"merge_adapter: {out}: {parameter_count(merged):,} parameters")
 
 

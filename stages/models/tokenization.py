@@ -1,6 +1,9 @@
-"""Examples as token ids with labels: one BOS in front, loss on outputs only, an end-of-text token behind.
+"""Examples as token ids with labels: the prompt in the model's own form, loss on outputs only, an end token behind.
 
 examples, num_too_long = tokenize([Example("## Question ...", "3 + 4 = 7")], tokenizer, max_length=2048)
+
+A model's own form is its tokenizer's: a user's turn of the chat template where there is one, else the plain text; with BOS in
+front where the tokenizer puts one there (Llama), without where it does not (SmolLM2, whose BOS opens a turn of a chat).
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,10 +27,31 @@ class TokenizedExample:
     labels: list[int]  # the same length; IGNORED on the prompt
 
 
-def encode_prompt(prompt: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """The prompt's ids with one BOS in front, whatever the tokenizer does by itself."""
-    ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-    return [tokenizer.bos_token_id, *ids] if tokenizer.bos_token_id is not None else ids
+def prompt_text(prompt: str, tokenizer: PreTrainedTokenizerBase, num_asked: int | None = None) -> str:
+    """The text that the model reads, without the BOS that its tokenizer puts in front.
+
+    The first `num_asked` characters are what is asked, a user's turn where the tokenizer has a chat template; the rest is the
+    beginning of the answer. None: all is asked.
+    """
+    if not tokenizer.chat_template:
+        return prompt
+    turn = [{"role": "user", "content": prompt[:num_asked]}]
+    text = str(tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True))
+    bos = str(tokenizer.bos_token or "")
+    text = text.removeprefix(bos) if beginning(tokenizer) else text
+    return text if num_asked is None else text + prompt[num_asked:]
+
+
+def beginning(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The ids that the tokenizer puts in front of a text: BOS, or nothing."""
+    bos = tokenizer.bos_token_id
+    return [bos] if bos is not None and tokenizer("a")["input_ids"][:1] == [bos] else []
+
+
+def encode_prompt(prompt: str, tokenizer: PreTrainedTokenizerBase, num_asked: int | None = None) -> list[int]:
+    """The ids of `prompt_text`, with the tokenizer's beginning in front."""
+    ids = tokenizer(prompt_text(prompt, tokenizer, num_asked), add_special_tokens=False)["input_ids"]
+    return [*beginning(tokenizer), *ids]
 
 
 def tokenize(
@@ -41,8 +65,9 @@ def tokenize(
 
 def tokenized_batch(batch: list[Example], tokenizer: PreTrainedTokenizerBase) -> Iterator[TokenizedExample]:
     """The examples in order, of any length."""
-    bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-    prompts = tokenizer([example.prompt for example in batch], add_special_tokens=False)["input_ids"]
+    bos = beginning(tokenizer)
+    asked = [prompt_text(example.prompt, tokenizer) for example in batch]
+    prompts = tokenizer(asked, add_special_tokens=False)["input_ids"]
     outputs = tokenizer([example.output for example in batch], add_special_tokens=False)
     for example, prompt, ids, encoding in zip(batch, prompts, outputs["input_ids"], outputs.encodings, strict=True):
         prompt = [*bos, *prompt]

@@ -1,6 +1,6 @@
 """A small byte-level BPE tokenizer, trained on the texts and targets of the pipeline; digits stand alone.
 
-"12 + 7" -> ["1", "2", " +", " ", "7"]: each digit is one token, so that sums are learnt digit by digit.
+"12 + 7" -> ["1", "2", " +", " ", "7"]: each digit is one token, so that sums are learnt digit by digit. BOS is put in front.
 """
 
 from collections.abc import Iterable
@@ -25,5 +25,6 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, max_length: int) -> P
     )
     tokenizer.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token=PAD, bos_token=BOS, eos_token=EOS, model_max_length=max_length
-    )
+        tokenizer_object=tokenizer, pad_token=PAD, bos_token=BOS, eos_token=EOS, add_bos_token=True,
+        model_max_length=max_length,
+    )  # fmt: skip

@@ -24,7 +24,7 @@ from stages.corpus.sections import IngestSettings, Source
 from stages.distillation.sections import RequestPlan
 from stages.evaluation.sections import EvaluationSettings
 from stages.filtering.sections import AgreementSettings, FilterSettings
-from stages.models.sections import ConfigModel, HubModel, LocalModel
+from stages.models.sections import ConfigModel, GgufModel, HubModel, LocalModel
 from stages.overlap.decontamination_rules import DecontaminationRules
 from stages.overlap.duplicate_rules import DuplicateRules
 from stages.project.messages import sentences
@@ -104,7 +104,7 @@ class Params(Strict):
     curate_texts: DuplicateRules
     benchmarks: Annotated[dict[Name, Benchmark], MinLen(1)]
     targets: Annotated[dict[Name, Target], MinLen(1)]
-    models: dict[Name, Annotated[ConfigModel | HubModel, Field(discriminator="kind")]]
+    models: dict[Name, Annotated[ConfigModel | HubModel | GgufModel, Field(discriminator="kind")]]
     local_models: dict[Name, LocalModel]
     students: Annotated[list[Name], MinLen(1)]
     sample_texts: SampleSettings

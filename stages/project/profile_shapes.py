@@ -28,6 +28,10 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16, "num_attention_heads": 32,
         "num_key_value_heads": 8, "vocab_size": 128256, "tie_word_embeddings": True,
     },
+    "SmolLM2-135M-Instruct.Q4_1.gguf": {
+        "hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30, "num_attention_heads": 9,
+        "num_key_value_heads": 3, "vocab_size": 49152, "tie_word_embeddings": True,
+    },
     "deepseek-math-7b-rl": {
         "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 30, "num_attention_heads": 32,
         "num_key_value_heads": 32, "vocab_size": 102400,
@@ -56,10 +60,12 @@ def config_in_profile(name: str, entry: dict[str, Any]) -> dict[str, Any]:
             "num_hidden_layers": entry["num_layers"], "num_attention_heads": entry["num_heads"],
             "num_key_value_heads": entry["num_key_value_heads"], "vocab_size": entry["vocab_size"], "tie_word_embeddings": True,
         }  # fmt: skip
-    source = str(entry["path"] if "path" in entry else entry["name"])  # local_models have a path, the hub's a name
+    source = str(
+        entry["path"] if "path" in entry else entry["name"]
+    )  # local_models and GGUF files have a path, the hub's a name
     key = next((key for key in PUBLISHED if source.endswith(key)), None)
     if key is None:
-        stage = "adopt_model" if "path" in entry else "prepare_models"
+        stage = "prepare_models" if "kind" in entry else "adopt_model"
         raise StageError(
             f"the config of model {name} ({source}) is not known before it is here: run `dvc repro {stage}@{name}` and plan again."
         )

@@ -15,7 +15,7 @@ from stages.corpus.sections import Source
 from stages.distillation.pricing import load_table, prices_file
 from stages.distillation.sections import BUILTIN_TEACHER, parse_model_share
 from stages.evaluation.sections import parse_shots
-from stages.models.sections import ConfigModel, LocalModel
+from stages.models.sections import ConfigModel, GgufModel, LocalModel
 from stages.project.params import Params
 from stages.texts.quota_grammar import parse_quota
 
@@ -74,8 +74,10 @@ def names_are_one_thing(params: Params) -> Iterator[str]:
 
 def paths_of(params: Params) -> Iterator[tuple[str, str, Path]]:
     """(section, name, path) of everything that params.yaml names on the disk."""
-    sections: dict[str, Mapping[str, Source | Benchmark | LocalModel]] = {
+    files = {name: model for name, model in params.models.items() if isinstance(model, GgufModel) and not model.package}
+    sections: dict[str, Mapping[str, Source | Benchmark | LocalModel | GgufModel]] = {
         "sources": params.sources, "benchmarks": params.benchmarks, "targets": params.targets, "local_models": params.local_models,
+        "models": files,
     }  # fmt: skip
     return ((section, name, thing.path) for section, things in sections.items() for name, thing in things.items())
 
@@ -103,7 +105,8 @@ def missing_inputs(params: Params) -> Iterator[str]:
     """Files and folders that are not on this disk and that nobody has read before: a clone may do without what was read."""
     lock = Path("dvc.lock").read_text(encoding="utf-8") if Path("dvc.lock").is_file() else ""
     for section, name, path in paths_of(params):
-        was_adopted = section == "local_models" and f"  adopt_model@{name}:" in lock
+        stage = {"local_models": "adopt_model", "models": "prepare_models"}.get(section)
+        was_adopted = stage is not None and f"  {stage}@{name}:" in lock
         if not (was_adopted or Path(f"data/fingerprints/{section}/{name}.json").exists() or path.exists()):
             yield f"{section}.{name}.path is {str(path)!r}: there is no such file or folder. Bring it, or correct the path."
 

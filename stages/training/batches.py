@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from stages.training.attention import borders
+from stages.models.packed_attention import borders
 from stages.training.packing import pack
 from stages.training.sections import TrainingPlan
 from stages.training.token_store import TokenStore

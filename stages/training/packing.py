@@ -5,7 +5,7 @@
 
 The examples are shuffled by seed and packed window by window, longest first, each into the fullest row that has room for it
 (best-fit decreasing, as in "Fewer Truncations Improve Language Modeling", arXiv 2404.10830); then the rows are shuffled. No
-example is cut, and none sees another: attention and positions start anew at each (`stages.training.attention`).
+example is cut, and none sees another: attention and positions start anew at each (`stages.models.packed_attention`).
 """
 
 from dataclasses import dataclass

@@ -25,7 +25,7 @@ from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallb
 from stages.core.command import StageError, say
 from stages.core.interruption import finishing_first
 from stages.models.folders import has_bf16
-from stages.training.attention import use_packed_attention
+from stages.models.packed_attention import use_packed_attention
 from stages.training.batches import MICRO_TOKENS, Collator, Layout, Rows, layout_of
 from stages.training.checkpoints import Checkpoints, last_checkpoint
 from stages.training.curve import POINTS, Curve

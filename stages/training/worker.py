@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from stages.core.command import StageError
 from stages.core.usage import write_usage
-from stages.models.folders import load_model, load_tokenizer, parameter_count, save_model, use_device
+from stages.models.folders import load_model, load_tokenizer, parameter_count, save_model, stored_dtype, use_device
 from stages.training.job import TrainingJob, read_job
 from stages.training.lora import ReferenceCheckpoints, lora_model, move_checkpoints
 from stages.training.optimizer_state import OPTIMIZER_STATE, ContinuedOptimizer, save_optimizer_state
@@ -59,7 +59,9 @@ def _save(trained: Trained, tokenizer: PreTrainedTokenizerBase, job: TrainingJob
     if job.keep_optimizer:
         save_optimizer_state(trainer, state_folder)
     if trainer.is_world_process_zero():
-        save_model(model, tokenizer, job.out, provenance, weights, sorted(state_folder.iterdir()))
+        # A state that is to be gone on with belongs to weights of full precision.
+        dtype = model.dtype if job.keep_optimizer else stored_dtype(job.base)
+        save_model(model, tokenizer, job.out, provenance, weights, sorted(state_folder.iterdir()), dtype)
 
 
 def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:

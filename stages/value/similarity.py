@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from stages.core.tables import frames, scan_table
 from stages.models.folders import load_model, load_tokenizer, to_device, use_device
-from stages.models.tokenization import TokenizedExample, tokenize
+from stages.models.tokenization import TokenizedExample, encode_prompt, tokenize
 from stages.problems.student_format import student_example
 from stages.problems.target_examples import target_example
 from stages.value.gradients import batches_of, padded, token_losses
@@ -89,5 +89,5 @@ def student_frames(
 def _without_prompt(example: TokenizedExample, tokenizer: PreTrainedTokenizerBase) -> TokenizedExample:
     """The output after nothing but the beginning of a text."""
     start = next(i for i, label in enumerate(example.labels) if label >= 0)
-    first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
-    return TokenizedExample([first, *example.input_ids[start:]], [-100, *example.labels[start:]])
+    nothing = encode_prompt("", tokenizer) or [tokenizer.eos_token_id]
+    return TokenizedExample([*nothing, *example.input_ids[start:]], [*[-100] * len(nothing), *example.labels[start:]])

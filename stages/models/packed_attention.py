@@ -19,6 +19,7 @@ from transformers import AttentionInterface, PreTrainedModel
 from stages.core.command import StageError
 
 PACKED = "ninechapters_packed"
+CHANGES = ("capped scores (softcap)", "sinks (s_aux)", "a bias of positions (position_bias)")  # of a model's own scores
 
 
 def use_packed_attention(model: PreTrainedModel) -> None:
@@ -45,13 +46,23 @@ def packed_attention(
     dropout: float = 0.0,
     scaling: float | None = None,
     sliding_window: int | None = None,
+    is_causal: bool | None = None,
+    softcap: float | None = None,
+    s_aux: torch.Tensor | None = None,
+    position_bias: torch.Tensor | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """transformers' attention interface: query (1, H, T, d), key and value (1, K, T, d); returns (1, T, H, d).
 
     Raises:
-        StageError: an example is longer than the model's sliding window.
+        StageError: an example is longer than the model's sliding window, or the scores are more than scaled products.
     """
+    if changed := [
+        name for name, given in zip(CHANGES, (softcap, s_aux, position_bias), strict=True) if given is not None
+    ]:
+        raise StageError(f"its attention has {' and '.join(changed)}, which packed attention does not have")
+    if is_causal is False:
+        raise StageError("its attention looks ahead, and packed attention does not")
     if sliding_window is not None and max(lengths) > sliding_window:
         raise StageError(
             f"an example of {max(lengths)} tokens is longer than the model's sliding window of {sliding_window}. "

@@ -1,0 +1,89 @@
+"""Whether a model's logits over packed examples are those of each example alone: what training relies on.
+
+    check_packing(folder, read_config(folder))        # StageError names the architecture and what it does else
+
+Architectures differ in ways that no list keeps up with (ALiBi, capped scores, sinks, states that run on from example to example),
+so the model itself is asked: its first layers, all kinds of them, with the weights that it has, in float32.
+"""
+
+import copy
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+
+from stages.core.command import StageError
+from stages.models.packed_attention import borders, use_packed_attention
+
+LENGTHS = [7, 12, 2, 9]  # of the examples
+NUM_LAYERS = 4  # at least, where there are as many
+TOLERANCE = 1e-3  # of the largest logit: float32 leaves 1e-6, the least of the differences that were met was 9e-3
+
+
+def check_packing(folder: Path, config: PreTrainedConfig) -> None:
+    """Compare packed logits with the model's own.
+
+    Raises:
+        StageError: they differ, or the architecture cannot be asked for packed ones: with the reason.
+    """
+    kind = config.model_type
+    if chunk := getattr(config, "attention_chunk_size", None):
+        raise StageError(
+            _refused(kind, f"its layers attend within chunks of {chunk:,} tokens, and packed attention does not")
+        )
+    model = first_layers(folder, config)
+    try:
+        difference = packed_difference(model)
+    except StageError as error:
+        raise StageError(_refused(kind, error.message)) from error
+    except Exception as error:  # whatever an architecture that was not made for it raises
+        told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise StageError(_refused(kind, f"it cannot be asked for packed logits ({told})")) from error
+    if not difference <= TOLERANCE:
+        reason = f"packed logits differ from its own by {difference:.1%} of the largest: examples see each other, or positions are not told"
+        raise StageError(_refused(kind, reason))
+
+
+def _refused(kind: str, reason: str) -> str:
+    return f"architecture {kind} cannot be trained here: {reason}. Take a model of another architecture (Llama, Mistral, Qwen, Gemma 3 ...)."
+
+
+def packed_difference(model: PreTrainedModel) -> float:
+    """The largest difference between packed logits and those of each example alone, as a share of the largest logit."""
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(model.config.vocab_size, (1, sum(LENGTHS)), generator=generator)
+    positions = torch.cat([torch.arange(length) for length in LENGTHS]).unsqueeze(0)
+    places = torch.arange(sum(LENGTHS))
+    with torch.inference_mode():
+        own = torch.cat([model(input_ids=piece, use_cache=False).logits for piece in ids.split(LENGTHS, 1)], 1)
+        use_packed_attention(model)
+        packed = model(
+            input_ids=ids,
+            position_ids=positions,
+            logits_to_keep=places,
+            use_cache=False,
+            **borders(LENGTHS, ids.device),
+        ).logits
+    return float((packed - own).abs().max() / own.abs().max())
+
+
+def first_layers(folder: Path, config: PreTrainedConfig) -> PreTrainedModel:
+    """The model's first layers, every kind of them, in float32, with transformers' plainest attention."""
+    return AutoModelForCausalLM.from_pretrained(
+        folder, config=shallow(config), dtype=torch.float32, attn_implementation="eager", trust_remote_code=False,
+        use_safetensors=True, local_files_only=True,
+    ).eval()  # fmt: skip
+
+
+def shallow(config: PreTrainedConfig) -> PreTrainedConfig:
+    """The config of a model of the first layers alone."""
+    number = config.num_hidden_layers
+    kinds = getattr(config, "layer_types", None) or []
+    seen = [kinds.index(kind) + 1 for kind in dict.fromkeys(kinds)]
+    kept = min(number, max([NUM_LAYERS, *seen]))
+    made = copy.deepcopy(config)
+    for name, value in vars(config).items():
+        if isinstance(value, list) and len(value) == number:
+            setattr(made, name, value[:kept])
+    made.num_hidden_layers = kept
+    return made
