@@ -14,7 +14,8 @@ from stages.builtin.fillers import NAMES, NOUNS, names_in, nouns_in, quantities_
 from stages.builtin.teacher import write_completion
 from stages.builtin.write_corpus import ASKED, ASKED_FRAC, NUM_NOTES, TEMPLATES, notes, topics_of_notes
 from stages.problems.grammar import Parsed, parse_completion
-from stages.problems.levels import level_and_mode, level_of_fit
+from stages.problems.level_names import LEVELS
+from stages.problems.levels import level_and_mode, level_of_topic
 from stages.problems.prompts import fill_prompt
 from stages.problems.topics import TOPICS, best_topics, topic_words
 from stages.value.topic_shares import is_on_topic
@@ -33,7 +34,7 @@ def problems_of(text: str, count: int = 30) -> list[str]:
     """What the teacher writes for a text at the level that is asked for it."""
     written = []
     for sample in range(count):
-        level, mode = level_and_mode("t", text, sample, "fit", 0.5)
+        level, mode = level_and_mode("t", text, sample, "topic", 0.5)
         parsed = parse_completion(write_completion(f"r{sample}", fill_prompt(level, mode, text)), mode, "stop")
         assert isinstance(parsed, Parsed), parsed
         written.append(parsed.problem)
@@ -84,6 +85,7 @@ def test_names_and_things_come_from_the_text_where_it_has_them() -> None:
         ("Then Anna and Bilal share the cake with Omar.", ["Anna", "Bilal", "Omar"]),
         ("It has 4 sides. Each has its angle. Division takes time, and Nobody buys it.", ["Division"]),
         ("See numpy.Array, Foo_Bar and the Fourier transform.", []),
+        ("Li buys tea, José has it; We had Tomás and Zoë.", ["Li", "José"]),
         ("Question: Hugo had 26 toys. Answer: add.", ["Hugo"]),
     ],
 )
@@ -98,7 +100,10 @@ def test_names_in_a_text(text: str, names: list[str]) -> None:
         ("It took 3 hours, 20 minutes and 5 dollars.", [], {3, 20, 5}),
         ("Of 1,000 plums 2.5 percent are red; 7 are not. It is 40.", ["plums"], {7, 40}),
         ("In 3x + 5 = 20 and 33! there are no things.", [], {3, 5, 20, 33}),
-        ("Twenty cards, then thirty-one.", ["cards"], {20, 30}),
+        ("Twenty cards, then thirty-one; a dozen and one.", ["cards"], {20, 31, 12}),
+        ("Two hundred pens, the 3rd of x2, 10:30, 1/4, 25%", ["pens"], {10, 30, 1, 4, 25}),
+        ("By 7 it grows, 5 plus 8 is 9 less; 3 ripe green figs", ["figs"], {7, 5, 8, 9, 3}),
+        ("On $(4,5)$ and 1,234,567 there is .5 and 12.", [], {4, 5, 12}),
         ("", [], set()),
     ],
 )
@@ -122,7 +127,7 @@ def test_a_quantity_that_the_family_cannot_draw_costs_nothing() -> None:
 def test_the_wording_leans_to_the_text() -> None:
     """Each of the taught wordings may come; those with the text's own words come most."""
     told = [Counter("bag" in problem for problem in problems_of(text, 200)) for text in (
-        "There are 9 cards in a bag; what is left is 4.", "Then 9 cards are left; some others remain."
+        "There are 9 cards in a bag; those left remain.", "Then 9 cards are left; some others remain."
     )]  # fmt: skip
     assert told[0][True] > 1.2 * told[1][True]
     assert min(told[0].values()) > 20
@@ -134,7 +139,8 @@ def test_the_level_is_that_of_the_texts_own_topic() -> None:
         ("The gcd and the sum", "amc10"),  # one word of each: the first named
         ("A sum and the gcd", "amc8"),
     ):
-        assert {level_of_fit(text, random.Random(seed)) for seed in range(20)} == {level}
+        assert {level_of_topic(text, random.Random(seed)) for seed in range(20)} == {level}
+    assert {level_of_topic("nothing to go by", random.Random(seed)) for seed in range(60)} == set(LEVELS)
 
 
 def test_best_topics() -> None:

@@ -13,10 +13,11 @@ a draw of numbers is held out when the hash of the family and its numbers falls 
 """
 
 import hashlib
+import itertools
 import json
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -91,24 +92,35 @@ def wording_pairs(family: Family, held_out: bool) -> list[tuple[str, str]]:
 def draw_numbers(
     family: Family, rng: random.Random, held_out: bool, quantities: frozenset[int]
 ) -> dict[str, int | str]:
-    """Numbers of the given half. With a text's quantities, one of them is given in the problem if the family can draw it.
+    """Numbers of the given half. With a text's quantities, one that the family can draw is given in the problem.
 
-    Only one: the rest is drawn, so that the problems of one text are many.
+    Only one, and which one is drawn: so the problems of one text are many.
+
+    Raises:
+        ValueError: the family draws no numbers of that half.
     """
-    wanted = rng.choice(sorted(quantities)) if quantities else None
-    first, num_found = None, 0
+    seen: list[dict[str, int | str]] = []
+    draws = _draws(family, rng, held_out, seen)
+    if next(draws, None) is None:
+        raise ValueError(f"family {family.name}: no draw in the {'held-out' if held_out else 'taught'} half")
+    for quantity in rng.sample(sorted(quantities), len(quantities)):
+        for numbers in itertools.chain(tuple(seen), draws):
+            if any(numbers.get(name) == quantity for name in family.given):
+                return numbers
+    return seen[0]
+
+
+def _draws(
+    family: Family, rng: random.Random, held_out: bool, seen: list[dict[str, int | str]]
+) -> Iterator[dict[str, int | str]]:
+    """Draws of the given half, at most DRAWS_TO_MATCH; each is added to `seen`."""
     for _ in range(MAX_DRAWS):
         numbers = family.draw(rng)
-        if is_held_out_draw(family, numbers) != held_out:
-            continue
-        first, num_found = first or numbers, num_found + 1
-        if wanted is None or any(numbers.get(name) == wanted for name in family.given):
-            return numbers
-        if num_found == DRAWS_TO_MATCH:
-            break
-    if first is None:
-        raise ValueError(f"family {family.name}: no draw in the {'held-out' if held_out else 'taught'} half")
-    return first
+        if is_held_out_draw(family, numbers) == held_out:
+            seen.append(numbers)
+            yield numbers
+        if len(seen) == DRAWS_TO_MATCH:
+            return
 
 
 def draw_wording(family: Family, rng: random.Random, held_out: bool, text_words: frozenset[str]) -> tuple[str, str]:

@@ -92,21 +92,23 @@ NOUNS = [
     "trees",
 ]
 
-NUMBER_WORDS = {
+UNITS = {
     word: number
-    for number, word in [
-        *enumerate("two three four five six seven eight nine ten eleven twelve".split(), 2),
-        *(
-            (10 * tens, word)
-            for tens, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
-        ),
-    ]
+    for number, word in enumerate("one two three four five six seven eight nine ten eleven twelve dozen".split(), 1)
+} | {"dozen": 12}
+TENS = {
+    word: 10 * number for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
 }
-# Not a part of 2.5 or 1,000; but (4,5) are two numbers.
-NUMBER = r"(?<![\d.])(?!(?<=\d,)\d{3}(?!\d))\d{1,3}(?!\.?\d)(?!,\d{3}(?!\d))"
+# A whole number below 1000: no part of 2.5, 1,000, x2 or 3rd; but (4,5) are two, and 3x begins with one.
+NUMBER = r"(?<![\w.])(?!(?<=\d,)\d{3}(?!\d))\d{1,3}(?!\.?\d)(?!,\d{3}(?!\d))(?!st\b|nd\b|rd\b|th\b)"
+SPELLED = re.compile(
+    rf"\b(?:({'|'.join(TENS)})(?:-({'|'.join(UNITS)}))?|({'|'.join(UNITS)}))\b(?!\s+(?:hundred|thousand|million))",
+    re.IGNORECASE,
+)
 
 # A name that is on no list does what a person does: "Zara picks", "Zara and Bilal share".
-PERSON = re.compile(r"(?<![\w/_])(?:([A-Z][a-z]{2,}) and )?([A-Z][a-z]{2,}) ([a-z]+)")
+A_NAME = "[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ]+"
+PERSON = re.compile(rf"(?<![\w/.])(?:({A_NAME}) and )?({A_NAME}) ([a-z]+)")
 ACTIONS = frozenset(
     "adds bakes bought brings brought buys collects counts eats earns fills finds found gives had has keeps loses lost makes "
     "needs owns packs paid pays picked picks plants puts reads runs sees sells shares sold takes took walks wants writes".split()
@@ -116,28 +118,30 @@ TOGETHER = frozenset(
     "paid pay pick picked plant put read run see sell share sold split take took walk want write".split()
 )
 NO_NAMES = frozenset(
-    "All Another Answer Any Anyone April August Both Chapter December Each Either English Every Everyone February Few Friday "
-    "Her His How January July June Many March May Monday Most Neither Nobody None November October One Other Our Question "
-    "Saturday September She Slow Some Someone Somebody Such Sunday That The Their These They This Those Thursday Tuesday Wednesday "
-    "What When Where Which Who Whoever Why You".split()
+    "A All An Another Answer Any Anyone April August Both Chapter December Each Either English Every Everyone February Few Friday "
+    "He Her His How I In It January July June Many March May Monday Most Neither No Nobody None November October On One Other Our Question "
+    "Saturday September She Slow Some Someone Somebody Such Sunday That The Their These They This Those Thursday "
+    "To Tuesday We Wednesday What When Where Which Who Whoever Why You".split()
 )
 
-# A thing is counted: "12 pears". These are measures, or no things.
-NO_THINGS = frozenset(
-    "bags bars centimeters cents columns cups cycles days degrees dollars entries equations euros factors feet follows friends "
-    "functions grams groups grows hands handshakes has hours inches integers is kilograms kilometers lines liters mains makes "
-    "matters meters miles minutes months numbers ones operations others outfits packs pants parameters parts percents pieces "
-    "points pounds products quantities quarters rows scores seconds sets shirts sides soups steps tens terms things times tons "
-    "trials units unknowns variables vectors was ways weeks years yards zeros".split()
+# A thing is counted: "12 pears", "two ripe melons". These are measures, abstract, or no nouns.
+NO_THINGS = ACTIONS | frozenset(
+    "always bags bars cents centimeters columns comes cups cycles days degrees divides dollars dozens entries equals equations "
+    "euros factors feet fits follows friends functions grams groups grows hands handshakes holds hours hundreds inches integers "
+    "kilograms kilometers leaves lies lines liters mains makes matters meters miles minutes months needs numbers ones operations "
+    "others outfits packs pants parameters parts percents perhaps pieces points pounds products quantities quarters remains rows "
+    "scores seconds sets shirts shows sides soups stays steps tells tens terms things times tons trials units unknowns "
+    "variables vectors was ways weeks years yards zeros".split()
 )
 COUNTED = re.compile(
-    rf"(?:\b\d[\d,.]*|\b(?:{'|'.join(NUMBER_WORDS)}))\s+(?:more\s+|extra\s+|loose\s+|red\s+)?([a-z]{{3,}}s)\b"
+    rf"(?:\b\d[\d,.]*|\b(?:{'|'.join([*UNITS, *TENS])}))\s+"
+    r"(?:(?:big|blue|extra|fresh|full|green|loose|more|new|old|red|ripe|single|small|white|yellow)\s+)*([a-z]{2,}[a-hj-rtv-z]s)\b"
 )
 
 
 def names_in(text: str) -> list[str]:
     """The names of persons in the text, in its order: those of `NAMES`, and who does what a person does."""
-    found = {match.start(): match.group() for match in re.finditer(r"[A-Z][a-z]+", text) if match.group() in NAMES}
+    found = {match.start(): match.group() for match in re.finditer(r"\b[A-Z][a-z]+\b", text) if match.group() in NAMES}
     for match in PERSON.finditer(text):
         if match.group(3) in (TOGETHER if match.group(1) else ACTIONS):
             found |= {
@@ -167,6 +171,6 @@ def words_in(text: str, rng: random.Random) -> dict[str, str]:
 
 
 def quantities_in(text: str) -> frozenset[int]:
-    """The whole numbers below 1000 that stand in the text, in digits or, from two to ninety, in words."""
-    words = (NUMBER_WORDS.get(word) for word in re.findall(r"[a-z]+", text.lower()))
-    return frozenset(map(int, re.findall(NUMBER, text))) | frozenset(number for number in words if number)
+    """The whole numbers below 1000 that stand in the text, in digits or, from two to ninety-nine, in words."""
+    spelled = {sum((UNITS | TENS).get(part.lower(), 0) for part in found if part) for found in SPELLED.findall(text)}
+    return frozenset(map(int, re.findall(NUMBER, text))) | (spelled - {1})

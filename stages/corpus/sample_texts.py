@@ -1,6 +1,6 @@
 """Draw the three disjoint sets of texts by content hash: initial (round 1), candidate (round 2), synthesis (scale).
 
-python -m stages.corpus.sample_texts data/curated data/texts --initial-frac 0.3 --candidate-frac 0.3 --num-initial 310 ...
+python -m stages.corpus.sample_texts data/curated data/texts --initial-frac 0.3 --candidate-frac 0.3 --num-initial 527 ...
 """
 
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ def main(curated: Path, out: Path, settings: SampleSettings) -> None:
     \b
     Example:
         python -m stages.corpus.sample_texts data/curated data/texts --initial-frac 0.3 --candidate-frac 0.3 \\
-            --num-initial 310 --num-candidate 170 --num-synthesis 570 --source-quota reference=0.15 --seed 1
+            --num-initial 527 --num-candidate 340 --num-synthesis 570 --source-quota reference=0.15 --seed 1
     """
     from stages.core.tables import count_rows, read_batches
     from stages.corpus.text_sets import TextSet, draw, write_sets

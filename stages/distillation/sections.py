@@ -48,7 +48,7 @@ class RequestPlan:
     tool_frac: Share
     "Fraction of requests for tool problems (paper: UNKNOWN; its corpus has 27% tool rows)."
     level_choice: LevelChoice
-    "Choose the level by fit to the text, or at random as the release does."
+    "Choose the level by fit to the text, by its own topic alone, or at random as the release does."
     temperature: NotNegative
     "Teacher's sampling (release: 0.6)."
     max_tokens: Count

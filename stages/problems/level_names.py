@@ -3,4 +3,4 @@
 from typing import Literal
 
 LEVELS = ("grade", "middle", "high", "college", "amc8", "amc10", "amc12", "aime")
-LevelChoice = Literal["fit", "random"]
+LevelChoice = Literal["fit", "random", "topic"]

@@ -13,7 +13,7 @@ class WritingPlan:
     tool_frac: Share
     "Fraction of tool problems (the paper's corpus: 0.27)."
     level_choice: LevelChoice
-    "Choose the level by fit to the text, or at random as the release does."
+    "Choose the level by fit to the text, by its own topic alone, or at random as the release does."
     temperature: NotNegative
     "Release: 1.0, tool 0.1."
     top_p: ShareOverZero
