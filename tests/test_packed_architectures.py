@@ -21,6 +21,7 @@ from stages.models.packed_agreement import (
     shallow,
     unfit_for_value,
 )
+from stages.models.shape import Shape
 from tests.tiny import tiny_model, tiny_tokenizer
 
 # Every name by which a config of transformers calls its sizes; each takes those that it knows.
@@ -28,7 +29,7 @@ SIZES = {
     "vocab_size": 300, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8,
     "max_position_embeddings": 128, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 128, "n_inner": 64, "ffn_dim": 64, "word_embed_proj_dim": 32,
     "num_experts": 4, "num_local_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32, "d_model": 32, "num_layers": 2, "num_heads": 4,
-    "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "initializer_range": 0.3, "logits_scaling": 8.0,
+    "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "initializer_range": 0.3, "logits_scaling": 8.0, "shared_expert_intermediate_size": 32,
 }  # fmt: skip
 ADMITTED = (
     "apertus", "arcee", "bitnet", "cohere", "cohere2", "ernie4_5", "exaone4", "gemma", "gemma3_text", "glm", "glm4", "gpt2", "gpt_neox",
@@ -121,3 +122,10 @@ def test_the_check_looks_at_every_kind_of_layer() -> None:
     assert len(config.layer_types) == 26, "the config itself stays as it is"
     assert shallow(CONFIG_MAPPING["llama"](num_hidden_layers=2)).num_hidden_layers == 2
     assert shallow(CONFIG_MAPPING["llama"](num_hidden_layers=32)).num_hidden_layers == 4
+
+
+@pytest.mark.parametrize("architecture", ADMITTED)
+def test_the_arithmetic_of_memory_counts_about_the_parameters(architecture: str) -> None:
+    model = tiny_of(architecture)
+    counted = Shape.of(model.config.to_dict()).num_parameters
+    assert counted == pytest.approx(sum(parameter.numel() for parameter in model.parameters()), rel=0.35)
