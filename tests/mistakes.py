@@ -86,6 +86,7 @@ MISTAKES = (
     mistake("shares that leave nothing", TEACHER, f"{TEACHER}\n    other_models: [gpt-4-0613=0.6, local=0.4]", "build_requests.initial", "sum to 1", "ninechapters-builtin-1"),
     mistake("main teacher among the others", TEACHER, f"{TEACHER}\n    other_models: [ninechapters-builtin-1=0.5]", "build_requests.initial", "`model` itself"),
     mistake("other teacher twice", TEACHER, f"{TEACHER}\n    other_models: [local=0.2, local=0.3]", "build_requests.initial", "'local' twice"),
+    mistake("too many examples", TEACHER, f"{TEACHER}\n    num_examples: 3", "build_requests.initial.num_examples", "3", "from 0 to 2"),
     mistake("unknown form of an answer", TEACHER, f"{TEACHER}\n    form: jsn", "build_requests.initial.form", "'jsn'", "Did you mean 'json'"),
     mistake("built-in teacher asked for JSON", TEACHER, f"{TEACHER}\n    form: json", "build_requests.initial", "ninechapters-builtin-1 writes tags alone"),
     mistake("built-in teacher among those asked for JSON", TEACHER, "    model: local\n    form: bounded_json\n    other_models: [ninechapters-builtin-1=0.5]", "build_requests.initial", "writes tags alone"),
