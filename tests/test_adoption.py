@@ -3,6 +3,7 @@
 import json
 import re
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -320,3 +321,11 @@ def test_an_end_that_only_the_config_names_is_taken(tmp_path: Path) -> None:
     adopt_model(folder, tmp_path / "base", {})
     tokenizer = load_tokenizer(tmp_path / "base")
     assert (tokenizer.eos_token, tokenizer.pad_token) == ("</s>", "</s>")
+
+
+def test_a_gguf_file_asks_for_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gguf", None)
+    (tmp_path / "x.gguf").write_bytes(b"GGUF")
+    done = CliRunner().invoke(adopt, [str(tmp_path / "base"), "--path", str(tmp_path / "x.gguf")])
+    assert done.exit_code == 1
+    assert "which the package gguf reads. Install it: uv pip install gguf" in done.output
