@@ -25,10 +25,10 @@ from transformers import MistralConfig, MistralForCausalLM
 from stages.generation.interface import Prompt, Sampling
 from stages.generation.transformers_engine import TransformersEngine
 from stages.models.folders import has_bf16, save_model, use_device
+from stages.models.packed_agreement import LORA_MODULES
 from stages.models.packed_attention import borders, use_packed_attention
 from stages.models.shape import Shape
 from stages.project.hardware import matrix_rate
-from stages.training.lora import TARGET_MODULES
 from tests.tiny import tiny_tokenizer
 
 WARM_UP, STEPS = 2, 6
@@ -135,7 +135,9 @@ def main(quick: bool, rows: int) -> None:
         if name == "lora":
             model = get_peft_model(
                 model,
-                LoraConfig(r=8 if quick else 128, lora_alpha=512, target_modules=TARGET_MODULES, task_type="CAUSAL_LM"),
+                LoraConfig(
+                    r=8 if quick else 128, lora_alpha=512, target_modules=list(LORA_MODULES), task_type="CAUSAL_LM"
+                ),
             )
             model.enable_input_require_grads()
         model.train()

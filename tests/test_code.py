@@ -251,7 +251,7 @@ def test_what_python_imports_is_what_the_closure_knows() -> None:
 
 def test_libraries_are_what_is_imported() -> None:
     """Every third-party import of stages/ either decides outputs (LIBRARIES) or is known not to."""
-    neutral = {"aiohttp", "annotated_types", "certifi", "yarl", "markupsafe", "click", "dvc", "httpx2", "huggingface_hub", "openai", "orjson", "psutil", "pydantic", "pydantic_core", "ray",
+    neutral = {"aiohttp", "annotated_types", "certifi", "yarl", "markupsafe", "click", "dvc", "gguf", "httpx2", "huggingface_hub", "openai", "orjson", "psutil", "pydantic", "pydantic_core", "ray",
                "rich", "ruamel", "yaml"}  # fmt: skip
     code = Code(ROOT)
     paths = [path.relative_to(ROOT).as_posix() for path in (ROOT / "stages").rglob("*.py")]

@@ -17,7 +17,7 @@ from stages.models.adopt_model import main as adopt
 from stages.models.folders import load_model, load_tokenizer
 from stages.models.prepare_models import main as prepare_models
 from stages.models.sections import GgufModel
-from tests.published import F32, FLOAT32, STRING, UINT32, gguf_tensors, gguf_values, write_gguf
+from tests.published import ARRAY, F32, FLOAT32, STRING, UINT32, gguf_tensors, gguf_values, write_gguf
 from tests.tiny import tiny_model, tiny_tokenizer
 
 pytest.importorskip("gguf", reason="the package gguf is not installed")
@@ -118,6 +118,7 @@ def test_a_section_that_names_no_file_is_refused(wrong: dict[str, object], words
         GgufModel(**{"kind": "gguf", "path": Path("x.gguf"), **wrong})  # type: ignore[arg-type]
 
 
+TENSOR = struct.pack("<Q", 18) + b"output_norm.weight"
 DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "empty": (lambda raw: b"", "it has 0 bytes"),
     "a pickle": (lambda raw: b"PK\x03\x04" + raw[4:], "is no GGUF file: it begins with"),
@@ -127,6 +128,18 @@ DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "within the weights": (lambda raw: raw[:-40], "is cut short: tensor"),
     "as many values as atoms": (lambda raw: raw[:16] + struct.pack("<Q", 2**60) + raw[24:], "damaged"),
     "as many tensors as atoms": (lambda raw: raw[:8] + struct.pack("<Q", 2**60) + raw[16:], "damaged"),
+    "a list of lists": (
+        lambda raw: raw.replace(struct.pack("<IQ", STRING, 300), struct.pack("<IQ", ARRAY, 300), 1),
+        "a list of lists",
+    ),
+    "no dimensions": (
+        lambda raw: raw.replace(TENSOR + struct.pack("<I", 1), TENSOR + struct.pack("<I", 0)),
+        "has 0 dimensions",
+    ),
+    "endless dimensions": (
+        lambda raw: raw.replace(TENSOR + struct.pack("<IQ", 1, 32), TENSOR + struct.pack("<IQ", 1, 2**63)),
+        "is cut short: tensor",
+    ),
     "an endless name": (lambda raw: raw[:24] + struct.pack("<Q", 2**62) + raw[32:], "ends within its header"),
 }
 
@@ -156,6 +169,18 @@ UNFIT: dict[str, tuple[dict, dict, str]] = {  # type: ignore[type-arg]
         {},
         {"blk.1.attn_k.weight": np.where(KEY[3, 4] == KEY, np.nan, KEY).astype(np.float32)},
         "1 of .* numbers are NaN",
+    ),
+    "a part of a model": ({"split.count": (UINT32, 3)}, {}, "is one of 3 parts"),
+    "heads for each layer": (
+        {"llama.attention.head_count_kv": (STRING, "2,2")},
+        {},
+        "head_count_kv|cannot be converted",
+    ),
+    "an odd alignment": ({"general.alignment": (STRING, "32")}, {}, "aligns its tensors at '32'"),
+    "heads that do not divide": (
+        {"llama.attention.head_count": (UINT32, 5)},
+        {},
+        "cannot be converted|cannot be computed|differ",
     ),
     "no size": ({"llama.attention.layer_norm_rms_epsilon": None}, {}, "layer_norm_rms_epsilon"),
 }

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from stages.core.command import StageError
 from stages.project.check import main as check
 from stages.project.params import load_yaml, read_params
+from stages.project.rules import missing_inputs
 from tests.conftest import ROOT
 from tests.mistakes import MISTAKES, Mistake
 
@@ -60,6 +61,17 @@ def test_each_mistake_is_told_with_its_place(mistake: Mistake, tmp_path: Path) -
     assert result.stderr.startswith(f"error: {path}")
     for words in mistake.told:
         assert words in result.stderr, result.stderr
+
+
+def test_a_gguf_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """A package's file is looked for when it is adopted: the environment of the check may be another."""
+    profile, models = (ROOT / "profiles/laptop.yaml").read_text(), "  a: {kind: gguf, path: inputs/a.gguf}\n"
+    models += "  b: {kind: gguf, path: b/b.gguf, package: b==1}\n"
+    (tmp_path / "params.yaml").write_text(
+        profile.replace("  llama: {kind: config", f"{models}  llama: {{kind: config", 1)
+    )
+    told = [fault for fault in missing_inputs(read_params(tmp_path / "params.yaml")) if fault.startswith("models.")]
+    assert [fault.partition(":")[0] for fault in told] == ["models.a.path is 'inputs/a.gguf'"]
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:

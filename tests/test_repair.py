@@ -53,6 +53,24 @@ def test_common_deviations_are_repaired(completion: str, mode: str, repairs: lis
 
 
 @pytest.mark.parametrize(
+    ("rest", "repairs"), [("", []), ("\n\n", []), ("\nI hope that th", ["talk_after"]), ("\n[Solu", ["talk_after"])]
+)
+def test_what_follows_a_whole_problem_may_be_cut_off(rest: str, repairs: list[str]) -> None:
+    parsed, made = parse_repaired(GOOD + rest, "cot", "length")
+    assert parsed == parse_repaired(GOOD, "cot", "stop")[0]
+    assert made == repairs
+
+
+@pytest.mark.parametrize(
+    "completion", [GOOD[:-2], f"{GOOD}\n[Problem]\nWhat is", f"A draft: {GOOD} Is it", f"<think>{GOOD}", GOOD.replace("[Solution]", "")]
+)  # fmt: skip
+def test_what_is_cut_off_within_a_problem_is_truncated(completion: str) -> None:
+    parsed, made = parse_repaired(completion, "cot", "length")
+    assert isinstance(parsed, Rejection)
+    assert (parsed.reason, made) == ("truncated", [])
+
+
+@pytest.mark.parametrize(
     ("completion", "finish_reason"),
     [
         (GOOD + GOOD, "stop"),

@@ -104,6 +104,17 @@ def test_training_lowers_the_loss_and_repeats_bit_for_bit(
     assert not work_of(tmp_path)
 
 
+def test_a_bfloat16_base_stays_bfloat16(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for a state that is gone on with: it belongs to the weights in float32."""
+    monkeypatch.chdir(tmp_path)
+    models_module.save_model(tiny_model("llama"), tiny_tokenizer(), tmp_path / "base", {}, dtype=torch.bfloat16)
+    for name, keeps, dtype in (("a", False, torch.bfloat16), ("b", True, torch.float32)):
+        trained = load_file(run(tmp_path / "base", tmp_path, name, keep_optimizer=keeps) / "model.safetensors")
+        assert {weight.dtype for weight in trained.values()} == {dtype}
+        assert json.loads((tmp_path / name / "config.json").read_text())["dtype"] == str(dtype).removeprefix("torch.")
+    assert "lm_head.weight" not in trained, "the head is the embeddings, once"
+
+
 def test_a_killed_run_goes_on_and_ends_the_same(
     tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

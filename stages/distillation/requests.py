@@ -14,6 +14,7 @@ from stages.distillation.sections import RequestPlan, shares_of
 from stages.problems.json_schema import schema_of
 from stages.problems.levels import level_and_mode
 from stages.problems.prompts import fill_prompt
+from stages.problems.worked_examples import example_turns
 
 
 def request_key(model: str, messages: list[dict[str, str]], sampling: dict[str, object], sample: int) -> str:
@@ -41,7 +42,8 @@ def _build_request(text: Row, round_name: str, plan: RequestPlan, sample: int) -
     model = model_of(text["text_id"], sample, plan)
     takes = load_takes(model)
     level, mode = level_and_mode(text["text_id"], text["text"], sample, plan.level_choice, plan.tool_frac)
-    messages = [{"role": "user", "content": fill_prompt(level, mode, text["text"], plan.form)}]
+    prompt = {"role": "user", "content": fill_prompt(level, mode, text["text"], plan.form)}
+    messages = [*example_turns(mode, plan.form, plan.num_examples), prompt]
     schema = None if plan.form == "tags" else schema_of(mode, level, plan.form == "bounded_json")
     sampling = takes.sampling(model, plan.temperature, plan.max_tokens, schema)
     return {

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from annotated_types import MinLen
+from annotated_types import Interval, MinLen
 
 from stages.core.section import Count, Grammar, NotNegative, Share, section
 from stages.problems.json_schema import Form
 from stages.problems.level_names import LevelChoice
+from stages.problems.worked_examples import MAX_EXAMPLES
 
 BUILTIN_TEACHER = "ninechapters-builtin-1"  # the model's name that chooses it
 
@@ -57,6 +58,9 @@ class RequestPlan:
     "Other teachers of the round, each with its share of the requests; `model` gets the rest."
     form: Form = "tags"
     "How an answer is asked for: in tags, as JSON by a schema, or as JSON whose schema bounds each field, for small models."
+
+    num_examples: Annotated[int, Interval(ge=0, le=MAX_EXAMPLES)] = 0
+    "Worked examples before each prompt, in the same form: for small models."
 
     def rules(self) -> Iterator[str]:
         names, shares = zip(*map(parse_model_share, self.other_models), strict=True) if self.other_models else ((), ())

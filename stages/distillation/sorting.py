@@ -14,10 +14,11 @@ from stages.core.parallel import batched, ordered_map
 from stages.core.schemas import Row
 from stages.core.tables import BATCH_ROWS
 from stages.overlap.decontamination import Index
-from stages.problems.grammar import Rejection
+from stages.problems.grammar import Parsed, Rejection
 from stages.problems.json_form import parse_json_form
 from stages.problems.repair import parse_repaired
 from stages.problems.rows import problem_row
+from stages.problems.worked_examples import is_example
 
 Sorted = tuple[Row, Rejection | None, list[str]]  # a problem, why it is none, and the repairs that it took
 
@@ -67,8 +68,15 @@ def read_completion(request: Row, completion: Row) -> Sorted:
     """The problem of one completion, or an empty one with the reason of its rejection; and the repairs it took."""
     parse = parse_json_form if "response_format" in json.loads(request["sampling"]) else parse_repaired
     parsed, repairs = parse(completion["completion"], request["mode"], completion["finish_reason"])
+    if isinstance(parsed, Parsed) and has_examples(request) and is_example(parsed.problem, request["mode"]):
+        parsed = Rejection("copied", f"a worked example of the prompt: {parsed.problem[:60]!r}")
     row = problem_row(
         parsed, completion["completion"], (request["request_id"],), text_id=request["text_id"], request_id=request["request_id"],
         prompt=request["prompt"], mode=request["mode"], synthesizer=completion["served_model"],
     )  # fmt: skip
     return row, parsed if isinstance(parsed, Rejection) else None, repairs
+
+
+def has_examples(request: Row) -> bool:
+    """Whether worked examples stand before a request's prompt."""
+    return '"role": "assistant"' in request.get("messages", "")

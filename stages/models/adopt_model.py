@@ -27,7 +27,7 @@ def main(out: Path, model: LocalModel) -> None:
 
     use_device()
     told = {"kind": "local", "path": model.path.as_posix(), "chat_template": model.chat_template}
-    if model.path.suffix == ".gguf":
+    if model.path.suffix.lower() == ".gguf":
         from stages.models.gguf_models import converted_gguf
 
         with converted_gguf(model.path, out) as (folder, facts):

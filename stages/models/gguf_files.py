@@ -7,6 +7,7 @@
 Every count is held against the file's size before anything is read, so that a damaged one ends with a sentence.
 """
 
+import math
 import mmap
 import struct
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ MAGIC, VERSIONS = b"GGUF", (2, 3)
 STRING, ARRAY = 8, 9
 NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 ALIGNMENT = 32  # where the file does not say (general.alignment)
-MAX_DIMENSIONS = 4
+MAX_DIMENSIONS, MAX_ALIGNMENT = 4, 1 << 20
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,19 @@ class GgufFile:
             raise StageError(f"{self.path} has no {key}, without which the model's shape is not known. Fetch it again.")
         return self.values.get(key, default)
 
+    def number(self, name: str, default: float | None = None) -> float:
+        """A value that is one number.
+
+        Raises:
+            StageError: it is not there and has no default, or is a text or a list (a number for each layer).
+        """
+        value = self.value(name, default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise StageError(
+                f"{self.path}: {self.architecture}.{name} is {str(value)[:60]!r}, and one number is read. Take the model's safetensors."
+            )
+        return value
+
     def tensor(self, name: str) -> np.ndarray:
         """A tensor's numbers as float32, in its shape."""
         from gguf import GGMLQuantizationType, dequantize
@@ -68,13 +82,13 @@ class GgufFile:
 
     def num_bytes(self, name: str) -> int:
         placed = self.tensors[name]
-        return self._row_bytes(placed) * int(np.prod(placed.shape[:-1], dtype=np.int64))
+        return self._row_bytes(placed) * math.prod(placed.shape[:-1])
 
     def _row_bytes(self, placed: Placed) -> int:
         from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 
         block, size = GGML_QUANT_SIZES[GGMLQuantizationType(placed.kind)]
-        return placed.shape[-1] // block * size
+        return -(-placed.shape[-1] // block) * size
 
 
 class _Cursor:
@@ -103,6 +117,10 @@ class _Cursor:
             return self.text()
         if kind == ARRAY:
             inner, count = self.number("I"), self.number("Q")
+            if inner == ARRAY:  # which no writer makes, and a damaged file may nest without end
+                raise StageError(
+                    f"{self.path} holds a list of lists at byte {self.place:,}: it is damaged. Fetch it again."
+                )
             if inner in NUMBERS:
                 form = NUMBERS[inner]
                 return list(np.frombuffer(self.take(count * struct.calcsize(form)), np.dtype(form)).tolist())
@@ -149,13 +167,17 @@ def _read(path: Path, data: mmap.mmap) -> GgufFile:
         raise StageError(
             f"{path} does not name its architecture (general.architecture). Convert it anew with llama.cpp."
         )
-    alignment = int(values.get("general.alignment", ALIGNMENT)) or ALIGNMENT
+    alignment = values.get("general.alignment", ALIGNMENT)
+    if not isinstance(alignment, int) or not 0 < alignment <= MAX_ALIGNMENT:
+        raise StageError(
+            f"{path} aligns its tensors at {alignment!r} bytes (general.alignment): it is damaged. Fetch it again."
+        )
     return GgufFile(path, values, tensors, -(-cursor.place // alignment) * alignment)
 
 
 def _placed(cursor: _Cursor) -> tuple[str, Placed]:
     name, num_dimensions = cursor.text(), cursor.number("I")
-    if num_dimensions > MAX_DIMENSIONS:
+    if not 0 < num_dimensions <= MAX_DIMENSIONS:
         raise StageError(
             f"tensor {name!r} in {cursor.path} has {num_dimensions} dimensions: the file is damaged. Fetch it again."
         )

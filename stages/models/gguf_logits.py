@@ -35,7 +35,12 @@ def check_gguf_logits(file: GgufFile, folder: Path, dtype: torch.dtype) -> None:
     model = first_layers(folder, read_config(folder))
     ids = torch.randint(model.config.vocab_size, (NUM_IDS,), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        own = own_logits(file, ids, model.config.num_hidden_layers, dtype)
+        try:
+            own = own_logits(file, ids, model.config.num_hidden_layers, dtype)
+        except (RuntimeError, KeyError, ValueError) as error:  # sizes and tensors that contradict each other
+            raise StageError(
+                f"{file.path}: its own logits cannot be computed ({error}). Take the model's safetensors."
+            ) from error
         converted = model(input_ids=ids.unsqueeze(0), use_cache=False).logits[0]
     difference = float((converted - own).abs().max() / own.abs().max())
     if difference > TOLERANCE:  # numbers that are none are the adoption's to tell (stages/models/weight_files.py)
@@ -51,7 +56,7 @@ def own_logits(file: GgufFile, ids: torch.Tensor, num_layers: int, dtype: torch.
     def weight(name: str) -> torch.Tensor:
         return torch.from_numpy(file.tensor(name)).to(dtype).float()
 
-    epsilon = float(file.value("attention.layer_norm_rms_epsilon"))
+    epsilon = float(file.number("attention.layer_norm_rms_epsilon"))
     x_TE = weight("token_embd.weight")[ids]
     for number in range(num_layers):
         layer = f"blk.{number}."
@@ -70,8 +75,8 @@ def norm(x: torch.Tensor, weight: torch.Tensor, epsilon: float) -> torch.Tensor:
 def attention(
     file: GgufFile, weight: Callable[[str], torch.Tensor], layer: str, x_TE: torch.Tensor, epsilon: float
 ) -> torch.Tensor:
-    num_heads = int(file.value("attention.head_count"))
-    num_key_value = int(file.value("attention.head_count_kv", num_heads))
+    num_heads = int(file.number("attention.head_count"))
+    num_key_value = int(file.number("attention.head_count_kv", num_heads))
 
     def heads(name: str, count: int) -> torch.Tensor:
         bias = weight(f"{layer}{name}.bias") if f"{layer}{name}.bias" in file.tensors else None
@@ -87,8 +92,8 @@ def attention(
 
 def rotated(file: GgufFile, x_HTd: torch.Tensor) -> torch.Tensor:
     """Rotary positions on the first `rope.dimension_count` numbers of each head."""
-    size = int(file.value("rope.dimension_count", x_HTd.shape[-1]))
-    base = float(file.value("rope.freq_base", ROTARY_BASE))
+    size = int(file.number("rope.dimension_count", x_HTd.shape[-1]))
+    base = float(file.number("rope.freq_base", ROTARY_BASE))
     angles = torch.arange(x_HTd.shape[1])[:, None] * base ** (-torch.arange(0, size, 2) / size)
     turned, rest = x_HTd[..., :size], x_HTd[..., size:]
     is_beside = PAIRS_SIDE_BY_SIDE[file.architecture]

@@ -27,6 +27,7 @@ from stages.models.gguf_logits import PAIRS_SIDE_BY_SIDE, check_gguf_logits
 from stages.models.sections import GgufModel
 
 VOCABULARY, SCALING, FREQUENCIES = "tokenizer.ggml.tokens", "rope.scaling.type", "rope_freqs.weight"
+PARTS = "split.count"
 PLAIN = {"F32": torch.float32, "F16": torch.float16}
 
 
@@ -103,7 +104,11 @@ def _check_architecture(file: GgufFile) -> None:
         )
     if VOCABULARY not in file.values:
         raise StageError(f"{file.path} has no tokenizer ({VOCABULARY}). Take a file with one.")
-    if int(file.value("expert_count", 0)):
+    if (parts := file.values.get(PARTS, 1)) != 1:
+        raise StageError(
+            f"{file.path} is one of {parts} parts of a model. Join them: llama-gguf-split --merge FIRST OUT.gguf"
+        )
+    if file.value("expert_count", 0):
         raise StageError(
             f"{file.path} is a mixture of experts, of which GGUF files are not read. Take the model's safetensors."
         )

@@ -1,6 +1,8 @@
 """Whether a model's logits over packed examples are those of each example alone: what training relies on.
 
-    check_packing(folder, read_config(folder))        # StageError names the architecture and what it does else
+    model = first_layers(folder, read_config(folder))
+    check_packing(model)              # StageError names the architecture and what it does else
+    unfit_for_value(model)            # why it can be a student, but not the synthesizer; empty if it can be both
 
 Architectures differ in ways that no list keeps up with (ALiBi, capped scores, sinks, states that run on from example to example),
 so the model itself is asked: its first layers, all kinds of them, with the weights that it has, in float32.
@@ -17,21 +19,21 @@ from stages.models.packed_attention import borders, use_packed_attention
 
 LENGTHS = [7, 12, 2, 9]  # of the examples
 NUM_LAYERS = 4  # at least, where there are as many
+LORA_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj")  # what the reference model's adapters are on
 TOLERANCE = 1e-3  # of the largest logit: float32 leaves 1e-6, the least of the differences that were met was 9e-3
 
 
-def check_packing(folder: Path, config: PreTrainedConfig) -> None:
-    """Compare packed logits with the model's own.
+def check_packing(model: PreTrainedModel) -> None:
+    """Compare packed logits with the model's own; its attention is the packed one from then on.
 
     Raises:
         StageError: they differ, or the architecture cannot be asked for packed ones: with the reason.
     """
-    kind = config.model_type
-    if chunk := getattr(config, "attention_chunk_size", None):
+    kind = model.config.model_type
+    if chunk := getattr(model.config, "attention_chunk_size", None):
         raise StageError(
             _refused(kind, f"its layers attend within chunks of {chunk:,} tokens, and packed attention does not")
         )
-    model = first_layers(folder, config)
     try:
         difference = packed_difference(model)
     except StageError as error:
@@ -87,3 +89,29 @@ def shallow(config: PreTrainedConfig) -> PreTrainedConfig:
             setattr(made, name, value[:kept])
     made.num_hidden_layers = kept
     return made
+
+
+def unfit_for_value(model: PreTrainedModel) -> str:
+    """Why value estimation cannot take a model as its reference (stages/value/reference.py); empty if it can."""
+    if reason := unfit_for_lora(model):
+        return reason
+    ids = torch.tensor([[1, 2, 3]])
+    with torch.inference_mode():
+        states = model.base_model(input_ids=ids, use_cache=False, **borders([3], ids.device)).last_hidden_state
+        logits = model.get_output_embeddings()(states)  # type: ignore[operator]
+        whole = model(input_ids=ids, use_cache=False, **borders([3], ids.device)).logits
+    return (
+        ""
+        if torch.allclose(whole, logits, atol=1e-4, rtol=1e-2)
+        else "its logits are more than the head's product (scaled or capped)"
+    )
+
+
+def unfit_for_lora(model: PreTrainedModel) -> str:
+    """Why a model cannot take the reference model's adapters; empty if it can."""
+    linear = {name.rpartition(".")[2] for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+    return (
+        ""
+        if linear.issuperset(LORA_MODULES)
+        else f"its attention has no linear layers {', '.join(LORA_MODULES)} for LoRA"
+    )

@@ -16,12 +16,12 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedTokenizerBase
 
-from stages.core.command import StageError
+from stages.core.command import StageError, say
 from stages.core.files import whole, write_json
 from stages.models.folders import PROVENANCE, library_versions, save_model
 from stages.models.model_config import config_values, read_config
 from stages.models.own_tokens import adopted_tokenizer
-from stages.models.packed_agreement import check_packing
+from stages.models.packed_agreement import check_packing, first_layers, unfit_for_value
 from stages.models.sections import HubModel, LocalModel
 from stages.models.weight_files import DTYPES, INDEX, SINGLE, Stored, check_finite, stored_weights, weight_files
 from stages.models.weight_fit import check_weights
@@ -71,7 +71,11 @@ def adopt_model(folder: Path, out: Path, provenance: dict[str, Any], has_chat: b
     tokenizer = adopted_tokenizer(folder, config, has_chat)
     check_weights(folder, config, stored)
     check_finite(stored)
-    check_packing(folder, config)
+    model = first_layers(folder, config)
+    check_packing(model)
+    if reason := unfit_for_value(model):
+        say(f"{out}: it can be a student, but not the synthesizer, whose reference model estimates values: {reason}")
+    del model
     facts = {**provenance, **sizes_of(config, stored), "num_tokens": len(tokenizer)}
     if len(tokenizer) > config.vocab_size:
         _save_resized(folder, out, tokenizer, facts)

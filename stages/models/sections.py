@@ -83,7 +83,7 @@ class GgufModel:
     "hub, gguf, local: write prompts as turns of the model's chat template, if it has one; false: as plain text."
 
     def rules(self) -> Iterator[str]:
-        if self.path.suffix != ".gguf":
+        if self.path.suffix.lower() != ".gguf":
             yield f"path is {str(self.path)!r}: the name of a GGUF file ends in .gguf"
         if self.package and not re.fullmatch(r"[\w.-]+==[\w.!+-]+", self.package):
             yield f"package is {self.package!r}: an installed package and its version have the form name==1.2.3"

@@ -6,15 +6,25 @@ Shape.of(json.loads(Path("models/base/llama/config.json").read_text())).num_para
 from dataclasses import dataclass
 from typing import Any
 
+# The names that configs of other architectures give to the same sizes (GPT-2, OPT, Qwen's mixtures ...).
+NAMES = {
+    "hidden_size": ("hidden_size", "n_embd", "d_model"),
+    "num_layers": ("num_hidden_layers", "n_layer", "num_layers"),
+    "num_heads": ("num_attention_heads", "n_head", "num_heads"),
+    "num_experts": ("num_local_experts", "num_experts", "n_routed_experts"),
+}
+MLP_NAMES = ("moe_intermediate_size", "intermediate_size", "ffn_dim", "n_inner")
+
 
 @dataclass(frozen=True)
 class Shape:
-    """A Llama, Mistral or Mixtral architecture."""
+    """A decoder: exact for Llama, Mistral, Mixtral and their like, within some percent for other causal language models."""
 
     hidden_size: int
     intermediate_size: int
     num_layers: int
-    num_key_value: int  # width of the keys: their heads times a head's dimension
+    num_query: int  # width of the queries: their heads times a head's dimension
+    num_key_value: int  # width of the keys
     vocab_size: int
     num_experts: int  # 1: dense
     num_experts_used: int
@@ -22,11 +32,13 @@ class Shape:
 
     @classmethod
     def of(cls, config: dict[str, Any]) -> "Shape":
-        head = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
-        heads = config.get("num_key_value_heads") or config["num_attention_heads"]
-        experts = config.get("num_local_experts") or 1
+        """The shape that a config.json tells of."""
+        sizes = {size: next((config[name] for name in names if config.get(name)), 0) for size, names in NAMES.items()}
+        hidden, heads, experts = sizes["hidden_size"], sizes["num_heads"], sizes["num_experts"] or 1
+        head = config.get("head_dim") or hidden // heads
+        inner = next((config[name] for name in MLP_NAMES[experts == 1 :] if config.get(name)), 4 * hidden)
         return cls(
-            config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"], head * heads, config["vocab_size"],
+            hidden, inner, sizes["num_layers"], head * heads, head * (config.get("num_key_value_heads") or heads), config["vocab_size"],
             experts, config.get("num_experts_per_tok") or 1, bool(config.get("tie_word_embeddings")),
         )  # fmt: skip
 
@@ -41,6 +53,6 @@ class Shape:
 
     def _count(self, num_experts: int) -> int:
         hidden, router = self.hidden_size, self.hidden_size * self.num_experts * (self.num_experts > 1)
-        attention = 2 * hidden * hidden + 2 * hidden * self.num_key_value
+        attention = 2 * hidden * self.num_query + 2 * hidden * self.num_key_value
         layer = attention + 3 * num_experts * hidden * self.intermediate_size + router + 2 * hidden
         return self.num_layers * layer + hidden + self.vocab_size * hidden

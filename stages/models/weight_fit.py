@@ -27,13 +27,17 @@ def check_weights(folder: Path, config: PreTrainedConfig, stored: dict[str, Stor
     Raises:
         StageError: some are missing (transformers would draw them at random), of another shape, or belong to no layer.
     """
+    if config.num_hidden_layers > len(stored):
+        raise StageError(
+            f"config.json in {folder} tells of {config.num_hidden_layers:,} layers, the weights hold {len(stored):,} tensors. Fetch both anew."
+        )
     try:
         _, report = AutoModelForCausalLM.from_pretrained(
             folder, config=config, device_map="meta", trust_remote_code=False, use_safetensors=True, local_files_only=True,
             ignore_mismatched_sizes=True, output_loading_info=True,
         )  # fmt: skip
-    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        told = " ".join(str(error).split())[:200]
+    except Exception as error:  # whatever a config that contradicts itself or the files makes transformers raise
+        told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise StageError(
             f"the weights in {folder} do not fit together{_gaps(stored)} ({told}). Fetch them again."
         ) from error

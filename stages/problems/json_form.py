@@ -29,6 +29,7 @@ COPIED = re.compile(
     r"(?:, (?:which ends with a question|each with its calculation|a number alone|the same number))?\W*",
     re.IGNORECASE,
 )
+FENCE_BEFORE = re.compile(r"\A(?:```|~~~)\w*\s*")
 TRAILING_COMMA = re.compile(r",(?=\s*[}\]])")
 
 
@@ -162,6 +163,5 @@ def _fields(value: Any, names: tuple[str, ...], repairs: list[str]) -> tuple[dic
 
 def _is_whole(completion: str) -> bool:
     """Whether a completion holds a whole object, so that only what follows it can be cut off."""
-    text = without_thoughts(completion)
-    start = text.find("{")
-    return start >= 0 and _decoded(doubled_escapes(text[start:]))[0] is not None
+    text = FENCE_BEFORE.sub("", without_thoughts(completion).strip(), count=1)
+    return text.startswith("{") and _decoded(doubled_escapes(text))[0] is not None

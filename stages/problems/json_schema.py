@@ -1,7 +1,7 @@
 r"""The JSON schemas that a teacher is asked to keep: a problem's fields, and for small models the bounds of each.
 
     schema_of("cot")                         -> problem, solution and answer, any texts
-    schema_of("cot", "aime", is_bounded=True)  -> problem: a question; steps: 1 to 8 lines; answer: a whole number from 0 to 999
+    schema_of("cot", "aime", is_bounded=True)  -> problem: a question; steps: 1 to 6 lines; answer: a whole number from 0 to 999
 
 OpenAI's strict mode asks that every property is required and no other is allowed. The bounds are patterns of printable ASCII without
 `"` and `\`, so no field ends the text that holds it, whichever grammar a server makes of them (llama.cpp takes `^...$` alone, and no `\d`).
@@ -13,8 +13,8 @@ Form = Literal["tags", "json", "bounded_json"]
 FIELDS = {"cot": ("problem", "solution", "answer"), "tool": ("problem", "program", "output", "answer")}
 CHARACTER = r"[ !#-\[\]-~]"
 QUESTION = rf"^[A-Z]{CHARACTER}{{30,300}}[?]$"
-LINE = rf"^{CHARACTER}{{2,120}}$"
-MAX_STEPS, MAX_PROGRAM_LINES = 8, 24
+LINE = rf"^{CHARACTER}{{2,80}}$"
+MAX_STEPS, MAX_PROGRAM_LINES = 6, 16
 NUMBER = "^-?[0-9]{1,9}([.][0-9]{1,6}|/[0-9]{1,6})?$"
 LEVEL_ANSWERS = {"aime": "^[0-9]{1,3}$"}  # as its prompt asks
 

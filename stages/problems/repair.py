@@ -40,6 +40,11 @@ def parse_repaired(completion: str, mode: str, finish_reason: str) -> tuple[Pars
     Reasons of rejection: those of `parse_completion`; thought, where a completion is nothing but a thought.
     """
     strict = parse_completion(completion, mode, finish_reason)
+    head, end, rest = completion.partition(END)
+    if finish_reason == "length" and end and head.lstrip().startswith(PROBLEM) and PROBLEM not in rest:
+        parsed, repairs = parse_repaired(head + end, mode, "stop")
+        if isinstance(parsed, Parsed):  # what follows a whole problem may be cut off
+            return parsed, [*repairs, "talk_after"] if rest.strip() else repairs
     if finish_reason in AS_IT_IS:
         return strict, []
     text, repairs = _taken(completion.strip(), TIDYING)

@@ -15,22 +15,27 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from stages.core.command import StageError
 from stages.core.files import write_json
 from stages.models.folders import PROVENANCE, compute_dtype, library_versions, load_model
+from stages.models.packed_agreement import LORA_MODULES, unfit_for_lora
 from stages.training.job import TrainingJob
 from stages.training.schedule import wsd_factor
 from stages.training.trainer import ADAM_BETAS
-
-TARGET_MODULES = ["q_proj", "k_proj", "v_proj", "o_proj"]
 
 
 def lora_model(job: TrainingJob, device: torch.device) -> PeftModel:
     """The job's base with LoRA weights to train, in float32; the base's own are frozen, in bfloat16 on a GPU."""
     assert job.lora
+    base = load_model(job.base, compute_dtype(device))
+    if reason := unfit_for_lora(base):
+        raise StageError(
+            f"{job.base} cannot be the base of the reference model: {reason}. Name another model `synthesizer`."
+        )
     config = LoraConfig(
-        r=job.lora.rank, lora_alpha=job.lora.alpha, target_modules=TARGET_MODULES, lora_dropout=0.0, task_type="CAUSAL_LM"
+        r=job.lora.rank, lora_alpha=job.lora.alpha, target_modules=list(LORA_MODULES), lora_dropout=0.0, task_type="CAUSAL_LM"
     )  # fmt: skip
-    return get_peft_model(load_model(job.base, compute_dtype(device)), config)
+    return get_peft_model(base, config)
 
 
 class ReferenceCheckpoints(TrainerCallback):
