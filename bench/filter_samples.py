@@ -1,6 +1,6 @@
 """The filter's verdicts on the released samples of JiuZhang3.0, and a random part of each to read by hand.
 
-    python -m bench.filter_samples ../shared/data/samples --read /tmp/read      # kept.jsonl and rejected.jsonl, 100 each
+    python -m bench.filter_samples ../shared/data/samples --read /tmp/read --seed 2      # kept, rejected: 100 each
     python -m bench.filter_samples ../shared/data/samples --quick
 
 The samples have no tags: the question stands after "## Question", the solution is the output, its answer is what it
@@ -8,10 +8,9 @@ marks. Programs run in the sandbox. Decontamination is left out: bench/decontami
 """
 
 import json
-import random
 import re
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +57,21 @@ def decided_rows(rows: list[Row]) -> list[Row]:
         return [row for frame in decided(problems, with_details(screened, problems), work) for row in frame.to_dicts()]
 
 
+def drawn(rows: list[Row], count: int, seed: int) -> list[Row]:
+    """`count` rows, of each reason in proportion; a row's place follows from the seed and its own id alone."""
+    groups: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: content_id(str(seed), row["problem_id"])):
+        groups[row["reason"] or ""].append(row)
+    ranked = [((place + 0.5) / len(group), row) for group in groups.values() for place, row in enumerate(group)]
+    return [row for _, row in sorted(ranked, key=lambda one: one[0])[:count]]
+
+
 @click.command()
 @click.argument("samples", type=click.Path(path_type=Path, exists=True))
 @click.option("--read", "folder", type=click.Path(path_type=Path), help="Write 100 kept and 100 rejected rows here.")
+@click.option("--seed", default=1, show_default=True, help="Draws those rows.")
 @click.option("--quick", is_flag=True, help="The first 150 of each file.")
-def main(samples: Path, folder: Path | None, quick: bool) -> None:
+def main(samples: Path, folder: Path | None, seed: int, quick: bool) -> None:
     """Filter the samples in SAMPLES; print a table, and one JSON object on the last line."""
     figures: dict[str, Any] = {}
     verdicts: dict[bool, list[Row]] = {True: [], False: []}
@@ -78,7 +87,7 @@ def main(samples: Path, folder: Path | None, quick: bool) -> None:
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
         for is_kept, rows in verdicts.items():
-            chosen = random.Random(1).sample(rows, min(100, len(rows)))
+            chosen = drawn(rows, 100, seed)
             (folder / f"{'kept' if is_kept else 'rejected'}.jsonl").write_text(
                 "".join(json.dumps(row) + "\n" for row in chosen)
             )
