@@ -9,7 +9,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import transformers
@@ -61,7 +61,7 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedMo
         StageError: weights are missing, which transformers would fill with random ones.
     """
     _check_folder(folder)
-    model, report = AutoModelForCausalLM.from_pretrained(
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
         folder,
         dtype=dtype,
         trust_remote_code=False,
@@ -69,9 +69,10 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedMo
         local_files_only=True,
         output_loading_info=True,
     )
+    model, report = loaded
     if missing := sorted(report["missing_keys"]):
         raise StageError(f"model folder {folder} lacks weights: {shortened(missing)}. Make it anew (`dvc repro`).")
-    return model
+    return cast(PreTrainedModel, model)
 
 
 def shortened(names: Sequence[str], most: int = 3) -> str:

@@ -122,7 +122,7 @@ def _check_architecture(file: GgufFile) -> None:
 
 def _convert(file: GgufFile, folder: Path, dtype: torch.dtype) -> None:
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             file.path.parent, gguf_file=file.path.name, dtype=dtype, quantization_config=GgufConfig(dequantize=True),
             local_files_only=True, output_loading_info=True,
         )  # fmt: skip
@@ -132,6 +132,7 @@ def _convert(file: GgufFile, folder: Path, dtype: torch.dtype) -> None:
         raise StageError(
             f"{file.path} cannot be converted by transformers ({told}). Take the model's safetensors."
         ) from error
+    model, report = loaded
     for kind, words in (("missing_keys", "lacks"), ("unexpected_keys", "has more than the model takes:")):
         if names := sorted(report[kind]):
             raise StageError(

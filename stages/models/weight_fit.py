@@ -7,6 +7,7 @@ transformers draws a missing tensor at random and drops one that it has no place
 
 import re
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -32,7 +33,7 @@ def check_weights(folder: Path, config: PreTrainedConfig, stored: dict[str, Stor
             f"config.json in {folder} tells of {config.num_hidden_layers:,} layers, the weights hold {len(stored):,} tensors. Fetch both anew."
         )
     try:
-        _, report = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder, config=config, device_map="meta", trust_remote_code=False, use_safetensors=True, local_files_only=True,
             ignore_mismatched_sizes=True, output_loading_info=True,
         )  # fmt: skip
@@ -41,6 +42,7 @@ def check_weights(folder: Path, config: PreTrainedConfig, stored: dict[str, Stor
         raise StageError(
             f"the weights in {folder} do not fit together{_gaps(stored)} ({told}). Fetch them again."
         ) from error
+    report = loaded[1]
     if missing := sorted(report["missing_keys"]):
         hint = (
             " Or is the head the embeddings? Then config.json has tie_word_embeddings: true."
