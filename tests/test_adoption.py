@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from stages.core.command import StageError
 from stages.models.adopt_model import main as adopt
-from stages.models.folders import load_model, load_tokenizer
+from stages.models.folders import load_model, load_tokenizer, save_model
 from stages.models.pretrained import adopt_model
 from stages.models.tokenization import encode_prompt
 from stages.models.tokenizer import train_tokenizer
@@ -312,6 +312,17 @@ def test_a_template_that_writes_bos_does_not_double_it(tmp_path: Path) -> None:
     adopt_model(folder, tmp_path / "base", {})
     adopted = load_tokenizer(tmp_path / "base")
     assert encode_prompt("Tom", adopted).count(adopted.bos_token_id) == 1
+
+
+def test_a_model_that_likes_to_be_sampled_can_be_saved(tmp_path: Path) -> None:
+    """Llama 2's file asks for a temperature without sampling, and transformers refuses to write such a one."""
+    folder = single_folder(tmp_path / "published")
+    liked = {"eos_token_id": [2, 7], "pad_token_id": 0, "temperature": 0.6, "top_k": 20, "do_sample": False}
+    (folder / "generation_config.json").write_text(json.dumps(liked))
+    adopt_model(folder, tmp_path / "base", {})
+    told = json.loads((tmp_path / "base/generation_config.json").read_text())
+    assert told == {"eos_token_id": [2, 7], "pad_token_id": 0}
+    save_model(load_model(tmp_path / "base"), load_tokenizer(tmp_path / "base"), tmp_path / "trained", {})
 
 
 def test_an_end_that_only_the_config_names_is_taken(tmp_path: Path) -> None:

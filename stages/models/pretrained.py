@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
 
 from stages.core.command import StageError, say
 from stages.core.files import whole, write_json
@@ -101,7 +101,7 @@ def _save_resized(folder: Path, out: Path, tokenizer: PreTrainedTokenizerBase, p
     )
     torch.manual_seed(0)
     model.resize_token_embeddings(len(tokenizer), mean_resizing=True)
-    model.generation_config.eos_token_id = generation_values(folder, tokenizer)["eos_token_id"]  # type: ignore[union-attr]
+    model.generation_config = GenerationConfig(**generation_values(folder, tokenizer))
     save_model(
         model, tokenizer, out, {**provenance, "vocab_size": len(tokenizer), "num_parameters": model.num_parameters()}
     )
@@ -121,7 +121,10 @@ def _save_copied(
 
 
 def generation_values(folder: Path, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
-    """What generation_config.json shall hold: the model's own, with the tokenizer's end among those at which engines stop.
+    """What generation_config.json shall hold: the model's own tokens, with the tokenizer's end among those at which engines stop.
+
+    How it likes to be sampled is left out: params.yaml says that, a server would add it to each request (top_k, a penalty), and
+    transformers refuses to save a trained model whose file asks for a temperature without sampling.
 
     Raises:
         StageError: it is no JSON object.
@@ -132,10 +135,10 @@ def generation_values(folder: Path, tokenizer: PreTrainedTokenizerBase) -> dict[
         told = values.get("eos_token_id", config_values(folder).get("eos_token_id"))
     except (ValueError, AttributeError, RecursionError) as error:
         raise StageError(f"{path} is no JSON object ({error}). Fetch it again, or take it out.") from error
-    ends = [end for end in (told if isinstance(told, list) else [told]) if end is not None]
-    if tokenizer.eos_token_id in ends:
-        return values
-    return {**values, "eos_token_id": [*ends, tokenizer.eos_token_id] if ends else tokenizer.eos_token_id}
+    ends = dict.fromkeys([*(told if isinstance(told, list) else [told]), tokenizer.eos_token_id])
+    named = [end for end in ends if end is not None]
+    others = {name: values[name] for name in ("bos_token_id", "pad_token_id") if values.get(name) is not None}
+    return {**others, "eos_token_id": named if len(named) > 1 else named[0]}
 
 
 def stored_parameters(folder: Path) -> int:
