@@ -153,12 +153,19 @@ def test_a_server_that_stays_away_ends_the_stage(server: CompletionServer, monke
         generate(FOLDER, [Prompt("p")], Sampling(5))
 
 
-@pytest.mark.parametrize("value", ["-1", "ten", "1.5", "nan"])
-def test_a_patience_that_is_no_number_is_refused(
-    value: str, server: CompletionServer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("value", ["-1", "ten", "1.5", "nan", "1e3", "9" * 5000])
+@pytest.mark.parametrize("variable", ["NINECHAPTERS_SERVER_PATIENCE", "NINECHAPTERS_SERVER_CONCURRENCY"])
+def test_a_setting_that_is_no_number_is_refused(
+    variable: str, value: str, server: CompletionServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("NINECHAPTERS_SERVER_PATIENCE", value)
-    with pytest.raises(StageError, match=f"NINECHAPTERS_SERVER_PATIENCE is '{value}'"):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(StageError, match=f"{variable} is '{value}'"):
+        generate(FOLDER, [Prompt("p")], Sampling(5))
+
+
+def test_no_call_at_once_is_refused(server: CompletionServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NINECHAPTERS_SERVER_CONCURRENCY", "0")
+    with pytest.raises(StageError, match="at least 1"):
         generate(FOLDER, [Prompt("p")], Sampling(5))
 
 

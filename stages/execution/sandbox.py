@@ -128,7 +128,6 @@ def limits(writable: list[str], has_libraries: bool = False) -> dict[str, Any]:
     return {
         "wall_seconds": WALL_SECONDS, "patience": PATIENCE, "import_seconds": IMPORT_SECONDS, "output_bytes": OUTPUT_BYTES,
         "request_bytes": 4 * MAX_PROGRAM_BYTES + 1024,  # in UTF-8, with the line before it
-       
         "writable": writable, "libraries": has_libraries,
         "AS": MEMORY_BYTES, "CPU": CPU_SECONDS, "NPROC": 16, "FSIZE": 8 << 20, "NOFILE": 64, "files": MAX_FILES,
         "CORE": NO_CORE, "MEMLOCK": 0, "SIGPENDING": 64, "MSGQUEUE": 0, "NICE": 0, "RTPRIO": 0,

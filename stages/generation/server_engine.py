@@ -11,6 +11,7 @@ The key is NINECHAPTERS_SERVER_KEY, and is in nothing that is written.
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -55,9 +56,9 @@ class ServerEngine:
     async def _run(self, url: str, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
         """The first prompt alone: what stops all is met once, not by each of the others."""
         key = server_key("NINECHAPTERS_SERVER_KEY") or "none"
-        gate = asyncio.Semaphore(int(os.environ.get("NINECHAPTERS_SERVER_CONCURRENCY", CONCURRENCY)))
+        gate = asyncio.Semaphore(_number_in("NINECHAPTERS_SERVER_CONCURRENCY", CONCURRENCY, least=1))
         async with Server(url, key, TIMEOUT_SECONDS) as server:
-            patience = Patience(_patience_seconds(), *ENGINE)
+            patience = Patience(_number_in(ENGINE[1], PATIENCE_SECONDS, least=0), *ENGINE)
             served = await _served(server, patience)
             if self.model not in served:
                 raise StageError(
@@ -157,8 +158,8 @@ async def _asked(
         await asyncio.sleep(backoff_seconds(attempt, FIRST_BACKOFF, reply.retry_after))
 
 
-def _patience_seconds() -> int:
-    text = os.environ.get(ENGINE[1]) or str(PATIENCE_SECONDS)
-    if not text.isdecimal():
-        raise StageError(f"{ENGINE[1]} is {text!r}. Give it a number of seconds, as {PATIENCE_SECONDS}.")
+def _number_in(variable: str, default: int, least: int) -> int:
+    text = os.environ.get(variable) or str(default)
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < least:
+        raise StageError(f"{variable} is {text!r}. Give it a whole number of at least {least}, as {default}.")
     return int(text)
