@@ -26,12 +26,11 @@ def main(params: Path, folder: Path | None) -> None:
     Example:
         ninechapters bring profiles/smollm2.yaml --folder ../data
     """
-    from stages.project.inputs import bring, published_files, refuse_what_is_missing, wanted
+    from stages.project import inputs
     from stages.project.params import read_params
 
-    missing = wanted(read_params(params))
-    reasons = bring(missing, folder, published_files())
-    refuse_what_is_missing(reasons, published_files())
+    missing, published = inputs.wanted(read_params(params)), inputs.published_files()
+    inputs.refuse_what_is_missing(inputs.bring(missing, folder, published), published)
     say(f"bring: {len(missing)} files brought" if missing else "bring: nothing is missing under inputs/")
 
 

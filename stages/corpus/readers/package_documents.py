@@ -89,7 +89,9 @@ def _modules(package: ModuleType) -> Iterator[ModuleType]:
             parts = info.name.split(".")[1:]
             if not any(part.startswith(SKIPPED_MODULES) for part in parts):
                 module = None
-                with contextlib.suppress(Exception, SystemExit):  # some are scripts, which fail or end as they are imported
+                with contextlib.suppress(
+                    Exception, SystemExit
+                ):  # some are scripts, which fail or end as they are imported
                     module = importlib.import_module(info.name)
                 if module:
                     yield module
