@@ -37,7 +37,9 @@ BASES = {"b": 2, "o": 8, "x": 16}
 def plain_scalars(text: str) -> str:
     """Without the types of numbers and arrays: `(np.float64(1.5), Decimal('2'))` is (1.5, 2), and `[1. 2.5]` [1, 2.5]."""
     text = ARRAY.sub(r"\1", SCALAR.sub(lambda m: m[1] or m[2] or "", text))
-    return VECTOR.sub(lambda m: f"[{', '.join(number.rstrip('.') for number in re.split(r',?\s+', m[1]))}]", text)
+    return VECTOR.sub(
+        lambda m: "[" + ", ".join(number.rstrip(".") for number in m[1].replace(",", " ").split()) + "]", text
+    )
 
 
 def as_latex(text: str) -> str:
