@@ -59,7 +59,7 @@ def readings(has_untrained: bool) -> dict[str, Any]:
     empty = {"num_problems": 0}
     losses = [
         sides | {"a": LOSS, "b": LOSS, "untrained": told[0], "over_a": over, "over_untrained": told[1]},
-        sides | {"benchmark": "svamp", "a": empty, "b": empty, "untrained": told[0] and empty, "over_a": None, "over_untrained": None},
+        sides | {"benchmark": "equations", "a": empty, "b": empty, "untrained": told[0] and empty, "over_a": None, "over_untrained": None},
     ]  # fmt: skip
     votes = [sides | {"mode": "cot", "a": VOTE, "b": VOTE, "untrained": told[2], "over_a": vote, "over_untrained": told[3]}]  # fmt: skip
     return {"losses": losses, "votes": votes}
