@@ -16,7 +16,7 @@ from stages.problems.student_format import student_example
 from stages.problems.target_examples import target_example
 from stages.value.gradients import batches_of, padded, token_losses
 from stages.value.pool import Pool
-from stages.value.reference import Reference, checkpoints_of, load_reference
+from stages.value.reference import checkpoints_of, load_reference
 
 TOKEN_BUDGET = 4096
 ANY_LENGTH = 1 << 30
@@ -53,24 +53,25 @@ def embeddings(model: torch.nn.Module, examples: list[TokenizedExample]) -> torc
     return torch.stack([found[i] for i in range(len(examples))])
 
 
-@torch.no_grad()
 def losses_without_problem(pool: Pool) -> pl.DataFrame:
     """problem_id, alone: the mean token loss of its solution alone, under the last reference checkpoint."""
     tokenizer = load_tokenizer(pool.base)
-    reference = load_reference(pool.base, checkpoints_of(pool.reference)[-1], use_device())
+    model = load_reference(pool.base, checkpoints_of(pool.reference)[-1], use_device()).model
     parts = []
     for frame, examples in student_frames(pool, tokenizer):
-        losses = mean_losses(reference, [_without_prompt(example, tokenizer) for example in examples])
+        losses = mean_losses(model, [_without_prompt(example, tokenizer) for example in examples])
         parts.append(frame.select("problem_id", pl.Series("alone", losses, pl.Float64)))
     return pl.concat(parts)
 
 
-def mean_losses(reference: Reference, examples: list[TokenizedExample]) -> list[float]:
-    """The mean token loss of each example."""
+@torch.no_grad()
+def mean_losses(model: torch.nn.Module, examples: list[TokenizedExample]) -> list[float]:
+    """The mean token loss of each example, in nats."""
+    device = next(model.parameters()).device
     losses: dict[int, float] = {}
     for batch in batches_of(examples, TOKEN_BUDGET):
-        losses_N, rows_N, counts_B = token_losses(reference.model, [examples[i] for i in batch], reference.device)
-        sums_B = torch.zeros(len(batch), device=reference.device).index_add_(0, rows_N, losses_N)
+        losses_N, rows_N, counts_B = token_losses(model, [examples[i] for i in batch], device)
+        sums_B = torch.zeros(len(batch), device=device).index_add_(0, rows_N, losses_N)
         losses |= dict(zip(batch, (sums_B / counts_B).tolist(), strict=True))
     return [losses[i] for i in range(len(examples))]
 
