@@ -21,7 +21,14 @@ from scipy import stats
 
 from bench.ablation import mean_accuracy, read_runs
 
-COLORS = {"value": "#2f6db3", "diversity": "#4aa58d", "random": "#8a8f98", "none": "#d9822b"}
+COLORS = {
+    "value": "#2f6db3",
+    "diversity": "#4aa58d",
+    "bm25": "#8e5ea2",
+    "random": "#8a8f98",
+    "none": "#d9822b",
+    "one_round": "#b8860b",
+}
 
 
 def interval(numbers: list[float]) -> tuple[float, float, float]:
