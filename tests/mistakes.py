@@ -25,7 +25,7 @@ MISTAKES = (
     mistake("over its range", "initial_frac: 0.32", "initial_frac: 1.32", "sample_texts.initial_frac", "1.32", "from 0 to 1"),
     mistake("misspelt key", "  num_texts: 140", "  num_textz: 70", "select_texts.num_textz", "Did you mean 'num_texts'"),
     mistake("unknown student", "students: [llama]", "students: [lama]", "students", "'lama'", "Did you mean 'llama'"),
-    mistake("list for a number", "    num_samples: 5\n", "    num_samples: [1, 3]\n", "synthesize.candidates.num_samples", "[1, 3]", "whole number"),
+    mistake("list for a number", "    num_samples: 6\n", "    num_samples: [1, 3]\n", "synthesize.candidates.num_samples", "[1, 3]", "whole number"),
     mistake("misspelt section", "\ngradients:", "\ngradient:", "gradient", "Did you mean 'gradients'"),
     mistake("missing key", "  aggregate: max\n", "", "estimate_value.aggregate is missing", "max, mean"),
     mistake("text for a number", "  shingle_words: 5", "  shingle_words: five", "curate_texts.shingle_words", "'five'"),

@@ -151,7 +151,8 @@ def test_requests_are_keyed_by_their_content_only() -> None:
 def test_levels_fit_the_text() -> None:
     levels = [level_of_fit("the eigenvalues of a matrix and its determinant", random.Random(i)) for i in range(20)]
     assert set(levels) == {"college"}
-    assert len({level_of_fit("nothing to go by", random.Random(i)) for i in range(50)}) == len(LEVELS)
+    plain = {level_of_fit("nothing to go by", random.Random(i)) for i in range(50)}
+    assert plain == {"grade", "amc8"}, "a text without a level's words gets one of its difficulty"
 
 
 def test_an_unknown_teacher_is_refused() -> None:

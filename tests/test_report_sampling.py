@@ -2,6 +2,7 @@
 
 import base64
 import random
+import re
 from pathlib import Path
 
 import polars as pl
@@ -207,7 +208,7 @@ def test_no_table_of_the_page_grows_with_what_is_counted(monkeypatch: pytest.Mon
     assert "<td>svamp</td>" not in page
     assert counts_line({"a": 1000, "b": 2, "c": 3, "d": 4}) == "a 1,000, b 2, and 2 more"
     monkeypatch.setattr(report, "MAX_LINES", 3)
-    assert "are here" not in page_of(4)
+    assert not re.search(r"\d are here", page_of(4))
 
 
 @pytest.mark.slow

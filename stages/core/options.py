@@ -146,7 +146,7 @@ def read_named(words: tuple[str, ...], kind: type) -> dict[str, Any]:
 
     >>> from stages.models.sections import LocalModel
     >>> read_named(("--a.path", "/models/a"), LocalModel)
-    {'a': LocalModel(path=PosixPath('/models/a'))}
+    {'a': LocalModel(path=PosixPath('/models/a'), chat_template=True)}
     """
     known = {option.name: option for option in options_of(kind)}
     given: dict[str, dict[str, Any]] = {}

@@ -84,7 +84,7 @@ def count_prompt_tokens(requests: list[Request]) -> int:
 
     tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
     texts = [text for request in requests for text in (request.schema, *(m["content"] for m in request.messages))]
-    return sum(len(encoding.ids) for encoding in tokenizer.encode_batch(texts))
+    return sum(len(encoding.ids) for encoding in tokenizer.encode_batch(texts, add_special_tokens=False))
 
 
 def mean_share(ledger: Ledger, sampling: dict[str, object]) -> dict[str, float]:
