@@ -17,7 +17,7 @@ from stages.core.interruption import Interrupted, interruptible, own_handlers
 from stages.core.named_tables import write_names
 from stages.core.table_writer import write_table
 from stages.evaluation.sections import EvaluationSettings
-from stages.evaluation.tasks import EvaluationJob, make_predictions, predictions_in
+from stages.evaluation.tasks import GRADED, EvaluationJob, make_predictions, predictions_in
 from stages.problems.student_format import Example, student_prompt
 from stages.synthesis import shards as shards_module
 from stages.synthesis.sections import WritingPlan
@@ -149,8 +149,8 @@ def test_evaluation(
     make_predictions(job, tmp_path / "cluster")
     monkeypatch.delenv("RAY_ADDRESS")
     make_predictions(job, tmp_path / "local")
-    cluster = list(predictions_in(job, tmp_path / "cluster"))
-    assert list(predictions_in(job, tmp_path / "local")) == cluster
+    cluster = list(predictions_in(job, tmp_path / "cluster", GRADED))
+    assert list(predictions_in(job, tmp_path / "local", GRADED)) == cluster
     assert [len(shard) for shard in cluster] == [4, 4, 2] * 2
 
 
