@@ -142,8 +142,16 @@ def test_evaluation(
     write_table("benchmarks", rows, tmp_path / "b.parquet")
     write_names([], tmp_path / "leaks")
     settings = EvaluationSettings(
-        benchmark=(), max_tokens=12, max_problems=0, num_samples=2, temperature=1.0, top_p=1.0, majority_samples=0,
-        majority_temperature=0.7, reference_loss=False, shots=(),
+        benchmark=(),
+        max_tokens=12,
+        max_problems=0,
+        num_samples=2,
+        temperature=1.0,
+        top_p=1.0,
+        majority_samples=0,
+        majority_temperature=0.7,
+        reference_loss=False,
+        shots=(),
     )
     job = EvaluationJob(tiny_model_folder, {"b": Path("b.parquet")}, settings, Path("targets"), Path("leaks"), 4)
     make_predictions(job, tmp_path / "cluster")
