@@ -16,10 +16,13 @@ from stages.evaluation.results import task_name
 from stages.problems.student_format import COT
 from stages.statistics.comparison import CAUSES, Run, TaskComparison, compare_tasks, obstacles
 from stages.statistics.evaluations import has_votes, read_run
+from stages.statistics.paired import Paired
 from stages.statistics.reference_loss import LossDifference, compare_losses
 from stages.statistics.votes import VoteComparison, compare_votes
 
 WORKSPACE = "workspace"
+
+PAIRED = ("difference, points", "95%", "both", "only A", "only B", "none", "p (McNemar)")
 
 
 @dataclass(frozen=True)
@@ -114,29 +117,19 @@ def interval(low: float | None, high: float | None, form: str) -> str:
     return "" if low is None or high is None else f" [{low:{form}}, {high:{form}}]"
 
 
+def paired_cells(numbers: Paired) -> tuple[str, ...]:
+    """The cells under the columns of PAIRED."""
+    counts = (numbers.both, numbers.only_a, numbers.only_b, numbers.neither)
+    difference, low, high = (f"{100 * share:+.2f}" for share in (numbers.difference, numbers.low_95, numbers.high_95))
+    return difference, f"[{low}, {high}]", *map(str, counts), f"{numbers.p_value:.3g}"
+
+
 def print_votes(votes: Sequence[VoteComparison]) -> None:
     table = Table(title="Majority votes")
-    columns = (
-        "benchmark",
-        "mode",
-        "vote",
-        "difference, points",
-        "95%",
-        "both",
-        "only A",
-        "only B",
-        "none",
-        "p (McNemar)",
-    )
-    for column in columns:
-        table.add_column(column, justify="left" if column in columns[:3] else "right")
+    for column in ("benchmark", "mode", "vote", *PAIRED):
+        table.add_column(column, justify="right" if column in PAIRED else "left")
     for vote in votes:
-        n = vote.numbers
-        table.add_row(
-            vote.benchmark, vote.mode, f"maj@{vote.num_samples}", f"{100 * n.difference:+.2f}",
-            f"[{100 * n.low_95:+.2f}, {100 * n.high_95:+.2f}]", *(str(count) for count in (n.both, n.only_a, n.only_b, n.neither)),
-            f"{n.p_value:.3g}",
-        )  # fmt: skip
+        table.add_row(vote.benchmark, vote.mode, f"maj@{vote.num_samples}", *paired_cells(vote.numbers))
     console_of_tables().print(table)
 
 
@@ -146,26 +139,12 @@ def console_of_tables() -> Console:
 
 def print_table(a: str, b: str, tasks: list[TaskComparison], num_flips: int) -> None:
     table = Table(title=f"{b} against {a}: items right in both, in {a} alone, in {b} alone, in none")
-    for column in (
-        "benchmark",
-        "mode",
-        "difference, points",
-        "95%",
-        "both",
-        "only A",
-        "only B",
-        "none",
-        "p (McNemar)",
-        "p (Holm)",
-        *CAUSES,
-    ):
+    for column in ("benchmark", "mode", *PAIRED, "p (Holm)", *CAUSES):
         table.add_column(column, justify="left" if column in ("benchmark", "mode") else "right")
     for task in tasks:
-        n, causes = task.numbers, task.record()["causes"]
+        causes = task.record()["causes"]
         table.add_row(
-            task.benchmark, task.mode, f"{100 * n.difference:+.2f}", f"[{100 * n.low_95:+.2f}, {100 * n.high_95:+.2f}]",
-            *(str(count) for count in (n.both, n.only_a, n.only_b, n.neither)), f"{n.p_value:.3g}", f"{task.holm_p:.3g}",
-            *(str(causes[cause]) for cause in CAUSES),
+            task.benchmark, task.mode, *paired_cells(task.numbers), f"{task.holm_p:.3g}", *(str(causes[cause]) for cause in CAUSES)
         )  # fmt: skip
     console = console_of_tables()
     console.print(table)
