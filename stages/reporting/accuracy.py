@@ -11,6 +11,7 @@ from stages.reporting.browsing import MAX_FLIPS
 from stages.reporting.published import PUBLISHED
 from stages.statistics.comparison import Run, TaskComparison, compare_tasks, obstacles
 from stages.statistics.evaluations import read_run
+from stages.statistics.paired import Paired
 
 STARTS = ("pretrained", "base", "untrained")
 IN_METRICS = ("accuracy", "low_95", "high_95", "num_problems")
@@ -90,6 +91,12 @@ def suite_rows(standing: Standing) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def points_of(numbers: Paired) -> dict[str, float]:
+    """A paired difference with its interval, in percentage points."""
+    bounds = {"points": numbers.difference, "low_95": numbers.low_95, "high_95": numbers.high_95}
+    return {name: round(100 * number, 2) for name, number in bounds.items()}
+
+
 def sides_of(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """start -> the figures of a row; without the untrained model where it has none."""
     sides = {"pretrained": row["b"], "base": row["a"], "untrained": row.get("untrained")}
@@ -108,9 +115,9 @@ def nest_accuracy(rows: list[dict[str, Any]]) -> dict[str, Any]:
             record = {key: figures[key] for key in IN_METRICS} | {"jiuzhang_accuracy": figures["jiuzhang"]["accuracy"]}
             student.setdefault(start, {}).setdefault(row["benchmark"], {})[row["mode"]] = record
         if gain := row.get("gain"):
-            bounds = {"points": gain.difference, "low_95": gain.low_95, "high_95": gain.high_95}
-            points = {name: round(100 * number, 2) for name, number in bounds.items()}
-            student.setdefault("gain_over_untrained", {}).setdefault(row["benchmark"], {})[row["mode"]] = points
+            student.setdefault("gain_over_untrained", {}).setdefault(row["benchmark"], {})[row["mode"]] = points_of(
+                gain
+            )
         student["gain_points"].setdefault(row["benchmark"], {})[row["mode"]] = round(100 * row["difference"], 2)
     return nested
 

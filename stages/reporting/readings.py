@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from stages.problems.student_format import COT, MODES
-from stages.reporting.accuracy import Standing, sides_of
+from stages.reporting.accuracy import Standing, points_of, sides_of
 from stages.statistics.comparison import Run
 from stages.statistics.reference_loss import LossDifference, compare_losses
 from stages.statistics.votes import VoteComparison, compare_votes
@@ -76,10 +76,7 @@ def nest_votes(rows: Rows) -> dict[str, Any]:
             student.setdefault(start, {}).setdefault(row["benchmark"], {})[row["mode"]] = record
         for name, over in (("gain", row["over_a"]), ("gain_over_untrained", row["over_untrained"])):
             if over:
-                numbers = over.numbers
-                bounds = {"points": numbers.difference, "low_95": numbers.low_95, "high_95": numbers.high_95}
-                points = {key: round(100 * number, 2) for key, number in bounds.items()}
-                student.setdefault(name, {}).setdefault(row["benchmark"], {})[row["mode"]] = points
+                student.setdefault(name, {}).setdefault(row["benchmark"], {})[row["mode"]] = points_of(over.numbers)
     return nested
 
 
