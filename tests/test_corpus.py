@@ -21,6 +21,7 @@ from stages.corpus.ingest_corpus import main as ingest
 from stages.corpus.readers.documentation import read_documentation
 from stages.corpus.readers.documents import Columns, Document
 from stages.corpus.readers.json_lines import read_json_lines
+from stages.corpus.readers.package_documents import module_of, package_documents
 from stages.corpus.sample_texts import main as sample
 from stages.corpus.text_sets import TextSet, draw
 from stages.texts.quotas import Quotas
@@ -83,6 +84,39 @@ def test_documentation_of_a_wrong_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "packages.txt").write_text("mpmath==0.1\n")
     with pytest.raises(StageError, match=r"names mpmath 0\.1, but .* is installed"):
         documentation(tmp_path / "packages.txt")
+
+
+def installed(site: Path, monkeypatch: pytest.MonkeyPatch, name: str, files: dict[str, str]) -> None:
+    """An installed package of that name with the files."""
+    (site / f"{name}-1.0.dist-info").mkdir(parents=True)
+    (site / f"{name}-1.0.dist-info/METADATA").write_text(
+        f"Metadata-Version: 2.4\nName: {name}\nVersion: 1.0\nLicense-Expression: MIT\n"
+    )
+    (site / f"{name}-1.0.dist-info/RECORD").write_text("".join(f"{file},,\n" for file in files))
+    for file, text in files.items():
+        (site / file).parent.mkdir(parents=True, exist_ok=True)
+        (site / file).write_text(text)
+    monkeypatch.syspath_prepend(str(site))
+
+
+def test_documentation_of_a_package_whose_module_has_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """scikit-learn is imported as sklearn; scripts among its modules fail, or end, as they are imported."""
+    text = ("A sum of numbers. " * 20).strip()
+    files = {
+        "addup/__init__.py": "", "addup/sums.py": f"def add_up(a):\n    '''{text}'''\n", "addup/broken.py": "1 / 0\n",
+        "addup/exits.py": "raise SystemExit(1)\n", "addup/lacking.py": "import no_such_module\n",
+        "addup/deep/__init__.py": "for a, b in [1.0]: pass\n",
+    }  # fmt: skip
+    installed(tmp_path, monkeypatch, "add_up_tools", files)
+    assert list(package_documents("add_up_tools")) == [("addup.add_up", text, "MIT")]
+
+
+def test_a_distribution_without_a_package_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(tmp_path, monkeypatch, "one_file", {"one_file_only.py": ""})
+    with pytest.raises(ImportError, match=r"installs no Python package \(its files: one_file_only.py\)"):
+        module_of("one_file")
 
 
 def test_documentation_is_the_same_twice(tmp_path: Path) -> None:

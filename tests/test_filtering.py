@@ -220,6 +220,8 @@ def test_programs_must_run_and_agree() -> None:
     assert fault.reason == "program_chance"
     two = row | {"solution": TOOL + " And \\boxed{43}."}
     assert check_program(two, Execution("ok", "42\n", ""), {})  # every box must agree
+    assert check_program(two, Execution("ok", "(42, np.float64(43.0))\n", ""), {}) is None  # or all together
+    assert check_program(two, Execution("ok", "(42, np.float64(44.0))\n", ""), {})
 
 
 @pytest.mark.parametrize(

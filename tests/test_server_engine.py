@@ -12,7 +12,7 @@ from stages.core.command import StageError
 from stages.generation import server_engine
 from stages.generation.engine import generate
 from stages.generation.interface import Prompt, Sampling
-from tests.fault_server import echoes, written_ways
+from tests.fault_server import echoes, end_loop, written_ways
 
 KEY = "sk-canary/4f1d+9c0'b7e"
 FOLDER = Path("models/synthesizer/boosted")
@@ -98,8 +98,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[CompletionServer]:
     monkeypatch.setattr(server_engine, "FIRST_BACKOFF", 0.01)
     yield served
     asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(5)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(5)
+    end_loop(loop, thread)
 
 
 def test_each_prompt_is_asked_with_its_seed_and_its_stops(

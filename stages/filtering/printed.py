@@ -12,7 +12,12 @@ INTERVALS = {"": "[]", ".open": "()", ".Lopen": "(]", ".Ropen": "[)"}
 INTERVAL = re.compile(r"\bInterval(\.open|\.Lopen|\.Ropen)?\(\s*([^(),]+),\s*([^(),]+?)\s*\)")
 MATRIX = re.compile(r"\b(?:Mutable|Immutable)?(?:Dense)?Matrix\(\[(.*)\]\)", re.DOTALL)
 RATIONAL = re.compile(r"\b(?:Rational|Fraction)\(\s*(-?\d+)\s*,\s*(\d+)\s*\)")
-WRAPPED = re.compile(r"\b(?:FiniteSet|Tuple|Integer|Float|Decimal|np\.(?:float|int)\d+)\(([^()]*)\)")
+SCALAR = re.compile(
+    r"\b(?:(?:np|numpy)\.\w+|Decimal|Integer|Float|mpf)\(\s*'?([^()']*)'?\s*\)|\b(?:np|numpy)\.(True|False)_"
+)
+ARRAY = re.compile(r"\b(?:(?:np|numpy)\.)?array\((\[[^()]*\])(?:,\s*dtype=[^()]*)?\)")
+VECTOR = re.compile(r"(?<!\[)\[\s*((?:-?[\d.]+(?:e[-+]?\d+)?)(?:,?\s+-?[\d.]+(?:e[-+]?\d+)?)*)\s*\](?!\])")
+WRAPPED = re.compile(r"\b(?:FiniteSet|Tuple)\(([^()]*)\)")
 ROOT = re.compile(r"\bsqrt\(((?:[^()]|\([^()]*\))*)\)")
 SINGLE = re.compile(r"(?:Matrix\(\[)?\[([^\[\],]+)\](?:\]\))?")  # of one value
 TRUTH = {"true": "yes", "false": "no"}
@@ -27,6 +32,14 @@ REMARK = re.compile(r"\s*\((?=[^()]*[a-z]{2})[^()]*\)\s*[.!]?$|[.!]$")
 QUANTITY = re.compile(rf"\\?[$€£]?({NUMBER})(?:\s*(?:%|°)|\s+(?!(?:of|out|or|to|and|-)\b)[a-zA-Z].*|)")
 PREFIXED = re.compile(r"0(?:b[01]+|o[0-7]+|x[\da-fA-F]+)")
 BASES = {"b": 2, "o": 8, "x": 16}
+
+
+def plain_scalars(text: str) -> str:
+    """Without the types of numbers and arrays: `(np.float64(1.5), Decimal('2'))` is (1.5, 2), and `[1. 2.5]` [1, 2.5]."""
+    text = ARRAY.sub(r"\1", SCALAR.sub(lambda m: m[1] or m[2] or "", text))
+    return VECTOR.sub(
+        lambda m: "[" + ", ".join(number.rstrip(".") for number in m[1].replace(",", " ").split()) + "]", text
+    )
 
 
 def as_latex(text: str) -> str:

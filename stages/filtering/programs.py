@@ -13,7 +13,7 @@ from stages.execution.transcript import tame_output
 from stages.filtering.asked_formulas import is_identity
 from stages.filtering.formula import read_formula, real_value
 from stages.filtering.notation import NotFormula
-from stages.filtering.printed import as_latex, forms_of, is_nothing, same_truth, values_in
+from stages.filtering.printed import as_latex, forms_of, is_nothing, plain_scalars, same_truth, values_in
 from stages.grading.equivalence import is_equal
 from stages.grading.exact_numbers import as_number
 from stages.grading.normalization import normalize, plain_words
@@ -44,14 +44,18 @@ def check_program(row: Row, execution: Execution, again: dict[str, Execution]) -
         return Rejection(
             "program_chance", f"two runs print {printed[:60]} and {again[program_of(row) or ''].stdout[:60]}"
         )
-    for answer in (row["answer"], *(box.content for box in boxes_in(row["solution"]))):
-        if not agrees(answer, printed):
-            return Rejection("program_disagrees", f"boxed {answer}, printed {printed[-100:]}")
-    return None
+    boxes = [box.content for box in boxes_in(row["solution"])]
+    wrong = [answer for answer in (row["answer"], *boxes) if not agrees(answer, printed)]
+    if not wrong or (
+        len(boxes) > 1 and agrees(", ".join(dict.fromkeys(boxes)), printed)
+    ):  # a box for each value of a line
+        return None
+    return Rejection("program_disagrees", f"boxed {wrong[0]}, printed {printed[-100:]}")
 
 
 def agrees(answer: str, printed: str) -> bool:
     """Whether an answer is what was printed: the last line with a value, the value or all values in it, or these rounded."""
+    printed = plain_scalars(printed)
     last = _last_line(printed)
     value = last.rpartition(":")[2].strip() if ":" in last and "{" not in last else last
     number, shown = as_number(normalize(answer)), as_number(normalize(value))

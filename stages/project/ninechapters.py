@@ -11,7 +11,8 @@ from collections.abc import Iterable
 import click
 
 TOOLS = {
-    "check": "project.check", "plan": "project.plan", "estimate": "distillation.estimate", "status": "distillation.status",
+    "check": "project.check", "plan": "project.plan", "bring": "project.bring", "packages": "project.packages",
+    "estimate": "distillation.estimate", "status": "distillation.status",
     "publish": "distillation.publish", "import": "distillation.import_completions", "compare": "evaluation.compare",
     "grade": "grading.grade_answers", "run-program": "execution.run_program", "merge-adapter": "models.merge_adapter",
     "export": "reporting.export_dataset",

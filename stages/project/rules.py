@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from stages.benchmarks.sections import Benchmark
+from stages.core.files import json_in
 from stages.core.section import RuleError
 from stages.corpus.sections import Source
 from stages.distillation.pricing import load_table, prices_file
@@ -103,12 +104,34 @@ def unfit_path(text: str) -> str:
 
 def missing_inputs(params: Params) -> Iterator[str]:
     """Files and folders that are not on this disk and that nobody has read before: a clone may do without what was read."""
+    for section, name, path in missing_paths(params):
+        yield f"{section}.{name}.path is {str(path)!r}: there is no such file or folder. Bring it, or correct the path."
+
+
+def missing_paths(params: Params) -> Iterator[tuple[str, str, Path]]:
+    """(section, name, path) of what `missing_inputs` tells."""
     lock = Path("dvc.lock").read_text(encoding="utf-8") if Path("dvc.lock").is_file() else ""
     for section, name, path in paths_of(params):
         stage = {"local_models": "adopt_model", "models": "prepare_models"}.get(section)
         was_adopted = stage is not None and f"  {stage}@{name}:" in lock
-        if not (was_adopted or Path(f"data/fingerprints/{section}/{name}.json").exists() or path.exists()):
-            yield f"{section}.{name}.path is {str(path)!r}: there is no such file or folder. Bring it, or correct the path."
+        if not (was_adopted or path.exists() or was_tracked(section, name, path)):
+            yield section, name, path
+
+
+def was_tracked(section: str, name: str, path: Path) -> bool:
+    """Whether the fingerprint of that name, which Git keeps, is this path's: another profile may give the name to another file."""
+    return path.as_posix() in (json_in(Path(f"data/fingerprints/{section}/{name}.json")) or {})
+
+
+def packages_agree(params: Params) -> Iterator[str]:
+    """One environment holds one version of a package."""
+    first: dict[str, tuple[str, str]] = {}
+    for model, section in params.models.items():
+        package = section.package if isinstance(section, GgufModel) else ""
+        key = re.sub(r"[-_.]+", "-", package.partition("==")[0]).lower()  # names that pip takes for one
+        other, known = first.setdefault(key, (model, package))
+        if package.partition("==")[2] != known.partition("==")[2]:
+            yield f"models.{model}.package is {package!r} and models.{other}.package {known!r}: one environment holds one version. Set the same."
 
 
 def quotas_are_of_sources(params: Params) -> Iterator[str]:
@@ -181,5 +204,5 @@ def training_fits(params: Params) -> Iterator[str]:
 
 
 RULES: tuple[Callable[[Params], Iterator[str]], ...] = (
-    names_are_known, names_are_one_thing, paths_are_inputs, teachers_have_a_price, quotas_are_of_sources, quotas_are_said_once, sources_fit, sets_fit, training_fits,
+    names_are_known, names_are_one_thing, paths_are_inputs, packages_agree, teachers_have_a_price, quotas_are_of_sources, quotas_are_said_once, sources_fit, sets_fit, training_fits,
 )  # fmt: skip

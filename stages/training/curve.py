@@ -55,3 +55,5 @@ class Curve(TrainerCallback):
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         if state.is_world_process_zero:
             self.tracker.__exit__()
+            if self.live._dvc_repo is not None:  # else Git's packs complain when the interpreter ends
+                self.live._dvc_repo.close()

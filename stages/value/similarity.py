@@ -17,7 +17,7 @@ from stages.problems.student_format import student_example
 from stages.problems.target_examples import target_example
 from stages.value.gradients import batches_of, output_states, padded
 from stages.value.pool import Pool
-from stages.value.reference import Reference, checkpoints_of, load_reference
+from stages.value.reference import checkpoints_of, load_reference
 
 TOKEN_BUDGET = 4096
 ANY_LENGTH = 1 << 30
@@ -54,25 +54,26 @@ def embeddings(model: torch.nn.Module, examples: list[TokenizedExample]) -> torc
     return torch.stack([found[i] for i in range(len(examples))])
 
 
-@torch.no_grad()
 def losses_without_problem(pool: Pool) -> pl.DataFrame:
     """problem_id, alone: the mean token loss of its solution alone, under the last reference checkpoint."""
     tokenizer = load_tokenizer(pool.base)
-    reference = load_reference(pool.base, checkpoints_of(pool.reference)[-1], use_device())
+    model = load_reference(pool.base, checkpoints_of(pool.reference)[-1], use_device()).model
     parts = []
     for frame, examples in student_frames(pool, tokenizer):
-        losses = mean_losses(reference, [_without_prompt(example, tokenizer) for example in examples])
+        losses = mean_losses(model, [_without_prompt(example, tokenizer) for example in examples])
         parts.append(frame.select("problem_id", pl.Series("alone", losses, pl.Float64)))
     return pl.concat(parts)
 
 
-def mean_losses(reference: Reference, examples: list[TokenizedExample]) -> list[float]:
-    """The mean token loss of each example."""
+@torch.no_grad()
+def mean_losses(model: torch.nn.Module, examples: list[TokenizedExample]) -> list[float]:
+    """The mean token loss of each example, in nats."""
+    device = next(model.parameters()).device
     losses: dict[int, float] = {}
-    head: torch.nn.Module = reference.model.get_output_embeddings()  # type: ignore[operator]
+    head: torch.nn.Module = model.get_output_embeddings()  # type: ignore[operator]
     for batch in batches_of(examples, TOKEN_BUDGET):
-        outputs = output_states(reference.model, [examples[i] for i in batch], reference.device)
-        ones_N = torch.ones(len(outputs.rows_N), device=reference.device)
+        outputs = output_states(model, [examples[i] for i in batch], device)
+        ones_N = torch.ones(len(outputs.rows_N), device=device)
         _, losses_N = weighted_loss(outputs.states_NI, head, outputs.labels_N, ones_N)
         losses |= dict(zip(batch, outputs.means(losses_N).tolist(), strict=True))
     return [losses[i] for i in range(len(examples))]

@@ -6,6 +6,7 @@ A process of its own, because some packages write documentation as they are impo
 (scipy's distributions) or with sets in the order of the hashes (scipy's deprecations): here both are the same each time.
 """
 
+import contextlib
 import functools
 import importlib
 import importlib.metadata
@@ -54,14 +55,29 @@ def seed_all() -> None:
 
 def package_documents(name: str) -> Iterator[tuple[str, str, str]]:
     """(title, text, license) of each documentation string that is long enough, once."""
-    package = importlib.import_module(name)
+    package = importlib.import_module(module_of(name))
     license_name = str(importlib.metadata.metadata(name).json.get("license_expression") or "BSD-3-Clause")
     seen: set[str] = set()
     for module in _modules(package):
-        for title, text in _docstrings(module, name):
+        for title, text in _docstrings(module, package.__name__):
             if len(text) >= MIN_DOCUMENTATION_CHARS and text not in seen:
                 seen.add(text)
                 yield title, text, license_name
+
+
+def module_of(name: str) -> str:
+    """The module that a package installs, where it is not called as the package is: `sklearn` of `scikit-learn`.
+
+    Of several the first in alphabetical order that is a package.
+
+    Raises:
+        ImportError: it installs no module that holds others.
+    """
+    listed = importlib.metadata.distribution(name).files or ()
+    modules = {file.parts[0] for file in listed if file.name == "__init__.py" and len(file.parts) == 2}
+    if not modules:
+        raise ImportError(f"it installs no Python package (its files: {', '.join(map(str, listed[:3])) or 'none'})")
+    return name if name in modules else min(modules)
 
 
 def _modules(package: ModuleType) -> Iterator[ModuleType]:
@@ -72,10 +88,13 @@ def _modules(package: ModuleType) -> Iterator[ModuleType]:
         for info in sorted(pkgutil.walk_packages(package.__path__, package.__name__ + ".", lambda _: None), key=_name):
             parts = info.name.split(".")[1:]
             if not any(part.startswith(SKIPPED_MODULES) for part in parts):
-                try:
-                    yield importlib.import_module(info.name)
-                except ImportError:
-                    continue
+                module = None
+                with contextlib.suppress(
+                    Exception, SystemExit
+                ):  # some are scripts, which fail or end as they are imported
+                    module = importlib.import_module(info.name)
+                if module:
+                    yield module
 
 
 def _name(info: pkgutil.ModuleInfo) -> str:

@@ -1,0 +1,38 @@
+"""Bring the files that params.yaml wants under inputs/ and that are not there: from a folder of yours, or from where they are published.
+
+    ninechapters bring --folder ../data        # ../data/benchmarks/gsm8k.jsonl is linked as inputs/benchmarks/gsm8k.jsonl
+    ninechapters bring                         # fetched, each at a pinned commit and held against its sha256
+
+`make repro INPUTS=../data` does it first. A file that is there is left as it is.
+"""
+
+from pathlib import Path
+
+import click
+
+from stages.core.command import say, tool_command
+
+
+@tool_command("bring")
+@click.argument("params", type=click.Path(path_type=Path), default=Path("params.yaml"))
+@click.option(
+    "--folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=None,
+    help="A folder laid out as inputs/ is; its files are linked, the others fetched.",
+)  # fmt: skip
+def main(params: Path, folder: Path | None) -> None:
+    """Link or fetch what PARAMS names under inputs/ and what is not there.
+
+    \b
+    Example:
+        ninechapters bring profiles/smollm2.yaml --folder ../data
+    """
+    from stages.project import inputs
+    from stages.project.params import read_params
+
+    missing, published = inputs.wanted(read_params(params)), inputs.published_files()
+    inputs.refuse_what_is_missing(inputs.bring(missing, folder, published), published)
+    say(f"bring: {len(missing)} files brought" if missing else "bring: nothing is missing under inputs/")
+
+
+if __name__ == "__main__":
+    main()
