@@ -50,6 +50,7 @@ def test_a_large_model_writes_in_the_type_that_the_cpu_multiplies_in(
     monkeypatch.setattr(copies_module, "has_bf16", lambda: has_bf16)
     monkeypatch.setattr(copies_module, "total_bytes", lambda: 64 << 30)
     assert copies_of(folder_of(tmp_path)) == expected
+    assert engine.narrow_type(folder_of(tmp_path)) == ({"model_dtype": "bfloat16"} if has_bf16 else {})
     tiny = copies_of(folder_of(tmp_path, num_hidden_layers=1, vocab_size=1024))
     assert tiny == Copies(torch.float32, cpus, 1, False), "whatever the CPU has: its bytes are the same everywhere"
 

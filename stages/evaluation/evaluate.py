@@ -45,6 +45,7 @@ def main(
     from stages.evaluation.results import results_record, task_hashes, task_name
     from stages.evaluation.tasks import EvaluationJob, make_predictions, predictions_in
     from stages.execution.executions import image_of
+    from stages.generation.engine import narrow_type
     from stages.problems.student_format import MODES
 
     job = EvaluationJob(model, tables_named(benchmarks, settings.benchmark), settings, targets, leaks)
@@ -71,7 +72,7 @@ def main(
     config = {
         "model": str(model), "model_hash": file_hash(model), "num_samples": settings.num_samples,
         "num_fewshot": {task_name(one.benchmark, "cot"): one.count for one in map(parse_shots, settings.shots)}, "sandbox": image_of(),
-        "generation_kwargs": generation,
+        "generation_kwargs": generation, **narrow_type(model),
     }  # fmt: skip
     by_task = {task_name(name, mode): figure for name, modes in figures.items() for mode, figure in modes.items()}
     write_json(results_record(by_task, hashes, config), out / "results.json")

@@ -83,6 +83,12 @@ def batch_size(name: str, model_folder: Path, share: int) -> int:
     return min(CPU_BATCH, max(share, LEAST_BATCH)) if copies_of(model_folder).is_large else CPU_BATCH
 
 
+def narrow_type(model_folder: Path) -> dict[str, str]:
+    """`model_dtype` for the records where transformers writes in another type than float32 here, which changes answers."""
+    is_narrow = engine_name() == "transformers" and copies_of(model_folder).dtype != torch.float32
+    return {"model_dtype": str(copies_of(model_folder).dtype).removeprefix("torch.")} if is_narrow else {}
+
+
 def places_of(name: str, model_folder: Path) -> list[str]:
     """Where processes work: the GPUs of each ("0", "1", or "0,1" for a model of two), or "" for a CPU.
 
