@@ -37,6 +37,11 @@ class Meter:
         return time.monotonic() - self.started
 
     @property
+    def num_written(self) -> int:
+        """Tokens, those of prompts that are not done included."""
+        return max(self.num_tokens, written.total() - self.written_before)
+
+    @property
     def gpu_hours(self) -> float:
         return self.num_gpus * self.seconds / 3600
 
@@ -47,7 +52,7 @@ class Meter:
 
     def beat(self) -> None:
         """Show what is written of prompts that are not done."""
-        self.tracker.note = self.note()
+        self.tracker.note = f"{self.num_written:,} tokens, {self.note()}"
         self.tracker.advance(0)
 
     def judge(self, num_prompts: int, num_kept: int) -> None:
@@ -57,8 +62,7 @@ class Meter:
         self.tracker.note = self.note()
 
     def note(self) -> str:
-        num_tokens = max(self.num_tokens, written.total() - self.written_before)
-        words = [f"{num_tokens:,} tokens, {num_tokens / max(self.seconds, 1e-9):,.0f} tokens/s"]
+        words = [f"{self.num_written / max(self.seconds, 1e-9):,.0f} tokens/s"]
         if self.num_judged:
             kept = self.num_kept / self.num_judged
             words.append(f"keeps {kept:.0%}, about {kept * self.tracker.total:,.0f} in all")

@@ -17,7 +17,7 @@ those of a larger one may, in the last bits of sums.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -103,15 +103,15 @@ class Fit:
 
 def fit(
     shape: Shape, num_trained: int, num_frozen: int, plan: TrainingPlan, num_devices: int, device: Device,
-    has_plain_head: bool = True, way: Way | None = None,
+    has_plain_head: bool = True, ways: Sequence[Way] = (),
 ) -> Fit:  # fmt: skip
     """The first of the ways to divide a step that fits, else the last; sharded where the state would fill three quarters.
 
-    `way`: the one to take, whether it fits or not.
+    `ways`: those to choose from; without any, all.
     """
     is_sharded = num_devices > 1 and state_bytes(num_trained, num_frozen, 1, device.is_cpu) > 0.75 * device.num_bytes
     state = state_bytes(num_trained, num_frozen, num_devices if is_sharded else 1, device.is_cpu)
-    for micro_tokens, has_checkpointing in [way] if way else _ways(plan.max_length, device.is_cpu):
+    for micro_tokens, has_checkpointing in ways or _ways(plan.max_length, device.is_cpu):
         layout = layout_of(plan, num_devices, micro_tokens)
         tokens = layout.micro_rows * plan.max_length
         needed = state + activation_bytes(shape, tokens, has_checkpointing, device.is_cpu, has_plain_head)
@@ -143,19 +143,19 @@ def fit_here(model: Any, plan: TrainingPlan, num_devices: int, work: Path, has_p
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     frozen = sum(p.numel() for p in model.parameters()) - trained
     shape, device = Shape.of(model.config.to_dict()), device_here(num_devices)
-    found = fit(shape, trained, frozen, plan, num_devices, device, has_plain_head, _kept_way(work))
+    found = fit(shape, trained, frozen, plan, num_devices, device, has_plain_head, _told_ways(work))
     if num_devices == 1:
         write_json([found.micro_tokens, found.savings.has_checkpointing], work / KEPT_WAY)
     checkpointing = _told("NINECHAPTERS_GRADIENT_CHECKPOINTING", found.savings.has_checkpointing)
     return replace(found, savings=Savings(checkpointing, _told("NINECHAPTERS_FSDP", found.savings.is_sharded)))
 
 
-def _kept_way(work: Path) -> Way | None:
-    """What the environment says, or the way that a run began with."""
-    told, kept = int(os.environ.get("NINECHAPTERS_MICRO_TOKENS", 0)), json_in(work / KEPT_WAY)
-    if told:
-        return told, False
-    return (int(kept[0]), bool(kept[1])) if isinstance(kept, list) else None
+def _told_ways(work: Path) -> list[Way]:
+    """Those with the tokens that the environment says, or the one that a run began with; none where neither is told."""
+    if told := int(os.environ.get("NINECHAPTERS_MICRO_TOKENS", 0)):
+        return [(told, False), (told, True)]
+    kept = json_in(work / KEPT_WAY)
+    return [(int(kept[0]), bool(kept[1]))] if isinstance(kept, list) else []
 
 
 def device_here(num_devices: int) -> Device:
