@@ -24,7 +24,7 @@ def write_reports(folder: Path, num_rows: int) -> None:
     data, reports = folder / "data", folder / "reports"
     _write_counts(data, num_rows)
     _write_benchmark(data)
-    for start in ("base", "pretrained"):
+    for start in ("base", "pretrained", "untrained"):
         _write_evaluation(data, reports, start)
     _write_figures(reports, num_rows)
     own = (f"{stage}-{STUDENT}" for stage in ("pretrain", "finetune-pretrained", "finetune-base"))
@@ -91,7 +91,7 @@ def _prediction(index: int, mode: str, correct: bool) -> dict[str, Any]:
         "benchmark": BENCHMARK, "index": index, "mode": mode, "sample": 0, "kind": "number", "extracted": answer,
         "response": f"It is {answer}.\nThe answer is \\boxed{{{answer}}}.", "answer": str(2 * index + 7), "correct": correct,
         "reason": "boxed/number", "flags": [], "jiuzhang_extracted": answer, "jiuzhang_correct": correct,
-        "finish_reason": "stop", "executions": [], "turns": 0, "tokens": 20, "is_flagged": False,
+        "finish_reason": "stop", "executions": [], "turns": 0, "tokens": 20, "is_flagged": False, "reference_loss": None, "reference_tokens": None,
     }  # fmt: skip
     return {name: known[name] for name in SCHEMAS["predictions"].names}
 

@@ -44,9 +44,9 @@ RATIONALE = re.compile(r"(.+?)\nRationale: (.+)\nCorrect: ([A-E])\s*", re.DOTALL
 class Sizes:
     """How many rows there are of what; lengths are in tokens, with the prompt."""
 
-    max_length: int = 384
-    pool_rows: int = 1200  # of a seed; 0: the whole pool
-    gsm8k_rows: int = 600  # of the target's own kind in the whole pool
+    max_length: int = 320
+    pool_rows: int = 1000  # of a seed; 0: the whole pool
+    gsm8k_rows: int = 700  # of the target's own kind in the whole pool
     math_rows: int = 400
     num_targets: int = 80
     num_held_out: int = 100

@@ -241,7 +241,7 @@ def test_several_samples_have_pass_and_majority() -> None:
     assert figures["accuracy"] == 0.5
     assert figures["num_problems"] == 2
     assert figures["pass_at"] == {"1": 0.5, "2": 0.75, "4": 1.0}
-    assert figures["maj_at"]["4"] == {"first_seen": 0.5, "by_lot": 0.5}
+    assert figures["maj_at"]["4"] == {"first_seen": 0.5, "by_lot": 0.5, "low_95": 0.0945, "high_95": 0.9055}
 
 
 def place_inputs(folder: Path) -> list[str]:
@@ -279,7 +279,9 @@ def run_evaluation(folder: Path, monkeypatch: pytest.MonkeyPatch, *options: str,
         return [Response(text, text, "stop", (), 3) for text in texts]
 
     monkeypatch.setattr(predictions, "solve", answer)
-    common = "--max-tokens 9 --max-problems 0 --top-p 1".split()
+    common = "--max-tokens 9 --max-problems 0 --top-p 1 --majority-temperature 0.7 --majority-samples".split()
+    common += ["0", "--no-reference-loss"] if "--votes" not in options else ["3", "--no-reference-loss"]
+    options = tuple(option for option in options if option != "--votes")
     monkeypatch.chdir(folder)
     result = CliRunner().invoke(evaluate, [*place_inputs(folder), *common, *options])
     assert (result.exit_code == 0) == (not fails_at), result.output

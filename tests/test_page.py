@@ -13,6 +13,9 @@ from stages.reporting.packed_rows import pack
 from stages.reporting.pictures import draw_curves, draw_overlap
 from stages.reporting.report import render_page
 from stages.statistics.comparison import Run, compare_tasks
+from stages.statistics.paired import paired
+from stages.statistics.reference_loss import LossDifference
+from stages.statistics.votes import VoteComparison
 from tests.chromium import Chromium, chromium_path
 from tests.test_evaluation import prediction, query_of
 
@@ -38,7 +41,31 @@ def problem_cells(number: int) -> list[Any]:
     return [row[column] for column in PROBLEM_COLUMNS]
 
 
-def page_of(num_problems: int = 300) -> str:
+LOSS = {"nats_per_token": 0.9, "low_95": 0.8, "high_95": 1.0, "nats_per_problem": 90.0, "problem_low_95": 80.0,
+        "problem_high_95": 100.0, "num_problems": 10, "num_tokens": 1000}  # fmt: skip
+VOTE = ACCURACY | {
+    "num_samples": 8,
+    "pass_at": {"1": 0.5, "8": 0.9},
+    "maj_at": {"8": {"first_seen": 0.61, "low_95": 0.3, "high_95": 0.8, "by_lot": 0.6}},
+}
+
+
+def readings(has_untrained: bool) -> dict[str, Any]:
+    """Losses and votes of the page."""
+    over = LossDifference("gsm8k", LOSS, LOSS, "token", -0.123, -0.2, -0.05)
+    vote = VoteComparison("gsm8k", "cot", 8, paired(1, 2, 3, 4))
+    sides = {"student": "llama", "benchmark": "gsm8k"}
+    told = (LOSS, over, VOTE, vote) if has_untrained else (None,) * 4
+    empty = {"num_problems": 0}
+    losses = [
+        sides | {"a": LOSS, "b": LOSS, "untrained": told[0], "over_a": over, "over_untrained": told[1]},
+        sides | {"benchmark": "equations", "a": empty, "b": empty, "untrained": told[0] and empty, "over_a": None, "over_untrained": None},
+    ]  # fmt: skip
+    votes = [sides | {"mode": "cot", "a": VOTE, "b": VOTE, "untrained": told[2], "over_a": vote, "over_untrained": told[3]}]  # fmt: skip
+    return {"losses": losses, "votes": votes}
+
+
+def page_of(num_problems: int = 300, has_untrained: bool = True) -> str:
     texts = [[f"t{i}", "web", f"Title {i}", "https://example.org", "CC0-1.0", f"Text {i}"] for i in range(5)]
     a = Run("a", {}, query_of([prediction(i, i % 2 == 0, benchmark="gsm8k") for i in range(10)]))
     rows = [prediction(i, i % 3 == 0, benchmark="gsm8k", response=f"It is {i} {HOSTILE}") for i in range(10)]
@@ -46,7 +73,7 @@ def page_of(num_problems: int = 300) -> str:
     flips = flips_table("llama", task.flips, {("gsm8k", i): f"Question {i}" for i in range(10)})
     tasks = [
         {"student": "llama", "benchmark": name, "mode": "cot", "a": FIGURES, "b": FIGURES | {"accuracy": accuracy}, "difference": accuracy - 0.5, "holm_p": 0.03,
-         "low": -0.1, "high": 0.2, "published": 0.886}
+         "untrained": ACCURACY if has_untrained else None, "gain": paired(1, 2, 3, 4) if has_untrained else None, "low": -0.1, "high": 0.2, "published": 0.886}
         for name, accuracy in (("gsm8k", 0.45), ("math-oai", 0.55), ("svamp", 0.5))
     ]  # fmt: skip
     group = {"num_made": 6, "num_kept": 4, "kept_frac": 0.6667, "rejected": {"equation": 2}}
@@ -78,15 +105,32 @@ def page_of(num_problems: int = 300) -> str:
     }
     return render_page(
         m=metrics, tasks=tasks, pictures=dict.fromkeys(("curves", "values", "value_groups", "overlap", "funnel", "accuracy"), picture),
-        top=[], bottom=[], leaked=[], students=("llama",), suites=[{"student": "llama", "mode": "cot", "a": ACCURACY, "b": ACCURACY | {"jiuzhang_average": 50.0}}],
+        top=[], bottom=[], leaked=[], students=("llama",), suites=[{"student": "llama", "mode": "cot", "a": ACCURACY, "b": ACCURACY | {"jiuzhang_average": 50.0}, "untrained": ACCURACY if has_untrained else None}],
+        **readings(has_untrained),
         comparability=[{"student": "llama", "obstacles": {"gsm8k_cot": "prompts"}, "facts": [("model", "x", HOSTILE)]}],
         problems_shown=[num_problems, num_problems], flips_shown=[len(flips), len(flips)], problems_data=pack(rows), flips_data=pack({"columns": FLIP_COLUMNS, "rows": flips}),
     )  # fmt: skip
 
 
-def test_the_page_needs_nothing_else() -> None:
+def test_the_untrained_model_losses_and_votes_are_shown() -> None:
+    page, without = page_of(3), page_of(3, has_untrained=False)
+    for shown in (
+        "with, minus untrained",
+        "-0.123 [-0.200, -0.050]",
+        "no reference solutions in words",
+        "maj@8",
+        "61.0% [30.0%, 80.0%]",
+    ):
+        assert shown in page
+    assert "its weights are random" not in page
+    assert "its weights are random" in without
+    assert "minus untrained" not in without
+
+
+@pytest.mark.parametrize("has_untrained", [True, False])
+def test_the_page_needs_nothing_else(has_untrained: bool) -> None:
     """No address is fetched: every picture, style and script is inside, and the tags are closed."""
-    page = page_of()
+    page = page_of(has_untrained=has_untrained)
     assert not re.findall(r"(?:src|href)=\"(?!data:|#)[^\"]*\"", page)
     assert "@import" not in page
     assert "url(" not in page

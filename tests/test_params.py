@@ -124,7 +124,10 @@ def leaves(values: Any, place: str = "") -> list[str]:
 def test_no_value_of_another_kind_is_taken_anywhere(wrong: Any, tmp_path: Path) -> None:
     """Every leaf of the laptop's profile, with every wrong value, at once: each place is told."""
     values = copy.deepcopy(LAPTOP)
-    fits = {str: ("path", "model", "name"), bool: ("keep_optimizer", "continue_optimizer", "abstract_numbers")}
+    fits = {
+        str: ("path", "model", "name"),
+        bool: ("keep_optimizer", "continue_optimizer", "abstract_numbers", "reference_loss"),
+    }
     places = [leaf for leaf in leaves(values) if leaf.split("/")[-1] not in fits.get(type(wrong), ())]
     places = [leaf for leaf in places if not leaf.startswith("models/")]  # of these the kind alone is told
     for place in places:

@@ -138,7 +138,7 @@ def test_no_trap_of_dvc_is_used() -> None:
     text = text.replace(", persist: true", "")
     for trap in ("persist:", "always_changed:", "frozen:", "checkpoint:"):
         assert trap not in text
-    assert text.count("\n") <= 430
+    assert text.count("\n") <= 455
 
 
 def test_params_are_the_laptop_profile() -> None:

@@ -88,6 +88,7 @@ def test_one_parameter_reruns_only_what_depends_on_it(clone: Path, fork_server: 
         "check_project",
         "evaluate@pretrained-llama",
         "evaluate@base-llama",
+        "evaluate_untrained@llama",
         "track_student@llama",
         "report",
     }

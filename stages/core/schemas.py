@@ -21,6 +21,13 @@ _BENCHMARKS = {
     "benchmark": TEXT, "index": INT, "problem": TEXT, "options": pa.list_(TEXT), "solution": TEXT, "answer": TEXT,
     "kind": TEXT, "subject": TEXT, "level": TEXT,
 }  # fmt: skip
+# reason: the rules that extracted and decided; jiuzhang_*: as the release's grader says; executions: programs' statuses.
+_GRADED = {
+    "benchmark": TEXT, "index": INT, "mode": TEXT, "sample": INT, "kind": TEXT, "response": TEXT, "extracted": TEXT,
+    "answer": TEXT, "correct": BOOL, "reason": TEXT, "flags": pa.list_(TEXT), "jiuzhang_extracted": TEXT,
+    "jiuzhang_correct": BOOL, "finish_reason": TEXT, "executions": pa.list_(TEXT), "turns": INT, "tokens": INT,
+    "is_flagged": BOOL,
+}  # fmt: skip
 _COLUMNS: dict[str, dict[str, pa.DataType]] = {
     "texts": _TEXTS,
     "requests": {
@@ -43,12 +50,9 @@ _COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "target_values": pa.list_(pa.struct([("target", TEXT), ("value", FLOAT)])),
     },
     "selected": {**_TEXTS, "value": FLOAT},
-    # reason: the rules that extracted and decided; jiuzhang_*: as the release's grader says; executions: programs' statuses.
-    "predictions": {
-        "benchmark": TEXT, "index": INT, "mode": TEXT, "sample": INT, "kind": TEXT, "response": TEXT, "extracted": TEXT,
-        "answer": TEXT, "correct": BOOL, "reason": TEXT, "flags": pa.list_(TEXT), "jiuzhang_extracted": TEXT,
-        "jiuzhang_correct": BOOL, "finish_reason": TEXT, "executions": pa.list_(TEXT), "turns": INT, "tokens": INT,
-        "is_flagged": BOOL,
-    },
+    "graded": _GRADED,  # `predictions` of any version
+    # reference_loss: mean negative log-likelihood (nats) of the benchmark's own solution's tokens after the same prompt, and
+    # their number; none in the tool mode, and where there is no solution in words.
+    "predictions": {**_GRADED, "reference_loss": FLOAT, "reference_tokens": INT},
 }  # fmt: skip
 SCHEMAS = {name: pa.schema(list(columns.items())) for name, columns in _COLUMNS.items()}

@@ -2,6 +2,7 @@
 
 ninechapters compare main HEAD
 ninechapters compare main workspace --json
+ninechapters compare workspace workspace --against untrained      # after the training, and before
 
 A revision is a Git commit, branch or tag; `workspace` is the working tree. Predictions are read through DVC, from the
 cache or a remote. Tasks whose prompts, items or grader differ are refused and named.
@@ -15,43 +16,49 @@ import click
 from stages.core.command import StageError, say, tool_command
 
 PARAMS = Path("params.yaml")
+STARTS = ["pretrained", "base", "untrained"]
 
 
 @tool_command("compare")
 @click.argument("a")
 @click.argument("b")
 @click.option("--student", help="A name under `models`; without it the first of `students` in params.yaml.")
-@click.option("--start", type=click.Choice(["pretrained", "base"]), default="pretrained", help="What was fine-tuned.")
+@click.option(
+    "--start",
+    type=click.Choice(STARTS),
+    default="pretrained",
+    help="What was fine-tuned; untrained: the base model as it is.",
+)
+@click.option("--against", type=click.Choice(STARTS), help="The --start of A; without it that of B.")
 @click.option("--policy", type=click.Choice(["ours", "jiuzhang"]), default="ours", help="Whose verdicts to compare.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with every flip, no table.")
 @click.option("--flips", "num_flips", type=click.IntRange(min=0), default=5, help="Flips to list under the table.")
-def main(a: str, b: str, student: str | None, start: str, policy: str, as_json: bool, num_flips: int) -> None:
+def main(
+    a: str, b: str, student: str | None, start: str, against: str | None, policy: str, as_json: bool, num_flips: int
+) -> None:
     """Compare the evaluation of revision B with that of revision A: a positive difference is in B's favour.
 
     \b
     Example:
         ninechapters compare main HEAD
+        ninechapters compare workspace workspace --against untrained
     """
     from stages.core.files import finite
-    from stages.evaluation.results import task_name
-    from stages.evaluation.revisions import comparison_record, load_run, print_table
-    from stages.statistics.comparison import compare_tasks, obstacles
+    from stages.evaluation.revisions import compared, comparison_record, load_run, print_comparison
 
-    folder = f"data/predictions/{start}/{student or first_student()}"
-    runs = load_run(a, folder), load_run(b, folder)
-    refused = obstacles(*runs)
-    common = runs[0].results["results"].keys() & runs[1].results["results"].keys()
-    if not common - refused.keys():
-        reasons = "; ".join(f"{task}: {why}" for task, why in refused.items()) or "they have no task in common"
+    name = student or first_student()
+    before = load_run(a, f"data/predictions/{against or start}/{name}")
+    found = compared(before, load_run(b, f"data/predictions/{start}/{name}"), policy)
+    if not found.tasks:
+        reasons = "; ".join(f"{task}: {why}" for task, why in found.refused.items()) or "they have no task in common"
         raise StageError(
             f"{a} and {b} do not compare: {reasons}. Evaluate both with the same prompts, items and grader."
         )
-    tasks = [task for task in compare_tasks(*runs, policy) if task_name(task.benchmark, task.mode) not in refused]
     if as_json:
-        click.echo(json.dumps(finite(comparison_record(a, b, policy, tasks, refused)), allow_nan=False))
+        click.echo(json.dumps(finite(comparison_record(a, b, policy, found)), allow_nan=False))
         return
-    print_table(a, b, tasks, num_flips)
-    for task, why in refused.items():
+    print_comparison(a, b, found, num_flips)
+    for task, why in found.refused.items():
         say(f"compare: {task} is left out: its {why} differ")
 
 

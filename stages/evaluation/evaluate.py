@@ -13,7 +13,7 @@ from stages.core.command import say, stage_command
 from stages.core.files import write_json
 from stages.core.named_tables import tables_named
 from stages.core.options import section_options
-from stages.evaluation.sections import EvaluationSettings, parse_shots
+from stages.evaluation.sections import EvaluationSettings
 
 
 @stage_command("evaluate")
@@ -29,57 +29,60 @@ def main(
 ) -> None:  # fmt: skip
     """Solve the named BENCHMARKS with MODEL; write OUT/predictions.parquet, OUT/results.json and METRICS.
 
-    Solved problems for `shots` are of TARGETS; problems that one of LEAKS touched are counted apart.
+    Solved problems for `shots` are of TARGETS; problems that one of LEAKS touched are counted apart. With `majority_samples`
+    there is also OUT/votes.parquet. Of a MODEL with random weights, which solves nothing, all of these are empty.
 
     \b
     Example:
         python -m stages.evaluation.evaluate models/finetuned/pretrained/llama data/benchmarks data/targets data/leaks
             data/predictions/pretrained/llama reports/metrics/pretrained-llama.json --max-tokens 1024
-            --max-problems 0 --num-samples 1 --temperature 0 --top-p 1 --shots aqua=mathqa:5
+            --max-problems 0 --num-samples 1 --temperature 0 --top-p 0.95 --majority-samples 8 --majority-temperature 0.7
+            --reference-loss --shots aqua=mathqa:5
     """
-    from stages.core.hashes import file_hash
     from stages.core.table_writer import TableWriter
-    from stages.core.tables import scan_table
     from stages.core.work import finish_work, rooms, work_folder
-    from stages.evaluation.metrics import suite_figures, task_figures, task_of
-    from stages.evaluation.results import results_record, task_hashes, task_name
-    from stages.evaluation.tasks import EvaluationJob, make_predictions, predictions_in
+    from stages.evaluation.metrics import figures_of
+    from stages.evaluation.reference_solutions import losses_in, make_losses, with_losses
+    from stages.evaluation.results import config_record, results_record, task_hashes, task_name
+    from stages.evaluation.tasks import GRADED, VOTES, EvaluationJob, make_predictions, predictions_in
     from stages.execution.executions import image_of
     from stages.generation.engine import narrow_type
-    from stages.problems.student_format import MODES
+    from stages.models.folders import has_random_weights
 
-    job = EvaluationJob(model, tables_named(benchmarks, settings.benchmark), settings, targets, leaks)
+    tables = tables_named(benchmarks, settings.benchmark)
+    if has_random_weights(model):
+        say(f"evaluate: the weights of {model} are random and no training changed them: it is not evaluated")
+        tables = {}
+    job = EvaluationJob(model, tables, settings, targets, leaks)
     options = {**asdict(settings), "benchmark": list(job.tables), "sandbox": image_of()}
     code = rooms("evaluation", "generation", "grading", "problems", "models", "execution")
     title = f"evaluate-{out.parent.name}-{out.name}"
     work = work_folder(title, [model, *job.tables.values(), targets, leaks], options, code)
+    make_losses(job, work)  # first: an engine may take all of a GPU's memory to the end of this process
     make_predictions(job, work)
-    table = out / "predictions.parquet"
-    with TableWriter("predictions", table) as writer:
-        for rows in predictions_in(job, work):
-            writer.write_rows(rows)
-    hashes = {}
-    for name, mode in job.tasks:
-        questions = job.questions[name]
-        hashes[task_name(name, mode)] = task_hashes(questions, job.prompts(name, mode, questions))
-    tasks = {task: task_of(scan_table("predictions", table), *task) for task in job.tasks}
-    figures = {name: {mode: task_figures(tasks[name, mode]) for mode in MODES} for name in job.tables}
-    suite = {mode: suite_figures([tasks[name, mode] for name in job.tables]) for mode in MODES}
-    generation = {
-        "max_gen_toks": settings.max_tokens, "temperature": settings.temperature, "top_p": settings.top_p,
-        "do_sample": settings.temperature > 0,
-    }  # fmt: skip
-    config = {
-        "model": str(model), "model_hash": file_hash(model), "num_samples": settings.num_samples,
-        "num_fewshot": {task_name(one.benchmark, "cot"): one.count for one in map(parse_shots, settings.shots)}, "sandbox": image_of(),
-        "generation_kwargs": generation, **narrow_type(model),
-    }  # fmt: skip
-    by_task = {task_name(name, mode): figure for name, modes in figures.items() for mode, figure in modes.items()}
+    losses = losses_in(job, work)
+    with TableWriter("predictions", out / f"{GRADED}.parquet") as writer:
+        for rows in predictions_in(job, work, GRADED):
+            writer.write_rows(list(with_losses(rows, losses)))
+    if VOTES in job.draws:
+        with TableWriter("predictions", out / f"{VOTES}.parquet") as writer:
+            for rows in predictions_in(job, work, VOTES):
+                writer.write_rows(rows)
+    hashes = {
+        task_name(name, mode): task_hashes(job.questions[name], job.prompts(name, mode, job.questions[name]))
+        for name, mode in job.tasks
+    }
+    figures = figures_of(out, list(job.tables))
+    by_task = {task_name(name, mode): figures[name][mode] for name, mode in job.tasks}
+    config = config_record(model, settings, image_of()) | narrow_type(model)
     write_json(results_record(by_task, hashes, config), out / "results.json")
-    write_json({**figures, "suite": suite}, metrics)
+    write_json(figures, metrics)
     finish_work(work)
-    for name, modes in figures.items():
-        say(f"evaluate: {name}: " + ", ".join(f"{mode} {figure['accuracy']:.1%}" for mode, figure in modes.items()))
+    for name in job.tables:
+        say(
+            f"evaluate: {name}: "
+            + ", ".join(f"{mode} {figure['accuracy']:.1%}" for mode, figure in figures[name].items())
+        )
 
 
 if __name__ == "__main__":

@@ -8,19 +8,41 @@ Beside the accuracy stand its count and interval, the same under the release's g
 replies cut off, answers guessed as the last number, programs that did not end, problems that training data touched.
 """
 
-from collections.abc import Iterator
-from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from stages.core.schemas import Row
-from stages.core.tables import collected, frames
-from stages.grading.voting import expected_majority, majority, pass_at_k
+from stages.core.tables import collected, scan_table
+from stages.grading.voting import pass_at_k
+from stages.problems.student_format import COT, MODES
 from stages.statistics.intervals import accuracy_record, bootstrap_macro
+from stages.statistics.reference_loss import loss_record, losses_of
+from stages.statistics.votes import voted
 
 OURS, JIUZHANG = "correct", "jiuzhang_correct"
+
+
+def figures_of(folder: Path, benchmarks: list[str]) -> dict[str, Any]:
+    """benchmark -> mode -> the figures of the predictions in a folder, and `suite` -> mode.
+
+    Beside them, in natural language, stands `reference`: the loss on reference solutions.
+    """
+    table, votes = scan_table("predictions", folder / "predictions.parquet"), folder / "votes.parquet"
+    tasks = {name: {mode: task_of(table, name, mode) for mode in MODES} for name in benchmarks}
+    figures: dict[str, Any] = {
+        name: {mode: task_figures(task) for mode, task in modes.items()} for name, modes in tasks.items()
+    }
+    losses = losses_of(table)
+    for name in benchmarks:
+        figures[name][COT]["reference"] = loss_record(losses.filter(benchmark=name))
+        if votes.exists():
+            for mode in MODES:
+                figures[name][mode]["majority"] = majority_figures(
+                    task_of(scan_table("predictions", votes), name, mode)
+                )
+    return figures | {"suite": {mode: suite_figures([tasks[name][mode] for name in benchmarks]) for mode in MODES}}
 
 
 def task_of(predictions: pl.LazyFrame, benchmark: str, mode: str) -> pl.LazyFrame:
@@ -73,7 +95,7 @@ COUNTS = {
 
 
 def sampling_figures(task: pl.LazyFrame, items: pl.DataFrame, num_samples: int) -> dict[str, Any]:
-    """pass@k for k = 1, 2, 4, ..., and maj@k of all samples: ties by what was seen first, and by lot."""
+    """pass@k for k = 1, 2, 4, ..., and maj@k of all samples, with the interval of that with ties by what was seen first."""
     whole = items.filter(num=num_samples)
     corrects = whole["correct"].value_counts().sort("correct")
     ks = [k for k in (2**i for i in range(12)) if k <= num_samples]
@@ -81,22 +103,19 @@ def sampling_figures(task: pl.LazyFrame, items: pl.DataFrame, num_samples: int) 
         str(k): round(sum(num * pass_at_k(num_samples, c, k) for c, num in corrects.iter_rows()) / whole.height, 4)
         for k in sorted({*ks, num_samples})
     }
-    first = by_lot = 0.0
-    for rows in _samples(task):
-        if len(rows) == num_samples:
-            answers, verdicts, kind = [r["extracted"] for r in rows], [r["correct"] for r in rows], rows[0]["kind"]
-            vote = majority(answers, kind)
-            first += vote.first >= 0 and verdicts[vote.first]
-            by_lot += expected_majority(answers, verdicts, kind)
-    majorities = {"first_seen": round(first / whole.height, 4), "by_lot": round(by_lot / whole.height, 4)}
+    votes = voted(task).filter(num=num_samples)
+    record = accuracy_record(votes["first_seen"].to_numpy())
+    majorities = {
+        "first_seen": record["accuracy"], "low_95": record["low_95"], "high_95": record["high_95"],
+        "by_lot": round(float(votes["by_lot"].to_numpy().mean()), 4),
+    }  # fmt: skip
     return {"num_samples": num_samples, "pass_at": passes, "maj_at": {str(num_samples): majorities}}
 
 
-def _samples(task: pl.LazyFrame) -> Iterator[list[Row]]:
-    """The samples of each problem, which stand together."""
-    columns = task.select("index", "extracted", "correct", "kind")
-    rows = (row for frame in frames(columns) for row in frame.iter_rows(named=True))
-    return (list(group) for _, group in groupby(rows, key=lambda row: row["index"]))
+def majority_figures(votes: pl.LazyFrame) -> dict[str, Any]:
+    """The figures of the samples that vote, of one benchmark in one mode: their mean accuracy, pass@k and maj@k."""
+    items = items_of(votes)
+    return _record(items) | sampling_figures(votes, items, int(items["num"].max() or 0))  # type: ignore[arg-type]
 
 
 def suite_figures(tasks: list[pl.LazyFrame]) -> dict[str, Any]:

@@ -15,11 +15,17 @@ BATCH = 64
 
 def predictions_of(
     model: Path, rows: list[Row], prompts: list[str], mode: str, sampling: Sampling, num_samples: int,
-    flagged: set[tuple[str, int]],
+    flagged: set[tuple[str, int]], seed: str = "",
 ) -> Steps[list[Row]]:  # fmt: skip
-    """The graded predictions of a task: all samples of a problem one after the other; yields while programs run."""
+    """The graded predictions of a task: all samples of a problem one after the other; yields while programs run.
+
+    `seed` tells apart the samples that are drawn for different tables.
+    """
     asked = [(row, prompt, sample) for row, prompt in zip(rows, prompts, strict=True) for sample in range(num_samples)]
-    seeds = [seed_of("evaluate", row["benchmark"], str(row["index"]), mode, str(sample)) for row, _, sample in asked]
+    more = [seed] if seed else []
+    seeds = [
+        seed_of("evaluate", row["benchmark"], str(row["index"]), mode, str(sample), *more) for row, _, sample in asked
+    ]
     responses = yield from solve(
         model, [Prompt(prompt, seed) for (_, prompt, _), seed in zip(asked, seeds, strict=True)], mode, sampling
     )
@@ -51,7 +57,7 @@ def prediction_of(row: Row, mode: str, sample: int, response: Response, is_flagg
         "reason": ours.rule, "flags": flags, "jiuzhang_extracted": jiuzhang.extracted,
         "jiuzhang_correct": jiuzhang.correct, "finish_reason": response.finish_reason,
         "executions": list(response.executions), "turns": len(response.executions), "tokens": response.tokens,
-        "is_flagged": is_flagged,
+        "is_flagged": is_flagged, "reference_loss": None, "reference_tokens": None,
     }  # fmt: skip
 
 

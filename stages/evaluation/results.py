@@ -6,9 +6,12 @@ two, `versions` the third.
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
+from stages.core.hashes import file_hash
 from stages.core.tables import Row
+from stages.evaluation.sections import EvaluationSettings, parse_shots
 from stages.grading.policies import VERSION
 
 
@@ -29,10 +32,25 @@ def task_hashes(rows: list[Row], prompts: list[str]) -> dict[str, str]:
     return {"items": hash_of(items), "prompts": hash_of(prompts)}
 
 
+def config_record(model: Path, settings: EvaluationSettings, sandbox: str) -> dict[str, Any]:
+    """What an evaluation was made with."""
+    generation = {
+        "max_gen_toks": settings.max_tokens, "temperature": settings.temperature, "top_p": settings.top_p,
+        "do_sample": settings.temperature > 0,
+    }  # fmt: skip
+    votes = {"num_samples": settings.majority_samples, "temperature": settings.majority_temperature}
+    return {
+        "model": str(model), "model_hash": file_hash(model), "num_samples": settings.num_samples,
+        "majority": votes if settings.majority_samples else {}, "reference_loss": settings.reference_loss,
+        "num_fewshot": {task_name(one.benchmark, "cot"): one.count for one in map(parse_shots, settings.shots)},
+        "sandbox": sandbox, "generation_kwargs": generation,
+    }  # fmt: skip
+
+
 def results_record(
     figures: dict[str, dict[str, Any]], hashes: dict[str, dict[str, str]], config: dict[str, Any]
 ) -> dict[str, Any]:
-    """`figures` and `hashes` by task (standard errors: stages/statistics/intervals.py); `config`: the model, its content hash, samples, temperature, shots."""
+    """`figures` and `hashes` by task (standard errors: stages/statistics/intervals.py); `config`: see `config_record`."""
     shots = config["num_fewshot"]
     results = {
         task: {
@@ -49,6 +67,6 @@ def results_record(
         "n-shot": {task: shots.get(task, 0) for task in figures},
         "higher_is_better": {task: {"exact_match": True} for task in figures},
         "n-samples": {task: {"original": figure["num_problems"], "effective": figure["num_problems"]} for task, figure in figures.items()},
-        "config": {key: config[key] for key in ("model", "model_hash", "num_samples", "generation_kwargs", "sandbox")},
+        "config": {key: value for key, value in config.items() if key != "num_fewshot"},
         "task_hashes": hashes,
     }  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from stages.core.section import Count, CountOrNone, Grammar, NotNegative, ShareOverZero, section
+from stages.core.section import Count, CountOrNone, Grammar, NotNegative, Positive, ShareOverZero, section
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,12 @@ class EvaluationSettings:
     "0 is greedy (release: 0)."
     top_p: ShareOverZero
     "Nucleus (release: 1)."
+    majority_samples: CountOrNone
+    "Responses to each problem that vote, beside those of num_samples: maj@k; 0: no vote."
+    majority_temperature: Positive
+    "Of the responses that vote (Wang et al. 2022, arXiv 2203.11171: 0.7)."
+    reference_loss: bool
+    "Read the benchmarks' own solutions with the model: their loss moves before the accuracy does."
     shots: tuple[Annotated[str, Grammar(parse_shots, "aqua=mathqa:5")], ...]
     "benchmark=target:count, solved problems before its questions (release: 5 for aqua, sat_math, mmlu_stem)."
 
@@ -50,6 +56,8 @@ class EvaluationSettings:
                 f"num_samples is {self.num_samples} and temperature 0: greedy responses are all the same; "
                 "raise the temperature, or take one sample"
             )
+        if self.majority_samples == 1:
+            yield "majority_samples is 1: one response is no vote; take more, or 0 for no vote"
         named = [parse_shots(text).benchmark for text in self.shots]
         for name in sorted({name for name in named if named.count(name) > 1}):
             yield f"shots: {name!r} stands there twice"

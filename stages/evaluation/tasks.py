@@ -2,7 +2,9 @@
 
     job = EvaluationJob(model, tables, settings, targets, leaks)
     make_predictions(job, work)                              # goes on with the shards that are missing
-    for rows in predictions_in(job, work): ...               # in order, a shard at a time
+    for rows in predictions_in(job, work, GRADED): ...       # in order, a shard at a time
+
+There are one or two draws of responses: those that accuracies are of, and those that vote (`majority_samples`).
 
 On a Ray cluster some node makes a shard (stages/core/shards.py). Here the engine uses every device, and two shards take turns:
 while the programs of the one run, the model solves the other.
@@ -27,6 +29,7 @@ from stages.generation.engine import gpus_of_a_copy, is_spread
 from stages.generation.interface import Sampling
 from stages.problems.student_format import MODES
 
+GRADED, VOTES = "predictions", "votes"  # the draws, by the table that keeps each
 SHARD_RESPONSES = 2048  # a kill costs at most two shards' work
 
 
@@ -47,14 +50,25 @@ class EvaluationJob:
         return [(name, mode) for name in self.tables for mode in MODES]
 
     @cached_property
-    def shards(self) -> list[tuple[str, str, int]]:
-        """Benchmark, mode and first problem of each shard, in the order of the predictions."""
-        step = self.shard_problems
-        return [(name, mode, first) for name, mode in self.tasks for first in range(0, len(self.questions[name]), step)]
+    def draws(self) -> dict[str, tuple[int, float]]:
+        """Samples of a problem and their temperature, by draw."""
+        settings = self.settings
+        graded = {GRADED: (settings.num_samples, settings.temperature)}
+        votes = {VOTES: (settings.majority_samples, settings.majority_temperature)}
+        return graded | (votes if settings.majority_samples else {})
 
-    @property
-    def shard_problems(self) -> int:
-        return max(1, self.shard_responses // self.settings.num_samples)
+    @cached_property
+    def shards(self) -> list[tuple[str, str, str, int]]:
+        """Draw, benchmark, mode and first problem of each shard, in the order of the predictions."""
+        return [
+            (draw, name, mode, first)
+            for draw in self.draws
+            for name, mode in self.tasks
+            for first in range(0, len(self.questions[name]), self.shard_problems(draw))
+        ]
+
+    def shard_problems(self, draw: str) -> int:
+        return max(1, self.shard_responses // self.draws[draw][0])
 
     @cached_property
     def examples(self) -> dict[str, list[Row]]:
@@ -78,18 +92,18 @@ class EvaluationJob:
 
     def steps(self, number: int) -> Steps[bytes]:
         """Make the predictions of a shard; yields while its programs run."""
-        name, mode, first = self.shards[number]
-        settings = self.settings
-        rows = self.questions[name][first : first + self.shard_problems]
+        draw, name, mode, first = self.shards[number]
+        num_samples, temperature = self.draws[draw]
+        rows = self.questions[name][first : first + self.shard_problems(draw)]
         prompts = self.prompts(name, mode, rows)
-        sampling = Sampling(settings.max_tokens, settings.temperature, settings.top_p)
+        sampling = Sampling(self.settings.max_tokens, temperature, self.settings.top_p)
         say(
             f"evaluate: {self.model} on {name}, {mode}: {len(rows):,} problems from number {first}, "
-            f"{settings.num_samples} samples each"
+            f"{num_samples} samples each{' that vote' if draw == VOTES else ''}"
         )
         predictions = yield from predictions_of(
-            self.model, rows, prompts, mode, sampling, settings.num_samples, flagged_items(self.leaks)
-        )
+            self.model, rows, prompts, mode, sampling, num_samples, flagged_items(self.leaks), "" if draw == GRADED else draw
+        )  # fmt: skip
         return orjson.dumps(predictions)
 
 
@@ -103,10 +117,11 @@ def make_predictions(job: EvaluationJob, work: Path) -> None:
         write_bytes(content, _path(work, number))
 
 
-def predictions_in(job: EvaluationJob, work: Path) -> Iterator[list[Row]]:
-    """The rows of each shard, in the order of the tasks."""
-    for number in range(len(job.shards)):
-        yield orjson.loads(_path(work, number).read_bytes())
+def predictions_in(job: EvaluationJob, work: Path, draw: str) -> Iterator[list[Row]]:
+    """The rows of each shard of a draw, in the order of the tasks."""
+    for number, (own, *_) in enumerate(job.shards):
+        if own == draw:
+            yield orjson.loads(_path(work, number).read_bytes())
 
 
 def _path(work: Path, number: int) -> Path:

@@ -33,6 +33,13 @@ class Generated:
     stopped_by: str = ""  # stop: the stop string, empty for the end-of-text token; error: what went wrong
 
 
+@dataclass(frozen=True)
+class Scored(Generated):
+    """What the model thinks of an answer that is given: nothing is written, `num_tokens` are the answer's."""
+
+    nats: float = 0.0  # negative log-likelihood of those tokens, summed
+
+
 class Engine(Protocol):
     def run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
         """One output for each prompt, in order. A prompt that leaves no room in the model's context is an error of its own."""

@@ -8,6 +8,7 @@ cut likewise. More than MAX_BAD such prompts in one call are no bad prompts but 
 """
 
 import functools
+import gc
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from stages.core.command import StageError
 from stages.core.parallel import end_with_parent
@@ -92,10 +95,18 @@ class BadPrompts:
             return self.isolated(run, prompts[:half]) + self.isolated(run, prompts[half:])
 
 
-@functools.lru_cache(maxsize=1)
+_engines: dict[tuple[MakeEngine, Path], Engine] = {}  # one at most
+
+
 def _engine_here(make: MakeEngine, folder: Path) -> Engine:
-    """The engine of this process, kept for the next call."""
-    return make(folder)
+    """The engine of this process, kept for the next call; another one's memory is given back first."""
+    if (make, folder) not in _engines:
+        _engines.clear()
+        gc.collect()
+        if torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
+        _engines[make, folder] = make(folder)
+    return _engines[make, folder]
 
 
 @functools.lru_cache(maxsize=1)

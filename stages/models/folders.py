@@ -16,7 +16,7 @@ import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from stages.core.command import StageError
-from stages.core.files import whole, write_json
+from stages.core.files import json_in, whole, write_json
 
 PROVENANCE = "provenance.json"
 CHAT_TEMPLATE = "chat_template.jinja"  # there, in a folder of ours, where prompts are turns of a chat
@@ -90,6 +90,12 @@ def stored_dtype(folder: Path) -> torch.dtype:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     told = config.get("dtype") or config.get("torch_dtype")
     return torch.bfloat16 if told == "bfloat16" else torch.float32
+
+
+def has_random_weights(folder: Path) -> bool:
+    """Whether the folder's model was made of a config (kind: config) and not trained since."""
+    provenance = json_in(folder / PROVENANCE)
+    return isinstance(provenance, dict) and provenance.get("kind") == "config"
 
 
 def to_device(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:

@@ -147,15 +147,25 @@ def student_works(
     plan = TrainingPlan(**_without(params["finetune"], "mix", "continue_optimizer", "target"))
     targets = sum(_size(target) for target in _named(params["targets"], params["finetune"]["target"]))
     finetune = _training(f"finetune@{student} (twice)", plan, targets, assumed.target_tokens, shape, hardware, assumed)
-    evaluation = params["evaluate"]
-    problems = sum(_size(b, evaluation["max_problems"]) for b in _named(params["benchmarks"], evaluation["benchmark"]))
-    answered = 2 * 2 * problems * evaluation["num_samples"] * min(evaluation["max_tokens"], assumed.target_tokens)
     return [
         pretrain,
         Work(finetune.stage, finetune.what, 2 * finetune.num_tokens, 2 * finetune.flop, finetune.num_steps, finetune.memory),
-        Work(f"evaluate@{student} (twice)", f"{problems:,} problems in two modes", answered,
-             2 * shape.num_active * answered / assumed.generation_mfu),
+        *evaluation_works(params, student, shape, assumed),
     ]  # fmt: skip
+
+
+def evaluation_works(params: dict[str, Any], student: str, shape: Shape, assumed: Assumptions) -> list[Work]:
+    """The two students and, unless its weights are random, the untrained model; solutions are read at the rate of training."""
+    evaluation = params["evaluate"]
+    problems = sum(_size(b, evaluation["max_problems"]) for b in _named(params["benchmarks"], evaluation["benchmark"]))
+    samples = evaluation["num_samples"] + evaluation.get("majority_samples", 0)
+    answered = 2 * problems * samples * min(evaluation["max_tokens"], assumed.target_tokens)
+    read = problems * assumed.target_tokens if evaluation.get("reference_loss") else 0
+    flop = 2 * shape.num_active * (answered / assumed.generation_mfu + read / assumed.mfu)
+    what = f"{problems:,} problems in two modes, {samples} samples each"
+    works = [Work(f"evaluate@{student} (twice)", what, 2 * (answered + read), 2 * flop)]
+    is_random = params["models"].get(student, {}).get("kind") == "config"
+    return works if is_random else [*works, Work(f"evaluate_untrained@{student}", what, answered + read, flop)]
 
 
 def _training(

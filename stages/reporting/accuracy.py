@@ -2,29 +2,31 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stages.core.files import write_csv
-from stages.core.tables import scan_table
 from stages.reporting.browsing import MAX_FLIPS
 from stages.reporting.published import PUBLISHED
 from stages.statistics.comparison import Run, TaskComparison, compare_tasks, obstacles
+from stages.statistics.evaluations import read_run
 
-STARTS = ("pretrained", "base")
+STARTS = ("pretrained", "base", "untrained")
 IN_METRICS = ("accuracy", "low_95", "high_95", "num_problems")
 
 
 @dataclass(frozen=True)
 class Standing:
-    """A student's two evaluations: a is the control, b has been pre-trained."""
+    """A student's evaluations: a is the control, b has been pre-trained; beside them the base model as it is."""
 
     student: str
     a: Run
     b: Run
     figures: dict[str, dict[str, Any]]  # start -> what evaluate wrote
     tasks: list[TaskComparison]
+    untrained: Run | None = None  # None where its weights are random
+    gains: list[TaskComparison] = field(default_factory=list)  # b against the untrained model, without flips
 
     @property
     def obstacles(self) -> dict[str, str]:
@@ -37,10 +39,11 @@ class Standing:
             "model": "model",
             "model_hash": "model's hash",
             "num_samples": "samples",
+            "majority": "samples that vote",
             "generation_kwargs": "generation",
             "sandbox": "sandbox",
         }
-        rows = [(name, *(config[key] for config in configs)) for key, name in names.items()]
+        rows = [(name, *(config.get(key, "") for config in configs)) for key, name in names.items()]
         rows.append(("grader", *(", ".join(sorted(set(run.results["versions"].values()))) for run in (self.a, self.b))))
         for task, hashes in self.b.results["task_hashes"].items():
             other = self.a.results["task_hashes"].get(task, {})
@@ -49,22 +52,18 @@ class Standing:
 
 
 def load_standing(reports: Path, data: Path, student: str) -> Standing:
-    runs = {}
-    for start in STARTS:
-        folder = data / "predictions" / start / student
-        runs[start] = Run(
-            start,
-            json.loads((folder / "results.json").read_text()),
-            scan_table("predictions", folder / "predictions.parquet"),
-        )
+    runs = {start: read_run(start, data / "predictions" / start / student) for start in STARTS}
     figures = {start: json.loads((reports / "evaluation" / start / f"{student}.json").read_text()) for start in STARTS}
     tasks = compare_tasks(runs["base"], runs["pretrained"], max_flips=MAX_FLIPS)
-    return Standing(student, runs["base"], runs["pretrained"], figures, tasks)
+    untrained = runs["untrained"] if runs["untrained"].results["results"] else None
+    gains = compare_tasks(untrained, runs["pretrained"], max_flips=0) if untrained else []
+    return Standing(student, runs["base"], runs["pretrained"], figures, tasks, untrained, gains)
 
 
 def accuracy_rows(standing: Standing, benchmarks: Iterable[str]) -> list[dict[str, Any]]:
-    """One row for each benchmark and mode: the figures of both, the paired difference, and what was published."""
+    """One row for each benchmark and mode: the figures of all, the paired differences, and what was published."""
     compared = {(task.benchmark, task.mode): task for task in standing.tasks}
+    gained = {(task.benchmark, task.mode): task.numbers for task in standing.gains}
     rows = []
     for benchmark in benchmarks:
         for mode, figures in standing.figures["pretrained"].get(benchmark, {}).items():
@@ -72,6 +71,7 @@ def accuracy_rows(standing: Standing, benchmarks: Iterable[str]) -> list[dict[st
             task = compared.get((benchmark, mode))
             rows.append({
                 "student": standing.student, "benchmark": benchmark, "mode": mode, "a": control, "b": figures,
+                "untrained": standing.figures["untrained"].get(benchmark, {}).get(mode), "gain": gained.get((benchmark, mode)),
                 "difference": figures["accuracy"] - control["accuracy"], "holm_p": task.holm_p if task else None,
                 "low": task.numbers.low_95 if task else None, "high": task.numbers.high_95 if task else None,
                 "published": PUBLISHED.get((benchmark, mode)),
@@ -80,20 +80,37 @@ def accuracy_rows(standing: Standing, benchmarks: Iterable[str]) -> list[dict[st
 
 
 def suite_rows(standing: Standing) -> list[dict[str, Any]]:
-    suites = standing.figures["base"]["suite"], standing.figures["pretrained"]["suite"]
+    suites = {start: figures["suite"] for start, figures in standing.figures.items()}
     return [
-        {"student": standing.student, "mode": mode, "a": suites[0][mode], "b": suites[1][mode]} for mode in suites[1]
-    ]
+        {
+            "student": standing.student, "mode": mode, "a": suites["base"][mode], "b": suites["pretrained"][mode],
+            "untrained": suites["untrained"].get(mode) or None,
+        }
+        for mode in suites["pretrained"]
+    ]  # fmt: skip
+
+
+def sides_of(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """start -> the figures of a row; without the untrained model where it has none."""
+    sides = {"pretrained": row["b"], "base": row["a"], "untrained": row.get("untrained")}
+    return {start: figures for start, figures in sides.items() if figures}
 
 
 def nest_accuracy(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """student -> start -> benchmark -> mode -> accuracy with its interval and count, and `gain_points` beside them."""
+    """student -> start -> benchmark -> mode -> accuracy with its interval and count, and `gain_points` beside them.
+
+    `gain_points` are over the control; `gain_over_untrained` has their interval, too.
+    """
     nested: dict[str, Any] = {}
     for row in rows:
         student = nested.setdefault(row["student"], {"pretrained": {}, "base": {}, "gain_points": {}})
-        for start, figures in (("pretrained", row["b"]), ("base", row["a"])):
+        for start, figures in sides_of(row).items():
             record = {key: figures[key] for key in IN_METRICS} | {"jiuzhang_accuracy": figures["jiuzhang"]["accuracy"]}
-            student[start].setdefault(row["benchmark"], {})[row["mode"]] = record
+            student.setdefault(start, {}).setdefault(row["benchmark"], {})[row["mode"]] = record
+        if gain := row.get("gain"):
+            bounds = {"points": gain.difference, "low_95": gain.low_95, "high_95": gain.high_95}
+            points = {name: round(100 * number, 2) for name, number in bounds.items()}
+            student.setdefault("gain_over_untrained", {}).setdefault(row["benchmark"], {})[row["mode"]] = points
         student["gain_points"].setdefault(row["benchmark"], {})[row["mode"]] = round(100 * row["difference"], 2)
     return nested
 
@@ -101,8 +118,8 @@ def nest_accuracy(rows: list[dict[str, Any]]) -> dict[str, Any]:
 def write_accuracy(rows: list[dict[str, Any]], path: Path) -> None:
     """The accuracies as CSV for `dvc plots`: run, accuracy, low_95, high_95, num_problems."""
     lines = [
-        [f"{row['student']} {start} {row['benchmark']} {row['mode']}", *(row[side][column] for column in IN_METRICS)]
+        [f"{row['student']} {start} {row['benchmark']} {row['mode']}", *(figures[column] for column in IN_METRICS)]
         for row in rows
-        for start, side in (("pretrained", "b"), ("base", "a"))
+        for start, figures in sides_of(row).items()
     ]
     write_csv([["run", *IN_METRICS], *lines], path)

@@ -19,7 +19,7 @@ from stages.core.files import read_csv
 from stages.reporting.curves import Curves
 
 MAX_GROUPS, MAX_RUNS, MAX_TASKS = 12, 24, 40  # that a picture can name
-BLUE, GREY, INK = "#4a86cc", "#8a8f98", "#7d8794"
+BLUE, GREY, SAND, INK = "#4a86cc", "#8a8f98", "#c9b48a", "#7d8794"
 STYLE: dict[Any, Any] = {f"{part}.color": INK for part in ("text", "xtick", "ytick")}
 STYLE |= {f"boxplot.{part}.color": INK for part in ("boxprops", "whiskerprops", "capprops", "flierprops")}
 plt.rcParams.update(STYLE | {"axes.labelcolor": INK, "axes.edgecolor": INK, "boxplot.flierprops.markeredgecolor": INK})
@@ -96,24 +96,26 @@ def draw_funnel(path: Path) -> str:
 
 
 def draw_accuracy(tasks: list[dict[str, Any]]) -> str:
-    """Accuracies with their intervals, with synthetic pre-training and without it, side by side; of many tasks the first."""
+    """Accuracies with their intervals: with synthetic pre-training, without it, and untrained where that is known; of many tasks the first."""
     tasks = tasks[:MAX_TASKS]
+    has_untrained = any(task.get("untrained") for task in tasks)
+    width = 0.26 if has_untrained else 0.34
+    drawn = [("b", BLUE, "with synthetic pre-training"), ("a", GREY, "without (control)")]
+    drawn += [("untrained", SAND, "untrained")] if has_untrained else []
     names = [f"{task['student']} {task['benchmark']} {task['mode']}" for task in tasks]
     figure, axes = plt.subplots(figsize=(7, 0.9 + 0.5 * len(names)), layout="constrained")
-    for offset, key, color, label in (
-        (0.18, "b", BLUE, "with synthetic pre-training"),
-        (-0.18, "a", GREY, "without (control)"),
-    ):
-        accuracies = [task[key]["accuracy"] for task in tasks]
+    for place, (key, color, label) in enumerate(drawn):
+        known = [(i, task[key]) for i, task in enumerate(tasks) if task.get(key)]
+        accuracies = [side["accuracy"] for _, side in known]
         errors = [
-            [task[key]["accuracy"] - task[key]["low_95"] for task in tasks],
-            [task[key]["high_95"] - task[key]["accuracy"] for task in tasks],
+            [side["accuracy"] - side["low_95"] for _, side in known],
+            [side["high_95"] - side["accuracy"] for _, side in known],
         ]
-        positions = [len(names) - i + offset for i in range(len(names))]
+        offset = (width + 0.02) * ((len(drawn) - 1) / 2 - place)
         axes.barh(
-            positions,
+            [len(names) - i + offset for i, _ in known],
             accuracies,
-            0.34,
+            width,
             xerr=errors,
             color=color,
             label=label,
@@ -121,7 +123,7 @@ def draw_accuracy(tasks: list[dict[str, Any]]) -> str:
         )
     axes.set_yticks([len(names) - i for i in range(len(names))], names)
     axes.set(xlabel="accuracy, with its 95% interval", xlim=(0, 1))
-    axes.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=2)
+    axes.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=len(drawn))
     return _picture(figure)
 
 

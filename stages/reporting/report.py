@@ -60,11 +60,14 @@ def main(
     from stages.reporting.accuracy import accuracy_rows, load_standing, nest_accuracy, suite_rows, write_accuracy
     from stages.reporting.browsing import pack_flips, pack_problems
     from stages.reporting.curves import read_curves, write_curves
+    from stages.reporting.readings import loss_rows, nest_losses, nest_votes, vote_rows
     from stages.reporting.students import tracked_students
 
     students, benchmarks = tracked_students(tracked), names_in(data / "benchmarks")
     standings = [load_standing(reports, data, student) for student in students]
     tasks = [row for standing in standings for row in accuracy_rows(standing, benchmarks)]
+    losses = [row for standing in standings for row in loss_rows(standing)]
+    votes = [row for standing in standings for row in vote_rows(standing)]
     leaks, leaked = stage_figures.gather_leaks(data, names_in(data / "leaks"))
     value, places = value_figures.gather_value(reports, data)
     metrics: dict[str, Any] = {
@@ -76,6 +79,8 @@ def main(
         "selection": json.loads((reports / "selection.json").read_text()),
         "filter": json.loads((reports / "filter.json").read_text()),
         "accuracy": nest_accuracy(tasks),
+        "reference_loss": nest_losses(losses),
+        "majority": nest_votes(votes),
     }
     curves = read_curves(reports / "curves", students)
     drawn = {
@@ -94,7 +99,7 @@ def main(
     write_accuracy(tasks, accuracy_path)
     write_curves(curves, curves_path)
     content = render_page(
-        m=metrics, tasks=tasks, pictures=drawn, top=top, bottom=bottom, leaked=leaked, students=students,
+        m=metrics, tasks=tasks, losses=losses, votes=votes, pictures=drawn, top=top, bottom=bottom, leaked=leaked, students=students,
         suites=[row for standing in standings for row in suite_rows(standing)],
         comparability=[comparability(standing) for standing in standings],
         problems_shown=problems_shown, flips_shown=flips_shown, problems_data=problems_data, flips_data=flips_data,
@@ -131,6 +136,8 @@ def render_page(**content: Any) -> str:
         published_model=MODEL,
         sampled=[row for row in tasks if "pass_at" in row["b"]],
         split=[row for row in tasks if "flagged" in row["b"]],
+        has_untrained=any(row["untrained"] for row in tasks),
+        bounds=bounds_line,
         css=Markup(STYLE.read_text(encoding="utf-8")),  # the project's own text
         js=Markup(SCRIPT.read_text(encoding="utf-8")),
         pct=lambda frac: f"{frac:.1%}",
@@ -138,6 +145,11 @@ def render_page(**content: Any) -> str:
         correlation=lambda number: "unknown" if number is None else f"{number:.2f}",
         num_leaked=sum(target["num_leaked"] for target in content["m"]["leaks"].values()),
     )
+
+
+def bounds_line(low: float | None, high: float | None, form: str) -> str:
+    """`[0.83, 0.91]`; nothing where the interval is unknown."""
+    return "" if low is None or high is None else f"[{low:{form}}, {high:{form}}]"
 
 
 def counts_line(counts: dict[str, int]) -> str:

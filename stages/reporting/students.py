@@ -25,7 +25,7 @@ def tracked_students(folder: Path) -> list[str]:
 def check_file(path: Path, known: str, fingerprint: Path) -> None:
     if not path.exists():
         raise StageError(
-            f"{path}, which {fingerprint} tells of, is not here. Get it: `dvc pull pretrain finetune evaluate`."
+            f"{path}, which {fingerprint} tells of, is not here. Get it: `dvc pull pretrain finetune evaluate evaluate_untrained`."
         )
     if file_hash(path) != known:
         raise StageError(

@@ -36,6 +36,8 @@ class Run:
     name: str
     results: dict[str, Any]
     predictions: pl.LazyFrame
+    losses: pl.DataFrame | None = None  # on reference solutions (stages/statistics/reference_loss.py); None: not read
+    votes: pl.DataFrame | None = None  # the verdicts of majorities (stages/statistics/votes.py); None: nothing voted
     copy: TemporaryDirectory[str] | None = None  # of the predictions, where they are fetched; it goes with the run
 
 

@@ -3,6 +3,7 @@
 wilson(60, 100)                 -> (0.502, 0.691)   # 95%, Wilson 1927
 wilson(0, 12)                   -> (0.0, 0.2425)
 clustered([1.0, 0.5, 0.0], 6)   -> (0.161, 0.839)   # item means of six responses
+bootstrap_ratio(nats, tokens)   -> of nats a token, problems drawn anew; None for one problem
 bootstrap_macro([...])          -> of the mean over datasets, items drawn anew within each
 """
 
@@ -13,6 +14,7 @@ import numpy as np
 
 Z_95 = 1.959964
 NUM_RESAMPLES = 10_000
+DRAWN_NUMBERS = 4_000_000  # at a time: 32 MB
 SEED = 1
 
 
@@ -68,6 +70,24 @@ def bootstrap_macro(
     low, high = np.percentile(total, [2.5, 97.5])
     low, high = mean - math.hypot(mean - low, math.sqrt(below)), mean + math.hypot(high - mean, math.sqrt(above))
     return max(0.0, float(low) / len(datasets)), min(1.0, float(high) / len(datasets))
+
+
+def bootstrap_ratio(numerators: np.ndarray, denominators: np.ndarray) -> tuple[float, float] | None:
+    """The 95% percentile interval of sum(numerators) / sum(denominators), items drawn with putting back; of one item none.
+
+    The percentiles' distance from the ratio is widened by sqrt(n / (n - 1)): a bootstrap of few items is too narrow.
+    """
+    count = len(numerators)
+    if count < 2:
+        return None
+    rng, ratios = np.random.default_rng(SEED), []
+    rows = max(1, DRAWN_NUMBERS // count)
+    for start in range(0, NUM_RESAMPLES, rows):
+        drawn = rng.integers(count, size=(min(rows, NUM_RESAMPLES - start), count))
+        ratios.append(numerators[drawn].sum(axis=1) / denominators[drawn].sum(axis=1))
+    ratio, widening = float(numerators.sum() / denominators.sum()), math.sqrt(count / (count - 1))
+    low, high = np.percentile(np.concatenate(ratios), [2.5, 97.5])
+    return ratio - (ratio - float(low)) * widening, ratio + (float(high) - ratio) * widening
 
 
 def standard_error(values: Sequence[float] | np.ndarray, low: float, high: float) -> float:
