@@ -153,7 +153,7 @@ class PackedTrainer(Trainer):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.has_plain_head = False  # then logits are held whole
-        self.head = base_model(self.model).get_output_embeddings()
+        self.head: Any = base_model(self.model).get_output_embeddings()
         self.loss_is_scaled_for_ga = True  # by the number of learnt tokens of the step
         self.router_weight = float(getattr(base_model(self.model).config, "router_aux_loss_coef", 0.0) or 0.0)
         self.guard = next(c for c in self.callback_handler.callbacks if isinstance(c, DivergenceGuard))
