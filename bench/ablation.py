@@ -36,6 +36,7 @@ from stages.builtin.write_corpus import ASKED_FRAC, NUM_NOTES, notes
 from stages.core.files import write_text
 from stages.core.tables import collected, read_table, scan_table
 from stages.reporting.value_figures import reliability
+from stages.statistics.reference_loss import losses_of
 
 ARMS: dict[str, dict[str, Any]] = {
     "value": {"select_texts.strategy": "value"},
@@ -118,9 +119,17 @@ def run(work: Path, params: dict[str, Any], arm: str, seed: int, asked_frac: flo
         "selected": [row["text_id"] for row in read_table("selected", work / "data/selection/texts.parquet")],
         "selection": json.loads((work / "reports/selection.json").read_text()),
         "evaluation": json.loads((work / f"reports/evaluation/pretrained/{student}.json").read_text()),
+        "losses": losses_in(work / f"data/predictions/pretrained/{student}/predictions.parquet"),
         "filter": json.loads((work / "reports/filter.json").read_text()),
         "reliability": reliability_by_count(scan_table("values", work / "data/value/values")),
     }  # fmt: skip
+
+
+def losses_in(predictions: Path) -> list[tuple[float, int]]:
+    """(nats, tokens) of each benchmark problem's reference solution, in order."""
+    losses = losses_of(scan_table("predictions", predictions)).sort("benchmark", "index")
+    nats = losses["reference_loss"] * losses["reference_tokens"]
+    return list(zip(nats.to_list(), losses["reference_tokens"].to_list(), strict=True))
 
 
 def reliability_by_count(values: pl.LazyFrame) -> dict[int, float]:

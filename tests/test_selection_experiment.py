@@ -11,6 +11,7 @@ import yaml
 
 from bench.ablation import ARMS as ARM_SETTINGS
 from bench.ablation import arm_settings, reliability_by_count
+from bench.ablation_figure import loss_figures, verdict_of
 from bench.selection_arms import ARMS, Place, chosen, pool_of
 from bench.selection_for_training import SHARED, runs
 from bench.selection_pool import RATIONALE, Sizes, answered_questions, divided, part_of, problem, samples, write_split
@@ -248,7 +249,7 @@ def test_value_pays_if_it_beats_random_in_each_seed_by_enough() -> None:
     found = verdict(arms)
     assert found == {
         "num_seeds": 3,
-        "share_of_training": 0.15,
+        "share_of_gain": 0.15,
         "pays": True,
         "beats": {"bm25": False, "embedding": True},
     }
@@ -258,6 +259,16 @@ def test_value_pays_if_it_beats_random_in_each_seed_by_enough() -> None:
     arms["value_adam_checkpoints"][2] = losses_at(1.001, 2)
     assert not is_lower(difference(arms["value_adam_checkpoints"], arms["random"]))
     assert not verdict({})["pays"]
+
+
+def test_value_does_not_pay_where_accuracy_falls() -> None:
+    losses = arms_at(none=2.0, random=1.0, value=0.85)
+    lower = {"value": {"minus_random": {"points": -3.0, "low_95": -5.0, "high_95": -1.0, "p": 0.01}}}
+    assert verdict_of(losses, {})["pays"]
+    assert verdict_of(losses, lower) | {"num_seeds": 3} == {
+        "num_seeds": 3, "share_of_gain": 0.15, "pays": False, "beats": {}, "accuracy_holds": False,
+    }  # fmt: skip
+    assert loss_figures(losses)["value"]["loss_minus_random"]["difference"] == pytest.approx(-0.15, abs=1e-3)
 
 
 def test_a_summary_is_of_what_is_done(tmp_path: Path) -> None:
