@@ -1,10 +1,11 @@
-"""What the runs of `bench.ablation` say: accuracy of each arm with its interval, differences to random, and a picture.
+"""What the runs of `bench.ablation` say: accuracy and loss of each arm, differences to random, a verdict, and a picture.
 
     python -m bench.ablation_figure FOLDER [FOLDER ...] --picture docs/ablation.png
 
 Accuracy is over all benchmarks' problems in both modes; an arm's interval is Student's over its seeds, and so is that of
 the differences to the random arm, seed by seed. High-value examples are those texts of a selection that the value arm
-selects. Prints a table, and one JSON object on the last line.
+selects. Losses are of reference solutions, in nats a token, compared problem by problem (bench/selection_summary.py); the verdict is
+by the rule of docs/value.md. Prints a table, and one JSON object on the last line.
 """
 
 import json
@@ -14,14 +15,23 @@ from typing import Any
 
 import click
 import matplotlib
+import numpy as np
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from scipy import stats
 
 from bench.ablation import mean_accuracy, read_runs
+from bench.selection_summary import Losses, difference, loss_of, verdict
 
-COLORS = {"value": "#2f6db3", "diversity": "#4aa58d", "random": "#8a8f98", "none": "#d9822b"}
+COLORS = {
+    "value": "#2f6db3",
+    "diversity": "#4aa58d",
+    "bm25": "#8e5ea2",
+    "random": "#8a8f98",
+    "none": "#d9822b",
+    "one_round": "#b8860b",
+}
 
 
 def interval(numbers: list[float]) -> tuple[float, float, float]:
@@ -62,6 +72,33 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
     return figures
 
 
+def losses_by_arm(runs: list[dict[str, Any]]) -> Losses:
+    """Of the runs that took them: `evaluate.reference_loss` may be off, and solutions that are equations alone are not read."""
+    found: Losses = {}
+    for run in (run for run in runs if run["losses"]):
+        found.setdefault(run["arm"], {})[run["seed"]] = np.array(run["losses"], dtype=np.float64)
+    return found
+
+
+def loss_figures(losses: Losses) -> dict[str, Any]:
+    """arm -> the mean over its seeds, and the difference to random, paired by problem and seed."""
+    return {
+        arm: {
+            "loss": round(statistics.mean(map(loss_of, by_seed.values())), 5),
+            "loss_minus_random": difference(by_seed, losses.get("random", {})) if arm != "random" else None,
+        }
+        for arm, by_seed in losses.items()
+    }  # fmt: skip
+
+
+def verdict_of(losses: Losses, figures: dict[str, Any]) -> dict[str, Any]:
+    """Whether value pays: by the loss, and accuracy is not lower than random's by more than its interval."""
+    found = verdict(losses, judged="value")
+    beside = figures.get("value", {}).get("minus_random")
+    holds = beside is None or beside["high_95"] >= 0
+    return {**found, "accuracy_holds": holds, "pays": found["pays"] and holds}
+
+
 def draw(runs: list[dict[str, Any]], figures: dict[str, Any], path: Path) -> None:
     """The paper's figure: accuracy against the number of high-value examples, a point for each run."""
     high = {text for run in runs if run["arm"] == "value" for text in run["selected"]}
@@ -99,7 +136,10 @@ def main(folders: tuple[Path, ...], picture: Path | None) -> None:
         click.echo(f"{arm}: {found['accuracy']:.1%} [{found['low_95']:.1%}, {found['high_95']:.1%}]{beside}", err=True)
     if picture:
         draw(runs, figures, picture)
-    print(json.dumps(figures))
+    losses = losses_by_arm(runs)
+    by_loss = loss_figures(losses)
+    arms = {arm: {**found, **by_loss.get(arm, {})} for arm, found in figures.items()}
+    print(json.dumps({"arms": arms, "verdict": verdict_of(losses, figures)}))
 
 
 if __name__ == "__main__":

@@ -80,6 +80,11 @@ class Place:
     base: Path
     seed: int
 
+    @property
+    def trained(self) -> Path:
+        """LoRA weights of the arm that is running; they go once its result is written."""
+        return self.folder / "trained"
+
     def reference(self, name: str) -> Path:
         return self.folder / "references" / name
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 JUDGED, RIVALS = "value_adam_checkpoints", ("bm25", "embedding")
-LEAST_SHARE = 0.1  # of what training at random gains over no training
+LEAST_SHARE = 0.1  # of what the random arm gains over the arm `none`
 NUM_RESAMPLES = 10_000
 
 Losses = dict[str, dict[int, np.ndarray]]  # arm -> seed -> (problems, 2): nats and tokens
@@ -59,14 +59,14 @@ def is_lower(found: dict[str, Any] | None) -> bool:
     return found is not None and found["high_95"] < 0 and all(value < 0 for value in found["by_seed"].values())
 
 
-def verdict(losses: Losses) -> dict[str, Any]:
-    """Whether the judged arm pays: beats random, by enough of what training gains; and whether it beats the cheap rivals."""
-    value, at_random, untrained = (losses.get(name, {}) for name in (JUDGED, "random", "none"))
+def verdict(losses: Losses, judged: str = JUDGED) -> dict[str, Any]:
+    """Whether the judged arm pays: beats random, by enough of what random gains over none; and whether it beats the cheap rivals."""
+    value, at_random, untrained = (losses.get(name, {}) for name in (judged, "random", "none"))
     gained, over = difference(at_random, untrained), difference(value, at_random)
     share = over["difference"] / gained["difference"] if over and gained and gained["difference"] < 0 else None
     rivals = {name: is_lower(difference(value, losses.get(name, {}))) for name in RIVALS if name in losses}
     return {
-        "num_seeds": len(value.keys() & at_random.keys()), "share_of_training": share and round(share, 4),
+        "num_seeds": len(value.keys() & at_random.keys()), "share_of_gain": share and round(share, 4),
         "pays": is_lower(over) and share is not None and share >= LEAST_SHARE, "beats": rivals,
     }  # fmt: skip
 

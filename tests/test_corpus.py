@@ -86,6 +86,12 @@ def test_documentation_of_a_wrong_version_is_refused(tmp_path: Path) -> None:
         documentation(tmp_path / "packages.txt")
 
 
+def test_documented_packages_are_those_that_the_set_up_installs() -> None:
+    pinned = set(Path("constraints.txt").read_text().split())
+    for path in BUILTIN.glob("packages*.txt"):
+        assert set(path.read_text().split()) <= pinned, path.name
+
+
 def installed(site: Path, monkeypatch: pytest.MonkeyPatch, name: str, files: dict[str, str]) -> None:
     """An installed package of that name with the files."""
     (site / f"{name}-1.0.dist-info").mkdir(parents=True)

@@ -4,14 +4,20 @@ import json
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
+import yaml
 
+from bench.ablation import ARMS as ARM_SETTINGS
+from bench.ablation import arm_settings, reliability_by_count
+from bench.ablation_figure import loss_figures, verdict_of
 from bench.selection_arms import ARMS, Place, chosen, pool_of
 from bench.selection_for_training import SHARED, runs
 from bench.selection_pool import RATIONALE, Sizes, answered_questions, divided, part_of, problem, samples, write_split
 from bench.selection_summary import difference, is_lower, loss_of, summary, verdict
 from bench.selection_values import VARIANTS, targets_in, variants_of, write_scores, write_values
+from bench.teacher_overhead import ROOT
 from stages.core.command import StageError
 from stages.core.table_writer import write_table
 from stages.core.tables import read_table
@@ -243,7 +249,7 @@ def test_value_pays_if_it_beats_random_in_each_seed_by_enough() -> None:
     found = verdict(arms)
     assert found == {
         "num_seeds": 3,
-        "share_of_training": 0.15,
+        "share_of_gain": 0.15,
         "pays": True,
         "beats": {"bm25": False, "embedding": True},
     }
@@ -253,6 +259,16 @@ def test_value_pays_if_it_beats_random_in_each_seed_by_enough() -> None:
     arms["value_adam_checkpoints"][2] = losses_at(1.001, 2)
     assert not is_lower(difference(arms["value_adam_checkpoints"], arms["random"]))
     assert not verdict({})["pays"]
+
+
+def test_value_does_not_pay_where_accuracy_falls() -> None:
+    losses = arms_at(none=2.0, random=1.0, value=0.85)
+    lower = {"value": {"minus_random": {"points": -3.0, "low_95": -5.0, "high_95": -1.0, "p": 0.01}}}
+    assert verdict_of(losses, {})["pays"]
+    assert verdict_of(losses, lower) | {"num_seeds": 3} == {
+        "num_seeds": 3, "share_of_gain": 0.15, "pays": False, "beats": {}, "accuracy_holds": False,
+    }  # fmt: skip
+    assert loss_figures(losses)["value"]["loss_minus_random"]["difference"] == pytest.approx(-0.15, abs=1e-3)
 
 
 def test_a_summary_is_of_what_is_done(tmp_path: Path) -> None:
@@ -266,3 +282,24 @@ def test_a_summary_is_of_what_is_done(tmp_path: Path) -> None:
     assert list(found["arms"]) == ["bm25", "random"]
     assert found["arms"]["bm25"]["minus_random"]["difference"] == pytest.approx(-0.4)
     assert found["verdict"]["num_seeds"] == 0
+
+
+def test_a_texts_reliability_by_its_first_problems_is_of_texts_that_have_as_many() -> None:
+    rng = np.random.default_rng(1)
+    rows = [
+        {"text_id": f"t{text:02d}", "value": text + rng.normal(0, 5)} for text in range(40) for _ in range(8 if text < 38 else 3)
+    ]  # fmt: skip
+    found = reliability_by_count(pl.DataFrame(rows).lazy())
+    assert list(found) == [2, 3, 4, 5, 6, 7, 8]
+    assert 0.8 < found[2] < found[8] < 1
+
+
+def test_arms_without_a_second_round_make_as_many_requests_or_steps() -> None:
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    none, one_round = (arm_settings(params, arm, 1) for arm in ("none", "one_round"))
+    assert none["select_texts.num_texts"] == one_round["select_texts.num_texts"] == 0
+    assert "build_requests.initial.num_samples" not in none
+    texts, boost = params["sample_texts"]["num_initial"], params["build_requests"]["boost"]["num_samples"]
+    both = texts * params["build_requests"]["initial"]["num_samples"] + params["select_texts"]["num_texts"] * boost
+    assert abs(one_round["build_requests.initial.num_samples"] * texts / both - 1) < 0.05
+    assert set(ARM_SETTINGS["bm25"]) == {"select_texts.strategy"}
