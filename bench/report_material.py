@@ -102,7 +102,7 @@ def _write_figures(reports: Path, num_rows: int) -> None:
     write_json(group | grouped, reports / "filter.json")
     write_csv([["step", "num_problems"], ["made", num_rows], ["kept", num_rows * 7 // 10]], reports / "funnel.csv")
     selection = {
-        "all": SHARE, "selected": SHARE, "not_selected": SHARE, "chance_by_random": 0.5,
+        "all": SHARE, "selected": SHARE, "not_selected": SHARE, "chance_by_random": 0.5, "on_topic": "words", "num_without_topic": 9,
         "strategies": dict.fromkeys(STRATEGIES, SHARE),
         "overlap": {a: {b: float(a == b) for b in STRATEGIES} for a in STRATEGIES},
     }  # fmt: skip

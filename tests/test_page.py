@@ -93,7 +93,7 @@ def page_of(num_problems: int = 300, has_untrained: bool = True) -> str:
         "corpus": {"web": {"num_documents": 1, "num_texts": 2, "num_curated": 2, "rejected_documents": {}, "rejected_texts": {}, "rejected_in_curation": {}}},
         "leaks": {"gsm8k": {"num_leaked": 0, "by_benchmark": {}}}, "distillation": {"initial": taught, "boost": taught},
         "filter": group | {"by_source": {"web": group}, "by_prompt": {"grade": group}, "by_mode": {"cot": group}},
-        "selection": {"selected": share, "not_selected": share, "all": share, "chance_by_random": 0.5, "strategies": {}, "overlap": {}},
+        "selection": {"selected": share, "not_selected": share, "all": share, "chance_by_random": 0.5, "on_topic": "likeness", "num_without_topic": 1234, "strategies": {}, "overlap": {}},
         "value": {"num_valued": 1, "num_candidates": 1, "rejected": {}, "targets": {"gsm8k": 3}, "reliability": 0.1, "spearman": {"gradient_norm_to_length": 0.1, "value_to_length": 0.1}},
     }  # fmt: skip
     picture = draw_overlap({"a": {"a": 1.0}})

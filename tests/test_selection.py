@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import random
 from functools import partial
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from click.testing import CliRunner
 from stages.core.command import StageError
 from stages.core.table_writer import TableWriter, write_table
 from stages.core.tables import frames, read_table
+from stages.problems.levels import LEVELS, level_of_fit
 from stages.texts.quotas import Quotas
 from stages.value import clusters
 from stages.value import pool as pool_module
-from stages.value.bm25 import bm25_scores
+from stages.value.bm25 import bm25_scores, likest_half
 from stages.value.clusters import fit
 from stages.value.pool import Pool
 from stages.value.select_texts import main as select_texts
@@ -213,7 +215,18 @@ def run_select(pool: Pool, out: Path, *options: str):
         out / "s.parquet",
         out / "s.json",
     ]
-    arguments = [*map(str, places), "--strategy", "value", "--length-bins", "0", "--seed", "1", *options]
+    arguments = [
+        *map(str, places),
+        "--strategy",
+        "value",
+        "--length-bins",
+        "0",
+        "--seed",
+        "1",
+        "--on-topic",
+        "words",
+        *options,
+    ]
     return CliRunner().invoke(select_texts, arguments)
 
 
@@ -249,3 +262,36 @@ def test_topics_are_counted() -> None:
     assert (record["on_topic_frac"], record["num_texts"]) == (0.5, 2)
     assert chance_of_as_many(TopicCounts(2, 2), TopicCounts(4, 2)) == pytest.approx(1 / 6)
     assert chance_of_as_many(TopicCounts(1, 0), TopicCounts(2, 1)) == 1.0
+
+
+def test_likeness_to_the_targets_is_defined_for_every_text(pool: Pool, tmp_path: Path) -> None:
+    """Texts that name no built-in topic are on topic where their words are the targets'."""
+    count = pool.scored.height
+    target = next(iter(pool.target_rows().values()))
+    texts = read_table("texts", pool.texts)
+    like = [row["problem"] for row in target]
+    for number, row in enumerate(texts):
+        row["text"] = like[number % len(like)] if number < count // 2 else f"Cohomology of sheaves, part {number}."
+    write_table("texts", texts, pool.texts)
+    assert likest_half(pool).to_list() == [number < count // 2 for number in range(count)]
+    done = run_select(pool, tmp_path, "--num-texts", "4", "--on-topic", "likeness")
+    assert done.exit_code == 0, done.output
+    figures = json.loads((tmp_path / "s.json").read_text())
+    assert (figures["on_topic"], figures["all"]["on_topic_frac"]) == ("likeness", 0.5)
+    assert figures["num_without_topic"] >= count - count // 2
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [("Ann has a hat and a dog.", {"grade", "amc8"}), ("", {"grade", "amc8"}), ("数学", {"grade", "amc8"}),
+     ("Asymptotic expansions of eigenfunctions on Riemannian manifolds: $\\lambda_n \\sim n^2$.", {"college", "aime"})],
+)  # fmt: skip
+def test_a_text_that_names_no_topic_gets_a_level_by_its_difficulty(text: str, levels: set[str]) -> None:
+    drawn = {level_of_fit(text, random.Random(seed)) for seed in range(40)}
+    assert drawn == levels
+    assert levels <= set(LEVELS)
+
+
+def test_a_text_that_names_a_topic_keeps_its_level() -> None:
+    text = "Asymptotic eigenfunctions $\\lambda_n$: a percentage."
+    assert {level_of_fit(text, random.Random(seed)) for seed in range(20)} == {"middle"}

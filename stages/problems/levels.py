@@ -1,7 +1,8 @@
 """The level and the mode of what is asked for a text: by fit, by its own topic, or at random as in the release.
 
 - by fit: each level has a list of words (those of its topics, topics.json); a level is drawn with
-  a weight of how often its words occur in the text, so several requests for one text spread over what it is about;
+  a weight of how often its words occur in the text, so several requests for one text spread over what it is about. A text with
+  none of these words gets a level by its difficulty: its long words and its formulas;
 - by topic: the level of the one topic with the most words in the text. All requests for a text ask for one level, so its
   problems resemble each other, which makes its value reliable (docs/value.md);
 - at random: any of the eight, as in the release.
@@ -9,6 +10,7 @@
 
 import functools
 import random
+import re
 from collections import Counter
 
 from stages.core.tables import seed_of
@@ -22,10 +24,35 @@ def level_words(level: str) -> frozenset[str]:
 
 
 def level_of_fit(text: str, rng: random.Random) -> str:
-    """A level drawn by how often its words occur in the text; any level when none of them occurs."""
+    """A level drawn by how often its words occur in the text; when none of them occurs, one of the text's difficulty."""
     counts = Counter(topic_words(text))
     weights = [sum(counts[word] for word in level_words(level)) for level in LEVELS]
-    return rng.choices(LEVELS, weights=weights if any(weights) else None)[0]
+    if any(weights):
+        return rng.choices(LEVELS, weights=weights)[0]
+    return rng.choice(BY_DIFFICULTY[difficulty(text)])
+
+
+# School's level and the contest's of each difficulty.
+BY_DIFFICULTY = (("grade", "amc8"), ("middle", "amc10"), ("high", "amc12"), ("college", "aime"))
+# Shares of long words at which the difficulty rises. Of the words of GSM8K's problems 7% are so long, of MATH's 9%, of OCW's 15%, of
+# sympy's documentation 17%; formulas a word: 0.00, 0.13, 0.20 and 0.07.
+LONG_WORD, LONG_SHARES = 8, (0.08, 0.16, 0.22)
+FORMULA_SHARE = 0.05  # formulas a word at which it rises by one more
+FORMULA = re.compile(r"\\[A-Za-z]+|[=^_∑∏∫√≤≥≠∞∂∈⊂]|[\u0370-\u03ff]")
+
+
+def difficulty(text: str) -> int:
+    """0 (grade school) to 3 (college), by the share of long words and of formulas; defined for every text.
+
+    >>> difficulty("Ann has a hat."), difficulty("Asymptotic expansions of eigenfunctions: $\\\\lambda_n = n^2$")
+    (0, 3)
+    """
+    prose = FORMULA.sub(" ", text)
+    words = re.findall(r"[^\W\d_]+", prose)
+    long_share = sum(len(word) >= LONG_WORD for word in words) / max(len(words), 1)
+    formulas = len(FORMULA.findall(text)) / max(len(words), 1)
+    rank = sum(long_share >= share for share in LONG_SHARES) + (formulas >= FORMULA_SHARE)
+    return min(rank, len(BY_DIFFICULTY) - 1)
 
 
 def level_of_topic(text: str, rng: random.Random) -> str:

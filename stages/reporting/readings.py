@@ -1,9 +1,10 @@
 """What stands beside the accuracies: the loss on reference solutions, and majority votes; of all of a student's evaluations.
 
-loss_rows(standing)  -> [{"student": "llama", "benchmark": "gsm8k", "untrained": None, "a": {...}, "b": {...}, ...}]
+loss_rows(standing, ["gsm8k"])  -> [{"student": "llama", "benchmark": "gsm8k", "untrained": None, "a": {...}, "b": {...}, ...}]
 nest_losses(rows), nest_votes(rows): the same for metrics.json
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from stages.problems.student_format import COT, MODES
@@ -15,7 +16,7 @@ from stages.statistics.votes import VoteComparison, compare_votes
 Rows = list[dict[str, Any]]
 
 
-def loss_rows(standing: Standing) -> Rows:
+def loss_rows(standing: Standing, benchmarks: Iterable[str]) -> Rows:
     """A row for each benchmark: `loss_record` of each evaluation, and B's differences from the control and from the untrained.
 
     A benchmark without reference solutions has `num_problems` 0; none is in it where the solutions were not read.
@@ -24,14 +25,14 @@ def loss_rows(standing: Standing) -> Rows:
         return []
     over = {name: _differences(run, standing.b) for name, run in (("a", standing.a), ("untrained", standing.untrained))}
     rows = []
-    for benchmark in _benchmarks(standing):
+    for benchmark in _evaluated(standing, benchmarks):
         sides = _sides(standing, benchmark, COT, "reference")
         differences = {f"over_{name}": known.get(benchmark) for name, known in over.items()}
         rows.append({"student": standing.student, "benchmark": benchmark, **sides, **differences})
     return rows
 
 
-def vote_rows(standing: Standing) -> Rows:
+def vote_rows(standing: Standing, benchmarks: Iterable[str]) -> Rows:
     """A row for each benchmark and mode: the figures of the samples that vote, and the paired differences of maj@k."""
     if standing.b.votes is None:
         return []
@@ -42,7 +43,7 @@ def vote_rows(standing: Standing) -> Rows:
             **_sides(standing, benchmark, mode, "majority"),
             **{f"over_{name}": known.get((benchmark, mode)) for name, known in over.items()},
         }
-        for benchmark in _benchmarks(standing)
+        for benchmark in _evaluated(standing, benchmarks)
         for mode in MODES
     ]  # fmt: skip
 
@@ -82,8 +83,8 @@ def nest_votes(rows: Rows) -> dict[str, Any]:
     return nested
 
 
-def _benchmarks(standing: Standing) -> list[str]:
-    return [name for name in standing.figures["pretrained"] if name != "suite"]
+def _evaluated(standing: Standing, benchmarks: Iterable[str]) -> list[str]:
+    return [name for name in benchmarks if name in standing.figures["pretrained"]]
 
 
 def _sides(standing: Standing, benchmark: str, mode: str, part: str) -> dict[str, Any]:

@@ -66,8 +66,8 @@ def main(
     students, benchmarks = tracked_students(tracked), names_in(data / "benchmarks")
     standings = [load_standing(reports, data, student) for student in students]
     tasks = [row for standing in standings for row in accuracy_rows(standing, benchmarks)]
-    losses = [row for standing in standings for row in loss_rows(standing)]
-    votes = [row for standing in standings for row in vote_rows(standing)]
+    losses = [row for standing in standings for row in loss_rows(standing, benchmarks)]
+    votes = [row for standing in standings for row in vote_rows(standing, benchmarks)]
     leaks, leaked = stage_figures.gather_leaks(data, names_in(data / "leaks"))
     value, places = value_figures.gather_value(reports, data)
     metrics: dict[str, Any] = {

@@ -8,7 +8,7 @@ and a number for each text. Words, constants and idf are those of bm25s and Luce
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import bm25s
@@ -27,17 +27,33 @@ Words = list[list[str]]
 
 def bm25_scores(pool: Pool) -> pl.DataFrame:
     """text_id, score: the best target's mean BM25 score of the text's problems, over the target's problems as queries."""
-    weights = target_weights(pool.target_rows().values())
+    scores = scores_of(target_weights(pool.target_rows().values()), partial(documents, pool))
+    text_ids = pl.concat(frame["text_id"].unique(maintain_order=True) for frame in problem_frames(pool))
+    return pl.DataFrame({"text_id": text_ids, "score": pl.Series(scores, dtype=pl.Float64)})
+
+
+def likest_half(pool: Pool) -> pl.Series:
+    """bool, a row for each of `pool.scored`: whether a text, by its own words, is more like a target than half of the candidates."""
+
+    def texts() -> Iterator[list[str]]:
+        for frame in pool.texts_of(pool.scored):
+            for batch in frame["text"].to_frame().iter_slices(BATCH_ROWS):
+                yield batch["text"].to_list()
+
+    scores = pl.Series(scores_of(target_weights(pool.target_rows().values()), texts), dtype=pl.Float64)
+    return scores > scores.median() if len(scores) else scores.cast(pl.Boolean)
+
+
+def scores_of(weights: dict[str, np.ndarray], read: Callable[[], Iterator[list[str]]]) -> list[float]:
+    """The best target's score of each document, in order; `read` gives the documents in batches, twice."""
     num_texts, num_words, found_in = 0, 0, Counter[str]()
-    for lengths, words in ordered_map(partial(count_words, weights.keys()), documents(pool)):
+    for lengths, words in ordered_map(partial(count_words, weights.keys()), read()):
         num_texts, num_words = num_texts + len(lengths), num_words + sum(lengths)
         found_in.update(words)
     idf = {word: np.log(1 + (num_texts - count + 0.5) / (count + 0.5)) for word, count in found_in.items()}
     weighted = {word: idf[word] * weights[word] for word in idf}
     rank = partial(score, weighted, num_words / max(num_texts, 1))
-    scores = [number for batch in ordered_map(rank, documents(pool)) for number in batch]
-    text_ids = pl.concat(frame["text_id"].unique(maintain_order=True) for frame in problem_frames(pool))
-    return pl.DataFrame({"text_id": text_ids, "score": pl.Series(scores, dtype=pl.Float64)})
+    return [number for batch in ordered_map(rank, read()) for number in batch]
 
 
 def target_weights(targets: Iterable[list[Row]]) -> dict[str, np.ndarray]:

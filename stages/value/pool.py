@@ -1,7 +1,7 @@
 """The candidate texts with what is known of them, as selection strategies see it: a row for each text that has a value.
 
     pool = Pool(texts=Path("data/texts/candidate.parquet"), values=Path("data/value/values"), ...)
-    pool.scored        # text_id, cell, is_on_topic, value, num_tokens, loss, target_0, target_1, ...
+    pool.scored        # text_id, cell, is_on_topic, names_topic, value, num_tokens, loss, target_0, target_1, ...
 
 Texts and values are read side by side, in one pass: a text's problems stand together in `values`, in the texts' order, as
 `synthesize` writes them. What is kept of a text is its row in `scored`, some 80 bytes; its words are read again where they are needed.
@@ -21,7 +21,7 @@ from stages.core.schemas import Row
 from stages.core.tables import BATCH_ROWS, collected, frames, read_table, scan_table
 from stages.texts.quotas import Quotas
 from stages.value.length_bins import standard_scores
-from stages.value.topic_shares import is_on_topic
+from stages.value.topic_shares import is_on_topic, topics_of
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,13 @@ class Pool:
         `cell`: the quotas that a text counts against (stages/texts/quotas.py), one a line.
         """
         by_text = pl.concat(map(self._means, self.value_frames()))
-        known: list[tuple[str, bool]] = []
+        known: list[tuple[str, bool, bool]] = []
         for batch in ordered_map(partial(_look, self.quotas), self._text_rows(by_text)):
             known += batch
-        cells, on_topic = zip(*known, strict=True) if known else ((), ())
-        return by_text.with_columns(pl.Series("cell", cells, pl.String), pl.Series("is_on_topic", on_topic, pl.Boolean))
+        cells, on_topic, names = zip(*known, strict=True) if known else ((), (), ())
+        return by_text.with_columns(
+            pl.Series("cell", cells, pl.String), pl.Series("is_on_topic", on_topic, pl.Boolean), pl.Series("names_topic", names, pl.Boolean)
+        )  # fmt: skip
 
     def value_frames(self) -> Iterator[pl.DataFrame]:
         """The rows of `values` after the control of length; a frame holds all problems of its texts, and there is one at least."""
@@ -119,6 +121,6 @@ def by_texts(query: pl.LazyFrame) -> Iterator[pl.DataFrame]:
     yield held
 
 
-def _look(quotas: Quotas, texts: list[Row]) -> list[tuple[str, bool]]:
-    """The cell of each text, and whether it is on topic; for a worker process."""
-    return [("\n".join(quotas.cell(row)), is_on_topic(row["text"])) for row in texts]
+def _look(quotas: Quotas, texts: list[Row]) -> list[tuple[str, bool, bool]]:
+    """The cell of each text, whether it is on topic, and whether it names any; for a worker process."""
+    return [("\n".join(quotas.cell(row)), is_on_topic(row["text"]), bool(topics_of(row["text"]))) for row in texts]

@@ -36,6 +36,8 @@ class SelectionSettings:
     "Largest share of one source: web=0.4."
     level_quota: tuple[LevelQuota, ...]
     "Largest share of texts of a level: grade=0.2."
+    on_topic: Literal["likeness", "words"]
+    "Which texts the report calls on topic: by the topics that built-in targets ask (words), or the half most like the targets."
     seed: Seed
     "Of the random strategy, and of clusters."
 
@@ -60,10 +62,11 @@ def main(
     Example:
         python -m stages.value.select_texts data/texts/candidate.parquet data/value/values data/synthesis/candidates
             data/targets models/synthesizer/initial models/reference data/selection/texts.parquet
-            reports/selection.json --strategy value --num-texts 1000 --length-bins 0 --source-quota web=0.4 --seed 1
+            reports/selection.json --strategy value --num-texts 1000 --length-bins 0 --source-quota web=0.4 --on-topic words --seed 1
     """
     from stages.core.tables import count_rows
     from stages.texts.quotas import Quotas
+    from stages.value.bm25 import likest_half
     from stages.value.pool import Pool
     from stages.value.selection import best, overlaps, write_selected
     from stages.value.strategies import STRATEGIES
@@ -84,8 +87,14 @@ def main(
     compared: tuple[str, ...] = settings.compare
     others = [name for name in compared if name != settings.strategy]
     chosen = {settings.strategy: selected, **{name: best(pool, STRATEGIES[name](pool), count) for name in others}}
-    topics = {name: TopicCounts.of(rows["is_on_topic"]) for name, rows in chosen.items()}
-    figures = topic_figures(topics[settings.strategy], TopicCounts.of(pool.scored["is_on_topic"]))
+    on_topic = pool.scored["is_on_topic"] if settings.on_topic == "words" else likest_half(pool)
+    known = pool.scored.select("text_id", on_topic.alias("on_topic"))
+    topics = {
+        name: TopicCounts.of(rows.select("text_id").join(known, on="text_id", how="left")["on_topic"])
+        for name, rows in chosen.items()
+    }
+    figures = topic_figures(topics[settings.strategy], TopicCounts.of(known["on_topic"]))
+    figures |= {"on_topic": settings.on_topic, "num_without_topic": int((~pool.scored["names_topic"]).sum())}
     figures["strategies"] = {name: topics[name].record() for name in compared}
     figures["overlap"] = overlaps({name: chosen[name] for name in compared})
     write_json(figures, metrics)

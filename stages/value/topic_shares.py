@@ -1,8 +1,9 @@
 """Are the selected texts richer in the targets' topics? Counted with words, not with gradients.
 
 The topic of a text is the one of stages/problems/topics.json, or those, with the most words in it; the text is on topic when
-one of these is of everyday or secondary mathematics, which the built-in targets ask. For other targets the share says only how
-much of that there is.
+one of these is of everyday or secondary mathematics, which the built-in targets ask. Real texts name few of these topics, and other
+targets ask other ones: for them `select_texts.on_topic: likeness` takes the half of the candidates that is most like a target in its
+words (stages/value/bm25.py), which is defined for every text and every target.
 """
 
 from collections.abc import Collection
