@@ -12,12 +12,13 @@ from stages.distillation.sections import RequestPlan
 from stages.distillation.sorting import read_completion
 from stages.filtering.sections import FilterSettings
 from stages.filtering.text_rules import find_text_fault
+from stages.problems.example_problems import MAX_EXAMPLES, is_example
 from stages.problems.fences import code_blocks
 from stages.problems.grammar import Parsed
 from stages.problems.json_form import parse_json_form
 from stages.problems.json_schema import schema_of
 from stages.problems.repair import parse_repaired
-from stages.problems.worked_examples import MAX_EXAMPLES, example_turns, is_example
+from stages.problems.worked_examples import example_turns
 from tests.test_structured_outputs import fits
 
 FORMS = ("tags", "json", "bounded_json")

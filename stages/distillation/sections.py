@@ -6,9 +6,9 @@ from typing import Annotated
 from annotated_types import Interval, MinLen
 
 from stages.core.section import Count, Grammar, NotNegative, Share, section
+from stages.problems.example_problems import MAX_EXAMPLES
 from stages.problems.json_schema import Form
 from stages.problems.level_names import LevelChoice
-from stages.problems.worked_examples import MAX_EXAMPLES
 
 BUILTIN_TEACHER = "ninechapters-builtin-1"  # the model's name that chooses it
 

@@ -14,11 +14,11 @@ from stages.core.parallel import batched, ordered_map
 from stages.core.schemas import Row
 from stages.core.tables import BATCH_ROWS
 from stages.overlap.decontamination import Index
+from stages.problems.example_problems import is_example
 from stages.problems.grammar import Parsed, Rejection
 from stages.problems.json_form import parse_json_form
 from stages.problems.repair import parse_repaired
 from stages.problems.rows import problem_row
-from stages.problems.worked_examples import is_example
 
 Sorted = tuple[Row, Rejection | None, list[str]]  # a problem, why it is none, and the repairs that it took
 

@@ -4,32 +4,23 @@ example_turns("cot", "tags", 1)
 -> [{"role": "user", "content": "You write ..."}, {"role": "assistant", "content": "[Problem]\\nMaria sells ..."}]
 """
 
-import functools
 import json
-from pathlib import Path
 from typing import Any
 
+from stages.problems.example_problems import example_problems
 from stages.problems.json_schema import FIELDS, Form
 from stages.problems.prompts import fill_prompt
-
-EXAMPLES = Path("prompts/examples.json")
-MAX_EXAMPLES = 2  # of each mode
 
 
 def example_turns(mode: str, form: Form, count: int) -> list[dict[str, str]]:
     """The turns of the first `count` examples of a mode, at most `MAX_EXAMPLES`."""
     return [
         {"role": role, "content": content}
-        for example in _examples(mode)[:count]
+        for example in example_problems(mode)[:count]
         for role, content in (
             ("user", fill_prompt(example["level"], mode, example["text"], form)), ("assistant", answer_of(example, form)),
         )
     ]  # fmt: skip
-
-
-def is_example(problem: str, mode: str) -> bool:
-    """Whether a problem is that of an example, which small models repeat."""
-    return any(problem.split() == example["problem"].split() for example in _examples(mode))
 
 
 def answer_of(example: dict[str, Any], form: Form) -> str:
@@ -49,8 +40,3 @@ def _texts(example: dict[str, Any]) -> dict[str, str]:
     program = "\n".join(example.get("program", ()))
     working = "\n".join(example["steps"]) if "steps" in example else f"```python\n{program}\n```\n```output\n{example['output']}\n```"  # fmt: skip
     return {**example, "program": program, "solution": f"{working}\n{closing}"}
-
-
-@functools.cache
-def _examples(mode: str) -> list[dict[str, Any]]:
-    return [example for example in json.loads(EXAMPLES.read_text(encoding="utf-8")) if example["mode"] == mode]
