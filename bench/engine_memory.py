@@ -55,7 +55,7 @@ from stages.training.token_store import write_store
 pools = problem_pools([Path("out/problems.parquet")])
 plan = TrainingPlan(1, 1e-5, "adamw", 0, 0, 0, 512, 2048, 1)
 store = write_store(mixed(pools, {}), load_tokenizer(Path("base")), 2048, Path("tokens"), "bench")
-rows, collate = Rows(store, plan, layout_of(plan, 1, 32000)), Collator(store)
+rows, collate = Rows(store, plan, layout_of(plan, 1)), Collator(store)
 for start in range(0, len(rows), 8):
     collate([rows[i] for i in range(start, start + 8)])
 print(rows.padding_frac)

@@ -82,7 +82,7 @@ class Window(TrainerCallback):
 
 def training_rate(folder: Path, seconds: float) -> float:
     store, window = TokenStore(folder / "tokens"), Window(seconds)
-    rows = Rows(store, PLAN, layout_of(PLAN, 1, 1024))
+    rows = Rows(store, PLAN, layout_of(PLAN, 1))
     work = Path(tempfile.mkdtemp(dir=folder))
     train_model(
         load_model(folder / "base"),

@@ -135,7 +135,7 @@ def run_trl(setting: Setting, times: StepTimes, is_bf16: bool) -> list[list[int]
 def run_ours(setting: Setting, rows: list[list[int]], times: StepTimes, is_bf16: bool) -> float:
     """Train with ours on the same rows; returns the padding share of our own packing."""
     store, plan = setting.store, setting.plan
-    own = Rows(store, plan, layout_of(plan, 1, 4096)).padding_frac
+    own = Rows(store, plan, layout_of(plan, 1)).padding_frac
     init = Rows.__init__
 
     def with_rows(self: Rows, store: TokenStore, plan: TrainingPlan, layout: Any) -> None:

@@ -22,9 +22,16 @@ class Shape:
     num_layers: int
     vocab_size: int
     mean_tokens: int
+    num_heads: int = 8
+    num_key_value_heads: int = 8
+    is_large: bool = False  # a pass takes minutes: without the rivals and the float64 brute force
 
 
-SHAPES = {"tiny": Shape(256, 704, 4, 2048, 178), "small": Shape(512, 1408, 8, 4096, 271)}
+SHAPES = {
+    "tiny": Shape(256, 704, 4, 2048, 178),
+    "small": Shape(512, 1408, 8, 4096, 271),
+    "smollm2": Shape(576, 1536, 30, 49_152, 178, 9, 3, is_large=True),
+}
 
 
 def write_models(shape: Shape, folder: Path, rank: int = RANK) -> tuple[Path, Path]:
@@ -32,7 +39,8 @@ def write_models(shape: Shape, folder: Path, rank: int = RANK) -> tuple[Path, Pa
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=shape.vocab_size, hidden_size=shape.hidden_size, intermediate_size=shape.intermediate_size,
-        num_hidden_layers=shape.num_layers, num_attention_heads=8, num_key_value_heads=8, max_position_embeddings=2048,
+        num_hidden_layers=shape.num_layers, num_attention_heads=shape.num_heads,
+        num_key_value_heads=shape.num_key_value_heads, tie_word_embeddings=shape.is_large, max_position_embeddings=2048,
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder / "base")
     return folder / "base", write_reference(

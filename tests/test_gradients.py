@@ -9,14 +9,16 @@ from safetensors.torch import load_file
 from scipy.stats import spearmanr
 
 from stages.core.command import StageError
+from stages.models import token_losses
 from stages.models.folders import load_model
 from stages.models.tokenization import tokenize
 from stages.value.gradients import batches_of, reduced_gradients
 from stages.value.influence import Cosines, adam_steps, mean_direction, precondition_by, whole_gradients
 from stages.value.projection import CountSketch, decode, encode
 from stages.value.reference import Tap, checkpoint_weights, checkpoints_of, load_reference
+from stages.value.similarity import mean_losses
 from tests.tiny import tiny_model, tiny_tokenizer
-from tests.valuing import BETAS, EXAMPLES, STEPS, as_brute_force, brute_force, write_reference
+from tests.valuing import BETAS, EXAMPLES, STEPS, as_brute_force, brute_force, plain_losses, write_reference
 
 NUM_TARGETS = 8
 
@@ -77,6 +79,19 @@ def test_gradients_equal_brute_force(compared, tiny_model_folder: Path, referenc
         torch.testing.assert_close(as_brute_force(reference, pieces).double(), brute[batch], rtol=1e-3, atol=2e-5)
         seen += batch
     assert sorted(seen) == list(range(len(tokenized)))
+
+
+@pytest.mark.parametrize("preconditioner", ["adam", "sgd"])
+def test_values_do_not_depend_on_chunks_of_logits(
+    compared, preconditioner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenized, _, reference = compared
+    whole = found_values(reference, tokenized, preconditioner)
+    monkeypatch.setattr(token_losses, "CHUNK_LOGITS", 300 * 7)
+    assert found_values(reference, tokenized, preconditioner) == pytest.approx(whole, abs=2e-6)
+    assert mean_losses(reference.model, tokenized) == pytest.approx(
+        plain_losses(reference.model, tokenized).tolist(), rel=1e-5
+    )
 
 
 def test_taps_leave_the_model_as_it_was(compared, tiny_model_folder: Path, reference_folder: Path) -> None:

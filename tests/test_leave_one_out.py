@@ -11,11 +11,11 @@ from scipy.stats import spearmanr
 from stages.models.folders import load_model
 from stages.models.tokenization import tokenize
 from stages.problems.student_format import Example, student_example
-from stages.value.gradients import reduced_gradients, token_losses
+from stages.value.gradients import reduced_gradients
 from stages.value.influence import Cosines, mean_direction
 from stages.value.reference import load_reference
 from tests.tiny import tiny_tokenizer
-from tests.valuing import write_reference
+from tests.valuing import plain_losses, write_reference
 
 WORDS = ("apples", "trains", "primes", "angles", "coins", "clocks")
 
@@ -28,8 +28,7 @@ def problems_about(numbers: range, words: tuple[str, ...]) -> list[Example]:
 
 
 def losses(model: torch.nn.Module, examples: list) -> torch.Tensor:
-    losses_N, rows_N, counts_B = token_losses(model.base_model, examples, torch.device("cpu"))
-    return torch.zeros(len(examples)).index_add(0, rows_N, losses_N) / counts_B
+    return plain_losses(model.base_model, examples)
 
 
 def loss_after_training(

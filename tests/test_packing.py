@@ -148,7 +148,7 @@ def test_labels_are_the_tokens_after_the_places(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("devices", "micro_tokens"), [(1, 10_000), (2, 10_000), (4, 64), (1, 64), (8, 128)])
 def test_a_step_has_the_same_rows_on_any_number_of_devices(tmp_path: Path, devices: int, micro_tokens: int) -> None:
     store = write_store(EXAMPLES, tiny_tokenizer(), 64, tmp_path / "tokens", "t")
-    layout = layout_of(PLAN, devices, 300, micro_tokens)
+    layout = layout_of(PLAN, devices, micro_tokens)
     assert layout.micro_rows * 64 <= max(micro_tokens, 64)
     rows, whole = Rows(store, PLAN, layout), Rows(store, PLAN, ONE)
     assert len(rows) == rows.num_steps * layout.places

@@ -13,13 +13,15 @@ from stages.project.hardware import GPUS, Hardware
 from stages.project.plan import main as plan
 from stages.project.profile_shapes import PUBLISHED, config_in_profile, shape_of
 from stages.project.workloads import Assumptions, plan_rows
-from stages.training.batches import layout_of
-from stages.training.memory import activation_bytes, choose_savings, state_bytes
+from stages.training import memory
+from stages.training.batches import Layout
+from stages.training.memory import Fit, Savings, activation_bytes, device_of, fit, fit_here, state_bytes
 from stages.training.sections import TrainingPlan
 from tests.conftest import ROOT
 from tests.tiny import tiny_model
 
 ASSUMED = Assumptions(mfu=0.4, generation_mfu=0.15, kept_frac=0.75, target_tokens=280)
+SMOLLM2 = Shape(576, 1536, 30, 576, 192, 49_152, 1, 1, True)
 # As the models' own pages give them.
 PARAMETERS = {
     "mistralai/Mistral-7B-v0.1": 7_241_732_096,
@@ -87,14 +89,58 @@ def test_what_does_not_fit_is_said() -> None:
 def test_memory_is_saved_where_it_must_be() -> None:
     shape = Shape.of(PUBLISHED["mistralai/Mistral-7B-v0.1"])
     plan_7b = TrainingPlan(1, 1e-5, "adamw", 0, 0, 0, 512, 2048, 1)
-    tokens = layout_of(plan_7b, 8, 32_000).micro_rows * 2048
-    assert tokens == 16_384
-    few = choose_savings(shape, shape.num_parameters, 0, tokens, 8, 80e9)
-    assert (few.is_sharded, few.has_checkpointing) == (True, True)
-    roomy = choose_savings(shape, shape.num_parameters, 0, tokens, 8, 288e9)
-    assert (roomy.is_sharded, roomy.has_checkpointing) == (False, False)
+
+    def fitted(num_bytes: float, is_cpu: bool = False) -> Fit:
+        return fit(shape, shape.num_parameters, 0, plan_7b, 8, device_of(num_bytes, is_cpu))
+
+    few, roomy = fitted(80e9), fitted(288e9)
+    assert few.layout.micro_rows * 2048 == roomy.layout.micro_rows * 2048 == 16_384
+    assert few.savings == Savings(has_checkpointing=True, is_sharded=True)
+    assert roomy.savings == Savings(has_checkpointing=False, is_sharded=False)
     assert state_bytes(7_000_000_000, 0, 8) == 14e9
-    assert activation_bytes(shape, tokens, True) < 0.3 * activation_bytes(shape, tokens, False)
+    assert activation_bytes(shape, 16_384, True) < 0.3 * activation_bytes(shape, 16_384, False)
+
+
+@pytest.mark.parametrize(
+    ("num_bytes", "micro_rows", "has_checkpointing"),
+    [(64e9, 32, False), (24e9, 8, False), (12e9, 4, False), (9e9, 2, False), (8e9, 1, False), (6e9, 1, True), (1e9, 1, True)],
+)  # fmt: skip
+def test_a_cpu_takes_fewer_tokens_at_a_time_before_it_computes_twice(
+    num_bytes: float, micro_rows: int, has_checkpointing: bool
+) -> None:
+    """135 million parameters under a vocabulary of 49,152: 2.2 GB of state, 0.8 GB a row of 512."""
+    plan = TrainingPlan(1, 1e-5, "adamw", 0, 0, 0, 32, 512, 1)
+    found = fit(SMOLLM2, SMOLLM2.num_parameters, 0, plan, 1, device_of(num_bytes, is_cpu=True))
+    assert (found.layout.micro_rows, found.savings.has_checkpointing) == (micro_rows, has_checkpointing)
+    assert found.layout.num_micro * micro_rows == 32
+
+
+def test_a_tiny_model_takes_the_same_tokens_at_a_time_on_any_machine() -> None:
+    """Else its last bits, and so the bytes of the laptop's run, would depend on who else needs memory."""
+    shape = Shape.of(tiny_model("llama", hidden_size=128).config.to_dict())
+    plan = TrainingPlan(1, 1e-5, "adamw", 0, 0, 0, 6, 320, 1)
+    found = {fit(shape, shape.num_parameters, 0, plan, 1, device_of(size, is_cpu=True)) for size in (5e8, 4e9, 64e9)}
+    assert [one.layout for one in found] == [Layout(1, 6, 1)]
+
+
+def test_heads_that_are_scaled_hold_all_their_logits() -> None:
+    plan = TrainingPlan(1, 1e-5, "adamw", 0, 0, 0, 32, 512, 1)
+    device = device_of(20e9, is_cpu=True)
+    plain = fit(SMOLLM2, SMOLLM2.num_parameters, 0, plan, 1, device)
+    scaled = fit(SMOLLM2, SMOLLM2.num_parameters, 0, plan, 1, device, has_plain_head=False)
+    assert scaled.micro_tokens < plain.micro_tokens
+
+
+def test_a_run_that_goes_on_keeps_its_tokens_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Less memory is free when it is started again; its steps would differ in their last bits."""
+    model, plan = tiny_model("llama"), TrainingPlan(1, 1e-5, "adamw", 0, 0, 0, 64, 512, 1)
+    first = fit_here(model, plan, 1, tmp_path, True)
+    assert first.micro_tokens == 16_384
+    monkeypatch.setattr(memory, "free_bytes", lambda: 10_000_000)
+    assert fit_here(model, plan, 1, tmp_path / "other", True).micro_tokens < 16_384
+    assert fit_here(model, plan, 1, tmp_path, True) == first
+    monkeypatch.setenv("NINECHAPTERS_MICRO_TOKENS", "2048")
+    assert fit_here(model, plan, 1, tmp_path, True).layout.micro_rows == 4
 
 
 def test_the_command_on_this_machine_and_on_others() -> None:

@@ -12,6 +12,7 @@ from stages.core.table_writer import write_table
 from stages.models.folders import PROVENANCE, load_model
 from stages.models.tokenization import IGNORED, TokenizedExample
 from stages.problems.student_format import Example
+from stages.value.gradients import output_states
 from stages.value.reference import PREFIX, Reference
 from stages.value.sections import GradientSettings
 from tests.tiny import benchmark_row, problem_row
@@ -47,6 +48,13 @@ def write_reference(base: Path, folder: Path, names: tuple[str, ...] = tuple(STE
             {"num_steps": STEPS[name], "adam_betas": BETAS, "learning_rate": RATES[name]}, folder / name / PROVENANCE
         )
     return folder
+
+
+def plain_losses(model: torch.nn.Module, examples: list[TokenizedExample]) -> torch.Tensor:
+    """The examples' mean token losses (B,), with gradients through logits that are held whole."""
+    outputs = output_states(model, examples, next(model.parameters()).device)
+    logits_NV = model.get_output_embeddings()(outputs.states_NI).float()  # type: ignore[operator]
+    return outputs.means(torch.nn.functional.cross_entropy(logits_NV, outputs.labels_N, reduction="none"))
 
 
 def write_candidates(folder: Path, count: int = 30) -> Path:

@@ -62,8 +62,9 @@ class Tracker:
         if self.bar:
             self.bar.update(self.task, completed=self.done, rate=f"{rate:,.1f} {self.unit}/s {self.note}")
         elif now - self.last_line >= LINE_SECONDS:
-            left = (self.total - self.done) / rate if rate else 0.0
-            line = f"{self.title}: {self.done:,} of {self.total:,} {self.unit}, {rate:,.1f}/s, {left:.0f} s left"
+            line = f"{self.title}: {self.done:,} of {self.total:,} {self.unit}"
+            if rate:
+                line += f", {rate:,.1f}/s, {(self.total - self.done) / rate:.0f} s left"
             line = line if self.total else f"{self.title}: {self.done:,} {self.unit}, {rate:,.1f}/s"
             print(f"{line}, {self.note}" if self.note else line, file=sys.stderr, flush=True)
             self.last_line = now

@@ -46,6 +46,7 @@ def main(
     from stages.evaluation.results import config_record, results_record, task_hashes, task_name
     from stages.evaluation.tasks import GRADED, VOTES, EvaluationJob, make_predictions, predictions_in
     from stages.execution.executions import image_of
+    from stages.generation.engine import narrow_type
     from stages.models.folders import has_random_weights
 
     tables = tables_named(benchmarks, settings.benchmark)
@@ -73,7 +74,8 @@ def main(
     }
     figures = figures_of(out, list(job.tables))
     by_task = {task_name(name, mode): figures[name][mode] for name, mode in job.tasks}
-    write_json(results_record(by_task, hashes, config_record(model, settings, image_of())), out / "results.json")
+    config = config_record(model, settings, image_of()) | narrow_type(model)
+    write_json(results_record(by_task, hashes, config), out / "results.json")
     write_json(figures, metrics)
     finish_work(work)
     for name in job.tables:

@@ -3,19 +3,21 @@
     outputs = generate(Path("models/x"), prompts, Sampling(max_tokens=128, temperature=0.7, top_p=0.95))
 
 `NINECHAPTERS_SERVER` set: that server. GPUs and the `gpu` extra: vLLM, a copy on each GPU, or on as many as one needs. Else
-transformers, on each GPU or in one process for each CPU. `NINECHAPTERS_ENGINE` (vllm, transformers or server) decides else.
+transformers, on each GPU or in processes on the CPUs (`copies`). `NINECHAPTERS_ENGINE` (vllm, transformers or server) decides else.
 
 With transformers a prompt's answer does not depend on its place or the number of workers: prompts are sorted by length, cut
 into fixed batches, and each prompt's random numbers come from its own seed.
 """
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from stages.core.command import StageError, worker_count
+from stages.core.command import StageError
+from stages.generation.copies import copies_of
 from stages.generation.interface import Engine, Generated, Prompt, Sampling
 from stages.generation.meter import Meter
 from stages.generation.server_engine import ServerEngine
@@ -24,6 +26,7 @@ from stages.generation.vllm_engine import VllmEngine, has_vllm, tensor_parallel_
 from stages.generation.workers import run_jobs
 
 CPU_BATCH, GPU_BATCH, VLLM_BATCH = 128, 256, 2048
+LEAST_BATCH = 16  # fewer rows do not fill the products of a large model
 ENGINES: dict[str, Callable[[Path], Engine]] = {
     "server": ServerEngine,
     "transformers": TransformersEngine,
@@ -60,20 +63,30 @@ def generate(
             return generate(model_folder, prompts, sampling, title, own)
     order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i].text), prompts[i].text, prompts[i].seed))
     name = engine_name()
-    size = batch_size(name)
+    places = places_of(name, model_folder)
+    size = batch_size(name, model_folder, math.ceil(len(prompts) / len(places)))
     batches = [order[start : start + size] for start in range(0, len(order), size)]
     results: dict[int, Generated] = {}
     jobs = [[prompts[i] for i in batch] for batch in batches]
-    for number, outputs in run_jobs(ENGINES[name], model_folder, jobs, sampling, places_of(name, model_folder)):
+    for number, outputs in run_jobs(ENGINES[name], model_folder, jobs, sampling, places, meter.beat):
         results |= zip(batches[number], outputs, strict=True)
         meter.add(len(outputs), sum(output.num_tokens for output in outputs))
     return [results[i] for i in range(len(prompts))]
 
 
-def batch_size(name: str) -> int:
-    if name == "transformers":
-        return GPU_BATCH if torch.cuda.is_available() else CPU_BATCH
-    return VLLM_BATCH
+def batch_size(name: str, model_folder: Path, share: int) -> int:
+    """The prompts of one job; of a large model no more than each copy's share, so that none is idle."""
+    if name != "transformers":
+        return VLLM_BATCH
+    if torch.cuda.is_available():
+        return GPU_BATCH
+    return min(CPU_BATCH, max(share, LEAST_BATCH)) if copies_of(model_folder).is_large else CPU_BATCH
+
+
+def narrow_type(model_folder: Path) -> dict[str, str]:
+    """`model_dtype` for the records where transformers writes in another type than float32 here, which changes answers."""
+    is_narrow = engine_name() == "transformers" and copies_of(model_folder).dtype != torch.float32
+    return {"model_dtype": str(copies_of(model_folder).dtype).removeprefix("torch.")} if is_narrow else {}
 
 
 def places_of(name: str, model_folder: Path) -> list[str]:
@@ -84,7 +97,7 @@ def places_of(name: str, model_folder: Path) -> list[str]:
     if name == "server":
         return [""]
     if not torch.cuda.is_available():
-        return [""] * (worker_count() if name == "transformers" else 1)
+        return [""] * (copies_of(model_folder).count if name == "transformers" else 1)
     size = tensor_parallel_size(model_folder) if name == "vllm" else 1
     gpus = [str(gpu) for gpu in range(torch.cuda.device_count())]
     return [",".join(gpus[start : start + size]) for start in range(0, len(gpus) - size + 1, size)]

@@ -13,6 +13,7 @@ import time
 import torch
 
 from stages.core.progress import Tracker
+from stages.generation import written
 
 
 class Meter:
@@ -21,6 +22,7 @@ class Meter:
         self.num_gpus = torch.cuda.device_count()
         self.usd_per_hour = float(os.environ.get("NINECHAPTERS_USD_PER_GPU_HOUR", 0))
         self.num_tokens = self.num_judged = self.num_kept = 0
+        self.written_before = written.total()
 
     def __enter__(self) -> "Meter":
         self.started = time.monotonic()
@@ -35,6 +37,11 @@ class Meter:
         return time.monotonic() - self.started
 
     @property
+    def num_written(self) -> int:
+        """Tokens, those of prompts that are not done included."""
+        return max(self.num_tokens, written.total() - self.written_before)
+
+    @property
     def gpu_hours(self) -> float:
         return self.num_gpus * self.seconds / 3600
 
@@ -43,6 +50,11 @@ class Meter:
         self.tracker.note = self.note()
         self.tracker.advance(num_prompts)
 
+    def beat(self) -> None:
+        """Show what is written of prompts that are not done."""
+        self.tracker.note = f"{self.num_written:,} tokens, {self.note()}"
+        self.tracker.advance(0)
+
     def judge(self, num_prompts: int, num_kept: int) -> None:
         """So many prompts gave so many whole problems."""
         self.num_judged += num_prompts
@@ -50,7 +62,7 @@ class Meter:
         self.tracker.note = self.note()
 
     def note(self) -> str:
-        words = [f"{self.num_tokens / max(self.seconds, 1e-9):,.0f} tokens/s"]
+        words = [f"{self.num_written / max(self.seconds, 1e-9):,.0f} tokens/s"]
         if self.num_judged:
             kept = self.num_kept / self.num_judged
             words.append(f"keeps {kept:.0%}, about {kept * self.tracker.total:,.0f} in all")

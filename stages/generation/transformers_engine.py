@@ -2,7 +2,7 @@
 
     TransformersEngine(Path("models/x")).run(prompts, Sampling(max_tokens=128, temperature=0.7))
 
-On a CPU an engine uses one thread, so that several processes do not fight.
+A batch has no more rows than the memory has room for; a prompt's answer does not depend on it.
 """
 
 from pathlib import Path
@@ -10,10 +10,14 @@ from pathlib import Path
 import torch
 from transformers.cache_utils import Cache
 
+from stages.core.parallel import batched
+from stages.generation import written
+from stages.generation.copies import copies_of, room_here, rows_that_fit, shape_of
+from stages.generation.grouped_attention import use_grouped_attention
 from stages.generation.interface import Generated, Prompt, Sampling, no_room
 from stages.generation.key_value_cache import GrowingLayer
 from stages.generation.token_sampling import Uniforms, sample_tokens
-from stages.models.folders import compute_dtype, load_model, load_tokenizer, to_device, use_device
+from stages.models.folders import load_model, load_tokenizer, to_device, use_device
 from stages.models.tokenization import encode_prompt
 
 TAIL_TOKENS = 12  # decoded after each token to look for a stop string
@@ -22,9 +26,13 @@ LEAVING_FRAC = 0.125  # finished rows stay, idle, until they are this share: to 
 
 class TransformersEngine:
     def __init__(self, model_folder: Path) -> None:
-        self.device = use_device(threads=1)
+        copies = copies_of(model_folder)
+        self.num_copies, self.dtype, self.shape = copies.count, copies.dtype, shape_of(model_folder)
+        self.device = use_device(copies.threads)
         self.tokenizer = load_tokenizer(model_folder)
-        self.model = to_device(load_model(model_folder, compute_dtype(self.device)), self.device).eval()
+        self.model = to_device(load_model(model_folder, copies.dtype), self.device).eval()
+        if copies.is_large and self.shape.num_query != self.shape.num_key_value:
+            use_grouped_attention(self.model)
         eos = self.model.generation_config.eos_token_id  # type: ignore[union-attr]
         ends = {*(eos if isinstance(eos, list) else [eos]), self.tokenizer.eos_token_id}
         self.eos_ids: set[int] = {end for end in ends if end is not None}
@@ -34,8 +42,12 @@ class TransformersEngine:
     def run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
         encoded = [encode_prompt(prompt.text, self.tokenizer, prompt.num_asked) for prompt in prompts]
         fitting = [i for i, ids in enumerate(encoded) if len(ids) < self.max_length]
-        batch = _Batch(self, [encoded[i] for i in fitting], [prompts[i].seed for i in fitting], sampling)
-        outputs = dict(zip(fitting, batch.run() if fitting else [], strict=True))
+        outputs: dict[int, Generated] = {}
+        longest = max((len(encoded[i]) for i in fitting), default=0)
+        size = rows_that_fit(self.shape, self.dtype, longest + sampling.max_tokens, room_here(self.num_copies))
+        for some in batched(fitting, size):
+            batch = _Batch(self, [encoded[i] for i in some], [prompts[i].seed for i in some], sampling)
+            outputs |= zip(some, batch.run(), strict=True)
         return [outputs.get(i) or no_room(len(ids), self.max_length) for i, ids in enumerate(encoded)]
 
     def stop_string(self, ids: list[int], stop: tuple[str, ...]) -> str | None:
@@ -71,6 +83,7 @@ class _Batch:
     def run(self) -> list[Generated]:
         for step in range(self.sampling.max_tokens):
             drawn = self._draw(step)
+            written.add(len(self.tokens) - len(self.ends))
             for row, token in zip(self.rows, drawn, strict=True):
                 if row not in self.ends:
                     self._take(row, token)

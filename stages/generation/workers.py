@@ -12,7 +12,7 @@ import gc
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -22,28 +22,33 @@ import torch
 from stages.core.command import StageError
 from stages.core.parallel import end_with_parent
 from stages.core.redaction import printable, scrub
+from stages.generation import written
 from stages.generation.interface import Engine, Generated, Prompt, Sampling
 
 MAX_BAD = 8
+BEAT_SECONDS = 2.0
 MakeEngine = Callable[[Path], Engine]
 Run = Callable[[list[Prompt]], list[Generated]]
 
 
 def run_jobs(
-    make: MakeEngine, folder: Path, jobs: list[list[Prompt]], sampling: Sampling, places: list[str]
-) -> Iterator[tuple[int, list[Generated]]]:
-    """Each job's number and outputs, as they are ready."""
+    make: MakeEngine, folder: Path, jobs: list[list[Prompt]], sampling: Sampling, places: list[str],
+    beat: Callable[[], None] = lambda: None,
+) -> Iterator[tuple[int, list[Generated]]]:  # fmt: skip
+    """Each job's number and outputs, as they are ready; `beat` is called again and again while none is."""
     bad = BadPrompts(folder)
     if len(places) == 1 or len(jobs) == 1:
         engine = _engine_here(make, folder)
         for number, job in enumerate(jobs):
-            yield number, bad.isolated(lambda prompts: engine.run(prompts, sampling), job)
+            with written.heard_by(beat):
+                outputs = bad.isolated(lambda prompts: engine.run(prompts, sampling), job)
+            yield number, outputs
         return
     suspects = dict(enumerate(jobs))
     try:
         pool = _pool(tuple(places))
         futures = {pool.submit(_run, make, folder, job, sampling): number for number, job in enumerate(jobs)}
-        for future in as_completed(futures):
+        for future in _completed(set(futures), beat):
             outputs, errors = future.result()
             bad.count(errors)
             del suspects[futures[future]]
@@ -52,6 +57,13 @@ def run_jobs(
         _pool.cache_clear()
         for number, job in suspects.items():
             yield number, bad.isolated(lambda prompts: _run_alone(make, folder, places[0], prompts, sampling), job)
+
+
+def _completed(flying: set[Future[Any]], beat: Callable[[], None]) -> Iterator[Future[Any]]:
+    while flying:
+        done, flying = wait(flying, BEAT_SECONDS, FIRST_COMPLETED)
+        yield from done
+        beat()
 
 
 class BadPrompts:

@@ -45,7 +45,7 @@ def has_bf16() -> bool:
 
 
 def compute_dtype(device: torch.device) -> torch.dtype:
-    """The weights' type for generation; on a CPU float32, where a token's small products gain nothing from bf16."""
+    """The type of frozen weights in training and values; on a CPU float32, which keeps values' digits."""
     return torch.bfloat16 if device.type == "cuda" and has_bf16() else torch.float32
 
 

@@ -95,16 +95,17 @@ def unfit_for_value(model: PreTrainedModel) -> str:
     """Why value estimation cannot take a model as its reference (stages/value/reference.py); empty if it can."""
     if reason := unfit_for_lora(model):
         return reason
-    ids = torch.tensor([[1, 2, 3]])
+    return "" if has_plain_head(model) else "its logits are more than the head's product (scaled or capped)"
+
+
+def has_plain_head(model: PreTrainedModel) -> bool:
+    """Whether a model's logits are its head's product with the last states, neither scaled nor capped."""
+    ids = torch.tensor([[1, 2, 3]], device=model.device)
     with torch.inference_mode():
         states = model.base_model(input_ids=ids, use_cache=False, **borders([3], ids.device)).last_hidden_state
         logits = model.get_output_embeddings()(states)  # type: ignore[operator]
         whole = model(input_ids=ids, use_cache=False, **borders([3], ids.device)).logits
-    return (
-        ""
-        if torch.allclose(whole, logits, atol=1e-4, rtol=1e-2)
-        else "its logits are more than the head's product (scaled or capped)"
-    )
+    return torch.allclose(whole.float(), logits.float(), atol=1e-4, rtol=1e-2)
 
 
 def unfit_for_lora(model: PreTrainedModel) -> str:

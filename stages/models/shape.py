@@ -33,6 +33,7 @@ class Shape:
     @classmethod
     def of(cls, config: dict[str, Any]) -> "Shape":
         """The shape that a config.json tells of."""
+        config = config if config.get("vocab_size") else config.get("text_config", config)  # of a model that sees, too
         sizes = {size: next((config[name] for name in names if config.get(name)), 0) for size, names in NAMES.items()}
         hidden, heads, experts = sizes["hidden_size"], sizes["num_heads"], sizes["num_experts"] or 1
         head = config.get("head_dim") or hidden // heads

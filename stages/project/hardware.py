@@ -1,6 +1,5 @@
 """What a plan is made for: GPUs by name, or this machine with its rate measured."""
 
-import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,12 +27,14 @@ class Hardware:
     flop_per_second: float  # of one, dense, in the type that is trained in
     num_bytes: float  # of one's memory
     usd_per_hour: float | None  # of one
+    is_cpu: bool = False
 
 
 def hardware_here(count: int | None, price: float | None) -> Hardware:
     """This machine's GPUs, or its CPU, with the rate of a large matrix product."""
     import torch
 
+    from stages.core.machine_memory import total_bytes
     from stages.models.folders import use_device
 
     device = use_device()
@@ -42,8 +43,9 @@ def hardware_here(count: int | None, price: float | None) -> Hardware:
         return Hardware(
             properties.name, count or torch.cuda.device_count(), matrix_rate(device), properties.total_memory, price
         )  # fmt: skip
-    num_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return Hardware(f"CPU ({torch.get_num_threads()} threads)", 1, matrix_rate(device), num_bytes, price)
+    return Hardware(
+        f"CPU ({torch.get_num_threads()} threads)", 1, matrix_rate(device), total_bytes(), price, is_cpu=True
+    )
 
 
 def matrix_rate(device: "torch.device", size: int | None = None) -> float:

@@ -15,8 +15,7 @@ from stages.distillation.pricing import load_price
 from stages.distillation.sections import BUILTIN_TEACHER, shares_of
 from stages.models.shape import Shape
 from stages.project.hardware import Hardware
-from stages.training.batches import layout_of
-from stages.training.memory import activation_bytes, choose_savings, state_bytes
+from stages.training.memory import device_of, fit
 from stages.training.sections import TrainingPlan
 
 CHARS_PER_TOKEN = 2.75  # measured on the released samples
@@ -177,11 +176,8 @@ def _training(
     total = count * tokens * plan.num_epochs
     trained = num_trained or shape.num_parameters
     frozen = shape.num_parameters if num_trained else 0
-    layout = layout_of(plan, hardware.count, shape.vocab_size)
-    rows = layout.micro_rows * plan.max_length
-    savings = choose_savings(shape, trained, frozen, rows, hardware.count, hardware.num_bytes)
-    state = state_bytes(trained, frozen, hardware.count if savings.is_sharded else 1)
-    needed = state + activation_bytes(shape, rows, savings.has_checkpointing)
+    fitted = fit(shape, trained, frozen, plan, hardware.count, device_of(hardware.num_bytes, hardware.is_cpu))
+    needed, savings = fitted.num_bytes, fitted.savings
     memory = f"{needed / 1e9:,.1f} GB{savings.words()}{'' if needed < hardware.num_bytes else ': DOES NOT FIT'}"
     steps = max(1, round(total / (plan.batch_rows * plan.max_length)))
     flop = (

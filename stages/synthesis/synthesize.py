@@ -30,6 +30,7 @@ def main(synthesizer: Path, texts: Path, out: Path, plan: WritingPlan) -> None:
     from stages.core.tables import count_rows, read_rows
     from stages.core.usage import write_usage
     from stages.core.work import finish_work, rooms, work_folder
+    from stages.generation.engine import narrow_type
     from stages.problems.synthesizer_format import SYNTHESIZER_PROMPT_PATH
     from stages.synthesis.gathering import gather
     from stages.synthesis.shards import Shards
@@ -50,7 +51,12 @@ def main(synthesizer: Path, texts: Path, out: Path, plan: WritingPlan) -> None:
             f"none of {count} outputs of {synthesizer} is a problem: {dict(found.reasons)}. Train it longer."
         )
     finish_work(work)
-    figures = {"seconds": meter.seconds, "gpu_hours": meter.gpu_hours, "usd": meter.gpu_hours * meter.usd_per_hour}
+    figures: dict[str, object] = {
+        "seconds": meter.seconds,
+        "gpu_hours": meter.gpu_hours,
+        "usd": meter.gpu_hours * meter.usd_per_hour,
+    }
+    figures |= narrow_type(synthesizer)
     write_usage("synthesize", out, {"prompts": num_texts * plan.num_samples, "tokens": found.num_tokens, **figures})
     rejected = dict(found.reasons.most_common())
     say(f"synthesize: kept {found.num_problems:,}, rejected {rejected}, {found.num_tokens:,} tokens")

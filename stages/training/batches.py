@@ -22,8 +22,7 @@ from stages.training.packing import pack
 from stages.training.sections import TrainingPlan
 from stages.training.token_store import TokenStore
 
-MICRO_TOKENS = 16_384  # of one forward pass; more fill no device better
-MICRO_LOGITS = 1 << 29  # numbers of one forward's logits: 2 GB in float32
+MICRO_TOKENS = 16_384  # of one forward pass, where they fit (stages/training/memory.py); more fill no device better
 
 
 @dataclass(frozen=True)
@@ -39,14 +38,14 @@ class Layout:
         return self.num_devices * self.micro_rows * self.num_micro
 
 
-def layout_of(plan: TrainingPlan, num_devices: int, vocab_size: int, micro_tokens: int = MICRO_TOKENS) -> Layout:
+def layout_of(plan: TrainingPlan, num_devices: int, micro_tokens: int = MICRO_TOKENS) -> Layout:
     """The layout of a step.
 
-    >>> layout_of(TrainingPlan(1, 1e-5, "adamw", 0, 0, 0, batch_rows=512, max_length=2048, seed=1), 8, 32_000)
+    >>> layout_of(TrainingPlan(1, 1e-5, "adamw", 0, 0, 0, batch_rows=512, max_length=2048, seed=1), 8)
     Layout(num_devices=8, micro_rows=8, num_micro=8)
     """
     rows = math.ceil(plan.batch_rows / num_devices)
-    most = max(1, min(micro_tokens, MICRO_LOGITS // vocab_size) // plan.max_length)
+    most = max(1, micro_tokens // plan.max_length)
     num_micro = math.ceil(rows / most)
     return Layout(num_devices, math.ceil(rows / num_micro), num_micro)
 

@@ -25,13 +25,15 @@ from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallb
 from stages.core.command import StageError, say
 from stages.core.interruption import finishing_first
 from stages.models.folders import has_bf16
+from stages.models.packed_agreement import has_plain_head
 from stages.models.packed_attention import use_packed_attention
-from stages.training.batches import MICRO_TOKENS, Collator, Layout, Rows, layout_of
+from stages.models.token_losses import is_chunked, loss_at_head
+from stages.training.batches import MICRO_TOKENS, Collator, Rows
 from stages.training.checkpoints import Checkpoints, last_checkpoint
 from stages.training.curve import POINTS, Curve
 from stages.training.divergence import DivergenceGuard
 from stages.training.job import TrainingJob
-from stages.training.memory import Savings, savings_for
+from stages.training.memory import Fit, fit_here
 from stages.training.optimizer import MuonWithAdamW
 from stages.training.schedule import wsd_factor
 from stages.training.sections import TrainingPlan
@@ -54,19 +56,20 @@ def train_model(
     """Train in place, from the last checkpoint in the job's work folder if there is one."""
     plan, num_devices = job.plan, int(os.environ.get("WORLD_SIZE", 1))
     config = base_model(model).config
-    micro_tokens = int(os.environ.get("NINECHAPTERS_MICRO_TOKENS", 0)) or MICRO_TOKENS
-    layout = layout_of(plan, num_devices, config.vocab_size, micro_tokens)
-    rows = Rows(store, plan, layout)
-    savings = savings_for(model, config.to_dict(), plan, layout)
+    use_packed_attention(base_model(model))
+    # Logits of one chunk are the model's own, whatever it does with them.
+    is_plain = not is_chunked(MICRO_TOKENS, config.vocab_size) or has_plain_head(base_model(model))
+    fitted = fit_here(model, plan, num_devices, job.work, is_plain)
+    rows = Rows(store, plan, fitted.layout)
     if int(os.environ.get("RANK", 0)) == 0:
         say(
             f"{job.title}: {len(store):,} examples ({store.num_too_long} longer than {plan.max_length} tokens left out), "
             f"{plan.num_epochs} epochs, {rows.num_tokens:,} tokens in {rows.num_steps:,} steps, "
-            f"{rows.padding_frac:.1%} of the rows empty{savings.words()}"
+            f"{rows.padding_frac:.1%} of the rows empty{fitted.words()}"
         )  # fmt: skip
     curve = Curve(job.title, rows.num_steps, rows.num_tokens / rows.num_steps, job.curve)
     guard = DivergenceGuard()  # after the checkpoints' callback: before one is saved it looks at all losses
-    trainer = _trainer(model, rows, Collator(store), job, layout, savings, [curve, Checkpoints(), guard, *callbacks])
+    trainer = _trainer(model, rows, Collator(store), job, fitted, is_plain, [curve, Checkpoints(), guard, *callbacks])
     checkpoint = last_checkpoint(job.work)
     started = time.monotonic()
     # One of several processes might stop before the others: they are ended from outside.
@@ -98,16 +101,15 @@ def build_optimizer(model: torch.nn.Module, plan: TrainingPlan) -> Optimizer:
 
 
 def _trainer(
-    model: torch.nn.Module, rows: Rows, collator: Collator, job: TrainingJob, layout: Layout, savings: Savings,
+    model: torch.nn.Module, rows: Rows, collator: Collator, job: TrainingJob, fitted: Fit, is_plain: bool,
     callbacks: list[TrainerCallback],
 ) -> "PackedTrainer":  # fmt: skip
-    plan = job.plan
+    plan, layout, savings = job.plan, fitted.layout, fitted.savings
     if savings.is_sharded and plan.optimizer != "adamw":
         raise StageError(
             f"{job.title}: optimizer {plan.optimizer!r} needs whole matrices, and this model is sharded over "
             f"{layout.num_devices} devices. Set adamw."
         )
-    use_packed_attention(base_model(model))
     arguments = TrainingArguments(
         output_dir=str(job.work),
         max_steps=rows.num_steps,
@@ -140,6 +142,7 @@ def _trainer(
         optimizers=(optimizer, schedule),
         callbacks=callbacks,
     )
+    trainer.has_plain_head = is_plain
     trainer.remove_callback(PrinterCallback)
     return trainer
 
@@ -149,6 +152,8 @@ class PackedTrainer(Trainer):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.has_plain_head = False  # then logits are held whole
+        self.head: Any = base_model(self.model).get_output_embeddings()
         self.loss_is_scaled_for_ga = True  # by the number of learnt tokens of the step
         self.router_weight = float(getattr(base_model(self.model).config, "router_aux_loss_coef", 0.0) or 0.0)
         self.guard = next(c for c in self.callback_handler.callbacks if isinstance(c, DivergenceGuard))
@@ -163,8 +168,13 @@ class PackedTrainer(Trainer):
         labels = inputs.pop("labels")
         inputs.pop("shift_labels")
         router = {"output_router_logits": True} if self.router_weight else {}
-        outputs = model(**inputs, **router, use_cache=False)
-        total = torch.nn.functional.cross_entropy(outputs.logits[0].float(), labels, reduction="sum")
+        if self.has_plain_head and is_chunked(len(labels), self.head.weight.shape[0]):
+            with loss_at_head(self.head, labels):
+                outputs = model(**inputs, **router, use_cache=False)
+            total = outputs.logits
+        else:
+            outputs = model(**inputs, **router, use_cache=False)
+            total = torch.nn.functional.cross_entropy(outputs.logits[0].float(), labels, reduction="sum")
         loss = total / num_items_in_batch * self.accelerator.num_processes
         if self.router_weight:
             loss = loss + self.router_weight * outputs.aux_loss / self.args.gradient_accumulation_steps

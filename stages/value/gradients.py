@@ -5,7 +5,8 @@
 
 Nothing holds an example's gradient whole: as the backward pass reaches a layer, its taps form each example's gradients of
 that layer's A and B, a *reduction* takes them in (dot products with the targets' directions, or a sketch), and they are
-forgotten. No weight gradient is formed, and logits only where an output token is predicted.
+forgotten. No weight gradient is formed, and logits only where an output token is predicted, of a large vocabulary a chunk at
+a time.
 
 Examples are sorted by length and padded on the right, where causal attention cannot see the padding; so a row does not
 depend on its batch, to about 1e-6 of its size in float32. On a GPU with bfloat16 the weights and activations are in it, the
@@ -20,6 +21,7 @@ from typing import Protocol
 
 import torch
 
+from stages.models.token_losses import weighted_loss
 from stages.models.tokenization import IGNORED, TokenizedExample
 from stages.value.reference import Reference
 
@@ -86,26 +88,38 @@ def batches_of(examples: list[TokenizedExample], token_budget: int, max_examples
 
 def backward(reference: Reference, examples: list[TokenizedExample], loss: str) -> torch.Tensor:
     """Backward of the sum of the examples' losses, down to the lowest tap; returns their mean token losses, (B,)."""
-    losses_N, rows_N, counts_B = token_losses(reference.model, examples, reference.device)
-    weights_N = 1 / counts_B[rows_N] if loss == "mean" else torch.ones_like(losses_N)
-    (losses_N * weights_N).sum().backward()
-    sums_B = torch.zeros(len(examples), device=reference.device).index_add_(0, rows_N, losses_N.detach())
-    return sums_B / counts_B
+    outputs = output_states(reference.model, examples, reference.device)
+    weights_N = (
+        1 / outputs.counts_B[outputs.rows_N] if loss == "mean" else outputs.counts_B.new_ones(len(outputs.rows_N))
+    )
+    head: torch.nn.Module = reference.model.get_output_embeddings()  # type: ignore[operator]
+    total, losses_N = weighted_loss(outputs.states_NI, head, outputs.labels_N, weights_N.float())
+    total.backward()
+    return outputs.means(losses_N)
 
 
-def token_losses(
-    model: torch.nn.Module, examples: list[TokenizedExample], device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The loss of each output token (N,), the example it belongs to (N,), and the examples' counts of them (B,)."""
+@dataclass(frozen=True)
+class OutputStates:
+    """The last states at the places whose next token is output, of all examples of a batch."""
+
+    states_NI: torch.Tensor
+    labels_N: torch.Tensor
+    rows_N: torch.Tensor  # the example that each belongs to
+    counts_B: torch.Tensor  # of each example, at least 1
+
+    def means(self, losses_N: torch.Tensor) -> torch.Tensor:
+        """Each example's mean loss, (B,)."""
+        return losses_N.new_zeros(len(self.counts_B)).index_add(0, self.rows_N, losses_N) / self.counts_B
+
+
+def output_states(model: torch.nn.Module, examples: list[TokenizedExample], device: torch.device) -> OutputStates:
     width = max(len(example.input_ids) for example in examples)
     input_ids = padded([example.input_ids for example in examples], width, 0, device)
     labels_BT = padded([example.labels for example in examples], width, IGNORED, device)[:, 1:]
     states_BTI = model.base_model(input_ids=input_ids, use_cache=False).last_hidden_state[:, :-1]  # type: ignore[operator]
     is_output_BT = labels_BT != IGNORED
-    logits_NV = model.get_output_embeddings()(states_BTI[is_output_BT]).float()  # type: ignore[operator]
-    losses_N = torch.nn.functional.cross_entropy(logits_NV, labels_BT[is_output_BT], reduction="none")
-    rows_N = is_output_BT.nonzero()[:, 0]
-    return losses_N, rows_N, is_output_BT.sum(dim=1).clamp(min=1)
+    counts_B = is_output_BT.sum(dim=1).clamp(min=1)
+    return OutputStates(states_BTI[is_output_BT], labels_BT[is_output_BT], is_output_BT.nonzero()[:, 0], counts_B)
 
 
 def padded(rows: list[list[int]], width: int, fill: int, device: torch.device) -> torch.Tensor:

@@ -11,10 +11,11 @@ from transformers import PreTrainedTokenizerBase
 
 from stages.core.tables import frames, scan_table
 from stages.models.folders import load_model, load_tokenizer, to_device, use_device
+from stages.models.token_losses import weighted_loss
 from stages.models.tokenization import TokenizedExample, encode_prompt, tokenize
 from stages.problems.student_format import student_example
 from stages.problems.target_examples import target_example
-from stages.value.gradients import batches_of, padded, token_losses
+from stages.value.gradients import batches_of, output_states, padded
 from stages.value.pool import Pool
 from stages.value.reference import checkpoints_of, load_reference
 
@@ -69,10 +70,12 @@ def mean_losses(model: torch.nn.Module, examples: list[TokenizedExample]) -> lis
     """The mean token loss of each example, in nats."""
     device = next(model.parameters()).device
     losses: dict[int, float] = {}
+    head: torch.nn.Module = model.get_output_embeddings()  # type: ignore[operator]
     for batch in batches_of(examples, TOKEN_BUDGET):
-        losses_N, rows_N, counts_B = token_losses(model, [examples[i] for i in batch], device)
-        sums_B = torch.zeros(len(batch), device=device).index_add_(0, rows_N, losses_N)
-        losses |= dict(zip(batch, (sums_B / counts_B).tolist(), strict=True))
+        outputs = output_states(model, [examples[i] for i in batch], device)
+        ones_N = torch.ones(len(outputs.rows_N), device=device)
+        _, losses_N = weighted_loss(outputs.states_NI, head, outputs.labels_N, ones_N)
+        losses |= dict(zip(batch, outputs.means(losses_N).tolist(), strict=True))
     return [losses[i] for i in range(len(examples))]
 
 
