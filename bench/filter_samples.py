@@ -28,7 +28,7 @@ from stages.overlap.decontamination import Index
 from stages.overlap.decontamination_rules import DecontaminationRules
 from stages.problems.grammar import PROGRAM
 
-SETTINGS = FilterSettings(5, 400, 1000, 0.5, 0.65)
+SETTINGS = FilterSettings(5, 400, 1000, 0.5, 0.65, ())
 MIN_JACCARD = 0.9
 FILES = ("cot_pretrain_data_sampled", "tool_pretrain_data_sampled", "finetune_data_sampled")
 QUESTION = re.compile(r"## Question\n(.*?)\n+## (?:Code |Step-by-Step )?Solution", re.DOTALL)

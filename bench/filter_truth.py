@@ -23,7 +23,7 @@ from stages.grading.answer_rows import grade_row
 from stages.grading.extraction import extract_answer
 from stages.grading.voting import majority
 
-SETTINGS = FilterSettings(5, 400, 1500, 0.5, 0.65)
+SETTINGS = FilterSettings(5, 400, 1500, 0.5, 0.65, ())
 
 
 def problem_of(row: Row) -> Row:

@@ -44,7 +44,12 @@ server = xllamacpp.Server(params)
 time.sleep(1e6)
 """
 RULES = FilterSettings(
-    min_words=5, max_words=400, max_solution_words=1000, max_repeated=0.5, max_foreign=0.65
+    min_words=5,
+    max_words=400,
+    max_solution_words=1000,
+    max_repeated=0.5,
+    max_foreign=0.65,
+    let_through=(),
 )  # of params.yaml
 TOPICS = ("apples at a market", "a bus with seats", "pages of a book", "a box of crayons", "cookies for a party", "coins in a jar",
           "a garden with rows of beans", "laps around a track", "stickers shared by friends", "buckets of water")  # fmt: skip

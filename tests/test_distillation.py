@@ -58,7 +58,7 @@ def test_every_step_is_a_true_equation_and_the_answer_follows(name: str) -> None
     for seed in range(40):
         problem = written(name, seed, False)
         row = problem_row(problem=problem.problem, solution=problem.solution("cot"), answer=problem.answer)
-        assert find_text_fault(row, FilterSettings(5, 400, 1000, 0.5, 0.65)) is None
+        assert find_text_fault(row, FilterSettings(5, 400, 1000, 0.5, 0.65, ())) is None
         assert "{" not in problem.problem.replace("^{", "")
 
 

@@ -1,6 +1,7 @@
 """The filter's rules and the stage that applies them."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from time import process_time
@@ -43,7 +44,7 @@ from stages.overlap.decontamination_rules import DecontaminationRules
 from stages.problems.grammar import Rejection
 from tests.tiny import benchmark_row, problem_row
 
-SETTINGS = FilterSettings(5, 400, 1000, 0.5, 0.65)
+SETTINGS = FilterSettings(5, 400, 1000, 0.5, 0.65, ())
 RULES = "--long-words 13 --short-words 8 --min-coverage 0.5 --no-abstract-numbers".split()
 FILTER = (
     "--min-words 5 --max-words 400 --max-solution-words 1000 --max-repeated 0.5 --max-foreign 0.65 --min-jaccard 0.9 "
@@ -318,6 +319,36 @@ def test_copies_are_found(tmp_path: Path) -> None:
     assert copies_of(problems, 0.9, tmp_path / "a") == {2: ("duplicate", like), 3: ("near_duplicate", like)}
     assert copies_of([long, long.replace("evening", "night")], 0.0, tmp_path / "b") == {}
     assert copies_of(["out", "out", "out"], 0.9, tmp_path / "c") == {}, "what is out is nobody's copy"
+
+
+@pytest.mark.parametrize(
+    ("reason", "changes"),
+    [
+        ("equation", {"solution": "3 + 4 = 8. The answer is \\boxed{8}.", "answer": "8"}),
+        ("asks_nothing", {"problem": "Tom has 3 apples. Ann has 4 apples."}),
+    ],
+)
+def test_a_reason_that_is_let_through_rejects_nothing(reason: str, changes: dict[str, str]) -> None:
+    fault = find_text_fault(problem_row(**changes), SETTINGS)
+    assert fault and fault.reason == reason
+    assert find_text_fault(problem_row(**changes), replace(SETTINGS, let_through=(reason,))) is None
+
+
+def test_the_next_rule_counts_when_one_is_let_through() -> None:
+    row = problem_row(problem="Tom has 3 apples. Ann has 4 apples.", solution="3 + 4 = 8. So \\boxed{8}.", answer="8")
+    found = {find_text_fault(row, replace(SETTINGS, let_through=let)).reason for let in ((), ("asks_nothing",))}  # type: ignore[union-attr]
+    assert found == {"asks_nothing", "equation"}
+
+
+def test_copies_that_are_let_through_do_not_carry_a_benchmark_in(tmp_path: Path) -> None:
+    item = "Maria buys 12 muffins for the party and eats 3 of them on her way home before she meets her friend Tom. How many are left?"
+    frame = pl.DataFrame({"problem": [item, item, "A fresh problem. How many?", "A fresh problem. How many?"], "reason": [None] * 4},
+                         {"problem": pl.String, "reason": pl.String})  # fmt: skip
+    index = Index([("b", 0, "question", item)], DecontaminationRules())
+    (tmp_path / "x").mkdir()
+    screened = screen_problems([frame], index, 0.9, tmp_path / "x", 4, ("duplicate", "near_duplicate"))
+    assert screened["reason"].to_list() == [None] * screened.height, "no copy is rejected"
+    assert screened.filter(pl.col("leak").is_not_null())["row"].to_list() == [0, 1]
 
 
 def test_agreement_asks_for_the_majority(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,27 @@ def test_a_member_stays_when_a_pool_grows(tables: tuple[Path, Path]) -> None:
     assert {prompt for prompt in few if "\nC" in prompt} <= more
 
 
+def test_a_part_of_all_is_within_a_larger_part_of_the_same_draw(tables: tuple[Path, Path]) -> None:
+    def part(frac: float, draw: str) -> set[str]:
+        return {example.prompt for example in mixed(problem_pools([tables[0]]), {}, frac, draw)}
+
+    eighth, half, other = part(0.125, "mix 1"), part(0.5, "mix 1"), part(0.5, "mix 2")
+    assert eighth < half and len(eighth) == pytest.approx(500, rel=0.2) and len(half) == pytest.approx(2000, rel=0.1)
+    assert half != other and len(half & other) == pytest.approx(1000, rel=0.2)
+
+
+def test_a_part_of_a_mix_has_the_mix_and_the_size(tables: tuple[Path, Path]) -> None:
+    pools = problem_pools([tables[0]])
+    for share in (0.0, 0.25, 1.0):
+        found = list(mixed(pools, {"cot": 1 - share, "tool": share}, 0.2))
+        assert len(found) == pytest.approx(800, rel=0.1)
+        assert sum("\nT" in example.prompt for example in found) == pytest.approx(800 * share, rel=0.15)
+    with pytest.raises(
+        StageError, match=r"0\.5 of all 4,000 problems are 2,000, .* only 1,000\. Lower frac to at most 0\.250"
+    ):
+        list(mixed(pools, {"tool": 1.0}, 0.5))
+
+
 @pytest.mark.parametrize(
     ("mix", "message"),
     [
@@ -67,7 +88,7 @@ def test_a_mix_that_says_nothing_is_refused(mix: tuple[str, ...], message: str) 
 
 def test_pretraining_has_no_targets() -> None:
     with pytest.raises(ValueError, match="'target' stands there twice, or is none of cot, tool"):
-        PretrainSettings(mix=("cot=0.5", "target=0.5"), keep_optimizer=False)
+        PretrainSettings(mix=("cot=0.5", "target=0.5"), frac=1.0, max_problems=0, keep_optimizer=False)
 
 
 def test_nothing_of_what_is_asked_is_an_error() -> None:

@@ -22,7 +22,9 @@ from stages.problems.worked_examples import example_turns
 from tests.test_structured_outputs import fits
 
 FORMS = ("tags", "json", "bounded_json")
-RULES = FilterSettings(min_words=5, max_words=400, max_solution_words=1000, max_repeated=0.5, max_foreign=0.65)
+RULES = FilterSettings(
+    min_words=5, max_words=400, max_solution_words=1000, max_repeated=0.5, max_foreign=0.65, let_through=()
+)
 
 
 def answers(mode: str, form: Any) -> list[str]:

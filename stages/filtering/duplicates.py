@@ -6,7 +6,7 @@ screened = with_details(screened, problems)                             # row, r
 Memory and disk: docs/corpus.md, under *Measured*.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +26,12 @@ SHOWN_CHARS = 100
 
 
 def screen_problems(
-    problems: Iterable[pl.DataFrame], index: Index, min_jaccard: float, folder: Path, total: int
-) -> pl.DataFrame:
+    problems: Iterable[pl.DataFrame], index: Index, min_jaccard: float, folder: Path, total: int, let_through: Collection[str] = ()
+) -> pl.DataFrame:  # fmt: skip
     """The problems that are copies (`min_jaccard` 0: equal ones alone) or leaks, by row; those with a `reason` are out already.
 
     `reason` and `original` are null where a problem is no copy, `leak` where it touches no benchmark; a leak may be an original.
+    A copy whose reason is to be let through is none, and shares its original's leak.
     """
     screen = Screen(index, DuplicateRules(SHINGLE_WORDS, NUM_BANDS, BAND_ROWS, min_jaccard))
     tracker = Tracker("filter_problems: copies and leaks", total, "problems")
@@ -44,7 +45,13 @@ def screen_problems(
     leaks = pl.DataFrame(
         {"row": [*found.hits], "leak": map(str, found.hits.values())}, {"row": pl.Int64, "leak": pl.String}
     )
-    return copies.join(leaks, on="row", how="full", coalesce=True).sort("row")
+    both = copies.join(leaks, on="row", how="full", coalesce=True)
+    passed = pl.col("reason").is_in(list(let_through))
+    shared = both.join(leaks.rename({"row": "original", "leak": "shared"}), on="original", how="left").with_columns(
+        leak=pl.when(passed).then(pl.coalesce("leak", "shared")).otherwise("leak")
+    )
+    kept = [pl.when(~passed).then(column).alias(column) for column in ("reason", "original")]
+    return shared.with_columns(kept).select("row", "reason", "original", "leak").sort("row")
 
 
 def _columns(problems: Iterable[pl.DataFrame]) -> Iterator[pa.Array]:

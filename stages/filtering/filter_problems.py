@@ -64,7 +64,9 @@ def main(
     make_verdicts(problems, settings, work)
     index = load_index(benchmarks, rules)
     with TemporaryDirectory(dir=work) as folder:
-        screened = screen_problems(judged(problems, work), index, agreement.min_jaccard, Path(folder), count_rows(made))
+        screened = screen_problems(
+            judged(problems, work), index, agreement.min_jaccard, Path(folder), count_rows(made), settings.let_through
+        )
     frames = decided(problems, with_details(screened, problems), work)
     if agreement.num_solutions:
         frames = agreed(frames, Lookup(sources.select("text_id", "text"), "text_id"), solver, agreement, work)

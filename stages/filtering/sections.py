@@ -5,6 +5,13 @@ from typing import Literal
 
 from stages.core.section import Count, CountOrNone, NotNegative, Share, section
 
+# Not those of what can be no example at all, and never `contaminated`.
+Reason = Literal[
+    "answer_not_derived", "answers_disagree", "asks_nothing", "duplicate", "equation", "false_claim", "language", "length",
+    "malformed_answer", "near_duplicate", "not_self_contained", "placeholder", "program_disagrees", "program_error",
+    "program_silent", "program_timeout", "repetition", "unfit_answer", "unused_number",
+]  # fmt: skip
+
 
 @section
 class FilterSettings:
@@ -20,6 +27,8 @@ class FilterSettings:
     "The largest share of 4-grams that occur before (Gopher)."
     max_foreign: Share
     "Reject another language with this probability; 0 turns the rule off."
+    let_through: tuple[Reason, ...]
+    "Reasons that reject nothing, such as equation: to find what a rule is worth (studies/quality)."
 
     def rules(self) -> Iterator[str]:
         if self.min_words > self.max_words:

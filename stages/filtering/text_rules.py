@@ -222,5 +222,6 @@ RULES = (
 
 
 def find_text_fault(row: Row, settings: FilterSettings) -> Rejection | None:
-    """The first rule on its text that the problem breaks."""
-    return next((fault for rule in RULES if (fault := rule(row, settings))), None)
+    """The first rule on its text that the problem breaks, of those that count."""
+    faults = (fault for rule in RULES if (fault := rule(row, settings)))
+    return next((fault for fault in faults if fault.reason not in settings.let_through), None)

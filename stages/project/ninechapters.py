@@ -15,7 +15,7 @@ TOOLS = {
     "estimate": "distillation.estimate", "status": "distillation.status",
     "publish": "distillation.publish", "import": "distillation.import_completions", "compare": "evaluation.compare",
     "grade": "grading.grade_answers", "run-program": "execution.run_program", "merge-adapter": "models.merge_adapter",
-    "export": "reporting.export_dataset",
+    "export": "reporting.export_dataset", "study": "studies.study",
 }  # fmt: skip
 STAGES = {
     name.rpartition(".")[2].replace("_", "-"): name
@@ -25,7 +25,7 @@ STAGES = {
         "distillation.parse_completions", "models.prepare_models", "models.adopt_model", "training.train_synthesizer",
         "synthesis.synthesize", "training.train_reference", "value.build_datastore", "value.estimate_value", "value.select_texts",
         "filtering.filter_problems", "training.pretrain", "training.finetune", "evaluation.evaluate", "reporting.report",
-        "reporting.export_dataset",
+        "reporting.export_dataset", "studies.run_point", "studies.gather_study",
     )
 }  # fmt: skip
 

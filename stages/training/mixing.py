@@ -5,7 +5,8 @@
 
 Without a mix everything is learnt. With one, as many examples as the shares allow: the pool that is scarcest for its share
 is learnt whole, of the others each example with the same chance, decided by its own hash, so that counts are near the
-shares and a pool that grows keeps its members. Tables are read in frames; memory does not grow with them.
+shares and a pool that grows keeps its members. `frac` takes a part of all, drawn anew for each `draw`; a smaller part is within
+a larger one of the same draw. Tables are read in frames; memory does not grow with them.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -50,29 +51,42 @@ def parse_mix(texts: Iterable[str]) -> dict[str, float]:
     return dict(map(parse_mix_share, texts))
 
 
-def kept_fracs(counts: dict[str, int], mix: dict[str, float]) -> dict[str, float]:
+def kept_fracs(counts: dict[str, int], mix: dict[str, float], frac: float = 1.0) -> dict[str, float]:
     """Which fraction of each pool is learnt.
 
     >>> kept_fracs({"cot": 100, "tool": 100, "target": 20}, {"cot": 0.5, "tool": 0.25, "target": 0.25})
     {'cot': 0.4, 'tool': 0.2, 'target': 1.0}
+    >>> kept_fracs({"cot": 100, "tool": 300}, {"cot": 0.5, "tool": 0.5}, frac=0.25)
+    {'cot': 0.5, 'tool': 0.16666666666666666}
+
+    Raises:
+        StageError: a pool of the mix is empty; or with `frac` below 1, one is too small for its share of so many examples.
     """
     if not mix:
-        return dict.fromkeys(counts, 1.0)
+        return dict.fromkeys(counts, frac)
     empty = [name for name, share in mix.items() if share and not counts[name]]
     if empty:
         raise StageError(f"mix: nothing is there of {', '.join(empty)}; leave it out of the mix.")
     total = min(counts[name] / share for name, share in mix.items() if share)
+    if frac < 1:
+        asked = frac * sum(counts.values())
+        if asked > total:
+            raise StageError(
+                f"mix: {frac:g} of all {sum(counts.values()):,} problems are {asked:,.0f}, and in these shares there are only "
+                f"{total:,.0f}. Lower frac to at most {total / sum(counts.values()):.3f} (or max_problems to that number), or change the mix."
+            )
+        total = asked
     return {name: min(1.0, total * mix.get(name, 0.0) / count) if count else 0.0 for name, count in counts.items()}
 
 
-def mixed(pools: dict[str, Pool], mix: dict[str, float]) -> Iterator[Example]:
+def mixed(pools: dict[str, Pool], mix: dict[str, float], frac: float = 1.0, draw: str = "mix") -> Iterator[Example]:
     """The examples to learn, pool after pool; says how many of each there are."""
     counts = {name: collected(pool.rows.select(pl.len())).item() for name, pool in pools.items()}
-    fracs = kept_fracs(counts, mix)
+    fracs = kept_fracs(counts, mix, frac)
     for name, pool in pools.items():
         bound, num_kept = int(fracs[name] * HASH_RANGE), 0
         for row in rows_of(pool.rows):
-            if seed_of("mix", pool.key(row)) < bound:
+            if seed_of(draw, pool.key(row)) < bound:
                 num_kept += 1
                 yield pool.example(row)
         say(f"mix: {num_kept:,} of {counts[name]:,} {name}")

@@ -10,7 +10,7 @@ import click
 
 from stages.core.command import say, stage_command
 from stages.core.options import section_options
-from stages.core.section import section
+from stages.core.section import CountOrNone, ShareOverZero, section
 from stages.training.mix_shares import PROBLEM_POOLS, MixShare, mix_faults
 from stages.training.sections import TrainingPlan
 
@@ -21,6 +21,10 @@ class PretrainSettings:
 
     mix: tuple[MixShare, ...]
     "Share of a kind in what is learnt: cot, tool (synthetic problems by mode). None: all of each."
+    frac: ShareOverZero
+    "Learn this share of all problems, drawn by `seed`; with a mix, so many in its shares."
+    max_problems: CountOrNone
+    "Learn at most so many, drawn likewise; 0 sets no limit."
     keep_optimizer: bool
     "Save the optimizer's state too, so that fine-tuning can go on as one schedule (the release: one run)."
 
@@ -43,17 +47,20 @@ def main(
     Example:
         python -m stages.training.pretrain models/base/llama data/synthetic models/pretrained/llama
             reports/curves/pretrain-llama --num-epochs 1 --learning-rate 1e-5 --optimizer adamw --warmup-ratio 0.03
-            --decay-ratio 0.15 --weight-decay 0 --batch-rows 512 --max-length 2048 --seed 1 --no-keep-optimizer
+            --decay-ratio 0.15 --weight-decay 0 --batch-rows 512 --max-length 2048 --seed 1 --frac 1 --max-problems 0 --no-keep-optimizer
     """
     from stages.core.tables import count_rows
     from stages.training.mixing import mixed, parse_mix, problem_pools
     from stages.training.run import train
 
     table = problems / "problems.parquet"
-    say(f"pretrain: {count_rows(table):,} synthetic problems, from {base}")
-    examples = mixed(problem_pools([table]), parse_mix(settings.mix))
+    num_problems = count_rows(table)
+    say(f"pretrain: {num_problems:,} synthetic problems, from {base}")
+    frac = min(settings.frac, (settings.max_problems or num_problems) / max(1, num_problems))
+    draw = "mix" if frac == 1 else f"mix {plan.seed}"
+    examples = mixed(problem_pools([table]), parse_mix(settings.mix), frac, draw)
     train(
-        f"pretrain {out.name}", [base, problems], examples, plan, out, curve, {"mix": settings.mix},
+        f"pretrain {out.name}", [base, problems], examples, plan, out, curve, {"mix": settings.mix, "frac": settings.frac, "max_problems": settings.max_problems},
         keep_optimizer=settings.keep_optimizer,
     )  # fmt: skip
 

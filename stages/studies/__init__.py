@@ -1,0 +1,1 @@
+"""Studies: the pipeline run again with some of its parameters changed, many times, and what the runs say together."""

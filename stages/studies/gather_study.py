@@ -1,0 +1,52 @@
+"""Gather the points of a study into tables, a comparison and a picture.
+
+python -m stages.studies.gather_study studies/boost --title "..." --x-label "..." --scale names --baseline series=random
+"""
+
+from pathlib import Path
+
+import click
+
+from stages.core.command import say, stage_command
+from stages.core.options import section_options
+from stages.studies.sections import FigureSettings
+
+
+@stage_command("gather_study")
+@click.argument("study", type=click.Path(path_type=Path))
+@section_options(settings=FigureSettings)
+def main(study: Path, settings: FigureSettings) -> None:
+    """Write STUDY/points.csv (a row for each point and task), STUDY/figure.csv, STUDY/summary.json and STUDY/figure.svg.
+
+    The points are those that STUDY/dvc.yaml makes; a file of one that it does not make any more is passed over.
+
+    \b
+    Example:
+        python -m stages.studies.gather_study studies/boost --title "What the boost round gives" --x-label "boost round"
+            --scale names --baseline x=none --equal initial_requests --equal-at-x boost_requests
+    """
+    from stages.core.files import write_csv, write_json
+    from stages.studies.budgets import refuse_unequal
+    from stages.studies.definition import point_files
+    from stages.studies.drawing import draw
+    from stages.studies.points import load_point
+    from stages.studies.summary import by_place, differences, place_record, point_rows
+
+    points = [load_point(path) for path in point_files(study)]
+    refuse_unequal(points, settings.equal, settings.equal_at_x)
+    places = by_place(points)
+    records = {place: place_record(there) for place, there in places.items()}
+    for place, difference in differences(places, settings.baseline).items():
+        records[place]["minus_baseline"] = difference
+    write_csv(point_rows(points), study / "points.csv")
+    columns = ("accuracy", "low_95", "high_95")
+    rows = [(series, x, *(record[name] for name in columns)) for (series, x), record in records.items()]
+    write_csv([("series", "x", *columns), *rows], study / "figure.csv")
+    summary = [{"series": series, "x": x, **record} for (series, x), record in records.items()]
+    write_json({"title": settings.title, "baseline": settings.baseline, "places": summary}, study / "summary.json")
+    draw(records, settings, study / "figure.svg")
+    say(f"gather_study: {len(points)} points of {len(places)} places; see {study / 'figure.svg'}")
+
+
+if __name__ == "__main__":
+    main()

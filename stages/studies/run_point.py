@@ -1,0 +1,59 @@
+"""Run the pipeline with some parameters changed, up to a student's evaluation: one point of a study.
+
+python -m stages.studies.run_point studies/boost/points/value-1.json --series value --x 70 --seed 1 --student llama \\
+    --start pretrained --seeded pretrain --set select_texts.num_texts=70
+"""
+
+from pathlib import Path
+
+import click
+
+from stages.core.command import say, stage_command
+
+STARTS = ("pretrained", "base", "untrained")
+
+
+@stage_command("run_point")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--series", required=True, help="The point's line in the study's figure.")
+@click.option("--x", required=True, help="Its place on that line.")
+@click.option("--seed", type=click.IntRange(min=0), required=True)
+@click.option("--student", required=True, help="A name under `models` of the changed parameters.")
+@click.option("--start", type=click.Choice(STARTS), default=STARTS[0], show_default=True,
+              help="Fine-tuned from the pre-trained or the base model; or the base model as it is.")  # fmt: skip
+@click.option("--seeded", multiple=True, help="A section whose `seed` is set to the point's.")
+@click.option("--set", "settings", multiple=True, help="A changed parameter, as pretrain.frac=0.5.")
+@click.option("--overrides", multiple=True, metavar="FILE[:ARM]",
+              help="A YAML file of changed parameters, or those under a name in it.")  # fmt: skip
+def main(
+    out: Path, series: str, x: str, seed: int, student: str, start: str, seeded: tuple[str, ...],
+    settings: tuple[str, ...], overrides: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Write to OUT what the student of the changed pipeline came to, and what it cost.
+
+    The pipeline runs in a copy of the project, on the same DVC cache (stages/studies/workspace.py): only what the changes touch is
+    run, and of that nothing that any point has run before.
+
+    \b
+    Example:
+        python -m stages.studies.run_point studies/synthetic_share/points/llama-0.5-1.json --series llama --x 0.5 --seed 1
+            --student llama --seeded pretrain --seeded finetune --set pretrain.frac=0.5
+    """
+    from stages.project.params import load_yaml
+    from stages.studies.points import read_point, write_point
+    from stages.studies.variants import changes_in, varied
+    from stages.studies.workspace import repro, workspace, write_params
+
+    changes = [changes_in(text) for text in overrides]
+    params = varied(load_yaml(Path("params.yaml")), changes, [*settings, f"students=[{student}]"], seeded, seed)
+    with workspace(Path("."), f"{out.parts[-3]}-{out.stem}") as folder:
+        write_params(params, folder)
+        group = "evaluate_untrained@" if start == "untrained" else f"evaluate@{start}-"
+        repro(f"{group}{student}", folder)
+        point = read_point(folder, start, student, series, x, seed, [*overrides, *settings])
+    write_point(point, out)
+    say(f"run_point: {series} at {x}, seed {seed}: see {out}")
+
+
+if __name__ == "__main__":
+    main()

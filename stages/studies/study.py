@@ -1,0 +1,43 @@
+"""Run a study and show what it says; without a name, show which there are.
+
+ninechapters study
+ninechapters study boost
+"""
+
+from pathlib import Path
+
+import click
+
+from stages.core.command import StageError, tool_command
+
+
+@tool_command("study")
+@click.argument("name", required=False)
+@click.option("--only-show", is_flag=True, help="Show what is there; run nothing.")
+def main(name: str | None, only_show: bool) -> None:
+    """Run the points of the study NAME that are not there, gather them, and show the table.
+
+    It is `dvc repro studies/NAME/dvc.yaml`: what the main pipeline has made is used, and run first where it is stale. Values and
+    seeds stand in studies/NAME/params.yaml.
+
+    \b
+    Example:
+        ninechapters study synthetic_share
+    """
+    from stages.studies.definition import STUDIES, study_names
+    from stages.studies.showing import list_studies, show_study
+    from stages.studies.workspace import dvc
+
+    names = study_names()
+    if not name:
+        list_studies(names)
+        return
+    if name not in names:
+        raise StageError(f"there is no study {name!r}; there are {', '.join(names)}.")
+    if not only_show:
+        dvc(["repro", str(STUDIES / name / "dvc.yaml")], Path("."), echo=True)
+    show_study(name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,248 @@
+"""Studies: changed parameters, budgets that must be equal, what points say together, and a study run to its picture."""
+
+import shlex
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages.core.command import StageError
+from stages.project.params import load_yaml
+from stages.studies.budgets import refuse_unequal
+from stages.studies.definition import study_names
+from stages.studies.drawing import draw
+from stages.studies.points import Point, load_point, write_point
+from stages.studies.sections import FigureSettings, parse_baseline
+from stages.studies.summary import by_place, compared, differences, place_record, point_rows
+from stages.studies.variants import changes_in, parse_setting, varied
+from tests.conftest import ROOT
+from tests.forked import ForkServer
+from tests.test_smoke import clone, ran_stages, run
+
+__all__ = ["clone"]  # the smoke run, which this file uses too
+
+PARAMS = {
+    "models": {"llama": {"size": 1}},
+    "pretrain": {"frac": 1.0, "seed": 1},
+    "rounds": {"boost": {"seed": 1, "texts": 5}},
+}
+STUDY = (sys.executable, "-m", "stages.project.ninechapters", "study", "synthetic_share")
+STUDIES = sorted((ROOT / "studies").glob("*/dvc.yaml"))
+
+
+def point(series: str = "value", x: str = "1", seed: int = 1, correct: str = "1010", **budget: float) -> Point:
+    return Point(
+        series, x, seed, [], budget or {"requests": 10.0}, {"grade/cot": correct}, {"grade": [(4.0, 2), (1.0, 2)]}
+    )
+
+
+# Parameters
+
+
+def test_changes_apply_in_their_order_and_leave_the_rest() -> None:
+    overrides = [{"models": {"qwen": {"size": 2}}}, {"rounds": {"boost": {"texts": 7}}}]
+    changed = varied(PARAMS, overrides, ["pretrain.frac=0.5"], ["pretrain", "rounds.boost"], 3)
+    assert changed == {
+        "models": {"llama": {"size": 1}, "qwen": {"size": 2}}, "pretrain": {"frac": 0.5, "seed": 3},
+        "rounds": {"boost": {"seed": 3, "texts": 7}},
+    }  # fmt: skip
+    assert PARAMS["pretrain"] == {"frac": 1.0, "seed": 1}, "what was given is as it was"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "settings", "seeded", "message"),
+    [
+        ([{"pretrian": {"frac": 1}}], [], [], "no pretrian; there are models, pretrain, rounds"),
+        ([{"pretrain": {"fraction": 1}}], [], [], r"no pretrain\.fraction; there are frac, seed"),
+        ([], ["pretrain.fraction=1"], [], r"no pretrain\.fraction"),
+        ([], ["pretrain.frac.deep=1"], [], r"no pretrain\.frac\.deep"),
+        ([], [], ["models"], r"no models\.seed"),
+        ([], ["pretrain.frac"], [], "no KEY=VALUE"),
+        ([], ["=1"], [], "no KEY=VALUE"),
+        ([], ["pretrain.frac=[1"], [], "no KEY=VALUE"),
+    ],
+)
+def test_a_change_of_what_is_not_there_is_refused(overrides: list, settings: list, seeded: list, message: str) -> None:
+    with pytest.raises(StageError, match=message):
+        varied(PARAMS, overrides, settings, seeded, 1)
+
+
+def test_values_are_yaml_as_dvc_reads_it() -> None:
+    read = [parse_setting(f"a={text}")[1] for text in ("1e-5", "no", "[cot=0.5,tool=0.5]", "")]
+    assert read == [1e-5, "no", ["cot=0.5", "tool=0.5"], None]
+
+
+def test_overrides_of_an_arm(tmp_path: Path) -> None:
+    (tmp_path / "arms.yaml").write_text("none:\n  a: {b: 1}\nempty:\n")
+    assert changes_in(f"{tmp_path}/arms.yaml:none") == {"a": {"b": 1}}
+    for arm in ("empty", "other"):
+        with pytest.raises(StageError, match=f"no parameters under '{arm}'; there are none, empty"):
+            changes_in(f"{tmp_path}/arms.yaml:{arm}")
+
+
+# Budgets
+
+
+def test_equal_budgets_are_a_comparison() -> None:
+    points = [point(x="1", steps=1000), point("random", x="1", steps=1009), point(x="2", steps=2000)]
+    refuse_unequal(points, [], ["steps"])
+    with pytest.raises(
+        StageError,
+        match=r"no comparison:\n  steps of all points: value at 1, seed 1 has 1,000, value at 2, seed 1 2,000",
+    ):
+        refuse_unequal(points, ["steps"], [])
+    with pytest.raises(StageError, match=r"steps of the points at 1: .* 1,000, random at 1, seed 1 1,020"):
+        refuse_unequal([points[0], point("random", steps=1020)], [], ["steps"])
+
+
+def test_an_unknown_budget_and_other_problems_are_no_comparison() -> None:
+    with pytest.raises(StageError, match="no budget steps; there are requests"):
+        refuse_unequal([point()], ["steps"], [])
+    with pytest.raises(StageError, match="random at 1, seed 1: other problems than value at 1, seed 1"):
+        refuse_unequal([point(), point("random", correct="101")], [], [])
+
+
+# What points say
+
+
+def test_a_place_is_the_mean_over_its_seeds() -> None:
+    record = place_record([point(seed=1, correct="1100"), point(seed=2, correct="1000")])
+    assert (record["accuracy"], record["by_seed"], record["seeds"]) == (0.375, [0.5, 0.25], [1, 2])
+    assert record["low_95"] < 0.375 < record["high_95"]
+    assert record["loss"]["nats_per_token"] == pytest.approx(5 / 4)
+    assert record["budget"] == {"requests": 10}
+
+
+def test_a_difference_is_paired_by_seed_and_problem() -> None:
+    better = [point(seed=seed, correct="1" * 30 + "0" * 10) for seed in (1, 2)]
+    worse = [point("random", seed=seed, correct="1" * 10 + "0" * 30) for seed in (1, 2, 3)]
+    found = compared(better, worse)
+    assert found and (found["num_seeds"], found["points"]) == (2, 50.0)
+    assert 0 < found["low_95"] < 50 < found["high_95"] and found["p_value"] < 0.001
+    back = compared(worse, better)
+    assert back and (back["points"], back["low_95"]) == (-50.0, -found["high_95"])
+    assert compared(better, [point("random", seed=9)]) is None
+
+
+def test_seeds_are_samples_of_a_problem_and_no_new_problems() -> None:
+    """Two seeds that agree in all say no more than one of them."""
+    pairs = [
+        (point(seed=seed, correct="1" * 20 + "0" * 20), point("random", seed=seed, correct="1" * 12 + "0" * 28))
+        for seed in (1, 2)
+    ]
+    one = compared([pairs[0][0]], [pairs[0][1]])
+    both = compared([a for a, _ in pairs], [b for _, b in pairs])
+    assert one and both and one["low_95"] == pytest.approx(both["low_95"], abs=0.01)
+
+
+def test_a_loss_that_falls_is_below_zero() -> None:
+    lower = replace(point(), losses={"grade": [(3.0, 2), (0.5, 2)]})
+    found = compared([lower], [point("random")])
+    assert found and found["loss"]["nats_per_token"] == pytest.approx(-1.5 / 4)
+    other_tokens = replace(point(), losses={"grade": [(3.0, 3), (0.5, 2)]})
+    assert "loss" not in (compared([other_tokens], [point("random")]) or {})
+
+
+def test_baselines_are_a_series_or_an_x() -> None:
+    points = [point("value", "1"), point("random", "1"), point("value", "0"), point("random", "0")]
+    assert set(differences(by_place(points), "series=random")) == {("value", "1"), ("value", "0")}
+    assert set(differences(by_place(points), "x=0")) == {("value", "1"), ("random", "1")}
+    for text in ("random", "y=1", "x="):
+        with pytest.raises(ValueError, match="series=NAME"):
+            parse_baseline(text)
+
+
+def test_rows_of_points_have_the_loss_beside_natural_language() -> None:
+    both = replace(point(), correct={"grade/cot": "10", "grade/tool": "11"})
+    assert point_rows([both])[1:] == [
+        ("value", "1", 1, "grade/cot", 0.5, 2, 1.25),
+        ("value", "1", 1, "grade/tool", 1.0, 2, ""),
+    ]
+
+
+def test_a_point_is_read_as_it_was_written(tmp_path: Path) -> None:
+    write_point(point(), tmp_path / "a.json")
+    assert load_point(tmp_path / "a.json") == point()
+    for text in ("", "{}", '{"losses": {}, "serious": 1}'):
+        (tmp_path / "b.json").write_text(text)
+        with pytest.raises(StageError, match=r"b\.json is no point of a study"):
+            load_point(tmp_path / "b.json")
+
+
+@pytest.mark.parametrize("scale", ["numbers", "names"])
+def test_the_picture_is_the_same_twice(scale: str, tmp_path: Path) -> None:
+    settings = FigureSettings("Title", "x", scale, "series=random", (), ())  # type: ignore[arg-type]
+    places = by_place([point("value", "0"), point("value", "0.5"), point("random", "0.5"), point("random", "1")])
+    records = {place: place_record(points) for place, points in places.items()}
+    draw(records, settings, tmp_path / "a.svg")
+    draw(records, settings, tmp_path / "b.svg")
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    single = {("llama", "0"): place_record([point("llama", "0")])}
+    draw(single, settings, tmp_path / "one.svg")
+    assert "<path" in (tmp_path / "one.svg").read_text()
+
+
+# The studies that are there
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.parent.name)
+def test_every_point_changes_what_params_yaml_has(path: Path) -> None:
+    """As DVC resolves them: the parameters of each point are sound, and differ from every other point's."""
+    from dvc.repo import Repo
+
+    from stages.project.params import Params
+    from stages.studies.run_point import main as run_point
+
+    params = load_yaml(ROOT / "params.yaml")
+    stages = [stage for stage in Repo(str(ROOT)).index.stages if Path(stage.path) == path and "run_point" in stage.cmd]
+    assert stages
+    seen = set()
+    for stage in stages:
+        words = shlex.split(stage.cmd)
+        given = run_point.make_context("run_point", words[3:]).params
+        overrides = [changes_in(str(ROOT / text)) for text in given["overrides"]]
+        changed = varied(
+            params, overrides, [*given["settings"], f"students=[{given['student']}]"], given["seeded"], given["seed"]
+        )
+        Params.model_validate(changed)
+        seen.add((given["start"], yaml.safe_dump(changed)))
+        for file in {text.partition(":")[0] for text in given["overrides"]}:
+            assert file in {dep.def_path for dep in stage.deps}
+    assert len(seen) == len(stages), "two points are the same run"
+
+
+def test_there_are_the_six_studies() -> None:
+    assert study_names() == ["boost", "high_value", "mode_ratio", "quality", "scale_synthesizer", "synthetic_share"]
+
+
+@pytest.mark.slow
+@pytest.mark.sandbox
+def test_a_study_runs_to_its_picture_and_trains_nothing_twice(clone: Path, fork_server: ForkServer) -> None:
+    folder = clone / "studies/synthetic_share"
+    file = folder / "params.yaml"
+    text = file.read_text()
+    few = text.replace("[llama, qwen3]", "[llama]").replace("[0.125, 0.25, 0.5, 1.0]", "[0.5, 1.0]")
+    file.write_text(few)
+    first = run(*STUDY, folder=clone, forks=fork_server)
+    assert [name for name in ran_stages(first) if name.startswith("pretrain")] == ["pretrain@llama"], (
+        "of all problems it is there"
+    )
+    assert "3 points of 3 places" in first and "minus x 0" in first
+    kept = {path.name: path.read_bytes() for path in folder.glob("*.*") if path.suffix in (".csv", ".json", ".svg")}
+    assert set(kept) == {"figure.csv", "figure.svg", "points.csv", "summary.json"}
+    assert not list((clone / ".work/studies").iterdir()), "the copies go when they are done"
+
+    file.write_text(few.replace("seeds: [1]", "seeds: [1, 2]").replace("[0.5, 1.0]", "[0.5]"))
+    second = ran_stages(run(*STUDY, folder=clone, forks=fork_server))
+    outer = {name for name in second if name.startswith("studies/")}
+    assert outer == {
+        f"studies/synthetic_share/dvc.yaml:{name}" for name in ("point@llama-0.5-2", "control@llama-2", "gather")
+    }
+
+    file.write_text(few)
+    shutil.rmtree(folder / "points")
+    run(*STUDY, folder=clone, forks=fork_server)
+    assert {name: (folder / name).read_bytes() for name in kept} == kept, "the same bytes again"
