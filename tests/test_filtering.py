@@ -330,7 +330,8 @@ def test_copies_are_found(tmp_path: Path) -> None:
 )
 def test_a_reason_that_is_let_through_rejects_nothing(reason: str, changes: dict[str, str]) -> None:
     fault = find_text_fault(problem_row(**changes), SETTINGS)
-    assert fault and fault.reason == reason
+    assert fault
+    assert fault.reason == reason
     assert find_text_fault(problem_row(**changes), replace(SETTINGS, let_through=(reason,))) is None
 
 

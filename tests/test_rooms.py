@@ -12,6 +12,7 @@ from tests.conftest import ROOT
 
 # From the top down; the rooms of one floor in no order. What stands in a line imports what stands below it.
 TOP = {"project"}
+ABOVE = {"studies"}  # runs the whole pipeline, as its users do
 STAGES = {
     "corpus",
     "benchmarks",
@@ -25,7 +26,7 @@ STAGES = {
 }
 NOUNS = {"texts", "problems", "models", "generation", "grading", "statistics", "overlap", "execution"}
 GROUND = {"core"}
-FLOORS = [TOP, STAGES, NOUNS, GROUND]
+FLOORS = [ABOVE, TOP, STAGES, NOUNS, GROUND]
 BORDER = "builtin"  # its teacher is a choice of `distill`; it knows what a problem is
 ROOMS = {path.parent.name for path in (ROOT / "stages").glob("*/__init__.py")}
 

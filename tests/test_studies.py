@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from stages.core.command import StageError
-from stages.project.params import load_yaml
+from stages.project.params import load_yaml, read_params
 from stages.studies.budgets import refuse_unequal
 from stages.studies.definition import study_names
 from stages.studies.drawing import draw
@@ -120,10 +120,13 @@ def test_a_difference_is_paired_by_seed_and_problem() -> None:
     better = [point(seed=seed, correct="1" * 30 + "0" * 10) for seed in (1, 2)]
     worse = [point("random", seed=seed, correct="1" * 10 + "0" * 30) for seed in (1, 2, 3)]
     found = compared(better, worse)
-    assert found and (found["num_seeds"], found["points"]) == (2, 50.0)
-    assert 0 < found["low_95"] < 50 < found["high_95"] and found["p_value"] < 0.001
+    assert found
+    assert (found["num_seeds"], found["points"]) == (2, 50.0)
+    assert 0 < found["low_95"] < 50 < found["high_95"]
+    assert found["p_value"] < 0.001
     back = compared(worse, better)
-    assert back and (back["points"], back["low_95"]) == (-50.0, -found["high_95"])
+    assert back
+    assert (back["points"], back["low_95"]) == (-50.0, -found["high_95"])
     assert compared(better, [point("random", seed=9)]) is None
 
 
@@ -135,13 +138,16 @@ def test_seeds_are_samples_of_a_problem_and_no_new_problems() -> None:
     ]
     one = compared([pairs[0][0]], [pairs[0][1]])
     both = compared([a for a, _ in pairs], [b for _, b in pairs])
-    assert one and both and one["low_95"] == pytest.approx(both["low_95"], abs=0.01)
+    assert one
+    assert both
+    assert one["low_95"] == pytest.approx(both["low_95"], abs=0.01)
 
 
 def test_a_loss_that_falls_is_below_zero() -> None:
     lower = replace(point(), losses={"grade": [(3.0, 2), (0.5, 2)]})
     found = compared([lower], [point("random")])
-    assert found and found["loss"]["nats_per_token"] == pytest.approx(-1.5 / 4)
+    assert found
+    assert found["loss"]["nats_per_token"] == pytest.approx(-1.5 / 4)
     other_tokens = replace(point(), losses={"grade": [(3.0, 3), (0.5, 2)]})
     assert "loss" not in (compared([other_tokens], [point("random")]) or {})
 
@@ -189,11 +195,10 @@ def test_the_picture_is_the_same_twice(scale: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.parent.name)
-def test_every_point_changes_what_params_yaml_has(path: Path) -> None:
+def test_every_point_changes_what_params_yaml_has(path: Path, tmp_path: Path) -> None:
     """As DVC resolves them: the parameters of each point are sound, and differ from every other point's."""
     from dvc.repo import Repo
 
-    from stages.project.params import Params
     from stages.studies.run_point import main as run_point
 
     params = load_yaml(ROOT / "params.yaml")
@@ -207,7 +212,8 @@ def test_every_point_changes_what_params_yaml_has(path: Path) -> None:
         changed = varied(
             params, overrides, [*given["settings"], f"students=[{given['student']}]"], given["seeded"], given["seed"]
         )
-        Params.model_validate(changed)
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(changed))
+        read_params(tmp_path / "params.yaml")
         seen.add((given["start"], yaml.safe_dump(changed)))
         for file in {text.partition(":")[0] for text in given["overrides"]}:
             assert file in {dep.def_path for dep in stage.deps}
@@ -224,13 +230,14 @@ def test_a_study_runs_to_its_picture_and_trains_nothing_twice(clone: Path, fork_
     folder = clone / "studies/synthetic_share"
     file = folder / "params.yaml"
     text = file.read_text()
-    few = text.replace("[llama, qwen3]", "[llama]").replace("[0.125, 0.25, 0.5, 1.0]", "[0.5, 1.0]")
+    few = text.replace("[llama, mistral]", "[llama]").replace("[0.125, 0.25, 0.5, 1.0]", "[0.5, 1.0]")
     file.write_text(few)
     first = run(*STUDY, folder=clone, forks=fork_server)
     assert [name for name in ran_stages(first) if name.startswith("pretrain")] == ["pretrain@llama"], (
         "of all problems it is there"
     )
-    assert "3 points of 3 places" in first and "minus x 0" in first
+    assert "3 points of 3 places" in first
+    assert "minus x 0" in first
     kept = {path.name: path.read_bytes() for path in folder.glob("*.*") if path.suffix in (".csv", ".json", ".svg")}
     assert set(kept) == {"figure.csv", "figure.svg", "points.csv", "summary.json"}
     assert not list((clone / ".work/studies").iterdir()), "the copies go when they are done"

@@ -1,7 +1,7 @@
 """The parameters of one point of a study: the project's own, with some changed.
 
     overrides = [changes_in("studies/short.yaml"), changes_in("studies/boost/arms.yaml:random")]
-    params = varied(params, overrides, ["pretrain.frac=0.5", "students=[qwen3]"], seeded=["pretrain"], seed=2)
+    params = varied(params, overrides, ["pretrain.frac=0.5", "students=[mistral]"], seeded=["pretrain"], seed=2)
 
 Changes are applied in that order: the overrides, section by section and key by key; the settings; the seeds.
 """
