@@ -11,6 +11,7 @@ import yaml
 
 from stages.core.command import StageError
 from stages.project.params import load_yaml, read_params
+from stages.reporting.study_titles import TITLES
 from stages.studies.budgets import refuse_unequal
 from stages.studies.definition import study_names
 from stages.studies.drawing import draw
@@ -218,6 +219,13 @@ def test_every_point_changes_what_params_yaml_has(path: Path, tmp_path: Path) ->
         for file in {text.partition(":")[0] for text in given["overrides"]}:
             assert file in {dep.def_path for dep in stage.deps}
     assert len(seen) == len(stages), "two points are the same run"
+
+
+def test_the_page_names_the_studies_that_there_are() -> None:
+    titles = {
+        name: load_yaml(ROOT / "studies" / name / "params.yaml")["study"]["figure"]["title"] for name in study_names()
+    }
+    assert titles == TITLES
 
 
 def test_there_are_the_six_studies() -> None:

@@ -141,8 +141,12 @@ def student_works(
 ) -> list[Work]:
     corpus = params["synthesize"]["corpus"]
     written = params["sample_texts"]["num_synthesis"] * corpus["num_samples"]
-    plan = TrainingPlan(**_without(params["pretrain"], "mix", "keep_optimizer"))
-    kept, tokens = int(written * assumed.kept_frac), min(plan.max_length, _problem_tokens(corpus))
+    plan = TrainingPlan(**_without(params["pretrain"], "mix", "frac", "max_problems", "keep_optimizer"))
+    learnt = int(written * assumed.kept_frac * params["pretrain"].get("frac", 1.0))
+    kept, tokens = (
+        min(learnt, params["pretrain"].get("max_problems") or learnt),
+        min(plan.max_length, _problem_tokens(corpus)),
+    )
     pretrain = _training(f"pretrain@{student}", plan, kept, tokens, shape, hardware, assumed)
     plan = TrainingPlan(**_without(params["finetune"], "mix", "continue_optimizer", "target"))
     targets = sum(_size(target) for target in _named(params["targets"], params["finetune"]["target"]))

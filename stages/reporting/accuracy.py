@@ -8,7 +8,7 @@ from typing import Any
 
 from stages.core.files import write_csv
 from stages.reporting.browsing import MAX_FLIPS
-from stages.reporting.published import PUBLISHED
+from stages.reporting.published import accuracies
 from stages.statistics.comparison import Run, TaskComparison, compare_tasks, obstacles
 from stages.statistics.evaluations import read_run
 from stages.statistics.paired import Paired
@@ -65,7 +65,7 @@ def accuracy_rows(standing: Standing, benchmarks: Iterable[str]) -> list[dict[st
     """One row for each benchmark and mode: the figures of all, the paired differences, and what was published."""
     compared = {(task.benchmark, task.mode): task for task in standing.tasks}
     gained = {(task.benchmark, task.mode): task.numbers for task in standing.gains}
-    rows = []
+    rows, known = [], accuracies()
     for benchmark in benchmarks:
         for mode, figures in standing.figures["pretrained"].get(benchmark, {}).items():
             control = standing.figures["base"][benchmark][mode]
@@ -75,7 +75,7 @@ def accuracy_rows(standing: Standing, benchmarks: Iterable[str]) -> list[dict[st
                 "untrained": standing.figures["untrained"].get(benchmark, {}).get(mode), "gain": gained.get((benchmark, mode)),
                 "difference": figures["accuracy"] - control["accuracy"], "holm_p": task.holm_p if task else None,
                 "low": task.numbers.low_95 if task else None, "high": task.numbers.high_95 if task else None,
-                "published": PUBLISHED.get((benchmark, mode)),
+                "published": known.get((benchmark, mode)),
             })  # fmt: skip
     return rows
 

@@ -17,8 +17,10 @@ from matplotlib.figure import Figure
 
 from stages.core.files import read_csv
 from stages.reporting.curves import Curves
+from stages.reporting.end_labels import COLORS, MARKERS, label_ends
 
 MAX_GROUPS, MAX_RUNS, MAX_TASKS = 12, 24, 40  # that a picture can name
+LINES = ("-", "--", ":", "-.")
 BLUE, GREY, SAND, INK = "#4a86cc", "#8a8f98", "#c9b48a", "#7d8794"
 STYLE: dict[Any, Any] = {f"{part}.color": INK for part in ("text", "xtick", "ytick")}
 STYLE |= {f"boxplot.{part}.color": INK for part in ("boxprops", "whiskerprops", "capprops", "flierprops")}
@@ -26,13 +28,16 @@ plt.rcParams.update(STYLE | {"axes.labelcolor": INK, "axes.edgecolor": INK, "box
 
 
 def draw_curves(curves: Curves) -> str:
-    """The training losses of every run, of many the first MAX_RUNS."""
-    figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
-    for run, points in list(curves.items())[:MAX_RUNS]:
-        last = max(1.0, points[-1][0]) if points else 1.0
-        axes.plot([step / last for step, _ in points], [loss for _, loss in points], label=run)
-    axes.set(xlabel="share of the run", ylabel="loss on output tokens", yscale="log")
-    axes.legend(fontsize=7, frameon=False)
+    """The training losses of every run, of many the first MAX_RUNS; a run of one point has a marker."""
+    shown = {run: points for run, points in list(curves.items())[:MAX_RUNS] if points}
+    figure, axes = plt.subplots(figsize=(7, max(3.6, 0.26 * len(shown))), layout="constrained")
+    for number, points in enumerate(shown.values()):
+        last = max(1.0, points[-1][0])
+        look = {"color": COLORS[number % len(COLORS)], "linestyle": LINES[number // len(COLORS) % len(LINES)]}
+        marker = MARKERS[number % len(MARKERS)] if len(points) == 1 else ""
+        axes.plot([step / last for step, _ in points], [loss for _, loss in points], marker=marker, **look)
+    axes.set(xlabel="share of the run", ylabel="loss on output tokens", yscale="log", xlim=(0, 1.02))
+    label_ends(axes, [(run, points[-1][1], COLORS[i % len(COLORS)]) for i, (run, points) in enumerate(shown.items())])
     return _picture(figure)
 
 

@@ -1,11 +1,31 @@
-"""Accuracies that the paper published, to stand beside ours; what is not listed is not known.
+"""What others published, to stand beside ours: accuracies by table and model, and costs (published.yaml says where from).
 
-JiuZhang3.0 (Zhou et al. 2024), table of natural-language reasoning (README of github.com/RUCAIBox/JiuZhang3.0): greedy, zero-shot,
-graded by the release's grader; "MATH" there is MATH-500.
+accuracies()[("gsm8k", "cot")]          -> 0.886, of MODEL
+published()["tables"]["natural"]["rows"]["GPT-4"]   -> [92.2, 65.4, ...]; "unknown" stays "unknown"
 """
 
+import functools
+from pathlib import Path
+from typing import Any
+
 MODEL = "JiuZhang3.0-7B"
-PUBLISHED = {
-    ("gsm8k", "cot"): 0.886, ("math-oai", "cot"): 0.528, ("svamp", "cot"): 0.904, ("asdiv", "cot"): 0.926,
-    ("mawps", "cot"): 0.973, ("carp_en", "cot"): 0.510,
-}  # fmt: skip
+UNKNOWN = "unknown"
+
+
+@functools.cache
+def published() -> dict[str, Any]:
+    """The whole of published.yaml: `groups`, `tables` and `costs`."""
+    from ruamel.yaml import YAML
+
+    text = Path(__file__).with_name("published.yaml").read_text(encoding="utf-8")
+    return dict(YAML(typ="safe").load(text))
+
+
+def accuracies(model: str = MODEL) -> dict[tuple[str, str], float]:
+    """(benchmark, mode) -> accuracy in [0, 1] of a model; what is not listed is not known."""
+    return {
+        (benchmark, table["mode"]): round(number / 100, 4)
+        for table in published()["tables"].values()
+        for benchmark, number in zip(table["benchmarks"], table["rows"].get(model, []), strict=False)
+        if isinstance(number, int | float)
+    }

@@ -1,0 +1,103 @@
+"""Tables as Markdown, LaTeX and CSV; the best of a group is bold, the second best underlined, what is unknown says so.
+
+print(FORMS["latex"](accuracy_table("natural", metrics)))
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+
+from stages.studies.table_rows import BEST, SECOND, AccuracyTable, Cell, marks
+
+NOTHING = "–"
+LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+         "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}"}  # fmt: skip
+MARKDOWN = {BEST: "**{}**", SECOND: "<u>{}</u>", "": "{}"}
+IN_LATEX = {BEST: r"\textbf{{{}}}", SECOND: r"\underline{{{}}}", "": "{}"}
+
+
+def cell_text(cell: Cell) -> str:
+    """`58.7 [53.0, 64.1]`, in percent."""
+    if cell.accuracy is None:
+        return "unknown" if cell.is_unknown else NOTHING
+    bounds = "" if cell.low is None or cell.high is None else f" [{100 * cell.low:.1f}, {100 * cell.high:.1f}]"
+    return f"{100 * cell.accuracy:.1f}{bounds}"
+
+
+def as_markdown(table: AccuracyTable) -> str:
+    lines = [f"| {' | '.join(['model', *table.columns])} |", f"|{'---|' * (1 + len(table.columns))}"]
+    for group, models in table.groups.items():
+        marked = marks(models)
+        lines.append(f"| *{_plain(group)}* |{' |' * len(table.columns)}")
+        for row, line in enumerate(models):
+            cells = [
+                MARKDOWN[marked.get((row, column), "")].format(cell_text(cell))
+                for column, cell in enumerate(line.cells)
+            ]
+            lines.append(f"| {' | '.join([_plain(line.model), *cells])} |")
+    return "\n".join(lines) + "\n"
+
+
+def as_latex(table: AccuracyTable) -> str:
+    r"""A `tabular` of the package booktabs."""
+    width = 1 + len(table.columns)
+    lines = [
+        f"\\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
+        r"\toprule",
+        _latex_line(["model", *map(_escaped, table.columns)]),
+    ]
+    for group, models in table.groups.items():
+        marked = marks(models)
+        lines += [r"\midrule", f"\\multicolumn{{{width}}}{{l}}{{\\textit{{{_escaped(group)}}}}} \\\\"]
+        for row, line in enumerate(models):
+            cells = [
+                IN_LATEX[marked.get((row, column), "")].format(_escaped(cell_text(cell)))
+                for column, cell in enumerate(line.cells)
+            ]
+            lines.append(_latex_line([_escaped(line.model), *cells]))
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def as_csv(table: AccuracyTable) -> str:
+    """A row a model and column: group, model, benchmark, accuracy, low_95, high_95, mark; `unknown` where it is."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["group", "model", "benchmark", "accuracy", "low_95", "high_95", "mark"])
+    for group, models in table.groups.items():
+        marked = marks(models)
+        for row, line in enumerate(models):
+            for column, (name, cell) in enumerate(zip(table.columns, line.cells, strict=True)):
+                number = "unknown" if cell.is_unknown else _number(cell.accuracy)
+                writer.writerow(
+                    [
+                        group,
+                        line.model,
+                        name,
+                        number,
+                        _number(cell.low),
+                        _number(cell.high),
+                        marked.get((row, column), ""),
+                    ]
+                )
+    return out.getvalue()
+
+
+FORMS: dict[str, Callable[[AccuracyTable], str]] = {"markdown": as_markdown, "latex": as_latex, "csv": as_csv}
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _plain(text: str) -> str:
+    """A name in a Markdown cell."""
+    return re.sub(r"([\\|*_<`])", r"\\\1", text)
+
+
+def _escaped(text: str) -> str:
+    return "".join(LATEX.get(char, char) for char in text).replace(NOTHING, "--")
+
+
+def _latex_line(cells: list[str]) -> str:
+    return f"{' & '.join(cells)} \\\\"

@@ -1,0 +1,115 @@
+"""The paper's tables: what was published is what the notes say, and each form shows it."""
+
+import csv
+import io
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from stages.reporting.published import accuracies, published
+from stages.studies.table_forms import FORMS, cell_text
+from stages.studies.table_rows import Cell, Line, accuracy_table, marks
+from stages.studies.tables import main as tables
+from tests.conftest import ROOT
+
+NOTES = ROOT.parent / "shared/PAPER.md"
+RECORD = {"accuracy": 0.587, "low_95": 0.53, "high_95": 0.641}
+METRICS: dict[str, Any] = {"accuracy": {"llama_1": {
+    "pretrained": {"gsm8k": {"cot": RECORD, "tool": {**RECORD, "accuracy": 0.7}}, "grade": {"cot": RECORD}},
+    "base": {"gsm8k": {"cot": {**RECORD, "accuracy": 0.1}}}, "gain_points": {"gsm8k": {"cot": 48.7}},
+}}}  # fmt: skip
+
+
+@pytest.mark.skipif(not NOTES.exists(), reason="the notes on the paper are not here")
+def test_the_published_numbers_are_those_of_the_notes() -> None:
+    section = NOTES.read_text().partition("### 2.1 ")[2].partition("### 2.2")[0]
+    told = {}
+    for line in re.findall(r"^\| (.+) \|$", section, re.MULTILINE):
+        name, *numbers = (cell.strip(" *") for cell in line.split("|"))
+        if re.fullmatch(r"[\d.-]+", numbers[0]) and not set(numbers[0]) <= {"-"}:
+            told[name] = [None if number == "-" else float(number) for number in numbers]
+    assert len(told) == 18
+    assert told == published()["tables"]["natural"]["rows"]
+
+
+def test_what_nobody_knows_is_called_so() -> None:
+    for name in ("formats", "tools"):
+        table = published()["tables"][name]
+        assert {number for numbers in table["rows"].values() for number in numbers} == {"unknown"}
+        assert all(len(numbers) == len(table["benchmarks"]) + 1 for numbers in table["rows"].values())
+    named = {model for models in published()["groups"].values() for model in models}
+    assert {model for table in published()["tables"].values() for model in table["rows"]} == named
+    assert accuracies()[("gsm8k", "cot")] == 0.886
+    assert ("gsm8k", "tool") not in accuracies()
+
+
+def test_ours_stand_beside_them_with_their_intervals() -> None:
+    table = accuracy_table("natural", METRICS)
+    assert table.columns == ["gsm8k", "math-oai", "svamp", "asdiv", "mawps", "carp_en", "grade", "mean"]
+    ours = table.groups["this run"]
+    assert [line.model for line in ours] == ["llama_1", "llama_1, without synthetic pre-training"]
+    assert cell_text(ours[0].cells[0]) == "58.7 [53.0, 64.1]"
+    assert [cell_text(cell) for cell in ours[1].cells] == ["10.0 [53.0, 64.1]", *["–"] * 7]
+    tools = accuracy_table("tools", METRICS, group="7B and 8B")
+    assert [line.model for line in tools.groups["7B and 8B"]] == [
+        "JiuZhang3.0-7B",
+        "JiuZhang3.0-8B",
+        "llama_1",
+        "llama_1, without synthetic pre-training",
+    ]
+    assert [cell_text(tools.groups["7B and 8B"][row].cells[0]) for row in (0, 2)] == ["unknown", "70.0 [53.0, 64.1]"]
+
+
+def test_the_best_and_the_second_best_of_a_column() -> None:
+    lines = [Line(name, [Cell(number), Cell(other)]) for name, number, other in
+             (("a", 0.5, None), ("b", 0.70001, 0.2), ("c", 0.7, None), ("d", 0.6, 0.1))]  # fmt: skip
+    assert marks(lines) == {(1, 0): "best", (2, 0): "best", (3, 0): "second", (1, 1): "best", (3, 1): "second"}
+    assert marks(lines[:1]) == {}, "one model is not the best of anything"
+
+
+def test_markdown_and_csv_hold_the_same() -> None:
+    table = accuracy_table("natural", METRICS)
+    text = FORMS["markdown"](table)
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert {line.count("|") for line in text.splitlines()} == {len(table.columns) + 2}
+    assert (
+        "| JiuZhang3.0-7B | **88.6** | **52.8** | **90.4** | **92.6** | **97.3** | <u>51.0</u> | – | **78.8** |" in rows
+    )
+    assert any(line.startswith(r"| llama\_1 |") for line in rows)
+    cells = list(csv.DictReader(io.StringIO(FORMS["csv"](table))))
+    assert len(cells) == sum(map(len, table.groups.values())) * len(table.columns)
+    found = next(cell for cell in cells if cell["model"] == "JiuZhang3.0-7B" and cell["benchmark"] == "carp_en")
+    assert (found["accuracy"], found["mark"]) == ("0.5100", "second")
+
+
+def test_latex_escapes_what_it_would_read() -> None:
+    text = FORMS["latex"](accuracy_table("natural", METRICS))
+    assert r"carp\_en" in text
+    assert r"llama\_1 & \textbf{58.7 [53.0, 64.1]}" in text
+    assert not re.search(r"(?<!\\)[_%#]", text)
+    widths = {line.count("&") for line in text.splitlines() if line.endswith(r"\\") and "multicolumn" not in line}
+    assert widths == {8}
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no pdflatex is installed")
+def test_latex_compiles(tmp_path: Path) -> None:
+    body = FORMS["latex"](accuracy_table("natural", METRICS))
+    (tmp_path / "a.tex").write_text(
+        f"\\documentclass{{article}}\\usepackage{{booktabs}}\\begin{{document}}{body}\\end{{document}}"
+    )
+    subprocess.run(["pdflatex", "-interaction=nonstopmode", "a.tex"], cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_a_run_that_is_not_there_says_what_to_type(tmp_path: Path) -> None:
+    done = CliRunner().invoke(tables, ["--metrics", str(tmp_path / "none.json")])
+    assert done.exit_code != 0
+    assert "holds no accuracies of a run. Make it: `dvc repro`" in done.output
+    (tmp_path / "m.json").write_text('{"accuracy": {}}')
+    done = CliRunner().invoke(tables, ["--metrics", str(tmp_path / "m.json"), "--group", "13B"])
+    assert "no group '13B'; there are 'over 20B', '7B and 8B'" in done.output
+    assert "GPT-4" in CliRunner().invoke(tables, ["--metrics", str(tmp_path / "m.json")]).output
