@@ -9,7 +9,6 @@ this one, has run with the same command and inputs: DVC's run-cache knows them. 
 its run is killed; the next one goes on in it.
 """
 
-import io
 import os
 import shutil
 import signal
@@ -75,14 +74,10 @@ def cache_of(root: Path) -> Path:
 
 
 def write_params(params: dict[str, Any], folder: Path) -> None:
-    """Write params.yaml, where it differs: it is a dep of the pipeline's first stage."""
-    from ruamel.yaml import YAML
+    """Write params.yaml with its keys in their order, which is that of the options of a stage's command."""
+    import yaml
 
-    text = io.StringIO()
-    YAML(typ="safe").dump(params, text)
-    path = folder / "params.yaml"
-    if path.read_text(encoding="utf-8") != text.getvalue():
-        write_text(text.getvalue(), path)
+    write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True), folder / "params.yaml")
 
 
 def repro(target: str, folder: Path) -> None:
