@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from stages.project.params import load_yaml
 from stages.reporting.published import accuracies, published
+from stages.studies.cost_picture import draw_costs
+from stages.studies.costs import cost_table, planned
 from stages.studies.table_forms import FORMS, cell_text
 from stages.studies.table_rows import Cell, Line, accuracy_table, marks
 from stages.studies.tables import main as tables
@@ -83,8 +86,8 @@ def test_markdown_and_csv_hold_the_same() -> None:
     assert any(line.startswith(r"| llama\_1 |") for line in rows)
     cells = list(csv.DictReader(io.StringIO(FORMS["csv"](table))))
     assert len(cells) == sum(map(len, table.groups.values())) * len(table.columns)
-    found = next(cell for cell in cells if cell["model"] == "JiuZhang3.0-7B" and cell["benchmark"] == "carp_en")
-    assert (found["accuracy"], found["mark"]) == ("0.5100", "second")
+    found = next(cell for cell in cells if cell["model"] == "JiuZhang3.0-7B" and cell["column"] == "carp_en")
+    assert (found["number"], found["mark"]) == ("0.51", "second")
 
 
 def test_latex_escapes_what_it_would_read() -> None:
@@ -113,3 +116,42 @@ def test_a_run_that_is_not_there_says_what_to_type(tmp_path: Path) -> None:
     done = CliRunner().invoke(tables, ["--metrics", str(tmp_path / "m.json"), "--group", "13B"])
     assert "no group '13B'; there are 'over 20B', '7B and 8B'" in done.output
     assert "GPT-4" in CliRunner().invoke(tables, ["--metrics", str(tmp_path / "m.json")]).output
+
+
+COSTS = {
+    **METRICS, "filter": {"num_kept": 3177},
+    "distillation": {name: {"num_requests": 10, "prompt_tokens": 1000, "completion_tokens": 300, "usd": 1.5} for name in ("initial", "boost")},
+}  # fmt: skip
+
+
+def test_costs_are_summed_and_what_is_unknown_stays_so(tmp_path: Path) -> None:
+    usage = [
+        {"stage": "train", "seconds": 3600.0, "usd": 2.0},
+        {"stage": "train", "seconds": 1800.0},
+        {"stage": "distill", "usd": 9.0},
+    ]
+    params = load_yaml(ROOT / "profiles/paper-7b.yaml")
+    plan = planned("paper-7b", params, [{"stage": "train_synthesizer", "device hours": 2.0, "usd": 5.0},
+                                        {"stage": "synthesize@corpus", "device hours": 3.0, "usd": 7.5}, {"usd": 12.5}], 0.75)  # fmt: skip
+    table = cost_table(COSTS, usage, [plan])
+    told = {line.model: [cell_text(cell) for cell in line.cells] for lines in table.groups.values() for line in lines}
+    assert told["llama_1"] == ["20", "2,000", "600", "3,177", "–", "1.50", "5.00"]
+    assert told["JiuZhang3.0"] == ["9,300", "unknown", "unknown", "5,980,000", "unknown", "unknown", "8,480.00"]
+    assert set(told["KPMath-DSMath-7B"]) == {"unknown"}
+    assert told["paper-7b"][0] == "9,300"
+    assert told["paper-7b"][-3:] == ["3.00", "2.00", "12.50"]
+    assert "**" not in FORMS["markdown"](table), "the dearest is not the best"
+
+
+def test_the_first_picture_names_what_it_leaves_out(tmp_path: Path) -> None:
+    table = cost_table(COSTS, [], [])
+    words = list(draw_costs(table, COSTS, tmp_path / "a.svg"))
+    assert words == [
+        f"{name} is not in the picture: its cost is unknown" for name in ("KPMath-DSMath-7B", "DeepSeekMath-7B-RL")
+    ]
+    list(draw_costs(table, COSTS, tmp_path / "b.svg"))
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    without = {**COSTS, "accuracy": {"llama_1": {"pretrained": {"grade": {"cot": RECORD}}}}}
+    assert "llama_1 is not in the picture: its accuracies on GSM8K, MATH, ASDiv are unknown" in list(
+        draw_costs(table, without, tmp_path / "c.svg")
+    )

@@ -77,6 +77,25 @@ def _row(work: Work, hardware: Hardware, assumed: Assumptions) -> dict[str, Any]
     }  # fmt: skip
 
 
+def teacher_tokens(params: dict[str, Any]) -> tuple[int, int, int]:
+    """Calls of both rounds, their tokens in and out."""
+    calls = tokens_in = tokens_out = 0.0
+    for name, num_texts in (
+        ("initial", params["sample_texts"]["num_initial"]),
+        ("boost", params["select_texts"]["num_texts"]),
+    ):
+        request = params["build_requests"][name]
+        count = num_texts * request["num_samples"]
+        calls += count
+        tokens_in += count * _teacher_prompt(params)
+        tokens_out += count * min(PROBLEM_TOKENS, request["max_tokens"])
+    return int(calls), int(tokens_in), int(tokens_out)
+
+
+def _teacher_prompt(params: dict[str, Any]) -> float:
+    return float(params["ingest_corpus"]["max_chars"] + TEACHER_PROMPT_CHARS) / CHARS_PER_TOKEN
+
+
 def teacher_works(params: dict[str, Any]) -> list[Work]:
     works = []
     for name, num_texts in (
@@ -85,7 +104,7 @@ def teacher_works(params: dict[str, Any]) -> list[Work]:
     ):
         request = params["build_requests"][name]
         count = num_texts * request["num_samples"]
-        prompt = (params["ingest_corpus"]["max_chars"] + TEACHER_PROMPT_CHARS) / CHARS_PER_TOKEN
+        prompt = _teacher_prompt(params)
         answer = min(PROBLEM_TOKENS, request["max_tokens"])
         for model, share in shares_of(request["model"], tuple(request.get("other_models", ()))).items():
             works.append(_teacher_work(f"distill@{name}", model, round(count * share), prompt, answer))

@@ -8,7 +8,7 @@ import io
 import re
 from collections.abc import Callable
 
-from stages.studies.table_rows import BEST, SECOND, AccuracyTable, Cell, marks
+from stages.studies.table_rows import BEST, SECOND, Cell, PaperTable, marks
 
 NOTHING = "–"
 LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
@@ -18,17 +18,19 @@ IN_LATEX = {BEST: r"\textbf{{{}}}", SECOND: r"\underline{{{}}}", "": "{}"}
 
 
 def cell_text(cell: Cell) -> str:
-    """`58.7 [53.0, 64.1]`, in percent."""
-    if cell.accuracy is None:
+    """`58.7 [53.0, 64.1]`, in percent; `9,300`; `0.42` hours; `8,480.00` USD."""
+    if cell.number is None:
         return "unknown" if cell.is_unknown else NOTHING
+    if cell.form != "percent":
+        return f"{cell.number:,.{0 if cell.form == 'count' else 2}f}"
     bounds = "" if cell.low is None or cell.high is None else f" [{100 * cell.low:.1f}, {100 * cell.high:.1f}]"
-    return f"{100 * cell.accuracy:.1f}{bounds}"
+    return f"{100 * cell.number:.1f}{bounds}"
 
 
-def as_markdown(table: AccuracyTable) -> str:
+def as_markdown(table: PaperTable) -> str:
     lines = [f"| {' | '.join(['model', *table.columns])} |", f"|{'---|' * (1 + len(table.columns))}"]
     for group, models in table.groups.items():
-        marked = marks(models)
+        marked = marks(models, table.is_marked)
         lines.append(f"| *{_plain(group)}* |{' |' * len(table.columns)}")
         for row, line in enumerate(models):
             cells = [
@@ -39,7 +41,7 @@ def as_markdown(table: AccuracyTable) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_latex(table: AccuracyTable) -> str:
+def as_latex(table: PaperTable) -> str:
     r"""A `tabular` of the package booktabs."""
     width = 1 + len(table.columns)
     lines = [
@@ -48,7 +50,7 @@ def as_latex(table: AccuracyTable) -> str:
         _latex_line(["model", *map(_escaped, table.columns)]),
     ]
     for group, models in table.groups.items():
-        marked = marks(models)
+        marked = marks(models, table.is_marked)
         lines += [r"\midrule", f"\\multicolumn{{{width}}}{{l}}{{\\textit{{{_escaped(group)}}}}} \\\\"]
         for row, line in enumerate(models):
             cells = [
@@ -59,16 +61,16 @@ def as_latex(table: AccuracyTable) -> str:
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def as_csv(table: AccuracyTable) -> str:
-    """A row a model and column: group, model, benchmark, accuracy, low_95, high_95, mark; `unknown` where it is."""
+def as_csv(table: PaperTable) -> str:
+    """A row a model and column: group, model, column, number, low_95, high_95, mark; `unknown` where it is."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["group", "model", "benchmark", "accuracy", "low_95", "high_95", "mark"])
+    writer.writerow(["group", "model", "column", "number", "low_95", "high_95", "mark"])
     for group, models in table.groups.items():
-        marked = marks(models)
+        marked = marks(models, table.is_marked)
         for row, line in enumerate(models):
             for column, (name, cell) in enumerate(zip(table.columns, line.cells, strict=True)):
-                number = "unknown" if cell.is_unknown else _number(cell.accuracy)
+                number = "unknown" if cell.is_unknown else _number(cell.number)
                 writer.writerow(
                     [
                         group,
@@ -83,11 +85,11 @@ def as_csv(table: AccuracyTable) -> str:
     return out.getvalue()
 
 
-FORMS: dict[str, Callable[[AccuracyTable], str]] = {"markdown": as_markdown, "latex": as_latex, "csv": as_csv}
+FORMS: dict[str, Callable[[PaperTable], str]] = {"markdown": as_markdown, "latex": as_latex, "csv": as_csv}
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+    return "" if value is None else f"{value:.6g}"
 
 
 def _plain(text: str) -> str:

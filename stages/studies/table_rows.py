@@ -7,7 +7,7 @@ marks(table.groups["7B and 8B"])    -> {(row, column): "best" or "second"}
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from stages.reporting.published import UNKNOWN, published
 
@@ -18,12 +18,13 @@ BEST, SECOND = "best", "second"
 
 @dataclass(frozen=True)
 class Cell:
-    """An accuracy in [0, 1]; None where there is none, with `is_unknown` where there is one that we do not have."""
+    """A number: by default an accuracy in [0, 1]; None where there is none, with `is_unknown` where there is one that we do not have."""
 
-    accuracy: float | None = None
+    number: float | None = None
     low: float | None = None
     high: float | None = None
     is_unknown: bool = False
+    form: Literal["percent", "count", "hours", "usd"] = "percent"
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,14 @@ class Line:
 
 
 @dataclass(frozen=True)
-class AccuracyTable:
+class PaperTable:
     title: str
     columns: list[str]
     groups: dict[str, list[Line]] = field(default_factory=dict)
+    is_marked: bool = True  # more is better, and the best is shown
 
 
-def accuracy_table(name: str, metrics: dict[str, Any], group: str = OURS) -> AccuracyTable:
+def accuracy_table(name: str, metrics: dict[str, Any], group: str = OURS) -> PaperTable:
     """The table of that name with this run's models, of `reports/metrics.json`, in a group.
 
     Its benchmarks come first, then those of this run that are in no published table of the mode; the last column is the mean
@@ -65,7 +67,7 @@ def accuracy_table(name: str, metrics: dict[str, Any], group: str = OURS) -> Acc
         first = [cells.get(benchmark, Cell()) for benchmark in own]
         line = Line(model, [*first, *(cells.get(benchmark, Cell()) for benchmark in others), _mean(first)])
         groups.setdefault(group, []).append(line)
-    return AccuracyTable(told["title"], [*own, *others, "mean"], groups)
+    return PaperTable(told["title"], [*own, *others, "mean"], groups)
 
 
 def _our_models(metrics: dict[str, Any], mode: str) -> Iterator[tuple[str, dict[str, Cell]]]:
@@ -87,19 +89,19 @@ def _published_cells(numbers: list[float | str | None], num_others: int) -> list
 
 
 def _mean(cells: list[Cell]) -> Cell:
-    numbers = [cell.accuracy for cell in cells if cell.accuracy is not None]
+    numbers = [cell.number for cell in cells if cell.number is not None]
     return Cell(sum(numbers) / len(numbers)) if len(numbers) == len(cells) else Cell()
 
 
-def marks(lines: list[Line]) -> dict[tuple[int, int], str]:
+def marks(lines: list[Line], is_marked: bool = True) -> dict[tuple[int, int], str]:
     """The best and the second-best cells of each column, equals together, by row and column; of one model none."""
     found: dict[tuple[int, int], str] = {}
-    if len(lines) < 2:
+    if len(lines) < 2 or not is_marked:
         return found
     for column in range(len(lines[0].cells)):
         rounded = {
-            row: round(100 * accuracy, 1)
-            for row, line in enumerate(lines) if (accuracy := line.cells[column].accuracy) is not None
+            row: round(100 * number, 1)
+            for row, line in enumerate(lines) if (number := line.cells[column].number) is not None
         }  # fmt: skip
         ranked = sorted(set(rounded.values()), reverse=True)[:2]
         found |= {

@@ -1,14 +1,20 @@
-"""The paper's tables with this run's models beside what others published.
+"""The paper's tables, and its first picture, with this run's models beside what others published.
 
 ninechapters tables                       # natural-language reasoning, as Markdown
 ninechapters tables --table tools --form latex
+ninechapters tables --table cost --plan profiles/paper-7b.yaml --gpu h100 --num-gpus 8 --usd-per-gpu-hour 2.5
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from stages.core.command import StageError, tool_command
+from stages.project.hardware import GPUS, Hardware
+
+if TYPE_CHECKING:
+    from stages.studies.table_rows import Line, PaperTable
 
 METRICS = Path("reports/metrics.json")
 
@@ -21,7 +27,24 @@ METRICS = Path("reports/metrics.json")
 @click.option("--metrics", "path", type=click.Path(dir_okay=False, path_type=Path), default=METRICS, show_default=True,
               help="What `dvc repro` gathered of this run.")  # fmt: skip
 @click.option("--group", help="Stand beside the published models of this size: 'over 20B' or '7B and 8B'.")
-def main(name: str, form: str, path: Path, group: str | None) -> None:
+@click.option("--plan", "profiles", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="A profile whose planned cost stands in the cost table, too.")  # fmt: skip
+@click.option("--gpu", type=click.Choice(sorted(GPUS)), default="h100", show_default=True, help="Plan for these.")
+@click.option("--num-gpus", type=click.IntRange(min=1), default=8, show_default=True)
+@click.option(
+    "--usd-per-gpu-hour",
+    type=click.FloatRange(min=0),
+    help="What one costs; without it a plan has the teacher's price alone.",
+)
+@click.option(
+    "--picture",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw accuracy beside total cost to this SVG file.",
+)
+def main(
+    name: str, form: str, path: Path, group: str | None, profiles: tuple[Path, ...], gpu: str, num_gpus: int,
+    usd_per_gpu_hour: float | None, picture: Path | None,
+) -> None:  # fmt: skip
     """Print one of the paper's tables.
 
     Accuracies are in percent, ours with their 95% interval; of each size the best is bold and the second best underlined. `unknown` is
@@ -41,7 +64,43 @@ def main(name: str, form: str, path: Path, group: str | None) -> None:
     metrics = json_in(path)
     if not metrics or "accuracy" not in metrics:
         raise StageError(f"{path} holds no accuracies of a run. Make it: `dvc repro`; or bring it: `dvc pull`.")
-    click.echo(FORMS[form](accuracy_table(name, metrics, group or OURS)), nl=False)
+    table = accuracy_table(name, metrics, group or OURS) if name != "cost" else None
+    costs = (
+        costs_of(metrics, profiles, Hardware(gpu, num_gpus, *GPUS[gpu], usd_per_gpu_hour))
+        if picture or not table
+        else None
+    )
+    click.echo(FORMS[form](table or costs), nl=False)  # type: ignore[arg-type]
+    if picture and costs:
+        from stages.studies.cost_picture import draw_costs
+
+        for words in draw_costs(costs, metrics, picture):
+            click.echo(words, err=True)
+
+
+def costs_of(metrics: dict[str, Any], profiles: tuple[Path, ...], hardware: Hardware) -> "PaperTable":
+    from stages.core.usage import read_usage
+    from stages.studies.costs import cost_table
+
+    return cost_table(metrics, read_usage(), [plan_of(profile, hardware) for profile in profiles])
+
+
+def plan_of(profile: Path, hardware: Hardware) -> "Line":
+    """The line of a profile on this hardware, with the assumptions of `ninechapters plan`."""
+    from stages.project.params import load_yaml
+    from stages.project.plan import main as plan
+    from stages.project.profile_shapes import shape_of
+    from stages.project.workloads import Assumptions, plan_rows
+    from stages.studies.costs import planned
+
+    assumed = Assumptions(**{name: default_of(plan, name) for name in Assumptions.__dataclass_fields__})
+    params = load_yaml(profile)
+    rows = plan_rows(params, hardware, assumed, lambda name: shape_of(name, params))
+    return planned(f"{profile.stem} on {hardware.count} {hardware.name}", params, rows, assumed.kept_frac)
+
+
+def default_of(command: click.Command, name: str) -> Any:
+    return next(param.default for param in command.params if param.name == name)
 
 
 if __name__ == "__main__":
