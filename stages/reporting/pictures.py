@@ -33,7 +33,10 @@ def draw_curves(curves: Curves) -> str:
     figure, axes = plt.subplots(figsize=(7, max(3.6, 0.26 * len(shown))), layout="constrained")
     for number, points in enumerate(shown.values()):
         last = max(1.0, points[-1][0])
-        look = {"color": COLORS[number % len(COLORS)], "linestyle": LINES[number // len(COLORS) % len(LINES)]}
+        look: dict[str, Any] = {
+            "color": COLORS[number % len(COLORS)],
+            "linestyle": LINES[number // len(COLORS) % len(LINES)],
+        }
         marker = MARKERS[number % len(MARKERS)] if len(points) == 1 else ""
         axes.plot([step / last for step, _ in points], [loss for _, loss in points], marker=marker, **look)
     axes.set(xlabel="share of the run", ylabel="loss on output tokens", yscale="log", xlim=(0, 1.02))

@@ -50,7 +50,7 @@ def _draw(drawn: dict[str, tuple[float, dict[str, float]]], left_out: list[str],
         figure, axes = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
         for number, (name, title) in enumerate(BENCHMARKS.items()):
             points = [(usd, found[name], model) for model, (usd, found) in drawn.items() if name in found]
-            look = {"color": COLORS[number], "marker": MARKERS[number]}
+            look: dict[str, Any] = {"color": COLORS[number], "marker": MARKERS[number]}
             axes.plot(
                 [usd for usd, *_ in points], [accuracy for _, accuracy, _ in points], linestyle="", label=title, **look
             )
