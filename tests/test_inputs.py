@@ -15,8 +15,9 @@ from stages.project import inputs
 from stages.project.bring import main as bring
 from stages.project.inputs import Published, published_files
 from stages.project.packages import main as packages
-from stages.project.params import load_yaml, read_params
+from stages.project.params import read_params
 from stages.project.rules import missing_inputs
+from stages.project.yaml_files import load_yaml
 from tests.conftest import ROOT
 
 GSM8K, MATH = Path("inputs/benchmarks/gsm8k.jsonl"), Path("inputs/targets/math_train.jsonl")

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from stages.project.params import load_yaml
+from stages.project.yaml_files import load_yaml
 from stages.reporting.published import accuracies, published
 from stages.studies.cost_picture import draw_costs
 from stages.studies.costs import cost_table, planned
+from stages.studies.paper_tables import main as tables
 from stages.studies.table_forms import FORMS, cell_text
 from stages.studies.table_rows import Cell, Line, accuracy_table, marks
-from stages.studies.tables import main as tables
 from tests.conftest import ROOT
 
 NOTES = ROOT.parent / "shared/PAPER.md"

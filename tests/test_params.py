@@ -11,8 +11,9 @@ from ruamel.yaml import YAML
 
 from stages.core.command import StageError
 from stages.project.check import main as check
-from stages.project.params import load_yaml, read_params
+from stages.project.params import read_params
 from stages.project.rules import missing_inputs
+from stages.project.yaml_files import load_yaml
 from tests.conftest import ROOT
 from tests.mistakes import MISTAKES, Mistake
 

@@ -14,14 +14,15 @@ from dvc.repo import Repo
 
 from stages.project.check_project import FIRST_DOOR
 from stages.project.closure import Code
-from stages.project.params import load_yaml
+from stages.project.yaml_files import load_yaml
 from tests.conftest import ROOT
 
 BODIES = {
     name: stage.get("do", stage) for name, stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].items()
 }
 REPO = Repo(str(ROOT))
-RESOLVED = {stage.name: stage for stage in REPO.index.stages if stage.path.endswith("dvc.yaml")}
+RESOLVED = {stage.name: stage for stage in REPO.index.stages if Path(stage.path) == ROOT / "dvc.yaml"}
+STUDIES = [stage for stage in REPO.index.stages if Path(stage.path).parent.parent == ROOT / "studies"]
 PROFILES = sorted((ROOT / "profiles").glob("*.yaml"))
 SCRIPTS = Code(ROOT).scripts()
 
@@ -56,7 +57,8 @@ def test_the_first_door_reads_what_it_looks_at() -> None:
 
 
 def test_every_script_of_a_stage_is_run_by_one() -> None:
-    run = {words[words.index("-m") + 1] for words in (body["cmd"].split() for body in BODIES.values())}
+    commands = [*(body["cmd"] for body in BODIES.values()), *(stage.cmd for stage in STUDIES)]
+    run = {words[words.index("-m") + 1] for words in map(str.split, commands)}
     assert {f"{script.replace('.', '/')}.py" for script in run} == set(SCRIPTS.values())
 
 

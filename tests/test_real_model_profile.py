@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from stages.project.params import load_yaml
+from stages.project.yaml_files import load_yaml
 from tests.conftest import ROOT
 from tests.forked import ForkServer
 from tests.published import gguf_tensors, gguf_values, write_gguf

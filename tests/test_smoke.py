@@ -76,7 +76,7 @@ def test_a_second_run_does_nothing(clone: Path) -> None:
     output = run("dvc", "repro", folder=clone)
     assert ran_stages(output) == set()
     assert "up to date" in output
-    assert run("dvc", "status", folder=clone).strip().endswith("up to date.")
+    assert run("dvc", "status", "dvc.yaml", folder=clone).strip().endswith("up to date.")
 
 
 def test_one_parameter_reruns_only_what_depends_on_it(clone: Path, fork_server: ForkServer) -> None:

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from stages.core.command import StageError
-from stages.project.params import load_yaml, read_params
+from stages.project.params import read_params
+from stages.project.yaml_files import load_yaml
 from stages.reporting.study_titles import TITLES
 from stages.studies.budgets import refuse_unequal
 from stages.studies.definition import study_names

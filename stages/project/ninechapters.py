@@ -15,7 +15,7 @@ TOOLS = {
     "estimate": "distillation.estimate", "status": "distillation.status",
     "publish": "distillation.publish", "import": "distillation.import_completions", "compare": "evaluation.compare",
     "grade": "grading.grade_answers", "run-program": "execution.run_program", "merge-adapter": "models.merge_adapter",
-    "export": "reporting.export_dataset", "study": "studies.study", "tables": "studies.tables",
+    "export": "reporting.export_dataset", "study": "studies.study", "tables": "studies.paper_tables",
 }  # fmt: skip
 STAGES = {
     name.rpartition(".")[2].replace("_", "-"): name

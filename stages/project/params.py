@@ -28,6 +28,7 @@ from stages.models.sections import ConfigModel, GgufModel, HubModel, LocalModel
 from stages.overlap.decontamination_rules import DecontaminationRules
 from stages.overlap.duplicate_rules import DuplicateRules
 from stages.project.messages import sentences
+from stages.project.yaml_files import load_yaml
 from stages.reporting.report import ReportSettings
 from stages.synthesis.sections import WritingPlan
 from stages.training.finetune import FinetuneSettings
@@ -121,25 +122,6 @@ class Params(Strict):
     finetune: FinetuneSection
     evaluate: EvaluationSettings
     report: ReportSettings
-
-
-def load_yaml(path: Path) -> Any:
-    """The file's values as DVC reads them.
-
-    Raises:
-        StageError: it cannot be read, or is no YAML: with its line.
-    """
-    from ruamel.yaml import YAML, YAMLError
-
-    try:
-        values = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise StageError(f"{path} cannot be read: {error}. Take a profile: `make use PROFILE=laptop`.") from error
-    except YAMLError as error:
-        raise StageError(f"{path} is no YAML: {error}") from error
-    if not isinstance(values, dict):
-        raise StageError(f"{path} holds no sections. Take a profile: `make use PROFILE=laptop`.")
-    return values
 
 
 def read_params(path: Path) -> Params:

@@ -39,7 +39,7 @@ def main(
         python -m stages.studies.run_point studies/synthetic_share/points/llama-0.5-1.json --series llama --x 0.5 --seed 1
             --student llama --seeded pretrain --seeded finetune --set pretrain.frac=0.5
     """
-    from stages.project.params import load_yaml
+    from stages.project.yaml_files import load_yaml
     from stages.studies.points import read_point, write_point
     from stages.studies.variants import changes_in, varied
     from stages.studies.workspace import repro, workspace, write_params

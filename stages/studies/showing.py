@@ -8,7 +8,7 @@ from rich.table import Table
 from stages.core.command import StageError
 from stages.core.files import json_in
 from stages.core.redaction import printable
-from stages.project.params import load_yaml
+from stages.project.yaml_files import load_yaml
 from stages.studies.definition import STUDIES, point_files
 
 WIDTH = 120

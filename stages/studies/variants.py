@@ -45,7 +45,7 @@ def changes_in(text: str) -> dict[str, Any]:
     Raises:
         StageError: there is no such file or name, or no parameters are there.
     """
-    from stages.project.params import load_yaml
+    from stages.project.yaml_files import load_yaml
 
     name, _, arm = text.partition(":")
     found = load_yaml(Path(name))

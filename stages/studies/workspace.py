@@ -59,8 +59,9 @@ def copy_project(root: Path, folder: Path) -> None:
 
 
 def tracked_files(root: Path) -> list[str]:
-    """Git's files that are there, without the studies' own results."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, check=False)
+    """What Git tracks, or would with `git add`, without the studies themselves."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=root, capture_output=True, check=False)
     if listed.returncode:
         raise StageError(
             f"a study copies what Git tracks, and {root.resolve()} is no Git repository. Clone the project."

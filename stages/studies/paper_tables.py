@@ -87,10 +87,10 @@ def costs_of(metrics: dict[str, Any], profiles: tuple[Path, ...], hardware: Hard
 
 def plan_of(profile: Path, hardware: Hardware) -> "Line":
     """The line of a profile on this hardware, with the assumptions of `ninechapters plan`."""
-    from stages.project.params import load_yaml
     from stages.project.plan import main as plan
     from stages.project.profile_shapes import shape_of
     from stages.project.workloads import Assumptions, plan_rows
+    from stages.project.yaml_files import load_yaml
     from stages.studies.costs import planned
 
     assumed = Assumptions(**{name: default_of(plan, name) for name in Assumptions.__dataclass_fields__})
