@@ -82,11 +82,13 @@ def write_params(params: dict[str, Any], folder: Path) -> None:
 
 
 def repro(target: str, folder: Path) -> None:
-    """Run the pipeline up to a stage.
+    """Run the pipeline up to a stage, on what dvc.lock says and the cache holds.
 
     Raises:
         StageError: a stage failed; with the end of what it said.
     """
+    # What is there is passed over; what is missing, though cached, would cost a look at the whole of dvc.lock for each stage.
+    dvc(["checkout", "--quiet", "--force", "--allow-missing"], folder)
     dvc(["repro", target], folder, echo=True)
 
 
