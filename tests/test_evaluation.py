@@ -30,7 +30,7 @@ from stages.grading.voting import answer_classes, expected_majority, majority, p
 from stages.statistics.comparison import Run, cause_of, compare_tasks, obstacles
 from stages.statistics.intervals import accuracy_record, bootstrap_macro, clustered, wilson
 from stages.statistics.paired import holm, newcombe, paired, paired_by_problem
-from tests.tiny import benchmark_row
+from tests.tiny import benchmark_row, tiny_model
 
 GREEDY = Sampling(50)
 
@@ -262,6 +262,7 @@ def place_inputs(folder: Path) -> list[str]:
         write_names(names, folder / name)
     (folder / "m").mkdir(exist_ok=True)
     (folder / "m/model.safetensors").write_bytes(b"x")
+    tiny_model("llama").config.save_pretrained(folder / "m")
     return [str(folder / name) for name in ("m", "benchmarks", "targets", "leaks", "out", "metrics.json")]
 
 

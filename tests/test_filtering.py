@@ -442,11 +442,11 @@ def test_a_filter_that_ended_early_goes_on_with_what_is_missing(
     monkeypatch.setattr(faults, "SHARD_ROWS", 3)
     original, seen = faults.with_programs, []
 
-    def fail_at_the_second(rows, verdicts):  # type: ignore[no-untyped-def]
+    def fail_at_the_second(rows, verdicts, settings):  # type: ignore[no-untyped-def]
         seen.append([row["problem_id"] for row in rows])
         if len(seen) == 2:
             raise StageError("the disk is full")
-        return original(rows, verdicts)
+        return original(rows, verdicts, settings)
 
     monkeypatch.setattr(faults, "with_programs", fail_at_the_second)
     with pytest.raises(StageError, match="full"):

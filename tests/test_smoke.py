@@ -17,6 +17,7 @@ from tests.conftest import ROOT
 from tests.forked import ForkServer
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
+STUDY = (sys.executable, "-m", "stages.project.ninechapters", "study", "synthetic_share")
 RAN = re.compile(r"^Running stage '([^']+)'", re.MULTILINE)
 
 
@@ -114,3 +115,32 @@ def test_the_same_bytes_come_again(clone: Path) -> None:
     stages = ("synthesize@candidates", "finetune@base-llama", "train_reference", "estimate_value")
     assert ran_stages(run("dvc", "repro", "--force", "--single-item", *stages, folder=clone)) == set(stages)
     assert (clone / "dvc.lock").read_text() == lock
+
+
+def test_a_study_runs_to_its_picture_and_trains_nothing_twice(clone: Path, fork_server: ForkServer) -> None:
+    folder = clone / "studies/synthetic_share"
+    file = folder / "params.yaml"
+    text = file.read_text()
+    few = text.replace("[llama, mistral]", "[llama]").replace("[0.125, 0.25, 0.5, 1.0]", "[0.5, 1.0]")
+    file.write_text(few)
+    first = run(*STUDY, folder=clone, forks=fork_server)
+    assert [name for name in ran_stages(first) if name.startswith("pretrain")] == ["pretrain@llama"], (
+        "of all problems it is there"
+    )
+    assert "3 points of 3 places" in first
+    assert "minus x 0" in first
+    kept = {path.name: path.read_bytes() for path in folder.glob("*.*") if path.suffix in (".csv", ".json", ".svg")}
+    assert set(kept) == {"figure.csv", "figure.svg", "points.csv", "summary.json"}
+    assert not list((clone / ".work/studies").iterdir()), "the copies go when they are done"
+
+    file.write_text(few.replace("seeds: [1]", "seeds: [1, 2]").replace("[0.5, 1.0]", "[0.5]"))
+    second = ran_stages(run(*STUDY, folder=clone, forks=fork_server))
+    outer = {name for name in second if name.startswith("studies/")}
+    assert outer == {
+        f"studies/synthetic_share/dvc.yaml:{name}" for name in ("point@llama-0.5-2", "control@llama-2", "gather")
+    }
+
+    file.write_text(few)
+    (folder / "points/llama-0.5-1.json").unlink()
+    run(*STUDY, folder=clone, forks=fork_server)
+    assert {name: (folder / name).read_bytes() for name in kept} == kept, "the same bytes again"

@@ -1,8 +1,6 @@
 """Studies: changed parameters, budgets that must be equal, what points say together, and a study run to its picture."""
 
 import shlex
-import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,17 +19,12 @@ from stages.studies.sections import FigureSettings, parse_baseline
 from stages.studies.summary import by_place, compared, differences, place_record, point_rows
 from stages.studies.variants import changes_in, parse_setting, varied
 from tests.conftest import ROOT
-from tests.forked import ForkServer
-from tests.test_smoke import clone, ran_stages, run
-
-__all__ = ["clone"]  # the smoke run, which this file uses too
 
 PARAMS = {
     "models": {"llama": {"size": 1}},
     "pretrain": {"frac": 1.0, "seed": 1},
     "rounds": {"boost": {"seed": 1, "texts": 5}},
 }
-STUDY = (sys.executable, "-m", "stages.project.ninechapters", "study", "synthetic_share")
 STUDIES = sorted((ROOT / "studies").glob("*/dvc.yaml"))
 
 
@@ -231,34 +224,3 @@ def test_the_page_names_the_studies_that_there_are() -> None:
 
 def test_there_are_the_six_studies() -> None:
     assert study_names() == ["boost", "high_value", "mode_ratio", "quality", "scale_synthesizer", "synthetic_share"]
-
-
-@pytest.mark.slow
-@pytest.mark.sandbox
-def test_a_study_runs_to_its_picture_and_trains_nothing_twice(clone: Path, fork_server: ForkServer) -> None:
-    folder = clone / "studies/synthetic_share"
-    file = folder / "params.yaml"
-    text = file.read_text()
-    few = text.replace("[llama, mistral]", "[llama]").replace("[0.125, 0.25, 0.5, 1.0]", "[0.5, 1.0]")
-    file.write_text(few)
-    first = run(*STUDY, folder=clone, forks=fork_server)
-    assert [name for name in ran_stages(first) if name.startswith("pretrain")] == ["pretrain@llama"], (
-        "of all problems it is there"
-    )
-    assert "3 points of 3 places" in first
-    assert "minus x 0" in first
-    kept = {path.name: path.read_bytes() for path in folder.glob("*.*") if path.suffix in (".csv", ".json", ".svg")}
-    assert set(kept) == {"figure.csv", "figure.svg", "points.csv", "summary.json"}
-    assert not list((clone / ".work/studies").iterdir()), "the copies go when they are done"
-
-    file.write_text(few.replace("seeds: [1]", "seeds: [1, 2]").replace("[0.5, 1.0]", "[0.5]"))
-    second = ran_stages(run(*STUDY, folder=clone, forks=fork_server))
-    outer = {name for name in second if name.startswith("studies/")}
-    assert outer == {
-        f"studies/synthetic_share/dvc.yaml:{name}" for name in ("point@llama-0.5-2", "control@llama-2", "gather")
-    }
-
-    file.write_text(few)
-    shutil.rmtree(folder / "points")
-    run(*STUDY, folder=clone, forks=fork_server)
-    assert {name: (folder / name).read_bytes() for name in kept} == kept, "the same bytes again"
