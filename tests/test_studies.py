@@ -78,6 +78,11 @@ def test_overrides_of_an_arm(tmp_path: Path) -> None:
             changes_in(f"{tmp_path}/arms.yaml:{arm}")
 
 
+def test_overrides_that_are_not_there_say_where_they_are_named(tmp_path: Path) -> None:
+    with pytest.raises(StageError, match=r"none\.yaml cannot be read: .* Correct --overrides in the study's dvc\.yaml"):
+        changes_in(f"{tmp_path}/none.yaml:random")
+
+
 # Budgets
 
 

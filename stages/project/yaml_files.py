@@ -9,7 +9,7 @@ from typing import Any
 from stages.core.command import StageError
 
 
-def load_yaml(path: Path) -> Any:
+def load_yaml(path: Path, advice: str = "Take a profile: `make use PROFILE=laptop`.") -> Any:
     """The file's values as DVC reads them.
 
     Raises:
@@ -20,9 +20,9 @@ def load_yaml(path: Path) -> Any:
     try:
         values = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise StageError(f"{path} cannot be read: {error}. Take a profile: `make use PROFILE=laptop`.") from error
+        raise StageError(f"{path} cannot be read: {error}. {advice}") from error
     except YAMLError as error:
         raise StageError(f"{path} is no YAML: {error}") from error
     if not isinstance(values, dict):
-        raise StageError(f"{path} holds no sections. Take a profile: `make use PROFILE=laptop`.")
+        raise StageError(f"{path} holds no sections. {advice}")
     return values

@@ -40,12 +40,7 @@ def place_record(points: list[Point]) -> dict[str, Any]:
         "by_seed": [round(float(row.mean()), 4) for row in correct], "budget": _mean_budget(points),
     }  # fmt: skip
     if losses := _losses(points):
-        gains, tokens = losses
-        low, high = bootstrap_ratio(gains, tokens) or (None, None)
-        record["loss"] = {
-            "nats_per_token": round(float(gains.sum() / tokens.sum()), 5), "low_95": low and round(low, 5),
-            "high_95": high and round(high, 5), "num_problems": len(tokens),
-        }  # fmt: skip
+        record["loss"] = {**_per_token(*losses), "num_problems": len(losses[1])}
     return record
 
 
@@ -65,13 +60,17 @@ def compared(points: list[Point], others: list[Point]) -> dict[str, Any] | None:
     }  # fmt: skip
     a, b = _losses([pair[1] for pair in pairs]), _losses([pair[0] for pair in pairs])
     if a and b and np.array_equal(a[1], b[1]):
-        gains = b[0] - a[0]
-        low, high = bootstrap_ratio(gains, a[1]) or (None, None)
-        found["loss"] = {
-            "nats_per_token": round(float(gains.sum() / a[1].sum()), 5), "low_95": low and round(low, 5),
-            "high_95": high and round(high, 5),
-        }  # fmt: skip
+        found["loss"] = _per_token(b[0] - a[0], a[1])
     return found
+
+
+def _per_token(nats: np.ndarray, tokens: np.ndarray) -> dict[str, float | None]:
+    """Nats a token with the bootstrap's interval over problems."""
+    low, high = bootstrap_ratio(nats, tokens) or (None, None)
+    return {
+        "nats_per_token": round(float(nats.sum() / tokens.sum()), 5), "low_95": low and round(low, 5),
+        "high_95": high and round(high, 5),
+    }  # fmt: skip
 
 
 def _verdicts(point: Point) -> np.ndarray:

@@ -48,7 +48,7 @@ def changes_in(text: str) -> dict[str, Any]:
     from stages.project.yaml_files import load_yaml
 
     name, _, arm = text.partition(":")
-    found = load_yaml(Path(name))
+    found = load_yaml(Path(name), "Correct --overrides in the study's dvc.yaml.")
     changes = found.get(arm) if arm else found
     if not isinstance(changes, dict):
         raise StageError(
