@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import orjson
@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from stages.core import external_sort
 from stages.core.command import StageError
+from stages.core.shards import finished
 from stages.core.tables import read_table
 from stages.generation import engine as engine_module
 from stages.generation.engine import generate
@@ -30,7 +31,7 @@ from stages.synthesis.gathering import gather
 from stages.synthesis.sections import WritingPlan
 from stages.synthesis.shards import Shards
 from stages.synthesis.synthesize import main as synthesize
-from stages.synthesis.written_problems import Written, read_output
+from stages.synthesis.written_problems import Written, read_output, write_problems
 from tests.conftest import ROOT
 from tests.forked import Forked
 from tests.tiny import problem_row
@@ -190,6 +191,41 @@ def text_row(number: int) -> dict[str, str]:
 
 
 WRITING = WritingPlan(num_samples=2, tool_frac=0.0, level_choice="fit", temperature=1.0, top_p=1.0, max_tokens=6)
+
+
+RELEASE = WritingPlan(1, 0.27, "fit", 1.0, 1.0, 2500, tool_temperature=0.1, tool_top_p=0.95, tool_max_tokens=5000)
+
+
+def test_each_mode_has_its_own_sampling() -> None:
+    """The release's: two scripts, one for natural language and one for tool problems."""
+    assert RELEASE.sampling("cot") == Sampling(2500, 1.0, 1.0)
+    assert RELEASE.sampling("tool") == Sampling(5000, 0.1, 0.95)
+    assert replace(RELEASE, tool_temperature=0.0).sampling("tool").temperature == 0.0, "greedy is no lack of a choice"
+    assert WRITING.sampling("tool") == WRITING.sampling("cot") == Sampling(6, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(("plan", "num_calls"), [(RELEASE, 2), (replace(WRITING, tool_frac=0.5), 1)])
+def test_the_problems_of_both_modes_are_asked_under_theirs(
+    plan: WritingPlan, num_calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Modes that are sampled alike go in one call; rows come in the order of the texts either way."""
+    calls: list[tuple[Sampling, int]] = []
+
+    def answer(model, prompts, sampling, *rest):  # type: ignore[no-untyped-def]
+        calls.append((sampling, len(prompts)))
+        yield
+        return [Transcript(prompt.text, finish_reason="stop", num_tokens=1) for prompt in prompts]
+
+    monkeypatch.setattr("stages.synthesis.written_problems.turns_of", answer)
+    texts = [text_row(number) for number in range(40)]
+    written = finished(write_problems(Path("m"), texts, plan, "t", None))
+    modes = Counter(row["mode"] for row in written.rejected)
+    assert len(calls) == num_calls
+    assert min(modes.values()) > 3
+    if num_calls == 2:
+        assert dict(calls) == {plan.sampling(mode): count for mode, count in modes.items()}
+    expected = [text["text_id"] for text in texts for _ in range(plan.num_samples)]
+    assert [row["text_id"] for row in written.rejected] == expected
 
 
 def test_a_text_keeps_its_shard_when_others_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,9 @@
 """What params.yaml may say of writing: `synthesize`."""
 
 from stages.core.section import Count, NotNegative, Share, ShareOverZero, section
+from stages.generation.interface import Sampling
 from stages.problems.level_names import LevelChoice
+from stages.problems.student_format import TOOL
 
 
 @section
@@ -15,8 +17,21 @@ class WritingPlan:
     level_choice: LevelChoice
     "Choose the level by fit to the text, by its own topic alone, or at random as the release does."
     temperature: NotNegative
-    "Release: 1.0, tool 0.1."
+    "Release: 1.0."
     top_p: ShareOverZero
     "Nucleus (release: 1.0)."
     max_tokens: Count
     "Tokens of an output (release: 2500)."
+    tool_temperature: NotNegative | None = None
+    "Of tool problems; without it, temperature (release: 0.1)."
+    tool_top_p: ShareOverZero | None = None
+    "Of tool problems; without it, top_p (release: 0.95)."
+    tool_max_tokens: Count | None = None
+    "Of tool problems; without it, max_tokens (release: 5000)."
+
+    def sampling(self, mode: str) -> Sampling:
+        """How problems of a mode (cot or tool) are sampled."""
+        if mode != TOOL:
+            return Sampling(self.max_tokens, self.temperature, self.top_p)
+        temperature = self.temperature if self.tool_temperature is None else self.tool_temperature
+        return Sampling(self.tool_max_tokens or self.max_tokens, temperature, self.tool_top_p or self.top_p)

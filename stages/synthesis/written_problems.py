@@ -35,8 +35,8 @@ def write_problems(model: Path, texts: list[Row], plan: WritingPlan, title: str,
         Prompt(synthesizer_prompt(level, mode, text["text"]), seed_of("synthesize", text["text_id"], str(sample)))
         for (text, sample), (level, mode) in zip(asked, kinds, strict=True)
     ]
-    sampling = Sampling(plan.max_tokens, plan.temperature, plan.top_p)
-    outputs = yield from turns_of(model, prompts, sampling, SINGLE, title, meter)
+    samplings = [plan.sampling(mode) for _, mode in kinds]
+    outputs = yield from sampled_transcripts(model, prompts, samplings, title, meter)
     written = Written([], [], sum(output.num_tokens for output in outputs))
     for (text, sample), kind, output in zip(asked, kinds, outputs, strict=True):
         row, rejection = read_output(text["text_id"], sample, kind, output, model.name)
@@ -45,6 +45,18 @@ def write_problems(model: Path, texts: list[Row], plan: WritingPlan, title: str,
         else:
             written.problems.append(row)
     return written
+
+
+def sampled_transcripts(
+    model: Path, prompts: list[Prompt], samplings: list[Sampling], title: str, meter: Meter | None
+) -> Steps[list[Transcript]]:
+    """The transcripts of the prompts in their order, each under its own sampling: one call for each that differs."""
+    found: dict[int, Transcript] = {}
+    for sampling in dict.fromkeys(samplings):
+        places = [place for place, own in enumerate(samplings) if own == sampling]
+        outputs = yield from turns_of(model, [prompts[place] for place in places], sampling, SINGLE, title, meter)
+        found.update(zip(places, outputs, strict=True))
+    return [found[place] for place in range(len(prompts))]
 
 
 def read_output(
