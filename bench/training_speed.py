@@ -37,7 +37,7 @@ from stages.training.job import TrainingJob
 from stages.training.packing import Packing
 from stages.training.sections import TrainingPlan
 from stages.training.token_store import TokenStore, write_store
-from stages.training.trainer import ADAM_BETAS, train_model
+from stages.training.trainer import train_model
 
 RATE, SKIPPED = 1e-3, 3
 WORDS = (
@@ -116,7 +116,7 @@ def run_trl(setting: Setting, times: StepTimes, is_bf16: bool) -> list[list[int]
     arguments = SFTConfig(
         output_dir=str(setting.folder / "trl"), max_steps=setting.num_steps, per_device_train_batch_size=setting.plan.batch_rows,
         packing=True, max_length=setting.max_length, learning_rate=RATE, lr_scheduler_type="constant", max_grad_norm=1.0,
-        adam_beta1=ADAM_BETAS[0], adam_beta2=ADAM_BETAS[1], weight_decay=0.0, logging_steps=1, report_to=[], use_cpu=True,
+        adam_beta1=setting.plan.adam_beta1, adam_beta2=setting.plan.adam_beta2, weight_decay=0.0, logging_steps=1, report_to=[], use_cpu=True,
         bf16=is_bf16, fp16=False, save_strategy="no", gradient_checkpointing=False, disable_tqdm=True, seed=1,
     )  # fmt: skip
     trainer = InOrder(

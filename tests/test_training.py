@@ -32,7 +32,7 @@ from stages.training.schedule import wsd_factor
 from stages.training.sections import TrainingPlan
 from stages.training.token_store import write_store
 from stages.training.train_reference import main as train_reference
-from stages.training.trainer import train_model
+from stages.training.trainer import build_optimizer, train_model
 from tests.tiny import benchmark_row, problem_row, tiny_model, tiny_tokenizer
 
 PLAN = TrainingPlan(
@@ -69,6 +69,13 @@ def test_muon_takes_the_hidden_matrices_only() -> None:
     assert num_muon + sum(len(group["params"]) for group in adamw.param_groups) == len(list(model.parameters()))
     optimizer.param_groups[0]["lr"] = 0.5
     assert muon.param_groups[0]["lr"] == 0.5
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_the_plans_betas_are_adamws(optimizer: str) -> None:
+    plan = replace(PLAN, optimizer=optimizer, adam_beta1=0.8, adam_beta2=0.999)
+    built = build_optimizer(tiny_model("llama"), plan)
+    assert getattr(built, "parts", [built])[-1].param_groups[0]["betas"] == (0.8, 0.999)
 
 
 def weights(folder: Path) -> bytes:
@@ -269,6 +276,7 @@ def test_the_reference_model_has_checkpoints_with_their_mean_rates(tiny_model_fo
     options = {
         "lora-rank": 2, "lora-alpha": 4, "num-checkpoints": 3, "num-epochs": 2, "learning-rate": 1e-3, "optimizer": "adamw",
         "warmup-ratio": 0.2, "decay-ratio": 0.4, "weight-decay": 0, "batch-rows": 1, "max-length": 128, "seed": 1,
+        "adam-beta2": 0.999,
     }  # fmt: skip
     places = [tiny_model_folder, tmp_path / "candidates", tmp_path / "reference", tmp_path / "curve"]
     arguments = [*map(str, places), *(word for key, value in options.items() for word in (f"--{key}", str(value)))]
@@ -280,6 +288,7 @@ def test_the_reference_model_has_checkpoints_with_their_mean_rates(tiny_model_fo
     for record, before in zip(records, [0, *(record["num_steps"] for record in records)], strict=False):
         rates = [1e-3 * wsd_factor(step, num_steps, 0.2, 0.4) for step in range(before, record["num_steps"])]
         assert record["learning_rate"] == pytest.approx(sum(rates) / len(rates))
+    assert {tuple(record["adam_betas"]) for record in records} == {(0.9, 0.999)}
     weights = [load_file(tmp_path / f"reference/checkpoint-{n}/adapter_model.safetensors") for n in (1, 3)]
     assert any((weights[0][name] != weights[1][name]).any() for name in weights[0])
     moments = load_file(tmp_path / "reference/checkpoint-1/adam_moments.safetensors")

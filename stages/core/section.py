@@ -61,7 +61,7 @@ class Grammar:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
 def section(kind: type[Kind]) -> type[Kind]:
     """Make a class a section: a frozen dataclass that keeps its rules, whoever builds it.
 

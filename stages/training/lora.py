@@ -21,7 +21,6 @@ from stages.models.folders import PROVENANCE, compute_dtype, library_versions, l
 from stages.models.packed_agreement import LORA_MODULES, unfit_for_lora
 from stages.training.job import TrainingJob
 from stages.training.schedule import wsd_factor
-from stages.training.trainer import ADAM_BETAS
 
 
 def lora_model(job: TrainingJob, device: torch.device) -> PeftModel:
@@ -63,7 +62,7 @@ class ReferenceCheckpoints(TrainerCallback):
         save_file(adam_moments(inner, optimizer), out / "adam_moments.safetensors")
         facts = {
             "base": self.job.base.as_posix(), "plan": asdict(plan), "lora": asdict(self.job.lora),
-            "adam_betas": ADAM_BETAS, "versions": library_versions(), "num_steps": state.global_step,
+            "adam_betas": plan.betas, "versions": library_versions(), "num_steps": state.global_step,
             "learning_rate": plan.learning_rate * sum(factors) / len(factors),
         }  # fmt: skip
         write_json(facts, out / PROVENANCE)

@@ -1,10 +1,13 @@
 """What params.yaml may say of every training."""
 
+from dataclasses import field
 from typing import Annotated, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Interval
 
 from stages.core.section import Count, NotNegative, Positive, Seed, Share, section
+
+Decay = Annotated[float, Interval(ge=0, lt=1)]
 
 
 @section
@@ -29,3 +32,12 @@ class TrainingPlan:
     "Tokens in a row (release: 2048)."
     seed: Seed
     "Order of the examples and any dropout."
+    adam_beta1: Decay = field(default=0.9, kw_only=True)
+    "Decay of AdamW's first moment (release: 0.9)."
+    adam_beta2: Decay = field(default=0.98, kw_only=True)
+    "Decay of AdamW's second moment (release: 0.999, which suits long runs)."
+
+    @property
+    def betas(self) -> tuple[float, float]:
+        """As torch's optimizers take them."""
+        return self.adam_beta1, self.adam_beta2

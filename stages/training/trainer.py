@@ -39,8 +39,6 @@ from stages.training.schedule import wsd_factor
 from stages.training.sections import TrainingPlan
 from stages.training.token_store import TokenStore
 
-ADAM_BETAS = (0.9, 0.98)
-
 
 @dataclass(frozen=True)
 class Trained:
@@ -96,8 +94,8 @@ def build_optimizer(model: torch.nn.Module, plan: TrainingPlan) -> Optimizer:
     trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     if plan.optimizer == "adamw":
         parameters = [p for _, p in trained]
-        return AdamW(parameters, lr=plan.learning_rate, betas=ADAM_BETAS, weight_decay=plan.weight_decay)
-    return MuonWithAdamW(trained, plan.learning_rate, ADAM_BETAS, plan.weight_decay)
+        return AdamW(parameters, lr=plan.learning_rate, betas=plan.betas, weight_decay=plan.weight_decay)
+    return MuonWithAdamW(trained, plan.learning_rate, plan.betas, plan.weight_decay)
 
 
 def _trainer(
