@@ -15,9 +15,11 @@ import pytest
 
 from stages.core.command import StageError
 from stages.core.hashes import file_hash
+from stages.core.section import RuleError
 from stages.corpus.readers import json_lines
 from stages.corpus.readers.documents import BadRecord, Columns, Document
-from stages.corpus.readers.registry import READERS
+from stages.corpus.readers.registry import READERS, read_source
+from stages.corpus.sections import Source
 
 GOOD = {"text": "Let $x$ be 3.", "title": "A", "url": "https://a", "license": "CC0-1.0"}
 
@@ -214,6 +216,40 @@ def test_a_dump_that_breaks_off(tmp_path: Path) -> None:
     records = read("stackexchange", tmp_path)
     assert len(texts(records)) == 2
     assert "broken_file" in {record.reason for record in records if isinstance(record, BadRecord)}
+
+
+SCORED = ("0.95-1.00.jsonl", "0.60-0.65.jsonl", "0.55-0.60.jsonl", "0.20-0.25.jsonl")
+
+
+@pytest.mark.parametrize("place", ["{}", "{}/part-0.jsonl"], ids=["in names", "in folders"])
+def test_automathtext_is_read_from_a_score_on(place: str, tmp_path: Path) -> None:
+    """The release: web from 0.20, arxiv from 0.60 on; which file holds which scores stands in its path alone."""
+    for name in SCORED:
+        file = tmp_path / place.format(name if place == "{}" else name.removesuffix(".jsonl"))
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps({"text": name}) + "\n")
+
+    def from_score(score: float) -> set[str]:
+        source = Source("automathtext", tmp_path, min_score=score)
+        return set(texts([record for chunk in read_source(source) for record in chunk.records()]))
+
+    assert from_score(0.0) == set(SCORED)
+    assert from_score(0.6) == set(SCORED[:2])
+    assert from_score(0.55) == set(SCORED[:3])
+    with pytest.raises(
+        StageError, match=r"0\.60-0\.65.* holds scores on both sides of min_score = 0\.62. Set 0\.6 or 0\.65"
+    ):
+        from_score(0.62)
+    with pytest.raises(StageError, match="no file of scores from 1 on"):
+        from_score(1.0)
+    (tmp_path / "more.jsonl").write_text("{}\n")
+    with pytest.raises(StageError, match=r"more\.jsonl: no range of scores"):
+        from_score(0.6)
+
+
+def test_a_lowest_score_is_of_automathtext_alone() -> None:
+    with pytest.raises(RuleError, match="kind jsonl has no files by score"):
+        Source("jsonl", Path("x.jsonl"), min_score=0.5)
 
 
 def test_a_hub_dataset_in_a_local_folder(tmp_path: Path) -> None:

@@ -16,8 +16,7 @@ from stages.core.table_writer import TableWriter
 from stages.core.work import rooms, work_folder
 from stages.corpus.preparation import Preparation
 from stages.corpus.quality import DocumentRules
-from stages.corpus.readers.documents import Columns
-from stages.corpus.readers.registry import READERS
+from stages.corpus.readers.registry import read_source
 from stages.corpus.sections import IngestSettings, Source
 
 COUNTS = "counts.json"
@@ -37,6 +36,7 @@ def finished_source(name: str, source: Source, settings: IngestSettings, fingerp
         "path": source.path.as_posix(),
         "column": source.column,
         "license": source.license,
+        "min_score": source.min_score,
         **asdict(settings),
     }
     work = work_folder(f"ingest_corpus-{name}", [fingerprint], options, rooms("corpus", "texts"))
@@ -59,7 +59,7 @@ def write_source(name: str, source: Source, settings: IngestSettings, out: Path)
     preparation = Preparation(
         name, source.license, rules, settings.min_chars, settings.max_chars, settings.max_snippets, settings.strategy
     )
-    chunks = READERS[source.kind](source.path, Columns.parse(source.column))
+    chunks = read_source(source)
     counts: Counter[str] = Counter()
     first: dict[str, str] = {}
     with (

@@ -58,12 +58,18 @@ class Source:
     "Where a field stands, if not under its own name: text=content, url=meta.url (kinds jsonl, parquet, hub)."
     license: tuple[str, ...] = ()
     "A license that is allowed, or a pattern (CC-BY*); none given allows all."
+    min_score: Share = 0.0
+    "automathtext: read only the files whose range of scores (0.60-0.65 in their path) begins here or above."
     min_chars: Count | None = None
     max_chars: Annotated[int, Ge(20)] | None = None
     max_snippets: Count | None = None
     strategy: CutStrategy | None = None
     max_foreign: Share | None = None
     min_math: NotNegative | None = None
+
+    def rules(self) -> Iterator[str]:
+        if self.min_score and self.kind != "automathtext":
+            yield f"min_score is {self.min_score:g}: kind {self.kind} has no files by score, automathtext alone has"
 
     def settings(self, common: IngestSettings) -> IngestSettings:
         """The source's own options in the place of the common ones.

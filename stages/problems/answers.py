@@ -38,8 +38,10 @@ def row(
 
 
 def without_letters(options: list[str]) -> list[str]:
-    """`A)12`, `(B) 16`, `c ) 18` and `D. 20` as 12, 16, 18 and 20."""
-    return [re.sub(r"^\s*\(?[A-Ja-j](?:\s*\)\s*|\.\s+)", "", option).strip().rstrip(",").strip() for option in options]
+    """`A)12`, `(B) 16`, `c ) 18`, `D. 20` and `E: 22` as 12, 16, 18, 20 and 22."""
+    return [
+        re.sub(r"^\s*\(?[A-Ja-j](?:\s*\)\s*|[.:]\s+)", "", option).strip().rstrip(",").strip() for option in options
+    ]
 
 
 def split_options(text: str, mark: str) -> list[str]:

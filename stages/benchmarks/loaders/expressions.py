@@ -1,5 +1,6 @@
 """Loaders of problems whose answer is an expression: each takes one record as published, and gives a row of `benchmarks`."""
 
+from stages.benchmarks.loaders.fields import field, told
 from stages.core.schemas import Row
 from stages.grading.boxes import last_boxes
 from stages.problems.answers import EXPRESSION, row
@@ -11,16 +12,18 @@ def load_math(record: Row) -> Row:
         {"problem": "Let $a$ ...", "solution": "... $\boxed{6}$", "level": "Level 5" or 5, "type" or "subject": "Algebra",
          "answer": "6" (MATH-500 alone)}
 
-    The last box of the solution is the answer. `math-oai` in the release's files is MATH-500, `minerva_math` is OCW.
+    The last box of the solution is the answer. `math-oai` in the release's files is MATH-500, `minerva_math` is OCW. A copy with a
+    config for each subject (algebra ... precalculus) is one benchmark: `config: [algebra, ...]` of its YAML file.
     """
-    answer = record.get("answer")
-    if answer is None or not str(answer).strip():
-        answer = last_boxes(record["solution"])
-    if not str(answer).strip():
+    solution = told(record, "solution", "rationale")
+    answer = told(record, "answer", "final_answer", "expected_answer")
+    if not answer.strip():
+        answer = last_boxes(str(field(record, "solution", "rationale")))
+    if not answer.strip():
         raise ValueError("no answer and no \\boxed{} in the solution")
     return row(
-        record["problem"], str(answer), EXPRESSION, solution=record["solution"],
-        subject=str(record.get("subject") or record.get("type") or ""), level=str(record.get("level", "")),
+        field(record, "problem", "question"), answer, EXPRESSION, solution=solution,
+        subject=told(record, "subject", "type", "config"), level=told(record, "level"),
     )  # fmt: skip
 
 
@@ -30,7 +33,7 @@ def load_ocw(record: Row) -> Row:
         {"problem": "Each of the two Magellan telescopes ...", "solution": "... \boxed{1.6} \mathrm{~cm}",
          "type": "Introduction to Astronomy (8.282J Spring 2006)"}
 
-    Called `minerva_math` in the release; in lm-eval that name means MATH.
+    Called `minerva_math` in the release; in lm-eval that name means MATH. The hub's `minervamath` has {"question", "answer"} alone.
     """
     return load_math(record)
 
@@ -41,4 +44,7 @@ def load_carp(record: Row) -> Row:
     {"content": "Calculate $( 3 a - b ) ( - 3 a - b )$ equals to ____?", "answer": "b ^ { 2 } - 9 a ^ { 2 }",
      "steps": "$- b$ is the same term ..."}
     """
-    return row(record["content"], str(record["answer"]), EXPRESSION, solution=record["steps"], subject="algebra")
+    return row(
+        field(record, "content", "problem", "question"), str(field(record, "answer")), EXPRESSION,
+        solution=told(record, "steps", "solution"), subject="algebra",
+    )  # fmt: skip

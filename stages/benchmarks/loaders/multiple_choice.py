@@ -3,10 +3,13 @@
 The problem is the question alone; the options stand beside it, and the answer is an upper-case letter.
 """
 
-import ast
+import re
 
+from stages.benchmarks.loaders.fields import choice, field, told
 from stages.core.schemas import Row
-from stages.problems.answers import CHOICE, LETTERS, letter_of, row, split_options, without_letters
+from stages.problems.answers import CHOICE, row
+
+SUBJECT_COLUMNS = ("subject", "type", "category", "task", "subset", "config")
 
 # The 18 subjects that the release counts as STEM: 3,018 test questions.
 STEM_SUBJECTS = frozenset(
@@ -22,11 +25,11 @@ def load_aqua(record: Row) -> Row:
 
     {"question": "A car is being driven ...", "options": ["A)5(√3 + 1)", "B)6(√3 + √2)", ...], "rationale": "...",
      "correct": "A"}
+
+    AGIEval's copy: {"query": "Q: A car ... Answer Choices: (A)21 ...", "choices": ["(A)21", ...], "gold": [0]}.
     """
-    options = without_letters(list(record["options"]))
-    return row(
-        record["question"], letter_of(record["correct"], options), CHOICE, solution=record["rationale"], options=options
-    )
+    options, letter = choice(record)
+    return row(asked(record), letter, CHOICE, solution=told(record, "rationale", "explanation"), options=options)
 
 
 def load_sat_math(record: Row) -> Row:
@@ -35,9 +38,17 @@ def load_sat_math(record: Row) -> Row:
     {"question": "The graph of the polynomial ...", "options": "A) $f(-6)=0$ B) $f(6)=-6$ ...", "Answer": "A"}
 
     Two records letter their options "A." instead of "A)". 32 problems decide nothing: the interval's half-width at 50% is 16 points.
+    AGIEval's set of the same name (Zhong et al. 2023, arXiv 2304.06364) is another: 220 problems, in the form of its AQuA, or
+    {"question": "...", "options": ["(A)4", ...], "label": "A"}.
     """
-    options = split_options(record["options"], r"(?<!\S){}[).]\s")
-    return row(record["question"], letter_of(record["Answer"], options), CHOICE, options=options)
+    options, letter = choice(record, r"(?<!\S){}[).]\s")
+    return row(asked(record), letter, CHOICE, solution=told(record, "solution"), options=options)
+
+
+def asked(record: Row) -> str:
+    """The question alone; AGIEval's `query` has the options and the beginning of an answer behind it."""
+    text = str(field(record, "question", "problem", "query", "input", "stem"))
+    return re.sub(r"\A\s*Q:\s*|\s*Answer Choices:(?:(?!Answer Choices:).)*\Z", "", text, flags=re.DOTALL)
 
 
 def load_mathqa(record: Row) -> Row:
@@ -46,20 +57,15 @@ def load_mathqa(record: Row) -> Row:
     {"problem": "the compound ratio of 5 : 6 , ...", "options": "a ) 1 : 1 , b ) 1 : 87 , ...", "correct": "d",
      "rationale": "...", "category" or "type": "other"}
 
-    Some records print their options as a Python list: "['a ) 462 cm', 'b ) 530 cm', ...]".
+    Some records print their options as a Python list: "['a ) 462 cm', 'b ) 530 cm', ...]". The hub's copy writes `Problem` and
+    `Rationale`.
     """
-    options = _options(record["options"])
+    lower = {**record, "options": given.lower()} if isinstance(given := record.get("options"), str) else record
+    options, letter = choice(lower, r"(?<!\w)(?i:{}) \) ")
     return row(
-        record["problem"], letter_of(record["correct"], options), CHOICE, solution=record["rationale"],
-        subject=str(record.get("category") or record.get("type") or ""), options=options,
+        field(record, "problem", "question"), letter, CHOICE, solution=told(record, "rationale"),
+        subject=told(record, *("category", "type", "config")), options=options,
     )  # fmt: skip
-
-
-def _options(text: str) -> list[str]:
-    text = text.lower().strip()
-    if text.startswith("["):
-        return without_letters([str(option) for option in ast.literal_eval(text)])
-    return split_options(text, r"(?<!\w)(?i:{}) \) ")
 
 
 def load_mmlu_stem(record: Row) -> Row | None:
@@ -67,11 +73,11 @@ def load_mmlu_stem(record: Row) -> Row | None:
 
     {"question": "A frameshift mutation is created when", "type" or "subject": "college_biology",
      "choices": ["telomeric sequences ...", ...], "answer": 2}
+
+    A copy with a config for each subject needs no column of it.
     """
-    subject = record.get("subject") or record["type"]
+    subject = re.sub(r"[\s-]+", "_", str(field(record, *SUBJECT_COLUMNS)).strip().lower()).removeprefix("mmlu_")
     if subject not in STEM_SUBJECTS:
         return None
-    options = [str(choice) for choice in record["choices"]]
-    answer = record["answer"]
-    letter = LETTERS[answer] if isinstance(answer, int) and 0 <= answer < len(LETTERS) else str(answer)
-    return row(record["question"], letter_of(letter, options), CHOICE, subject=subject, options=options)
+    options, letter = choice(record)
+    return row(field(record, "question", "input", "problem"), letter, CHOICE, subject=subject, options=options)

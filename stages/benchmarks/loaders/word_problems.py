@@ -1,7 +1,9 @@
 """Loaders of word problems: each takes one record as published and gives a row of the table `benchmarks`."""
 
 import re
+from typing import Any
 
+from stages.benchmarks.loaders.fields import alone, field, listed_options, optional, told
 from stages.core.schemas import Row
 from stages.problems.answers import CHOICE, IS_NUMBER, LETTERS, NUMBER, TEXT, plain_number, row
 
@@ -13,11 +15,11 @@ def load_gsm8k(record: Row) -> Row:
 
     The calculator's marks are taken out; the number after #### is the answer.
     """
-    solution, mark, answer = record["answer"].rpartition("####")
+    solution, mark, answer = field(record, "answer", "solution").rpartition("####")
     if not mark:
         raise ValueError("the answer has no '####'")
     return row(
-        record["question"], plain_number(answer), NUMBER,
+        field(record, "question", "problem", "input"), plain_number(answer), NUMBER,
         solution=re.sub(r"<<.*?>>", "", solution), subject="word problems",
     )  # fmt: skip
 
@@ -30,8 +32,9 @@ def load_gsm_hard(record: Row) -> Row:
     303 targets are no integers and 146 are negative, where the numbers were exchanged without regard to sense.
     """
     return row(
-        record["input"], plain_number(record["target"]), NUMBER, solution=record["code"], subject="word problems"
-    )
+        field(record, "input", "question", "problem"), plain_number(alone(field(record, "target", "answer"))), NUMBER,
+        solution=told(record, "code", "solution"), subject="word problems",
+    )  # fmt: skip
 
 
 def load_svamp(record: Row) -> Row:
@@ -40,29 +43,38 @@ def load_svamp(record: Row) -> Row:
     {"Body": "There are 87 oranges and 290 bananas in ...", "Question": "How big is each group?", "Answer": 145.0,
      "Equation": "( 290.0 / 2.0 )", "Type": "Common-Division"}
 
-    A body often ends without its full stop.
+    A body often ends without its full stop. Copies that give the answer as a string, or both parts as one question, are read too.
     """
-    body = record["Body"].strip()
-    body = body if body.endswith((".", "?", "!")) else f"{body}."
+    body = told(record, "Body").strip()
+    question = str(
+        field(record, "Question", "question_concat", "input")
+        if body
+        else field(record, "question_concat", "Question", "input")
+    )
+    body = body if not body or body.endswith((".", "?", "!")) else f"{body}."
     return row(
-        f"{body} {record['Question'].strip()}", plain_number(record["Answer"]), NUMBER,
-        solution=str(record["Equation"]), subject=str(record["Type"]),
+        f"{body} {question.strip()}", plain_number(alone(field(record, "Answer", "target", "result_float"))), NUMBER,
+        solution=told(record, "Equation"), subject=told(record, "Type"),
     )  # fmt: skip
 
 
-def load_asdiv(record: Row) -> Row:
-    """ASDiv (Miao et al. 2020, arXiv 2106.15772): 2,305 problems, 2,215 with a single answer.
+def load_asdiv(record: Row) -> Row | None:
+    """ASDiv (Miao et al. 2020, arXiv 2106.15772): 2,305 problems, 2,215 with a single answer; the others are passed over.
 
     {"body": "Seven red apples ...", "question": "How many apples ...?", "solution_type": "Addition",
      "answer": "9 (apples)", "formula": "7+2=9"}
 
-    The unit in brackets is taken off; 59 of 2,215 answers are no number, 61 are times or ratios with a colon.
+    Several answers are parted by semicolons. The unit in brackets is taken off; 59 of 2,215 answers are no number, 61 are times or
+    ratios with a colon.
     """
-    answer = re.sub(r"\s*\([^()]*\)\s*$", "", str(record["answer"])).strip()
+    given = str(alone(field(record, "answer", "result")))
+    if ";" in given:
+        return None
+    answer = re.sub(r"\s*\([^()]*\)\s*$", "", given).strip()
     is_number = bool(IS_NUMBER.fullmatch(answer))
     return row(
-        f"{record['body'].strip()} {record['question'].strip()}", plain_number(answer) if is_number else answer,
-        NUMBER if is_number else TEXT, solution=record["formula"], subject=record["solution_type"],
+        f"{told(record, 'body').strip()} {str(field(record, 'question')).strip()}", plain_number(answer) if is_number else answer,
+        NUMBER if is_number else TEXT, solution=told(record, "formula"), subject=told(record, "solution_type"),
     )  # fmt: skip
 
 
@@ -70,8 +82,20 @@ def load_mawps(record: Row) -> Row:
     """MAWPS (Koncel-Kedziorski et al. 2016), in the release's choice of 2,065: four sets, named by `type`.
 
     {"input": "Joan found 70 seashells on the beach. ...", "target": 43.0, "type": "singleeq"}
+
+    Other copies: Calc-X {"question": "...", "chain": "<gadget ...", "result": "43", "result_float": 43.0, "equation": "x=70-27"};
+    the authors' {"sQuestion": "...", "lSolutions": [43.0]}; one with the numbers apart {"Question": "Joan found N_00 ...",
+    "Numbers": "70 27", "Answer": 43.0}.
     """
-    return row(record["input"], plain_number(record["target"]), NUMBER, subject=str(record.get("type", "")))
+    problem = str(field(record, "input", "question", "sQuestion", "original_text", "problem"))
+    numbers = told(record, "numbers").split()
+    problem = (
+        re.sub(r"\bN_(\d+)\b", lambda place: plain_number(numbers[int(place.group(1))]), problem)
+        if numbers
+        else problem
+    )
+    answer = alone(field(record, "target", "result_float", "answer", "result", "lSolutions", "ans"))
+    return row(problem, plain_number(answer), NUMBER, solution=told(record, "equation"), subject=told(record, "type"))
 
 
 def load_tabmwp(record: Row) -> Row:
@@ -81,13 +105,16 @@ def load_tabmwp(record: Row) -> Row:
      "table_title": "Coin collections", "table": "Name | Number of coins\\nBraden | 76 ...", "solution": "...",
      "ans_type": "integer_number", "grade": 5}
 
-    The table stands before the question; an answer that is one of the choices is the choice's letter.
+    `choices` may be a string of a Python list. The table stands before the question; an answer that is one of the choices is the choice's letter.
     """
-    title = f"Table: {record['table_title']}\n" if record.get("table_title") else ""
-    unit = f" (unit: {record['unit']})" if record.get("unit") else ""
-    problem = f"{title}{record['table']}\n\n{record['question']}{unit}"
-    answer, choices = str(record["answer"]).strip(), list(record.get("choices") or [])
-    known = {"solution": record["solution"], "subject": str(record["ans_type"]), "level": str(record["grade"])}
+    title = f"Table: {told(record, 'table_title')}\n" if told(record, "table_title") else ""
+    unit = f" (unit: {told(record, 'unit')})" if told(record, "unit") else ""
+    problem = f"{title}{field(record, 'table')}\n\n{field(record, 'question')}{unit}"
+    answer, given = str(alone(field(record, "answer", "result"))).strip(), optional(record, "choices")
+    choices = listed_options(given) if given is not None and len(given) and given != "None" else []
+    known: dict[str, Any] = {
+        "solution": told(record, "solution"), "subject": told(record, "ans_type"), "level": told(record, "grade"),
+    }  # fmt: skip
     if choices:
         if answer not in choices:
             raise ValueError(f"the answer {answer!r} is none of the choices {choices}")

@@ -39,9 +39,13 @@ Line = tuple[int, bytes]
 
 def read_json_lines(path: Path, columns: Columns) -> Iterator[Chunk]:
     files, strays = found_files(path, SUFFIXES, "jsonl")
+    yield from read_files(files, columns)
+    yield from chunked(iter(strays))
+
+
+def read_files(files: Iterable[Path], columns: Columns) -> Iterator[Chunk]:
     for file in files:
         yield from _file_chunks(file, columns)
-    yield from chunked(iter(strays))
 
 
 def _file_chunks(file: Path, columns: Columns) -> Iterator[Chunk]:

@@ -11,6 +11,7 @@ from stages.corpus.readers.layouts import read_automathtext, read_finemath, read
 from stages.corpus.readers.parquet import read_parquet
 from stages.corpus.readers.stackexchange import read_stackexchange
 from stages.corpus.readers.text_folder import read_text_folder
+from stages.corpus.sections import Source
 
 READERS: dict[str, Callable[[Path, Columns], Iterator[Chunk]]] = {
     "jsonl": read_json_lines,
@@ -23,3 +24,11 @@ READERS: dict[str, Callable[[Path, Columns], Iterator[Chunk]]] = {
     "stackexchange": read_stackexchange,
     "documentation": read_documentation,
 }
+
+
+def read_source(source: Source) -> Iterator[Chunk]:
+    """The chunks of a source."""
+    columns = Columns.parse(source.column)
+    if source.kind == "automathtext":
+        return read_automathtext(source.path, columns, source.min_score)
+    return READERS[source.kind](source.path, columns)
