@@ -11,7 +11,7 @@ from stages.execution.sandbox import Execution
 from stages.filtering.agreement import solving_prompt
 from stages.generation import server_engine, turns
 from stages.generation.interface import Generated, Prompt, Sampling
-from stages.generation.server_engine import ServerEngine
+from stages.generation.server_engine import Answer, ServerEngine
 from stages.generation.transformers_engine import TransformersEngine
 from stages.models.folders import load_model, load_tokenizer
 from stages.models.pretrained import adopt_model
@@ -52,15 +52,14 @@ def test_the_engine_writes_the_answer_of_the_turn(chat_model: Path) -> None:
 def test_a_server_is_asked_with_the_turn(chat_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bodies: list[dict[str, Any]] = []
 
-    async def asked(server: object, path: str, body: dict[str, Any], *_: object) -> Generated:
+    async def asked(server: object, path: str, body: dict[str, Any], *_: object) -> Answer:
         bodies.append(body)
-        return Generated("7", "stop", 1)
+        return Answer(Generated("7", "stop", 1), None)
 
     monkeypatch.setattr(server_engine, "_asked", asked)
-    for folder, text in ((chat_model, f"{TURN}3+"), (Path("models/elsewhere"), f"{ASKED}3+")):
-        engine = ServerEngine(folder)
-        asyncio.run(engine._written(None, Prompt(f"{ASKED}3+", 1, len(ASKED)), Sampling(5), None))  # type: ignore[arg-type]
-        assert bodies.pop()["prompt"] == text
+    engine, tokenizer = ServerEngine(chat_model), load_tokenizer(chat_model)
+    asyncio.run(engine._written(None, Prompt(f"{ASKED}3+", 1, len(ASKED)), Sampling(5), None))  # type: ignore[arg-type]
+    assert bodies.pop()["prompt"] == tokenizer(f"{TURN}3+", add_special_tokens=False)["input_ids"]
 
 
 def test_what_goes_on_after_a_program_is_the_answer_not_the_question(monkeypatch: pytest.MonkeyPatch) -> None:

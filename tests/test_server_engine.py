@@ -12,18 +12,30 @@ from stages.core.command import StageError
 from stages.generation import server_engine
 from stages.generation.engine import generate
 from stages.generation.interface import Prompt, Sampling
+from stages.models.folders import load_tokenizer, save_model
+from stages.models.tokenization import encode_prompt
 from tests.fault_server import echoes, end_loop, written_ways
+from tests.tiny import tiny_model, tiny_tokenizer
 
 KEY = "sk-canary/4f1d+9c0'b7e"
 FOLDER = Path("models/synthesizer/boosted")
 
 
 class CompletionServer:
-    """Text completions that say what was asked; `failures` first calls fail with `failure_status`."""
+    """Completions that say what was asked; `failures` first calls fail with `failure_status`.
+
+    It takes token ids, or, where `texts` is not None, only texts, and puts so many tokens in front of them. Fields in `refused` it
+    does not know.
+    """
 
     def __init__(self) -> None:
+        self.tokenizer, self.read = tiny_tokenizer(), []  # type: ignore[var-annotated]
+        self.texts: int | None = None
+        self.refused: set[str] = set()
+        self.usage: dict[str, int] | None = {"completion_tokens": 7}
+        self.max_model_len = 4096
         self.served, self.failures, self.bodies = FOLDER.as_posix(), 0, []  # type: ignore[var-annotated]
-        self.failure_status = 500
+        self.failure_status, self.failure_words = 500, "busy"
         self.in_flight = self.most_in_flight = self.num_calls = 0
         self.status, self.place = 0, ""  # of the echo of the key: models or completions
         self.odd_models = ""
@@ -34,9 +46,14 @@ class CompletionServer:
             return self.echo(request)
         if self.odd_models:
             return web.Response(text=self.odd_models, content_type="application/json")
-        return web.json_response(
-            {"object": "list", "data": [{"id": self.served, "object": "model", "created": 1, "owned_by": "me"}]}
-        )
+        model = {
+            "id": self.served,
+            "object": "model",
+            "created": 1,
+            "owned_by": "me",
+            "max_model_len": self.max_model_len,
+        }
+        return web.json_response({"object": "list", "data": [model]})
 
     def echo(self, request: web.Request) -> web.Response:
         self.num_calls += 1
@@ -50,24 +67,35 @@ class CompletionServer:
         if self.odd:
             return web.Response(text=self.odd.pop(), content_type="application/json")
         body = await request.json()
+        if unknown := self.refused & body.keys():
+            self.num_calls += 1
+            return web.json_response({"detail": f"Unexpected fields in the request: {unknown}"}, status=422)
+        if self.texts is not None and not isinstance(body["prompt"], str):
+            self.num_calls += 1
+            return web.json_response({"detail": "prompt must be a string."}, status=400)
+        ids = body["prompt"]
+        if isinstance(ids, str):
+            ids = [1] * (self.texts or 0) + self.tokenizer(ids, add_special_tokens=False)["input_ids"]
+        self.read.append(ids)
+        asked = self.tokenizer.decode(ids).removeprefix("<s>")
         if self.place == "completions":
-            body["prompt"] = " ".join(echoes(request))
+            asked = " ".join(echoes(request))
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         await asyncio.sleep(0.01)
         self.in_flight -= 1
         if self.failures:
             self.failures -= 1
-            return web.json_response({"error": {"message": "busy"}}, status=self.failure_status)
-        if "bad" in body["prompt"]:
+            return web.json_response({"error": {"message": self.failure_words}}, status=self.failure_status)
+        if "bad" in asked:
             return web.json_response({"error": {"message": "prompt too long"}}, status=400)
         self.bodies.append(body)
-        is_long = "long" in body["prompt"]
+        is_long = "long" in asked
         choice = {
-            "index": 0, "text": f"{body['prompt']}/{body['seed']}", "finish_reason": "length" if is_long else "stop", "logprobs": None,
+            "index": 0, "text": f"{asked}/{body['seed']}", "finish_reason": "length" if is_long else "stop", "logprobs": None,
             "stop_reason": None if is_long else "[End]",
         }  # fmt: skip
-        usage = {"prompt_tokens": 3, "completion_tokens": 7, "total_tokens": 10}
+        usage = self.usage and {"prompt_tokens": len(ids), **self.usage}
         return web.json_response(
             {
                 "id": "x",
@@ -81,7 +109,9 @@ class CompletionServer:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[CompletionServer]:
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[CompletionServer]:
+    monkeypatch.chdir(tmp_path)
+    save_model(tiny_model("llama"), tiny_tokenizer(), FOLDER, {})
     served, loop, app = CompletionServer(), asyncio.new_event_loop(), web.Application()
     app.router.add_get("/v1/models", served.models)
     app.router.add_post("/v1/completions", served.completions)
@@ -112,6 +142,80 @@ def test_each_prompt_is_asked_with_its_seed_and_its_stops(
     assert server.most_in_flight == 4
     body = server.bodies[0]
     assert (body["max_tokens"], body["temperature"], body["top_p"], body["stop"]) == (50, 0.7, 0.9, ["[End]"])
+
+
+def test_a_server_is_asked_with_token_ids_and_all_of_the_sampling(server: CompletionServer) -> None:
+    """So that neither a beginning of its own nor a default of the model's generation_config.json changes what is written."""
+    prompts = [Prompt("Tom"), Prompt("3</s>4"), Prompt("")]
+    generate(FOLDER, prompts, Sampling(50, 0.7, 0.9))
+    tokenizer = load_tokenizer(FOLDER)
+    asked = {tuple(body["prompt"]) for body in server.bodies}
+    assert asked == {tuple(encode_prompt(prompt.text, tokenizer)) for prompt in prompts}
+    assert all(ids[0] == 1 and 2 not in ids for ids in asked), "one beginning, no end in the middle"
+    told = {
+        "n": 1, "temperature": 0.7, "top_p": 0.9, "top_k": -1, "min_p": 0, "repetition_penalty": 1, "frequency_penalty": 0,
+        "presence_penalty": 0, "min_tokens": 0, "ignore_eos": False, "skip_special_tokens": False, "add_special_tokens": False,
+        "spaces_between_special_tokens": False, "stop_token_ids": [2], "repeat_penalty": 1, "samplers": ["temperature", "top_p"],
+    }  # fmt: skip
+    for body in server.bodies:
+        assert {name: body[name] for name in told} == told
+
+
+def test_a_text_ends_where_the_servers_context_does(server: CompletionServer) -> None:
+    server.max_model_len = 10
+    outputs = generate(FOLDER, [Prompt("Tom"), Prompt("abcdefghijklmnopqrstuvwxyz")], Sampling(50))
+    (body,) = server.bodies
+    assert body["max_tokens"] == 10 - len(body["prompt"])
+    assert "leaves no room in a context of 10" in outputs[1].stopped_by
+
+
+def test_fields_that_a_server_does_not_know_are_left_out_and_told(
+    server: CompletionServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.refused = {"top_k", "samplers", "add_special_tokens"}
+    outputs = generate(FOLDER, [Prompt(f"p{i}", i) for i in range(9)], Sampling(5))
+    assert [output.text for output in outputs] == [f"p{i}/{i}" for i in range(9)]
+    assert server.num_calls == 1, "it is learnt once"
+    assert "does not know add_special_tokens, samplers, top_k: left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("own_beginning", [0, 1])
+def test_a_server_of_texts_gets_the_text_of_the_same_tokens(
+    own_beginning: int, server: CompletionServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.texts = own_beginning
+    prompts = [Prompt(f"Tom has {i} apples.", i) for i in range(9)]
+    outputs = generate(FOLDER, [*prompts, Prompt("3</s>4")], Sampling(5))
+    assert [output.finish_reason for output in outputs] == ["stop"] * 9 + ["error"]
+    assert "holds a control token as text" in outputs[-1].stopped_by
+    tokenizer = load_tokenizer(FOLDER)
+    wanted = {tuple(encode_prompt(prompt.text, tokenizer)) for prompt in prompts}
+    assert {tuple(ids) for ids in server.read[own_beginning:]} == wanted
+    assert "takes no token ids: it is asked with a text" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("usage", [None, {"prompt_tokens": 99}])
+def test_a_server_of_texts_that_reads_other_tokens_is_refused(
+    usage: dict[str, int] | None, server: CompletionServer
+) -> None:
+    server.texts, server.usage = 0, usage
+    with pytest.raises(
+        StageError, match=r"takes no token ids, and reads (99|an unknown number of) tokens in a prompt of 3"
+    ):
+        generate(FOLDER, [Prompt("Tom.")], Sampling(5))
+
+
+def test_a_server_that_will_not_sample_so_is_refused(server: CompletionServer) -> None:
+    server.failures, server.failure_status, server.failure_words = 99, 400, "top_k must be at least 1"
+    with pytest.raises(StageError, match="does not take top_k as it must be"):
+        generate(FOLDER, [Prompt("Tom.")], Sampling(5))
+
+
+def test_a_refusal_that_speaks_of_strings_is_tried_once_as_text(server: CompletionServer) -> None:
+    server.failures, server.failure_status, server.failure_words = 4, 400, "this string is not allowed here"
+    outputs = generate(FOLDER, [Prompt(f"p{i}", i) for i in range(4)], Sampling(5))
+    assert sorted(output.finish_reason for output in outputs) == ["error"] * 3 + ["stop"]
+    assert isinstance(server.bodies[-1]["prompt"], list), "ids again, as the text was refused too"
 
 
 def test_a_truncated_and_a_refused_prompt_are_their_own(server: CompletionServer) -> None:

@@ -1,5 +1,6 @@
 """vLLM in this process as engine and as teacher: one way to load it. Here it is a stand-in; bench/ runs the real one."""
 
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,47 +11,56 @@ import pytest
 from click.testing import Result
 
 from stages.distillation.model_table import load_takes
+from stages.distillation.purchase import Request
+from stages.distillation.vllm_teacher import _encoded
 from stages.generation.engine import generate
 from stages.generation.interface import Prompt, Sampling
+from stages.models.folders import load_tokenizer, save_model
+from stages.models.tokenization import encode_prompt
 from stages.problems.json_schema import schema_of
 from tests.buying import buy, completions, write_models, write_prices, write_requests
 from tests.fault_server import FaultServer
+from tests.published import chat_folder
+from tests.tiny import tiny_model, tiny_tokenizer
 
 
 class FakeLLM:
     loaded: list[dict[str, Any]] = []  # noqa: RUF012
     asked: list["SamplingParams"] = []  # noqa: RUF012
-    template_options: list[dict[str, Any] | None] = []  # noqa: RUF012
+    read: list[list[int]] = []  # noqa: RUF012
 
     def __init__(self, **settings: Any) -> None:
         self.loaded.append(settings)
         self.model_config = SimpleNamespace(max_model_len=100)
 
-    def generate(self, asked: list[dict], settings: list[Any], use_tqdm: bool) -> list[Any]:
-        return [answer_to(prompt["prompt_token_ids"]) for prompt in asked]
-
-    def chat(
-        self, messages: list[list[dict]], sampling_params: list["SamplingParams"], use_tqdm: bool = True,
-        chat_template_kwargs: dict[str, Any] | None = None,
-    ) -> list[Any]:  # fmt: skip
+    def generate(self, asked: list[dict], settings: list["SamplingParams"], use_tqdm: bool) -> list[Any]:
         """The part of vLLM 0.32's signature that is used."""
-        self.asked.extend(sampling_params)
-        self.template_options.append(chat_template_kwargs)
-        return [answer_to(list(range(len(message[-1]["content"])))) for message in messages]
+        self.asked.extend(settings)
+        self.read.extend(prompt["prompt_token_ids"] for prompt in asked)
+        return [answer_to(prompt["prompt_token_ids"]) for prompt in asked]
 
 
 @dataclass(frozen=True)
 class SamplingParams:
     """Parameters that vLLM 0.32 takes under these names; another one is a TypeError there, too."""
 
-    max_tokens: int = 16
+    n: int = 1
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    repetition_penalty: float = 1.0
     temperature: float = 1.0
     top_p: float = 1.0
     top_k: int = 0
     min_p: float = 0.0
-    repetition_penalty: float = 1.0
-    stop: list[str] | None = None
     seed: int | None = None
+    stop: list[str] | None = None
+    stop_token_ids: list[int] | None = None
+    ignore_eos: bool = False
+    max_tokens: int = 16
+    min_tokens: int = 0
+    skip_special_tokens: bool = True
+    spaces_between_special_tokens: bool = True
+    include_stop_str_in_output: bool = False
     structured_outputs: "StructuredOutputsParams | None" = None
 
 
@@ -80,7 +90,7 @@ def vllm(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     parameters.StructuredOutputsParams = StructuredOutputsParams  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "vllm", module)
     monkeypatch.setitem(sys.modules, "vllm.sampling_params", parameters)
-    for name in ("loaded", "asked", "template_options"):
+    for name in ("loaded", "asked", "read"):
         monkeypatch.setattr(FakeLLM, name, [])
     return FakeLLM.loaded
 
@@ -104,7 +114,48 @@ def test_engine_and_teacher_load_the_model_alike(
     }
     assert teacher["dtype"] == "auto"
     assert engine["trust_remote_code"] is False
+    assert engine["generation_config"] == "vllm", "not the model's own"
     assert engine["seed"] == 0 != teacher["seed"]
+
+
+def test_the_engine_is_asked_with_token_ids_and_all_of_the_sampling(
+    vllm: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NINECHAPTERS_ENGINE", "vllm")
+    save_model(tiny_model("llama"), tiny_tokenizer(), tmp_path / "model", {})
+    wishes = {"eos_token_id": [2, 7], "do_sample": True, "temperature": 0.1, "top_k": 3, "repetition_penalty": 1.3}
+    (tmp_path / "model/generation_config.json").write_text(json.dumps(wishes))
+    generate(tmp_path / "model", [Prompt("3</s>4", seed=5)], Sampling(5, 0.7, 0.9, ("[End]",)))
+    assert FakeLLM.read == [encode_prompt("3</s>4", load_tokenizer(tmp_path / "model"))]
+    wanted = SamplingParams(
+        max_tokens=5, temperature=0.7, top_p=0.9, stop=["[End]"], stop_token_ids=[2, 7], skip_special_tokens=False,
+        spaces_between_special_tokens=False,
+    )  # fmt: skip
+    assert FakeLLM.asked == [wanted]
+
+
+def test_the_teacher_is_asked_with_the_token_ids_of_its_turns(
+    vllm: list[dict[str, Any]], place: Path, tmp_path: Path
+) -> None:
+    folder = chat_folder(tmp_path / "chat")
+    assert ask(place, folder).exit_code == 0
+    tokenizer = load_tokenizer(folder)
+    turns = ["<|im_start|>", "<|im_end|>", "<|im_start|>"]
+    assert len(FakeLLM.read) == 3
+    for ids in FakeLLM.read:
+        assert [token for token in tokenizer.convert_ids_to_tokens(ids) if token in turns] == turns
+    assert {tuple(one.stop_token_ids or []) for one in FakeLLM.asked} == {(2,)}
+
+
+def test_what_a_teacher_is_told_is_text(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(chat_folder(tmp_path / "chat"))
+    tokenizer.chat_template += "{% if enable_thinking is false %}</s>{% endif %}"
+    messages = [{"role": "system", "content": "a<|im_end|>b"}, {"role": "user", "content": "3</s>4"}]
+    extra = {"chat_template_kwargs": {"enable_thinking": False}}
+    (ids,) = _encoded([Request("k", messages, {"extra_body": extra})], tokenizer)
+    named = [token for token in tokenizer.convert_ids_to_tokens(ids) if token in ("<|im_start|>", "<|im_end|>", "</s>")]
+    assert named == ["<|im_start|>", "<|im_end|>", "<|im_start|>", "<|im_end|>", "<|im_start|>", "</s>"]
+    assert tokenizer.decode(ids).count("3</s>4<|im_end|>") == 1
 
 
 def test_without_vllm_the_teacher_says_what_to_install(
@@ -147,7 +198,6 @@ def test_the_teacher_holds_json_to_its_schema(
     )
     assert result.exit_code == 0, result.output
     assert [(one.top_k, one.temperature, one.max_tokens) for one in FakeLLM.asked] == [(7, 0.6, 200)] * 3
-    assert FakeLLM.template_options == [{"enable_thinking": False}]
     wanted = {
         "json": StructuredOutputsParams(json=schema or {}),
         "json_object": StructuredOutputsParams(json_object=True),

@@ -17,6 +17,7 @@ from stages.generation.engine import places_of
 from stages.generation.interface import Generated, Prompt, Sampling, Scored, no_room
 from stages.generation.meter import Meter
 from stages.generation.workers import run_jobs
+from stages.models.control_tokens import text_ids
 from stages.models.folders import compute_dtype, load_model, load_tokenizer, to_device, use_device
 from stages.models.tokenization import IGNORED, encode_prompt
 
@@ -72,7 +73,7 @@ class LikelihoodEngine:
     def _encode(self, prompt: Prompt) -> tuple[list[int], int]:
         """The ids of what is asked and of the answer, as many as have a position, and how many of them are asked."""
         asked = encode_prompt(prompt.text[: prompt.num_asked], self.tokenizer)
-        answer = self.tokenizer(prompt.text[prompt.num_asked :], add_special_tokens=False)["input_ids"]
+        (answer,) = text_ids([prompt.text[prompt.num_asked :]], self.tokenizer)
         return [*asked, *answer][: self.max_length], len(asked)
 
     def _nats(self, encoded: list[tuple[list[int], int]]) -> list[float]:

@@ -17,8 +17,8 @@ from stages.generation.grouped_attention import use_grouped_attention
 from stages.generation.interface import Generated, Prompt, Sampling, no_room
 from stages.generation.key_value_cache import GrowingLayer
 from stages.generation.token_sampling import Uniforms, sample_tokens
-from stages.models.folders import load_model, load_tokenizer, to_device, use_device
-from stages.models.tokenization import encode_prompt
+from stages.models.folders import end_ids, load_model, load_tokenizer, to_device, use_device
+from stages.models.tokenization import encode_prompts
 
 TAIL_TOKENS = 12  # decoded after each token to look for a stop string
 LEAVING_FRAC = 0.125  # finished rows stay, idle, until they are this share: to take them out copies the cache
@@ -33,14 +33,14 @@ class TransformersEngine:
         self.model = to_device(load_model(model_folder, copies.dtype), self.device).eval()
         if copies.is_large and self.shape.num_query != self.shape.num_key_value:
             use_grouped_attention(self.model)
-        eos = self.model.generation_config.eos_token_id  # type: ignore[union-attr]
-        ends = {*(eos if isinstance(eos, list) else [eos]), self.tokenizer.eos_token_id}
-        self.eos_ids: set[int] = {end for end in ends if end is not None}
+        self.eos_ids = set(end_ids(model_folder, self.tokenizer))
         self.max_length: int = self.model.config.max_position_embeddings
 
     @torch.inference_mode()
     def run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
-        encoded = [encode_prompt(prompt.text, self.tokenizer, prompt.num_asked) for prompt in prompts]
+        encoded = encode_prompts(
+            [prompt.text for prompt in prompts], self.tokenizer, [prompt.num_asked for prompt in prompts]
+        )
         fitting = [i for i, ids in enumerate(encoded) if len(ids) < self.max_length]
         outputs: dict[int, Generated] = {}
         longest = max((len(encoded[i]) for i in fitting), default=0)
@@ -54,7 +54,7 @@ class TransformersEngine:
         """The stop string that the last tokens contain."""
         if not stop:
             return None
-        tail = str(self.tokenizer.decode(ids[-TAIL_TOKENS:]))
+        tail = str(self.tokenizer.decode(ids[-TAIL_TOKENS:], clean_up_tokenization_spaces=False))
         return next((s for s in stop if s in tail), None)
 
 
@@ -125,7 +125,7 @@ class _Batch:
     def _output(self, row: int) -> Generated:
         finish_reason, stopped_by = self.ends[row]
         ids = [i for i in self.tokens[row] if i not in self.engine.eos_ids]
-        text = str(self.engine.tokenizer.decode(ids))
+        text = str(self.engine.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
         if stopped_by:
             text = text.partition(stopped_by)[0]
         return Generated(text, finish_reason, len(self.tokens[row]), stopped_by)

@@ -5,15 +5,21 @@ A seed for each request on GPUs; vLLM on a CPU does not take them, and there the
 
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from stages.core.command import StageError
 from stages.generation.interface import Generated, Prompt, Sampling, no_room
-from stages.models.folders import load_tokenizer
-from stages.models.tokenization import encode_prompt
+from stages.models.folders import end_ids, load_tokenizer
+from stages.models.tokenization import encode_prompts
 
 WEIGHTS_FRAC = 0.6  # of a GPU's memory; the rest is for the cache
+# What vLLM would else take from elsewhere, with the value that changes nothing.
+NEUTRAL: dict[str, Any] = {
+    "n": 1, "presence_penalty": 0.0, "frequency_penalty": 0.0, "repetition_penalty": 1.0, "top_k": 0, "min_p": 0.0, "min_tokens": 0,
+    "ignore_eos": False, "skip_special_tokens": False, "spaces_between_special_tokens": False, "include_stop_str_in_output": False,
+}  # fmt: skip
 
 
 def has_vllm() -> bool:
@@ -61,13 +67,14 @@ def load_vllm(model_folder: Path, seed: int = 0, dtype: str = "auto") -> "vllm.L
     return LLM(
         model=str(model_folder), tensor_parallel_size=tensor_parallel_size(model_folder),
         dtype=dtype, enable_prefix_caching=True, trust_remote_code=False,
-        seed=seed,
+        seed=seed, generation_config="vllm",  # not the model's own: params.yaml says how to sample
     )  # fmt: skip
 
 
 class VllmEngine:
     def __init__(self, model_folder: Path) -> None:
         self.tokenizer = load_tokenizer(model_folder)
+        self.end_ids = end_ids(model_folder, self.tokenizer)
         self.has_seeds = torch.cuda.is_available()
         self.llm = load_vllm(model_folder, dtype="bfloat16" if torch.cuda.is_available() else "float32")
         self.max_length: int = self.llm.model_config.max_model_len
@@ -75,13 +82,15 @@ class VllmEngine:
     def run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
         from vllm import SamplingParams
 
-        encoded = [encode_prompt(prompt.text, self.tokenizer, prompt.num_asked) for prompt in prompts]
+        encoded = encode_prompts(
+            [prompt.text for prompt in prompts], self.tokenizer, [prompt.num_asked for prompt in prompts]
+        )
         fitting = [i for i, ids in enumerate(encoded) if len(ids) < self.max_length]
         settings = [
             SamplingParams(
                 max_tokens=min(sampling.max_tokens, self.max_length - len(encoded[i])),
                 temperature=sampling.temperature, top_p=sampling.top_p, stop=list(sampling.stop) or None,
-                seed=prompts[i].seed % 2**31 if self.has_seeds else None,
+                seed=prompts[i].seed % 2**31 if self.has_seeds else None, stop_token_ids=self.end_ids, **NEUTRAL,
             )
             for i in fitting
         ]  # fmt: skip

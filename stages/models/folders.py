@@ -54,6 +54,14 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
 
 
+def end_ids(folder: Path, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The tokens at which every engine ends a text: the tokenizer's end, and those of generation_config.json, else of config.json."""
+    values = [json_in(folder / name) for name in ("generation_config.json", "config.json")]
+    told = next((v["eos_token_id"] for v in values if isinstance(v, dict) and v.get("eos_token_id") is not None), None)
+    ends = {*(told if isinstance(told, list) else [told]), tokenizer.eos_token_id}
+    return sorted(end for end in ends if end is not None)
+
+
 def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
     """The model of a folder, its weights in `dtype`.
 

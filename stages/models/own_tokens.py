@@ -14,6 +14,7 @@ from jinja2 import TemplateError
 from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 
 from stages.core.command import StageError
+from stages.models.control_tokens import control_tokens, text_ids
 from stages.models.model_config import config_values
 
 FILES = (
@@ -39,6 +40,7 @@ def adopted_tokenizer(folder: Path, config: PreTrainedConfig, has_chat: bool) ->
     tokenizer = _loaded(folder)
     _check_size(tokenizer, config.vocab_size, folder)
     _check_letters(tokenizer, folder)
+    _check_control(tokenizer, folder)
     if not has_chat:
         tokenizer.chat_template = None
     _find_end(tokenizer, folder)
@@ -90,6 +92,14 @@ def _check_letters(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
             f"the tokenizer in {folder} loses characters: {SAMPLE!r} comes back as {written[:120]!r}. Its files do not belong "
             "together, or it cannot write mathematics: bring the model's own, or take another model."
         )
+
+
+def _check_control(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """A text of data may hold what reads like a control token."""
+    try:
+        text_ids(list(control_tokens(tokenizer).values()), tokenizer)
+    except StageError as error:
+        raise StageError(f"the tokenizer in {folder} cannot write texts of data: {error.message}") from error
 
 
 def _find_end(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

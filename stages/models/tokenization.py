@@ -6,14 +6,22 @@ A model's own form is its tokenizer's: a user's turn of the chat template where 
 front where the tokenizer puts one there (Llama), without where it does not (SmolLM2, whose BOS opens a turn of a chat).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
 from stages.core.parallel import batched
+from stages.models.control_tokens import (
+    Encoded,
+    marked_ids,
+    marked_turns,
+    text_encodings,
+    text_ids,
+    without_front,
+)
 from stages.problems.grammar import OUTPUT
 from stages.problems.student_format import Example
 
@@ -27,31 +35,45 @@ class TokenizedExample:
     labels: list[int]  # the same length; IGNORED on the prompt
 
 
-def prompt_text(prompt: str, tokenizer: PreTrainedTokenizerBase, num_asked: int | None = None) -> str:
-    """The text that the model reads, without the BOS that its tokenizer puts in front.
+def encode_prompts(
+    prompts: Sequence[str], tokenizer: PreTrainedTokenizerBase, num_asked: Sequence[int | None] | None = None
+) -> list[list[int]]:
+    """The ids that the model reads of each prompt, with the tokenizer's beginning in front.
 
     The first `num_asked` characters are what is asked, a user's turn where the tokenizer has a chat template; the rest is the
     beginning of the answer. None: all is asked.
     """
     if not tokenizer.chat_template:
-        return prompt
-    turn = [{"role": "user", "content": prompt[:num_asked]}]
-    text = str(tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True))
-    bos = str(tokenizer.bos_token or "")
-    text = text.removeprefix(bos) if beginning(tokenizer) else text
-    return text if num_asked is None else text + prompt[num_asked:]
+        bos = beginning(tokenizer)
+        return [[*bos, *ids] for ids in text_ids(prompts, tokenizer)]
+    asked = num_asked or [None] * len(prompts)
+    turns = [
+        ([{"role": "user", "content": prompt[:num]}], prompt[len(prompt) if num is None else num :])
+        for prompt, num in zip(prompts, asked, strict=True)
+    ]
+    return encode_turns(turns, tokenizer)
+
+
+def encode_prompt(prompt: str, tokenizer: PreTrainedTokenizerBase, num_asked: int | None = None) -> list[int]:
+    """The ids of one prompt, as `encode_prompts`."""
+    return encode_prompts([prompt], tokenizer, [num_asked])[0]
+
+
+def encode_turns(
+    chats: Sequence[tuple[list[dict[str, str]], str]], tokenizer: PreTrainedTokenizerBase, **options: Any
+) -> list[list[int]]:
+    """The ids of chats, each its messages and the beginning of the answer; `options` are for the chat template."""
+    bos = beginning(tokenizer)
+    marked = [marked_turns(messages, tokenizer, rest, **options) for messages, rest in chats]
+    if bos:  # the template may write it, too
+        marked = [without_front(one, str(tokenizer.bos_token)) for one in marked]
+    return [[*bos, *ids] for ids in marked_ids(marked, tokenizer)]
 
 
 def beginning(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """The ids that the tokenizer puts in front of a text: BOS, or nothing."""
     bos = tokenizer.bos_token_id
     return [bos] if bos is not None and tokenizer("a")["input_ids"][:1] == [bos] else []
-
-
-def encode_prompt(prompt: str, tokenizer: PreTrainedTokenizerBase, num_asked: int | None = None) -> list[int]:
-    """The ids of `prompt_text`, with the tokenizer's beginning in front."""
-    ids = tokenizer(prompt_text(prompt, tokenizer, num_asked), add_special_tokens=False)["input_ids"]
-    return [*beginning(tokenizer), *ids]
 
 
 def tokenize(
@@ -65,28 +87,24 @@ def tokenize(
 
 def tokenized_batch(batch: list[Example], tokenizer: PreTrainedTokenizerBase) -> Iterator[TokenizedExample]:
     """The examples in order, of any length."""
-    bos = beginning(tokenizer)
-    asked = [prompt_text(example.prompt, tokenizer) for example in batch]
-    prompts = tokenizer(asked, add_special_tokens=False)["input_ids"]
-    outputs = tokenizer([example.output for example in batch], add_special_tokens=False)
-    for example, prompt, ids, encoding in zip(batch, prompts, outputs["input_ids"], outputs.encodings, strict=True):
-        prompt = [*bos, *prompt]
-        labels = output_labels(example.output, ids, encoding)
+    prompts = encode_prompts([example.prompt for example in batch], tokenizer)
+    outputs = text_encodings([example.output for example in batch], tokenizer)
+    for example, prompt, output in zip(batch, prompts, outputs, strict=True):
+        labels = output_labels(example.output, output)
         yield TokenizedExample(
-            [*prompt, *ids, tokenizer.eos_token_id], [*[IGNORED] * len(prompt), *labels, tokenizer.eos_token_id]
+            [*prompt, *output.ids, tokenizer.eos_token_id], [*[IGNORED] * len(prompt), *labels, tokenizer.eos_token_id]
         )
 
 
-def output_labels(output: str, ids: list[int], encoding: Encoding) -> list[int]:
+def output_labels(output: str, encoded: Encoded) -> list[int]:
     """The labels of an output's ids: what a program printed is not learnt.
 
     As in ToRA (arXiv 2309.17452, equation 2); the release learns it, and its models make up what programs print.
     """
     printed = [match.span(1) for match in OUTPUT.finditer(output)]
     if not printed:
-        return ids
-    begins = np.array(encoding.offsets, np.int64).reshape(-1, 2)[:, 0]  # the character at which each token begins
-    labels = np.array(ids, np.int64)
+        return encoded.ids
+    begins, labels = np.array(encoded.begins, np.int64), np.array(encoded.ids, np.int64)
     for start, end in printed:
         labels[(begins >= start) & (begins < end)] = IGNORED
     return list(labels.tolist())

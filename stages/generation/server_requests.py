@@ -1,0 +1,122 @@
+"""The bodies of text completions: the same tokens and the same sampling on every server, whatever its own defaults are.
+
+    asking = Asking("http://host:8000/v1")
+    body = asking.body("models/x", ids, tokenizer, Sampling(64, 0.7), seed=7, end_ids=[2], max_tokens=64)
+
+Every field that vLLM, SGLang, llama.cpp or `transformers serve` would else fill from a model's generation_config.json, or by a
+default of its own, is sent with the value that changes nothing. A server that does not know a field says so, and it is left out;
+one that takes no token ids gets the text of the same ids, and its count of tokens must be theirs.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from stages.core.command import StageError, say
+from stages.generation.interface import Sampling
+
+IDS, WHOLE, BARE = "token ids", "a text", "a text to which it adds its own beginning"  # how a prompt is sent
+NEUTRAL: dict[str, Any] = {
+    "n": 1, "stream": False, "frequency_penalty": 0.0, "presence_penalty": 0.0, "top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0,
+    "min_tokens": 0, "ignore_eos": False, "skip_special_tokens": False, "spaces_between_special_tokens": False,
+    "include_stop_str_in_output": False, "add_special_tokens": False,
+}  # fmt: skip
+# llama.cpp samples by its own list of steps, and cuts the nucleus before the temperature where it is not told.
+LLAMA_CPP: dict[str, Any] = {  # others ignore these
+    "samplers": ["temperature", "top_p"], "repeat_penalty": 1.0, "typical_p": 1.0, "mirostat": 0, "dry_multiplier": 0.0,
+    "xtc_probability": 0.0, "top_n_sigma": -1.0, "dynatemp_range": 0.0,
+}  # fmt: skip
+UNKNOWN_FIELD = re.compile(
+    r"unexpected|unknown|unrecognized|unsupported|extra (?:inputs|fields)|not (?:supported|permitted|allowed|recognized)|does not support",
+    re.IGNORECASE,
+)
+COMMON_WORDS = {"n", "stream", "samplers"}
+NO_IDS = re.compile(r"\bstr(?:ing)?\b|unmarshal|deseriali|untagged|\btype\b", re.IGNORECASE)
+
+
+@dataclass
+class Asking:
+    """What one server takes; learnt from what it refuses."""
+
+    url: str = ""
+    form: str = IDS
+    left_out: frozenset[str] = frozenset()
+    is_settled: bool = False  # it has answered a request of this form
+
+    def body(
+        self, model: str, ids: list[int], tokenizer: PreTrainedTokenizerBase, sampling: Sampling, seed: int, end_ids: list[int],
+        max_tokens: int,
+    ) -> dict[str, Any]:  # fmt: skip
+        """The request; "prompt" is None for ids that no text stands for, where the server takes only texts."""
+        prompt = ids if self.form == IDS else text_of_ids(ids, tokenizer, is_bare=self.form == BARE)
+        fields = {
+            "model": model, "prompt": prompt, "max_tokens": max_tokens, "temperature": sampling.temperature,
+            "top_p": sampling.top_p, "seed": seed % 2**31, "stop": list(sampling.stop), "stop_token_ids": end_ids, **NEUTRAL,
+        }  # fmt: skip
+        fields |= LLAMA_CPP | {"generation_config": _transformers_sampling(sampling, end_ids, tokenizer)}
+        if not sampling.stop:
+            del fields["stop"]
+        return {name: value for name, value in fields.items() if name not in self.left_out}
+
+    def learns(self, words: str) -> bool:
+        """Whether a refusal says what the server does not take, which will not be sent again.
+
+        Raises:
+            StageError: it does not take the value of a field of sampling.
+        """
+        known = {*NEUTRAL, *LLAMA_CPP, "stop_token_ids", "generation_config"} - self.left_out
+        named = {name for name in known if re.search(rf"(?<!\w){name}(?!\w)", words)}
+        if named and UNKNOWN_FIELD.search(words):
+            self.left_out |= named
+            say(
+                f"{self.url} does not know {', '.join(sorted(named))}: left out. See that its own defaults change nothing."
+            )
+            return True
+        if named := named - COMMON_WORDS:
+            raise StageError(
+                f"{self.url} does not take {', '.join(sorted(named))} as it must be for the same sampling on every engine: {words}. "
+                "Serve the model with vLLM, SGLang or llama.cpp."
+            )
+        if self.is_settled or not (self.form == WHOLE or NO_IDS.search(words)):
+            return False
+        self.form, self.is_settled = (WHOLE, False) if self.form == IDS else (IDS, True)  # a text will not do, either
+        return not self.is_settled
+
+    def settle(self, count: int | None, num_ids: int) -> bool:
+        """Whether an answer is one to the ids that were meant: `count` are the server's tokens of the prompt, None: it does not say.
+
+        Raises:
+            StageError: the server takes texts alone, and reads other tokens than the model's tokenizer.
+        """
+        if self.form == IDS or count == num_ids:
+            if not self.is_settled and self.form != IDS:
+                say(
+                    f"{self.url} takes no token ids: it is asked with {self.form}, and must count as many tokens as there are ids."
+                )
+            self.is_settled = True
+            return True
+        if not self.is_settled and self.form == BARE:
+            raise StageError(
+                f"{self.url} takes no token ids, and reads {count if count is not None else 'an unknown number of'} tokens in a prompt of "
+                f"{num_ids}: its answers would be to another prompt. Serve the model with vLLM, SGLang or llama.cpp."
+            )
+        if not self.is_settled:
+            self.form = BARE
+        return False
+
+
+def text_of_ids(ids: list[int], tokenizer: PreTrainedTokenizerBase, is_bare: bool) -> str | None:
+    """The text that the tokenizer reads as these ids, control tokens included; None where there is none."""
+    bare = ids[1:] if is_bare and ids[:1] == [tokenizer.bos_token_id] else ids
+    text = str(tokenizer.decode(bare, clean_up_tokenization_spaces=False))
+    return text if tokenizer(text, add_special_tokens=False)["input_ids"] == bare else None
+
+
+def _transformers_sampling(sampling: Sampling, end_ids: list[int], tokenizer: PreTrainedTokenizerBase) -> str:
+    """A whole generation config, which `transformers serve` takes in place of the model's own."""
+    is_greedy = sampling.temperature == 0
+    values = {"do_sample": not is_greedy, "top_k": 0, "repetition_penalty": 1.0, "eos_token_id": end_ids, "pad_token_id": tokenizer.pad_token_id}  # fmt: skip
+    return json.dumps(values if is_greedy else {**values, "temperature": sampling.temperature, "top_p": sampling.top_p})
