@@ -22,7 +22,7 @@ from stages.core.schemas import Row
 from stages.core.table_writer import write_table
 from stages.models.folders import load_tokenizer, use_device
 from stages.value.candidates import Candidates
-from stages.value.directions import read_targets, write_directions
+from stages.value.directions import DirectionsJob, read_targets, write_directions
 from stages.value.gradients import Precondition, reduced_gradients
 from stages.value.influence import Cosines, Directions, adam_steps
 from stages.value.reference import Reference, load_reference
@@ -92,7 +92,7 @@ def write_scores(base: Path, checkpoint: Path, split: Path, settings: GradientSe
         return
     device, tokenizer = use_device(), load_tokenizer(base)
     examples, _ = read_targets(targets_in(split), base, settings.max_length)
-    directions = write_directions(base, checkpoint, examples, settings, folder, device)
+    directions = write_directions(DirectionsJob(base, checkpoint, examples, settings), folder)
     reference = load_reference(base, checkpoint, device)
     variants = variants_of(reference, load_file(directions))
     for number in missing:

@@ -19,7 +19,7 @@ from stages.models.tokenization import IGNORED, encode_prompt, tokenize
 from stages.problems.student_format import Example
 from stages.value.similarity import _without_prompt
 from tests.published import chat_folder
-from tests.tiny import problem_row
+from tests.tiny import problem_row, without_waiting
 
 ASKED = "What is 3+4?"
 TURN = f"<|im_start|>user\n{ASKED}<|im_end|>\n<|im_start|>assistant\n"
@@ -73,7 +73,7 @@ def test_what_goes_on_after_a_program_is_the_answer_not_the_question(monkeypatch
         yield
         return dict.fromkeys(programs, Execution("ok", "7\n", ""))
 
-    monkeypatch.setattr(turns, "generate", generate)
+    monkeypatch.setattr(turns, "outputs_of", without_waiting(generate))
     monkeypatch.setattr(turns, "_executions", executions)
     turns.write_in_turns(
         Path("m"), [Prompt(ASKED), Prompt(f"{ASKED}3+", 0, len(ASKED))], Sampling(9), turns.SINGLE, "t"

@@ -30,7 +30,7 @@ from stages.grading.voting import answer_classes, expected_majority, majority, p
 from stages.statistics.comparison import Run, cause_of, compare_tasks, obstacles
 from stages.statistics.intervals import accuracy_record, bootstrap_macro, clustered, wilson
 from stages.statistics.paired import holm, newcombe, paired, paired_by_problem
-from tests.tiny import benchmark_row, tiny_model
+from tests.tiny import benchmark_row, tiny_model, without_waiting
 
 GREEDY = Sampling(50)
 
@@ -146,7 +146,7 @@ def fake_model(monkeypatch: pytest.MonkeyPatch, turns: list[str]) -> list[tuple[
         text = remaining.pop(0)
         return [Generated(text.partition("```output")[0], "stop", 3) for _ in prompts]
 
-    monkeypatch.setattr(turns_module, "generate", fake_generate)
+    monkeypatch.setattr(turns_module, "outputs_of", without_waiting(fake_generate))
     return asked
 
 

@@ -13,6 +13,7 @@ from stages.execution.sandbox import Execution, Sandbox
 from stages.generation import turns as turns_module
 from stages.generation.interface import Generated, Prompt, Sampling
 from stages.generation.turns import SINGLE, Transcript, Turns, turns_of, write_in_turns
+from tests.tiny import without_waiting
 
 PROGRAM = "[Problem]\nWhat is 6 times 7?\n[Solution]\n```python\nprint({})\n```\n"
 
@@ -31,7 +32,7 @@ def test_one_program_is_run_and_what_follows_is_the_models_own(monkeypatch: pyte
         asked.append([(prompt, sampling) for prompt in prompts])
         return (first, rest)[len(asked) - 1]
 
-    monkeypatch.setattr(turns_module, "generate", fake_generate)
+    monkeypatch.setattr(turns_module, "outputs_of", without_waiting(fake_generate))
     found = write_in_turns(
         Path("m"), [Prompt(f"p{i} ", 10 * i) for i in range(4)], Sampling(50, stop=("#",)), SINGLE, "t"
     )
@@ -82,7 +83,7 @@ class FakeEngine:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeEngine:
     fake = FakeEngine(num_turns=1)
-    monkeypatch.setattr(turns_module, "generate", fake.generate)
+    monkeypatch.setattr(turns_module, "outputs_of", without_waiting(fake.generate))
     monkeypatch.setattr(executions, "CACHE", tmp_path / "executions")
     monkeypatch.setattr(Sandbox, "run", lambda *given, **named: fake.run(*given, **named))
     return fake

@@ -1,4 +1,7 @@
-"""Tiny models and rows for tests."""
+"""Tiny models, rows and engines for tests."""
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -24,6 +27,16 @@ def tiny_model(architecture: str, seed: int = 0, max_length: int = 256, hidden_s
         pad_token_id=0, bos_token_id=1, eos_token_id=2,
     )  # fmt: skip
     return model_class(config)
+
+
+def without_waiting(generate: Callable[..., Any]) -> Callable[..., Any]:
+    """A function's outputs as those of an engine that no shard waits for."""
+
+    def steps(*arguments: Any):
+        return generate(*arguments)
+        yield
+
+    return steps
 
 
 def problem_row(**changes: str) -> dict[str, str]:

@@ -54,7 +54,8 @@ def ordered_map(function: Callable[[Batch], Result], batches: Iterable[Batch]) -
 
 
 def end_with_parent() -> None:
-    """Let this worker process end when its parent is killed: it would wait for work for ever."""
+    """Let this worker process end when its parent is killed: it would wait for work for ever. Where it leads a group of
+    processes, they end with it."""
     for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C reaches the whole group: workers end without a word
         signal.signal(number, signal.SIG_DFL)
     threading.Thread(target=_exit_after_parent, daemon=True).start()
@@ -64,6 +65,8 @@ def _exit_after_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
     os._exit(1)
 
 

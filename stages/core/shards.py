@@ -1,9 +1,9 @@
 """The runner of shards: numbers in, each shard's bytes out, as they are ready, wherever there is room.
 
-    for number, content in made_shards(job, missing, places=["cuda:0", "cuda:1"]): write_bytes(content, path(number))
+    for number, content in made_shards(job, missing, places=["0", "1"]): write_bytes(content, path(number))
 
 With `RAY_ADDRESS` set actors of that Ray cluster make them (Ray Data), one for each GPU or for some CPUs; a shard whose node is lost
-is made by another. Else a process for each place; where there is one place alone, this process. A shard's bytes depend on the job
+is made by another. Else a process for each place, the one owner of its GPUs; where there is one place alone, this process. A shard's bytes depend on the job
 and its number alone.
 """
 
@@ -11,23 +11,26 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Any, Protocol, TypeVar
 
 from stages.core.cluster import actors_for, connect
+from stages.core.command import StageError
+from stages.core.devices import take
 from stages.core.parallel import end_with_parent
 
 MakeShard = Callable[[int], bytes]
 Result = TypeVar("Result")
 Steps = Generator[None, None, Result]  # work that yields where it waits for something that goes on without it
-IN_TURNS = 2  # shards at once: while the one waits, the other works
+IN_TURNS = 2  # shards at once for what fills one shard's devices: while the one waits, the other works
 
 
 class ShardJob(Protocol):
     """What decides the shards' bytes; it is pickled on its way to other processes."""
 
-    def worker(self, place: str) -> MakeShard:
-        """Load what is needed, once for each worker; "" is a place of the worker's own choice."""
+    def worker(self) -> MakeShard:
+        """Load what is needed, once for each worker, on the device that its process sees."""
 
 
 def made_shards(
@@ -41,21 +44,33 @@ def made_shards(
     elif len(places) > 1:
         yield from made_by_processes(job, numbers, places)
     else:
-        yield from made_here(job, numbers, places[0])
+        yield from made_here(job, numbers)
 
 
-def made_here(job: ShardJob, numbers: Sequence[int], place: str = "") -> Iterator[tuple[int, bytes]]:
-    make = job.worker(place)
+def made_here(job: ShardJob, numbers: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+    make = job.worker()
     for number in numbers:
         yield number, make(number)
 
 
-def made_in_steps(begin: Callable[[int], Steps[bytes]], numbers: Sequence[int]) -> Iterator[tuple[int, bytes]]:
-    """Make shards here, two in turns: while what the one waits for goes on, the other works. Each comes as it is done."""
+_num_going = 1
+
+
+def shards_going() -> int:
+    """How many shards this process makes in turns now: each has its share of the devices."""
+    return _num_going
+
+
+def made_in_steps(
+    begin: Callable[[int], Steps[bytes]], numbers: Sequence[int], at_once: int = IN_TURNS
+) -> Iterator[tuple[int, bytes]]:
+    """Make shards here, some in turns: while what the one waits for goes on, another works. Each comes as it is done."""
+    global _num_going
     waiting, going = deque(numbers), deque[tuple[int, Steps[bytes]]]()
     try:
         while waiting or going:
-            if waiting and len(going) < IN_TURNS:
+            _num_going = min(at_once, len(waiting) + len(going))
+            if waiting and len(going) < at_once:
                 number = waiting.popleft()
                 going.append((number, begin(number)))
                 going.rotate(1)  # it begins before the others go on
@@ -65,6 +80,7 @@ def made_in_steps(begin: Callable[[int], Steps[bytes]], numbers: Sequence[int]) 
             except StopIteration as end:
                 yield going.popleft()[0], end.value
     finally:
+        _num_going = 1
         for _, steps in going:
             steps.close()
 
@@ -80,7 +96,7 @@ def finished(steps: Steps[Result]) -> Result:
 
 def made_by_processes(job: ShardJob, numbers: Sequence[int], places: Sequence[str]) -> Iterator[tuple[int, bytes]]:
     """By one process for each place, which ends with this one."""
-    context = get_context("spawn")
+    context = get_context("spawn")  # a GPU's driver does not outlive a fork
     free = context.Queue()
     for place in places:
         free.put(place)
@@ -89,6 +105,11 @@ def made_by_processes(job: ShardJob, numbers: Sequence[int], places: Sequence[st
         try:
             for future in as_completed(futures):
                 yield future.result()
+        except BrokenProcessPool as error:
+            raise StageError(
+                f"a worker process on one of {', '.join(filter(None, places))} ended without a word: the system may have ended it for "
+                f"its memory (`dmesg` tells). What is finished is kept: run the same command again (`dvc repro`) to go on."
+            ) from error
         finally:  # where one failed, the others need not begin
             for future in futures:
                 future.cancel()
@@ -100,7 +121,8 @@ _make_shard: MakeShard | None = None  # of a worker process
 def _start(job: ShardJob, free: Any) -> None:
     global _make_shard
     end_with_parent()
-    _make_shard = job.worker(free.get())
+    take(free.get())
+    _make_shard = job.worker()
 
 
 def _make(number: int) -> tuple[int, bytes]:
@@ -114,7 +136,7 @@ class ShardActor:
     def __init__(self, job: ShardJob, root: str) -> None:
         os.chdir(root)  # which all nodes share; the job's paths, the prompts and the memory of programs are in it
         os.environ["NINECHAPTERS_WORKERS"] = "1"
-        self.make = job.worker("")
+        self.make = job.worker()
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         numbers = [int(number) for number in batch["number"]]

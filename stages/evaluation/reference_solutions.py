@@ -58,7 +58,7 @@ class ReferenceJob:
         """Benchmark and first problem of each."""
         return [(name, first) for name, rows in self.rows.items() for first in range(0, len(rows), SHARD_SOLUTIONS)]
 
-    def worker(self, _: str) -> MakeShard:
+    def worker(self) -> MakeShard:
         return self.shard
 
     def shard(self, number: int) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 from stages.core.shards import Steps
 from stages.evaluation.prompting import STOP
 from stages.execution.transcript import prose
-from stages.generation.engine import generate
+from stages.generation.engine import outputs_of
 from stages.generation.interface import Prompt, Sampling
 from stages.generation.turns import Transcript, Turns, turns_of
 from stages.problems.student_format import COT
@@ -50,10 +50,10 @@ TOOL_TURNS = Turns(
 
 
 def solve(model: Path, prompts: list[Prompt], mode: str, sampling: Sampling) -> Steps[list[Response]]:
-    """Responses of the model to the prompts, in order; yields while programs run."""
+    """Responses of the model to the prompts, in order; yields while programs run, or workers write."""
     sampling = replace(sampling, stop=(*sampling.stop, STOP))
     if mode == COT:
-        outputs = generate(model, prompts, sampling, f"solve {mode}")
+        outputs = yield from outputs_of(model, prompts, sampling, f"solve {mode}")
         return [Response(o.text, o.text, o.finish_reason, (), o.num_tokens) for o in outputs]
     transcripts = yield from turns_of(model, prompts, sampling, TOOL_TURNS, f"solve {mode}")
     return [response_of(transcript) for transcript in transcripts]

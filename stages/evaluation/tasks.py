@@ -6,8 +6,8 @@
 
 There are one or two draws of responses: those that accuracies are of, and those that vote (`majority_samples`).
 
-On a Ray cluster some node makes a shard (stages/core/shards.py). Here the engine uses every device, and two shards take turns:
-while the programs of the one run, the model solves the other.
+On a Ray cluster some node makes a shard (stages/core/shards.py). Here the engine uses every device, and shards take turns,
+two for each GPU: while the programs of the one run, the model solves another.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,12 +25,12 @@ from stages.core.tables import read_table
 from stages.evaluation.predictions import flagged_items, predictions_of
 from stages.evaluation.prompting import load_shots, prompt_of
 from stages.evaluation.sections import EvaluationSettings, parse_shots
-from stages.generation.engine import gpus_of_a_copy, is_spread
+from stages.generation.engine import gpus_of_a_copy, is_spread, shards_at_once
 from stages.generation.interface import Sampling
 from stages.problems.student_format import MODES
 
 GRADED, VOTES = "predictions", "votes"  # the draws, by the table that keeps each
-SHARD_RESPONSES = 2048  # a kill costs at most two shards' work
+SHARD_RESPONSES = 2048  # a kill costs at most the work of the shards in hand, two for each GPU
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class EvaluationJob:
     def prompts(self, name: str, mode: str, rows: Iterable[Row]) -> list[str]:
         return [prompt_of(row, mode, self.examples.get(name, [])) for row in rows]
 
-    def worker(self, _: str) -> MakeShard:
+    def worker(self) -> MakeShard:
         return self.shard
 
     def shard(self, number: int) -> bytes:
@@ -112,7 +112,10 @@ def make_predictions(job: EvaluationJob, work: Path) -> None:
     missing = [number for number in range(len(job.shards)) if json_in(_path(work, number)) is None]
     if len(missing) < len(job.shards):
         say(f"evaluate: goes on with {len(missing)} of {len(job.shards)} shards")
-    made = made_shards(job, missing, gpus=gpus_of_a_copy()) if is_spread() else made_in_steps(job.steps, missing)
+    if is_spread():
+        made = made_shards(job, missing, gpus=gpus_of_a_copy())
+    else:
+        made = made_in_steps(job.steps, missing, shards_at_once(job.model, job.shard_responses))
     for number, content in made:
         write_bytes(content, _path(work, number))
 

@@ -5,6 +5,9 @@
 `NINECHAPTERS_SERVER` set: that server. GPUs and the `gpu` extra: vLLM, a copy on each GPU, or on as many as one needs. Else
 transformers, on each GPU or in processes on the CPUs (`copies`). `NINECHAPTERS_ENGINE` (vllm, transformers or server) decides else.
 
+Where there are several places, workers write, each the one owner of its GPUs (stages/generation/owners.py), and this process holds
+none. Several shards are asked at once (`shards_at_once`), so that none of the places waits for another's longest answer.
+
 With transformers a prompt's answer does not depend on its place or the number of workers: prompts are sorted by length, cut
 into fixed batches, and each prompt's random numbers come from its own seed.
 """
@@ -12,18 +15,21 @@ into fixed batches, and each prompt's random numbers come from its own seed.
 import math
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 
 from stages.core.command import StageError
+from stages.core.devices import gpu_sets
+from stages.core.shards import IN_TURNS, Steps, finished, shards_going
 from stages.generation.copies import copies_of
 from stages.generation.interface import Engine, Generated, Prompt, Sampling
 from stages.generation.meter import Meter
 from stages.generation.server_engine import ServerEngine
 from stages.generation.transformers_engine import TransformersEngine
 from stages.generation.vllm_engine import VllmEngine, has_vllm, tensor_parallel_size
-from stages.generation.workers import run_jobs
+from stages.generation.workers import start_jobs
 
 CPU_BATCH, GPU_BATCH, VLLM_BATCH = 128, 256, 2048
 LEAST_BATCH = 16  # fewer rows do not fill the products of a large model
@@ -58,29 +64,45 @@ def generate(
     model_folder: Path, prompts: list[Prompt], sampling: Sampling, title: str = "generate", meter: Meter | None = None
 ) -> list[Generated]:
     """Generate one output for each prompt, in the prompts' order; what is done is counted on `meter`."""
-    if meter is None:
-        with Meter(title, len(prompts)) as own:
-            return generate(model_folder, prompts, sampling, title, own)
+    return finished(outputs_of(model_folder, prompts, sampling, title, meter))
+
+
+def outputs_of(
+    model_folder: Path, prompts: list[Prompt], sampling: Sampling, title: str = "generate", meter: Meter | None = None
+) -> Steps[list[Generated]]:
+    """As `generate`; yields once while GPUs write. The copies on CPUs are busy with the jobs of one shard: they are waited for."""
     order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i].text), prompts[i].text, prompts[i].seed))
     name = engine_name()
     places = places_of(name, model_folder)
-    size = batch_size(name, model_folder, math.ceil(len(prompts) / len(places)))
+    size = batch_size(name, model_folder, math.ceil(len(prompts) * shards_going() / len(places)))
     batches = [order[start : start + size] for start in range(0, len(order), size)]
+    started = start_jobs(ENGINES[name], model_folder, [[prompts[i] for i in b] for b in batches], sampling, places)
+    if any(places) and started.is_under_way:
+        yield
     results: dict[int, Generated] = {}
-    jobs = [[prompts[i] for i in batch] for batch in batches]
-    for number, outputs in run_jobs(ENGINES[name], model_folder, jobs, sampling, places, meter.beat):
-        results |= zip(batches[number], outputs, strict=True)
-        meter.add(len(outputs), sum(output.num_tokens for output in outputs))
+    with nullcontext(meter) if meter else Meter(title, len(prompts)) as counted:
+        for number, outputs in started.outputs(counted.beat):
+            results |= zip(batches[number], outputs, strict=True)
+            counted.add(len(outputs), sum(output.num_tokens for output in outputs))
     return [results[i] for i in range(len(prompts))]
 
 
 def batch_size(name: str, model_folder: Path, share: int) -> int:
-    """The prompts of one job; of a large model no more than each copy's share, so that none is idle."""
-    if name != "transformers":
+    """The prompts of one job; no more than each place's share, so that none is idle, but of a tiny model on CPUs."""
+    if name == "server" or (name == "vllm" and not torch.cuda.is_available()):
         return VLLM_BATCH
-    if torch.cuda.is_available():
-        return GPU_BATCH
-    return min(CPU_BATCH, max(share, LEAST_BATCH)) if copies_of(model_folder).is_large else CPU_BATCH
+    most = VLLM_BATCH if name == "vllm" else GPU_BATCH if torch.cuda.is_available() else CPU_BATCH
+    is_tiny = name == "transformers" and not copies_of(model_folder).is_large
+    return most if is_tiny else min(most, max(share, LEAST_BATCH))
+
+
+def shards_at_once(model_folder: Path, shard_prompts: int) -> int:
+    """How many shards are asked at once, so that every place has a whole job, and another one waits."""
+    name = engine_name()
+    places = places_of(name, model_folder)
+    if len(places) == 1 or not any(places):
+        return IN_TURNS
+    return IN_TURNS * math.ceil(len(places) * batch_size(name, model_folder, VLLM_BATCH) / shard_prompts)
 
 
 def narrow_type(model_folder: Path) -> dict[str, str]:
@@ -98,6 +120,4 @@ def places_of(name: str, model_folder: Path) -> list[str]:
         return [""]
     if not torch.cuda.is_available():
         return [""] * (copies_of(model_folder).count if name == "transformers" else 1)
-    size = tensor_parallel_size(model_folder) if name == "vllm" else 1
-    gpus = [str(gpu) for gpu in range(torch.cuda.device_count())]
-    return [",".join(gpus[start : start + size]) for start in range(0, len(gpus) - size + 1, size)]
+    return gpu_sets(tensor_parallel_size(model_folder) if name == "vllm" else 1)

@@ -18,7 +18,7 @@ from stages.core.shards import Steps, finished
 from stages.execution.executions import start_programs
 from stages.execution.sandbox import Execution
 from stages.execution.transcript import OUTPUT_FENCE, last_program, output_block
-from stages.generation.engine import generate
+from stages.generation.engine import outputs_of
 from stages.generation.interface import Generated, Prompt, Sampling
 from stages.generation.meter import Meter
 
@@ -66,7 +66,7 @@ def write_in_turns(
 def turns_of(
     model: Path, prompts: list[Prompt], sampling: Sampling, turns: Turns, title: str, meter: Meter | None = None
 ) -> Steps[list[Transcript]]:
-    """As `write_in_turns`; yields each time that programs have begun to run."""
+    """As `write_in_turns`; yields each time that programs have begun to run, or workers to write."""
     transcripts = [Transcript() for _ in prompts]
     going = list(range(len(prompts)))
     for turn in range(turns.max_programs + 1):
@@ -75,7 +75,7 @@ def turns_of(
         asked = [_continued(prompts[i], transcripts[i], turn) for i in going]
         stop = (*sampling.stop, OUTPUT_FENCE) if looks else sampling.stop
         told = f"{title}: turn {turn + 1}" if turn else title
-        outputs = generate(model, asked, replace(sampling, stop=stop), told, None if turn else meter)
+        outputs = yield from outputs_of(model, asked, replace(sampling, stop=stop), told, None if turn else meter)
         for i, output in zip(going, outputs, strict=True):
             transcripts[i] = transcripts[i].with_output(output)
         programs = _programs(going, outputs, turns) if looks else {}

@@ -1,98 +1,75 @@
-"""Jobs on workers: this process, or one for each place; what one bad prompt or a sick worker breaks is that prompt alone.
+"""Jobs on workers: this process where there is one place alone, else one process for each place (stages/generation/owners.py).
 
-    for number, outputs in run_jobs(TransformersEngine, folder, jobs, sampling, places): ...
+    started = start_jobs(TransformersEngine, folder, jobs, sampling, places)     # where there are workers, they work from here on
+    for number, outputs in started.outputs(beat): ...
 
 A job that fails is cut into halves until the prompt that breaks it stands alone; that prompt's output is an error. A worker
-that dies (killed for memory, a crash in a kernel) is replaced, and the jobs that it may have died of are run one at a time, and
-cut likewise. More than MAX_BAD such prompts in one call are no bad prompts but a bad machine, and end the stage.
+that dies (killed for memory, a crash in a kernel) is replaced, and what it may have died of is looked for likewise. More than
+MAX_BAD such prompts in one call are no bad prompts but a bad machine, and end the stage.
 """
 
-import functools
 import gc
-import multiprocessing
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from stages.core.command import StageError
-from stages.core.parallel import end_with_parent
-from stages.core.redaction import printable, scrub
 from stages.generation import written
+from stages.generation.bad_prompts import BadPrompts
 from stages.generation.interface import Engine, Generated, Prompt, Sampling
+from stages.generation.owners import Batch, MakeEngine, Owners, owners_of
 
-MAX_BAD = 8
 BEAT_SECONDS = 2.0
-MakeEngine = Callable[[Path], Engine]
-Run = Callable[[list[Prompt]], list[Generated]]
 
 
 def run_jobs(
     make: MakeEngine, folder: Path, jobs: list[list[Prompt]], sampling: Sampling, places: list[str],
     beat: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[int, list[Generated]]]:  # fmt: skip
-    """Each job's number and outputs, as they are ready; `beat` is called again and again while none is."""
-    bad = BadPrompts(folder)
-    if len(places) == 1 or len(jobs) == 1:
-        engine = _engine_here(make, folder)
-        for number, job in enumerate(jobs):
+    """Each job's number and outputs, as they are ready; `beat` is called again and again while none is ready."""
+    return start_jobs(make, folder, jobs, sampling, places).outputs(beat)
+
+
+@dataclass(frozen=True)
+class JobsHere:
+    """Jobs that this process does, when their outputs are asked for."""
+
+    make: MakeEngine
+    folder: Path
+    jobs: list[list[Prompt]]
+    sampling: Sampling
+    is_under_way: bool = False
+
+    def outputs(self, beat: Callable[[], None] = lambda: None) -> Iterator[tuple[int, list[Generated]]]:
+        bad, engine = BadPrompts(self.folder), _engine_here(self.make, self.folder)
+        for number, job in enumerate(self.jobs):
             with written.heard_by(beat):
-                outputs = bad.isolated(lambda prompts: engine.run(prompts, sampling), job)
+                outputs = bad.isolated(lambda prompts: engine.run(prompts, self.sampling), job)
             yield number, outputs
-        return
-    suspects = dict(enumerate(jobs))
-    try:
-        pool = _pool(tuple(places))
-        futures = {pool.submit(_run, make, folder, job, sampling): number for number, job in enumerate(jobs)}
-        for future in _completed(set(futures), beat):
-            outputs, errors = future.result()
-            bad.count(errors)
-            del suspects[futures[future]]
-            yield futures[future], outputs
-    except BrokenProcessPool:
-        _pool.cache_clear()
-        for number, job in suspects.items():
-            yield number, bad.isolated(lambda prompts: _run_alone(make, folder, places[0], prompts, sampling), job)
 
 
-def _completed(flying: set[Future[Any]], beat: Callable[[], None]) -> Iterator[Future[Any]]:
-    while flying:
-        done, flying = wait(flying, BEAT_SECONDS, FIRST_COMPLETED)
-        yield from done
-        beat()
+@dataclass(frozen=True)
+class JobsAway:
+    """Jobs that workers do, from now on."""
+
+    owners: Owners
+    batches: list[Batch]
+    is_under_way: bool = True
+
+    def outputs(self, beat: Callable[[], None] = lambda: None) -> Iterator[tuple[int, list[Generated]]]:
+        for number in self.owners.completed(self.batches, beat, BEAT_SECONDS):
+            yield number, self.batches[number].in_order()
 
 
-class BadPrompts:
-    """Finds the prompts that break an engine and counts them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.errors: list[str] = []
-
-    def count(self, errors: list[str]) -> None:
-        self.errors += errors
-        if len(self.errors) > MAX_BAD:
-            raise StageError(
-                f"{self.folder} failed on more than {MAX_BAD} prompts, each alone; the last time: {self.errors[-1]}. "
-                f"Finished shards are kept: mend the cause, and run the stage again."
-            )
-
-    def isolated(self, run: Run, prompts: list[Prompt]) -> list[Generated]:
-        try:
-            return run(prompts)
-        except StageError:
-            raise
-        except Exception as error:  # noqa: BLE001  # whatever it is, it is this prompt's, or there will be many
-            if len(prompts) == 1:
-                reason = printable(scrub(f"{type(error).__name__}: {error}"))[:300]
-                self.count([reason])
-                return [Generated("", "error", 0, reason)]
-            half = len(prompts) // 2
-            return self.isolated(run, prompts[:half]) + self.isolated(run, prompts[half:])
+def start_jobs(
+    make: MakeEngine, folder: Path, jobs: list[list[Prompt]], sampling: Sampling, places: list[str]
+) -> JobsHere | JobsAway:
+    """Never both ways: where there is more than one place, this process loads no engine."""
+    if len(places) == 1:
+        return JobsHere(make, folder, jobs, sampling)
+    owners, bad = owners_of(places, make, folder, run_here), BadPrompts(folder)
+    return JobsAway(owners, [owners.submit(job, sampling, bad) for job in jobs])
 
 
 _engines: dict[tuple[MakeEngine, Path], Engine] = {}  # one at most
@@ -109,33 +86,7 @@ def _engine_here(make: MakeEngine, folder: Path) -> Engine:
     return _engines[make, folder]
 
 
-@functools.lru_cache(maxsize=1)
-def _pool(places: tuple[str, ...]) -> ProcessPoolExecutor:
-    """Workers that keep their engine for the next call; forked on CPUs, as importing torch anew takes seconds."""
-    context: Any = multiprocessing.get_context("spawn" if places[0] else "fork")
-    free = context.Queue()
-    for place in places:
-        free.put(place)
-    return ProcessPoolExecutor(len(places), context, initializer=_start, initargs=(free,))
-
-
-def _run_alone(
-    make: MakeEngine, folder: Path, place: str, prompts: list[Prompt], sampling: Sampling
-) -> list[Generated]:
-    """In a worker of its own, whose death harms nobody else."""
-    pool = _pool.__wrapped__((place,))
-    with pool:
-        return pool.submit(_run, make, folder, prompts, sampling).result()[0]
-
-
-def _start(free: Any) -> None:
-    place = free.get()
-    if place:
-        os.environ["CUDA_VISIBLE_DEVICES"] = place
-    end_with_parent()
-
-
-def _run(
+def run_here(
     make: MakeEngine, folder: Path, prompts: list[Prompt], sampling: Sampling
 ) -> tuple[list[Generated], list[str]]:
     """The outputs, and the errors of the prompts that broke the engine."""

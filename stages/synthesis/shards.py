@@ -6,7 +6,7 @@
     for number, written in shards.read(): ...            # Written(problems, rejected, num_tokens)
 
 A text's shard follows from the high bits of its id's hash, so texts that come or go move no other. A prompt's random numbers come
-from its own seed. Memory holds two shards at a time: while the programs of the one run, the model writes the other.
+from its own seed. Memory holds two shards at a time for each GPU: while the programs of the one run, the model writes another.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,13 +19,13 @@ from stages.core.command import say
 from stages.core.files import json_in, write_bytes
 from stages.core.schemas import Row
 from stages.core.shards import MakeShard, Steps, finished, made_in_steps, made_shards
-from stages.generation.engine import gpus_of_a_copy, is_spread
+from stages.generation.engine import gpus_of_a_copy, is_spread, shards_at_once
 from stages.generation.meter import Meter
 from stages.synthesis.sections import WritingPlan
 from stages.synthesis.spilled_texts import hash_of, spill, spilled_texts
 from stages.synthesis.written_problems import Written, write_problems
 
-SHARD_PROMPTS = 2048  # about; a kill costs at most the work of the two shards in hand
+SHARD_PROMPTS = 2048  # about; a kill costs at most the work of the shards in hand, two for each GPU
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,10 @@ class Shards:
         with Meter(title, todo) as meter:
             spread = is_spread()
             job = WritingJob(self, model, title, None if spread else meter)
-            made = made_shards(job, missing, gpus=gpus_of_a_copy()) if spread else made_in_steps(job.steps, missing)
+            if spread:
+                made = made_shards(job, missing, gpus=gpus_of_a_copy())
+            else:
+                made = made_in_steps(job.steps, missing, shards_at_once(model, SHARD_PROMPTS))
             for number, content in made:
                 write_bytes(content, self.path(number))
                 written = Written(**orjson.loads(content))
@@ -93,7 +96,7 @@ class WritingJob:
     title: str
     meter: Meter | None  # of this process; None where others write
 
-    def worker(self, _: str) -> MakeShard:
+    def worker(self) -> MakeShard:
         return self.shard
 
     def shard(self, number: int) -> bytes:

@@ -1,11 +1,15 @@
 """The targets' directions V_k, computed once for each checkpoint and kept in a file: what the candidates are scored by.
 
     examples, too_long = read_targets({"grade": Path("data/targets/grade.parquet")}, base, max_length)
-    write_directions(base, checkpoint, examples, settings, folder, device)   # folder/directions.safetensors
+    write_directions(DirectionsJob(base, checkpoint, examples, settings), folder)   # folder/directions.safetensors
+
+They are made where shards are: by a worker where this machine has several GPUs, as this process would keep what it touches, or
+on the Ray cluster.
 
 Exact: part -> float32 (D, K), in the order of the targets. With a projection: features, float32 (K, projection_dim).
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,8 +17,9 @@ from safetensors.torch import save
 
 from stages.core.command import StageError
 from stages.core.files import write_bytes
+from stages.core.shards import MakeShard, made_shards
 from stages.core.tables import read_table
-from stages.models.folders import compute_dtype, load_tokenizer
+from stages.models.folders import compute_dtype, load_tokenizer, use_device
 from stages.models.tokenization import TokenizedExample, tokenize
 from stages.problems.target_examples import target_example
 from stages.value.gradients import reduced_gradients
@@ -22,6 +27,7 @@ from stages.value.influence import mean_direction
 from stages.value.projection import CountSketch
 from stages.value.reference import Reference, load_reference
 from stages.value.sections import GradientSettings
+from stages.value.shards import CPUS_OF_AN_ACTOR, places_here
 
 DIRECTIONS = "directions.safetensors"
 Targets = dict[str, list[TokenizedExample]]
@@ -43,17 +49,32 @@ def read_targets(files: dict[str, Path], base: Path, max_length: int) -> tuple[T
     return kept, too_long
 
 
-def write_directions(
-    base: Path, checkpoint: Path, targets: Targets, settings: GradientSettings, folder: Path, device: torch.device
-) -> Path:
+@dataclass(frozen=True)
+class DirectionsJob:
+    """All that decides the directions of a checkpoint; one shard (stages/core/shards.py) makes them all."""
+
+    base: Path
+    checkpoint: Path
+    targets: Targets
+    settings: GradientSettings
+
+    def worker(self) -> MakeShard:
+        return self.shard
+
+    def shard(self, _: int) -> bytes:
+        device = use_device()
+        reference = load_reference(self.base, self.checkpoint, device, compute_dtype(device))
+        make = sketched if self.settings.projection_dim else exact
+        kept = make(reference, self.targets, self.settings)
+        return save({name: tensor.cpu().contiguous() for name, tensor in kept.items()})
+
+
+def write_directions(job: DirectionsJob, folder: Path) -> Path:
     """Write the directions in `folder`, unless they are there; returns their file."""
     path = folder / DIRECTIONS
     if not path.exists():
-        reference = load_reference(base, checkpoint, device, compute_dtype(device))
-        kept = (
-            sketched(reference, targets, settings) if settings.projection_dim else exact(reference, targets, settings)
-        )
-        write_bytes(save({name: tensor.cpu().contiguous() for name, tensor in kept.items()}), path)
+        for _, content in made_shards(job, [0], places_here(), cpus=CPUS_OF_AN_ACTOR):
+            write_bytes(content, path)
     return path
 
 

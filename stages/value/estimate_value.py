@@ -55,10 +55,9 @@ def main(
     """
     from stages.core.hashes import file_hash
     from stages.core.work import finish_work, rooms, work_folder
-    from stages.models.folders import use_device
     from stages.value.candidates import Candidates
     from stages.value.datastore import check_header, header_of
-    from stages.value.directions import read_targets, write_directions
+    from stages.value.directions import DirectionsJob, read_targets, write_directions
     from stages.value.reference import checkpoint_weights, checkpoints_of
     from stages.value.shards import ShardJob, compute_shards
     from stages.value.valuation import write_histogram, write_values
@@ -76,7 +75,7 @@ def main(
     work = work_folder("estimate_value", inputs, options, rooms("value", "models", "problems"))
     for checkpoint in checkpoints:
         folder = work / checkpoint.name
-        directions = write_directions(base, checkpoint, examples, gradients, folder, use_device())
+        directions = write_directions(DirectionsJob(base, checkpoint, examples, gradients), folder)
         if not gradients.projection_dim:
             job = ShardJob(base, checkpoint, problems, gradients, directions)
             compute_shards(job, folder, f"estimate_value {checkpoint.name}")

@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
+from stages.core.devices import gpu_sets
 from stages.core.files import write_bytes
 from stages.core.progress import Tracker
 from stages.core.shards import MakeShard, made_shards
@@ -41,9 +42,8 @@ class ShardJob:
     settings: GradientSettings
     directions: Path | None  # of the targets, for exact scores; None: features for the datastore
 
-    def worker(self, place: str) -> MakeShard:
-        device = use_device()
-        return ShardWorker(self, torch.device(place) if place else device).shard
+    def worker(self) -> MakeShard:
+        return ShardWorker(self, use_device()).shard
 
     def reduction(self, device: torch.device) -> Reduction:
         if self.directions:
@@ -99,9 +99,8 @@ def is_whole(path: Path) -> bool:
 
 
 def places_here() -> list[str]:
-    """Every GPU of this machine, or the device that there is."""
-    count = torch.cuda.device_count()
-    return [f"cuda:{i}" for i in range(count)] if count > 1 else [""]
+    """Every GPU that this process may use, each for a process of its own; without any, this process."""
+    return gpu_sets() or [""]
 
 
 def compute_shards(job: ShardJob, folder: Path, title: str) -> None:
