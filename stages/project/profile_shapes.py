@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from stages.core.command import StageError
+from stages.core.files import json_in
+from stages.models.folders import PROVENANCE
 from stages.models.shape import Shape
 
 # The published configs of the models that the profiles name, so that a plan needs no download.
 PUBLISHED: dict[str, dict[str, Any]] = {
     "mistralai/Mistral-7B-v0.1": {
         "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
-        "num_key_value_heads": 8, "vocab_size": 32000,
+        "num_key_value_heads": 8, "vocab_size": 32000, "sliding_window": 4096,
     },
     "meta-llama/Meta-Llama-3-8B": {
         "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
@@ -40,16 +42,33 @@ PUBLISHED: dict[str, dict[str, Any]] = {
 
 
 def shape_of(name: str, profile: dict[str, Any]) -> Shape:
-    """The shape of a model of the profile: from its folder where it is on this disk, else from what the profile says of it.
+    """The shape of a model of the profile: from its own folder where it is on this disk, else from what the profile says of it.
+
+    `models/base` may hold another profile's models of the same names: a folder there counts if it was made of this one.
 
     Raises:
         StageError: it is on a hub or disk that is not here, and not among the published ones.
     """
     entry = {**profile["models"], **profile.get("local_models", {})}[name]
     folders = [Path(entry["path"])] if "path" in entry else []
-    folders += [Path("models/base") / name] if entry.get("kind") != "config" else []
+    if entry.get("kind") != "config" and is_made_of(Path("models/base") / name, entry):
+        folders.append(Path("models/base") / name)
     made = next((folder / "config.json" for folder in folders if (folder / "config.json").is_file()), None)
     return Shape.of(json.loads(made.read_text(encoding="utf-8")) if made else config_in_profile(name, entry))
+
+
+def published_shape(name: str, profile: dict[str, Any]) -> Shape:
+    """The shape of a model of the profile from what the profile says of it alone, whatever is on this disk."""
+    return Shape.of(config_in_profile(name, {**profile["models"], **profile.get("local_models", {})}[name]))
+
+
+def is_made_of(folder: Path, entry: dict[str, Any]) -> bool:
+    """Whether a model's folder was made of this entry of a profile, as its provenance tells."""
+    told = json_in(folder / PROVENANCE)
+    wanted = {"kind": "local", **entry}
+    return isinstance(told, dict) and all(
+        told.get(key) == wanted[key] for key in ("kind", "name", "revision", "package", "path") if key in wanted
+    )
 
 
 def config_in_profile(name: str, entry: dict[str, Any]) -> dict[str, Any]:

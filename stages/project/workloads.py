@@ -1,21 +1,28 @@
-"""The arithmetic of a profile before anything starts: tokens, steps, memory of each GPU, hours, USD of every costly stage.
+"""The arithmetic of a profile before anything starts: tokens, steps, memory, hours and USD of every costly stage, and what does not fit.
 
-    rows = plan_rows(params, Hardware("h100", 8, 989e12, 80e9, 2.5), Assumptions(...), shape_of)
+    works = works_of(params, Hardware("h100", 8, *GPUS["h100"], 2.5), Assumptions(), shape_of)
+    rows = rows_of(works, hardware)
 
-Training: 6 FLOP a parameter and token (2 forward, 4 backward), at `mfu` of the chip's dense bfloat16 rate. Generation: 2 FLOP a
-parameter and token, at `generation_mfu`: vLLM's 3,000 to 4,000 tokens a second of a 7B on an A100 are 0.15 of its rate. A problem is
-769 tokens (4.6 billion tokens of 5.98 million problems, the paper's corpus), or what `max_tokens` and `max_length` let it be.
+Training: 6 FLOP a parameter and token (2 forward, 4 backward), at `mfu` of the chip's dense bfloat16 rate. Writing:
+stages/project/writing_time.py. A problem is 769 tokens (4.6 billion tokens of 5.98 million problems, the paper's corpus), or what
+`max_tokens` and `max_length` let it be. What all stages spend beside their arithmetic (tokens made, weights loaded, checkpoints
+written) stands in rows of its own (stages/project/overheads.py).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import fields, replace
 from typing import Any
 
 from stages.distillation.pricing import load_price
 from stages.distillation.sections import BUILTIN_TEACHER, shares_of
 from stages.models.shape import Shape
+from stages.project.assumptions import Assumptions
 from stages.project.hardware import Hardware
-from stages.training.memory import device_of, fit
+from stages.project.overheads import overheads
+from stages.project.stage_costs import training, writing
+from stages.project.work_rows import Work, rows_of
+from stages.project.writing_time import Writer
+from stages.training.memory import USABLE
 from stages.training.sections import TrainingPlan
 
 CHARS_PER_TOKEN = 2.75  # measured on the released samples
@@ -24,57 +31,21 @@ TEACHER_PROMPT_CHARS = 1500  # of the instructions around a text
 LORA_MODULES = 4
 
 
-@dataclass(frozen=True)
-class Assumptions:
-    mfu: float
-    generation_mfu: float
-    kept_frac: float  # of the problems written, what passes the filter
-    target_tokens: int  # of a target's problem with its solution
-
-
-@dataclass(frozen=True)
-class Work:
-    """A stage's work: `flop`, and what its row tells."""
-
-    stage: str
-    what: str
-    num_tokens: float
-    flop: float
-    num_steps: int | None = None
-    memory: str = ""
-    usd: float | None = None  # of a teacher; else from the hours
-
-
 def plan_rows(
     params: dict[str, Any], hardware: Hardware, assumed: Assumptions, shape_of: Callable[[str], Shape]
 ) -> list[dict[str, Any]]:
     """One row for each costly stage and their sum; `shape_of` gives the shape of a model of the profile by its name."""
+    return rows_of(works_of(params, hardware, assumed, shape_of), hardware)
+
+
+def works_of(
+    params: dict[str, Any], hardware: Hardware, assumed: Assumptions, shape_of: Callable[[str], Shape]
+) -> list[Work]:
+    """Every costly stage in the order of the flow, and what all spend beside."""
     works = [*teacher_works(params), *synthesizer_works(params, hardware, shape_of("synthesizer"), assumed)]
     for student in params["students"]:
         works += student_works(params, hardware, student, shape_of(student), assumed)
-    rows = [_row(work, hardware, assumed) for work in works]
-    hours = sum(row["hours"] for row in rows if isinstance(row["hours"], float))
-    usd = sum(row["usd"] for row in rows if isinstance(row["usd"], float))
-    total = {
-        "stage": "all",
-        "work": "",
-        "tokens": sum(int(work.num_tokens) for work in works),
-        "steps": "",
-        "memory of each": "",
-    }
-    return [*rows, {**total, "hours": hours, "device hours": hours * hardware.count, "usd": usd}]
-
-
-def _row(work: Work, hardware: Hardware, assumed: Assumptions) -> dict[str, Any]:
-    hours = work.flop / hardware.flop_per_second / hardware.count / 3600
-    price = hardware.usd_per_hour
-    usd = work.usd if work.usd is not None else (hours * hardware.count * price if price is not None else "")
-    is_here = work.usd is None
-    return {
-        "stage": work.stage, "work": work.what, "tokens": int(work.num_tokens), "steps": work.num_steps if work.num_steps else "",
-        "memory of each": work.memory, "hours": hours if is_here else "", "device hours": hours * hardware.count if is_here else "",
-        "usd": usd,
-    }  # fmt: skip
+    return [*works, *overheads(works, hardware, assumed)]
 
 
 def teacher_tokens(params: dict[str, Any]) -> tuple[int, int, int]:
@@ -125,34 +96,59 @@ def synthesizer_works(params: dict[str, Any], hardware: Hardware, shape: Shape, 
     taught = {"initial": first, "boosted": first + params["select_texts"]["num_texts"] * asked["boost"]}
     works = []
     for (name, count), stage in zip(taught.items(), ("train_synthesizer", "boost_synthesizer"), strict=True):
-        plan = TrainingPlan(**params["train_synthesizer"][name])
+        plan = plan_in(params["train_synthesizer"][name])
         tokens = min(plan.max_length, snippet + _problem_tokens(params["synthesize"]["corpus"]))
-        works.append(_training(stage, plan, count, tokens, shape, hardware, assumed))
+        works.append(training(stage, plan, count, tokens, shape, hardware, assumed))
     for name, num_texts in (("candidates", sizes["num_candidate"]), ("corpus", sizes["num_synthesis"])):
-        written = num_texts * params["synthesize"][name]["num_samples"] * _problem_tokens(params["synthesize"][name])
-        flop = 2 * shape.num_active * written / assumed.generation_mfu
-        count = num_texts * params["synthesize"][name]["num_samples"]
-        memory = f"{2 * shape.num_parameters / 1e9:,.1f} GB weights and a cache"
-        works.append(Work(f"synthesize@{name}", f"{count:,} problems", written, flop, memory=memory))
+        count, length = (
+            num_texts * params["synthesize"][name]["num_samples"],
+            _problem_tokens(params["synthesize"][name]),
+        )
+        works.append(
+            writing(f"synthesize@{name}", "problems", count, snippet, length, Writer(shape, hardware, assumed))
+        )
     works.insert(3, works.pop())  # the corpus comes after the value estimation
-    return [*works[:3], *value_works(params, hardware, shape, assumed), works[3]]
+    return [
+        *works[:3],
+        *value_works(params, hardware, shape, assumed),
+        works[3],
+        *solver_works(params, hardware, shape, assumed),
+    ]
+
+
+def solver_works(params: dict[str, Any], hardware: Hardware, shape: Shape, assumed: Assumptions) -> list[Work]:
+    """New solutions of the problems that pass the rules: `num_solutions`, in rounds until a verdict is certain."""
+    rules, corpus = params["filter_problems"], params["synthesize"]["corpus"]
+    kept = int(params["sample_texts"]["num_synthesis"] * corpus["num_samples"] * assumed.kept_frac)
+    count = round(kept * rules["num_solutions"] * assumed.solved_frac)
+    if not count:
+        return []
+    problem = _problem_tokens(corpus)
+    length = min(problem * assumed.solution_frac, rules["solver_max_tokens"])
+    writer = Writer(shape, hardware, assumed)
+    return [
+        writing(
+            "filter_problems (solver)", "new solutions", count, problem * (1 - assumed.solution_frac), length, writer
+        )
+    ]
 
 
 def value_works(params: dict[str, Any], hardware: Hardware, shape: Shape, assumed: Assumptions) -> list[Work]:
     """The reference model, and a backward pass over each candidate for each of its checkpoints."""
-    lora = dict(params["train_reference"])
-    rank, checkpoints = lora.pop("lora_rank"), lora.pop("num_checkpoints")
-    lora.pop("lora_alpha")
-    plan = TrainingPlan(**lora)
+    reference = params["train_reference"]
+    rank, checkpoints, plan = reference["lora_rank"], reference["num_checkpoints"], plan_in(reference)
     count = params["sample_texts"]["num_candidate"] * params["synthesize"]["candidates"]["num_samples"]
     tokens = min(plan.max_length, _problem_tokens(params["synthesize"]["candidates"]))
     trained = LORA_MODULES * 2 * rank * shape.hidden_size * shape.num_layers
-    training = _training("train_reference", plan, count, tokens, shape, hardware, assumed, trained)
+    trained_reference = training("train_reference", plan, count, tokens, shape, hardware, assumed, trained)
+    flop, weights = 4 * shape.num_active * count * tokens * checkpoints, 2.0 * shape.num_parameters
+    needs = f"estimate_value: {weights / 1e9:,.0f} GB of weights in bfloat16 do not fit a GPU of {hardware.num_bytes / 1e9:,.0f} GB."
     value = Work(
         "estimate_value", f"{count:,} candidates, {checkpoints} checkpoints", count * tokens * checkpoints,
-        4 * shape.num_active * count * tokens * checkpoints / assumed.mfu, memory=f"{2 * shape.num_parameters / 1e9:,.1f} GB weights",
+        flop / assumed.mfu / hardware.flop_per_second / hardware.count, memory=f"{weights / 1e9:,.1f} GB weights", num_bytes=weights,
+        host_bytes=weights, weight_bytes=checkpoints * weights, num_starts=1, fault=needs if weights > USABLE * hardware.num_bytes else "",
     )  # fmt: skip
-    return [training, value]
+    return [trained_reference, value]
 
 
 def student_works(
@@ -160,53 +156,59 @@ def student_works(
 ) -> list[Work]:
     corpus = params["synthesize"]["corpus"]
     written = params["sample_texts"]["num_synthesis"] * corpus["num_samples"]
-    plan = TrainingPlan(**_without(params["pretrain"], "mix", "frac", "max_problems", "keep_optimizer"))
+    plan = plan_in(params["pretrain"])
     learnt = int(written * assumed.kept_frac * params["pretrain"].get("frac", 1.0))
     kept, tokens = (
         min(learnt, params["pretrain"].get("max_problems") or learnt),
         min(plan.max_length, _problem_tokens(corpus)),
     )
-    pretrain = _training(f"pretrain@{student}", plan, kept, tokens, shape, hardware, assumed)
-    plan = TrainingPlan(**_without(params["finetune"], "mix", "continue_optimizer", "target"))
+    pretrain = training(f"pretrain@{student}", plan, kept, tokens, shape, hardware, assumed)
+    plan = plan_in(params["finetune"])
     targets = sum(_size(target) for target in _named(params["targets"], params["finetune"]["target"]))
-    finetune = _training(f"finetune@{student} (twice)", plan, targets, assumed.target_tokens, shape, hardware, assumed)
+    finetune = training(f"finetune@{student} (twice)", plan, targets, assumed.target_tokens, shape, hardware, assumed)
     return [
         pretrain,
-        Work(finetune.stage, finetune.what, 2 * finetune.num_tokens, 2 * finetune.flop, finetune.num_steps, finetune.memory),
-        *evaluation_works(params, student, shape, assumed),
+        replace(
+            finetune, num_tokens=2 * finetune.num_tokens, seconds=2 * finetune.seconds, learnt_tokens=2 * finetune.learnt_tokens,
+            weight_bytes=2 * finetune.weight_bytes, num_starts=2,
+        ),
+        *evaluation_works(params, hardware, student, shape, assumed),
     ]  # fmt: skip
 
 
-def evaluation_works(params: dict[str, Any], student: str, shape: Shape, assumed: Assumptions) -> list[Work]:
+def evaluation_works(
+    params: dict[str, Any], hardware: Hardware, student: str, shape: Shape, assumed: Assumptions
+) -> list[Work]:
     """The two students and, unless its weights are random, the untrained model; solutions are read at the rate of training."""
     evaluation = params["evaluate"]
     problems = sum(_size(b, evaluation["max_problems"]) for b in _named(params["benchmarks"], evaluation["benchmark"]))
     samples = evaluation["num_samples"] + evaluation.get("majority_samples", 0)
-    answered = 2 * problems * samples * min(evaluation["max_tokens"], assumed.target_tokens)
-    read = problems * assumed.target_tokens if evaluation.get("reference_loss") else 0
-    flop = 2 * shape.num_active * (answered / assumed.generation_mfu + read / assumed.mfu)
-    what = f"{problems:,} problems in two modes, {samples} samples each"
-    works = [Work(f"evaluate@{student} (twice)", what, 2 * (answered + read), 2 * flop)]
-    is_random = params["models"].get(student, {}).get("kind") == "config"
-    return works if is_random else [*works, Work(f"evaluate_untrained@{student}", what, answered + read, flop)]
-
-
-def _training(
-    stage: str, plan: TrainingPlan, count: int, tokens: float, shape: Shape, hardware: Hardware, assumed: Assumptions,
-    num_trained: int | None = None,
-) -> Work:  # fmt: skip
-    """A training of all weights, or of LoRA's; what its rows leave empty is not counted."""
-    total = count * tokens * plan.num_epochs
-    trained = num_trained or shape.num_parameters
-    frozen = shape.num_parameters if num_trained else 0
-    fitted = fit(shape, trained, frozen, plan, hardware.count, device_of(hardware.num_bytes, hardware.is_cpu))
-    needed, savings = fitted.num_bytes, fitted.savings
-    memory = f"{needed / 1e9:,.1f} GB{savings.words()}{'' if needed < hardware.num_bytes else ': DOES NOT FIT'}"
-    steps = max(1, round(total / (plan.batch_rows * plan.max_length)))
-    flop = (
-        (4 if num_trained else 6) * shape.num_active * total * (4 / 3 if savings.has_checkpointing else 1) / assumed.mfu
+    length, question = (
+        min(evaluation["max_tokens"], assumed.target_tokens),
+        assumed.target_tokens * (1 - assumed.solution_frac),
     )
-    return Work(stage, f"{count:,} examples, {plan.num_epochs} epochs", total, flop, steps, memory)
+    read = problems * assumed.target_tokens if evaluation.get("reference_loss") else 0
+    reading = 2 * shape.num_active * read / assumed.mfu / hardware.flop_per_second / hardware.count
+    what = f"problems in two modes, {samples} samples each"
+    is_random = params["models"].get(student, {}).get("kind") == "config"
+    works = []
+    for stage, num_runs in (
+        (f"evaluate@{student} (twice)", 2),
+        (f"evaluate_untrained@{student}", 0 if is_random else 1),
+    ):
+        if num_runs:
+            writer = Writer(shape, hardware, assumed)
+            work = writing(stage, what, 2 * problems * samples, question, length, writer, num_runs)
+            told = work.what.replace(f"{2 * problems * samples:,}", f"{problems:,}", 1)
+            works.append(
+                replace(
+                    work,
+                    what=told,
+                    num_tokens=work.num_tokens + num_runs * read,
+                    seconds=work.seconds + num_runs * reading,
+                )
+            )
+    return works
 
 
 def _problem_tokens(section: dict[str, Any]) -> float:
@@ -226,5 +228,6 @@ def _named(entries: dict[str, Any], names: list[str]) -> list[Any]:
     return [entries[name] for name in names or entries]
 
 
-def _without(section: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in section.items() if name not in names}
+def plan_in(section: dict[str, Any]) -> TrainingPlan:
+    """The training plan that a section holds beside its own settings."""
+    return TrainingPlan(**{one.name: section[one.name] for one in fields(TrainingPlan) if one.name in section})
