@@ -65,6 +65,7 @@ def disk_rows(
     store = max(
         TOKEN_BYTES[shape_of(_model_of(work.stage)).vocab_size > SMALL_VOCABULARY] * work.learnt_tokens
         for work in works
+        if work.checkpoint_bytes
     )
     checkpoint = max(work.checkpoint_bytes for work in works)
     copies = assumed.stored_copies

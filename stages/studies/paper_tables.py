@@ -87,20 +87,16 @@ def costs_of(metrics: dict[str, Any], profiles: tuple[Path, ...], hardware: Hard
 
 def plan_of(profile: Path, hardware: Hardware) -> "Line":
     """The line of a profile on this hardware, with the assumptions of `ninechapters plan`."""
-    from stages.project.plan import main as plan
+    from stages.project.assumptions import Assumptions
     from stages.project.profile_shapes import shape_of
-    from stages.project.workloads import Assumptions, plan_rows
+    from stages.project.workloads import plan_rows
     from stages.project.yaml_files import load_yaml
     from stages.studies.costs import planned
 
-    assumed = Assumptions(**{name: default_of(plan, name) for name in Assumptions.__dataclass_fields__})
+    assumed = Assumptions()
     params = load_yaml(profile)
     rows = plan_rows(params, hardware, assumed, lambda name: shape_of(name, params))
     return planned(f"{profile.stem} on {hardware.count} {hardware.name}", params, rows, assumed.kept_frac)
-
-
-def default_of(command: click.Command, name: str) -> Any:
-    return next(param.default for param in command.params if param.name == name)
 
 
 if __name__ == "__main__":
