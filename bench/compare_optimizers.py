@@ -31,11 +31,11 @@ from stages.models.packed_attention import use_packed_attention
 from stages.models.tokenizer import train_tokenizer
 from stages.problems.student_format import COT, student_example, student_prompt
 from stages.training.batches import Collator
+from stages.training.optimizer import build_optimizer
 from stages.training.packing import pack
 from stages.training.schedule import wsd_factor
 from stages.training.sections import TrainingPlan
 from stages.training.token_store import TokenStore, write_store
-from stages.training.trainer import build_optimizer
 
 # Muon's own rate is twice the one written here, as in the trainer; the laptop profile's is 5e-3.
 RUNS = (("adamw", 1e-3), ("adamw", 2e-3), ("adamw", 4e-3), ("adamw", 8e-3), ("muon", 5e-3))

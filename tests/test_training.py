@@ -26,13 +26,13 @@ from stages.training.curve import Curve
 from stages.training.divergence import DivergenceGuard, has_jumped
 from stages.training.job import TrainingJob
 from stages.training.lora import checkpoint_steps
-from stages.training.optimizer import Float32Muon, MuonWithAdamW
+from stages.training.optimizer import Float32Muon, MuonWithAdamW, build_optimizer
 from stages.training.run import train
 from stages.training.schedule import wsd_factor
 from stages.training.sections import TrainingPlan
 from stages.training.token_store import write_store
 from stages.training.train_reference import main as train_reference
-from stages.training.trainer import build_optimizer, train_model
+from stages.training.trainer import train_model
 from tests.tiny import benchmark_row, problem_row, tiny_model, tiny_tokenizer
 
 PLAN = TrainingPlan(
@@ -197,8 +197,8 @@ def test_an_optimizer_of_another_kind_is_not_continued(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     first = run(tiny_model_folder, tmp_path, "first", replace(PLAN, optimizer="adamw"), keep_optimizer=True)
-    state = load_file(first / "optimizer.safetensors")
-    save_file({k: v for k, v in state.items() if "layers.0" not in k}, first / "optimizer.safetensors")
+    state = load_file(first / "optimizer/state-00001.safetensors")
+    save_file({k: v for k, v in state.items() if "layers.0" not in k}, first / "optimizer/state-00001.safetensors")
     with pytest.raises(StageError, match="has no state of model"):
         run(first, tmp_path, "second", replace(PLAN, optimizer="adamw"), continue_optimizer=True)
 

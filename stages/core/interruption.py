@@ -1,6 +1,7 @@
 """What a stage says when it is interrupted: how far it was, what is kept, and what to type; and how it stops.
 
-    with interruptible("pretrain"): ...      # Ctrl-C or SIGTERM in the block ends the stage with this line, status 130 or 143:
+    with interruptible("pretrain"): ...      # Ctrl-C, SIGTERM or SIGUSR1 in the block ends the stage with this line, status
+                                             # 128 and the signal's number (130, 143, 138):
 
 pretrain llama: interrupted at step 340 of 1,900; the checkpoint at step 300 is kept in .work/pretrain-llama-1a2b3c4d. Run the
 same command again (`dvc repro`) to go on from there.
@@ -11,13 +12,14 @@ Trackers note how far the stage is, work folders and trainings what is kept. No 
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import click
 
 PATIENCE_SECONDS = 10  # of work after an interrupt, on the way to a place where it can be saved
+ENDING = (signal.SIGTERM, signal.SIGUSR1)  # beside Ctrl-C; SIGUSR1 is how Slurm warns of a job's end
 
 
 @dataclass
@@ -46,14 +48,14 @@ class Interrupted(click.ClickException):
 
 @contextmanager
 def interruptible(stage: str) -> Iterator[None]:
-    """Run a stage; end it with one line where Ctrl-C or SIGTERM interrupts it.
+    """Run a stage; end it with one line where Ctrl-C, SIGTERM or SIGUSR1 interrupts it.
 
     Raises:
         Interrupted: it was interrupted.
     """
     global _notes
     _notes = Notes()
-    with _signals({signal.SIGTERM: _interrupt} if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL else {}):
+    with _signals({number: _interrupt for number in ENDING if signal.getsignal(number) == signal.SIG_DFL}):
         try:
             yield
         except KeyboardInterrupt as interrupt:
@@ -99,26 +101,39 @@ def is_interrupted() -> bool:
 
 
 @contextmanager
-def finishing_first(title: str) -> Iterator[None]:
-    """In the block the first Ctrl-C or SIGTERM only makes `is_interrupted` true: the work may go on for PATIENCE_SECONDS to
-    a place where it can be saved, and should raise KeyboardInterrupt there. The second one, and the end of the time, raise it.
+def finishing_first(
+    title: str, seconds: float | None = None, asked: Callable[[], None] = lambda: None
+) -> Iterator[None]:  # fmt: skip
+    """In the block the first Ctrl-C, SIGTERM or SIGUSR1 only makes `is_interrupted` true and calls `asked`: the work may go on
+    to a place where it can be saved, and should raise KeyboardInterrupt there. The second Ctrl-C or SIGTERM raises it.
+
+    `seconds`: how long the work may go on (None: PATIENCE_SECONDS; 0: as long as it takes). Without a title nothing is said.
 
     Raises:
         KeyboardInterrupt: also at the end of a block that was interrupted and came to its end all the same.
     """
+    limit = PATIENCE_SECONDS if seconds is None else seconds
 
     def ask(number: int, _frame: object) -> None:
         if is_interrupted():
-            _interrupt(number)
+            if number == signal.SIGUSR1:
+                return
+            if _notes.signal != signal.SIGUSR1:
+                _interrupt(number)
+            # The SIGTERM after a warning says that the time is over: what is being saved may just be in time.
+            _notes.signal = number
+            return
         _notes.signal = number
-        signal.setitimer(signal.ITIMER_REAL, PATIENCE_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, limit)
+        within = f", {limit} s at most" if limit else ""
         # Not print: the interrupted code may be in the middle of one.
-        os.write(
-            2, f"{title}: saves its work first, {PATIENCE_SECONDS} s at most; Ctrl-C again stops it at once\n".encode()
-        )
+        if title:
+            os.write(2, f"{title}: saves its work first{within}; Ctrl-C again stops it at once\n".encode())
+        asked()
 
     _notes.signal = 0
-    with _signals({signal.SIGINT: ask, signal.SIGTERM: ask, signal.SIGALRM: _interrupt}):
+    numbers = {signal.SIGINT, *ENDING}
+    with _signals({**dict.fromkeys(numbers, ask), signal.SIGALRM: _interrupt}):
         try:
             yield
         finally:

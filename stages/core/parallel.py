@@ -56,7 +56,8 @@ def ordered_map(function: Callable[[Batch], Result], batches: Iterable[Batch]) -
 def end_with_parent() -> None:
     """Let this worker process end when its parent is killed: it would wait for work for ever. Where it leads a group of
     processes, they end with it."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C reaches the whole group: workers end without a word
+    # Ctrl-C reaches the whole group: workers end without a word.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_DFL)
     threading.Thread(target=_exit_after_parent, daemon=True).start()
 

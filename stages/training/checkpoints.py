@@ -2,6 +2,9 @@
 
 A checkpoint is whole when its marker is there, which is written last; older ones are deleted only then. So a run that is
 killed at any moment, in the middle of saving too, has one whole checkpoint or starts anew.
+
+Saving takes a fiftieth of the time at most: it is measured, and the next checkpoint waits so much longer. Ctrl-C, SIGTERM and SIGUSR1,
+or a file `stop` in the work folder, have one saved at the end of the step, which ends the run in all its processes.
 """
 
 import os
@@ -13,37 +16,65 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from stages.core.interruption import is_interrupted
+from stages.training.process_group import highest, is_first
 
 CHECKPOINT_SECONDS = 120.0
-MARKER = "whole"
+SHARE = 0.02  # of the time, for saving
+FIRST_RATE = 1e9  # bytes a second of a disk, until it is measured
+SAVED_BYTES = 12  # of a trained parameter: itself and AdamW's two moments, in float32
+MARKER, STOP = "whole", "stop"
+GO_ON, SAVE, SAVE_AND_STOP = range(3)
 
 
 class Checkpoints(TrainerCallback):
-    """Saves every two minutes (`NINECHAPTERS_CHECKPOINT_SECONDS`), at steps whose mean loss is logged, so that a resumed run
-    draws the same curve; and at the next such step after an interrupt, which then ends the run."""
+    """Saves every two minutes (`NINECHAPTERS_CHECKPOINT_SECONDS`; 0: after every step), or less often where that takes too long.
 
-    def __init__(self) -> None:
-        self.last = time.monotonic()
+    `num_bytes`: what this process writes, as far as is known before.
+    """
+
+    def __init__(self, work: Path, num_bytes: float = 0.0) -> None:
+        self.stop = work / STOP
         self.every = float(os.environ.get("NINECHAPTERS_CHECKPOINT_SECONDS", CHECKPOINT_SECONDS))
+        self.seconds = num_bytes / FIRST_RATE  # that the last one took
+        self.last = self.began = time.monotonic()
+        self.is_stopping = False
+
+    @property
+    def interval(self) -> float:
+        """Seconds from the end of one to the begin of the next."""
+        return max(self.every, self.seconds * (1 - SHARE) / SHARE) if self.every else 0.0
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
-        if state.global_step % args.logging_steps or state.global_step >= state.max_steps:
-            return
-        is_time = is_interrupted() or time.monotonic() - self.last > self.every
-        if _first_process_says(is_time, args.device):
+        wish = self._wish(is_last=state.global_step >= state.max_steps)
+        agreed = highest(wish)
+        if agreed != GO_ON:
             control.should_save = True
-            self.last = time.monotonic()
+            self.began = time.monotonic()
+        self.is_stopping = agreed == SAVE_AND_STOP
+
+    def _wish(self, is_last: bool) -> int:
+        """What this process wants; the first alone looks at its clock and for the file."""
+        if is_interrupted() or (is_first() and self.stop.exists()):
+            return SAVE_AND_STOP
+        is_due = is_first() and not is_last and time.monotonic() - self.last >= self.interval
+        return SAVE if is_due else GO_ON
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
-        if torch.distributed.is_initialized():
-            torch.distributed.barrier()
-        if state.is_world_process_zero:
+        highest(0)  # all have written their part
+        if is_first():
             saved = Path(args.output_dir or "") / f"checkpoint-{state.global_step}"
             (saved / MARKER).touch()
             for other in set(checkpoints_in(saved.parent)) - {saved}:
                 shutil.rmtree(other)
-        if is_interrupted():
+        self.last = time.monotonic()
+        self.seconds = self.last - self.began
+        if self.is_stopping:
             raise KeyboardInterrupt
+
+
+def written_bytes(model: torch.nn.Module) -> int:
+    """About what a checkpoint of the model takes on the disk."""
+    return SAVED_BYTES * sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
 def checkpoints_in(work: Path) -> list[Path]:
@@ -62,12 +93,3 @@ def kept_text(work: Path) -> str:
     if checkpoint is None:
         return f"there is no checkpoint yet, only its tokens are kept in {work}"
     return f"the checkpoint at step {int(checkpoint.name.rpartition('-')[2]):,} is kept in {work}"
-
-
-def _first_process_says(answer: bool, device: torch.device) -> bool:
-    """The first process's answer, in all of them: their clocks differ, and a checkpoint is saved by all."""
-    if not torch.distributed.is_initialized():
-        return answer
-    told = torch.tensor([answer], dtype=torch.uint8, device=device)
-    torch.distributed.broadcast(told, 0)
-    return bool(told.item())

@@ -1,31 +1,43 @@
-"""Where a training job runs: in this process, in one process for each GPU here (torchrun), or on a Ray cluster.
+"""Where a training job runs: in this process, in one process for each GPU here, or on a Ray cluster.
 
 `RAY_ADDRESS` set: Ray Train, one worker for each GPU of the cluster, the job's folders on a file system that all nodes share; a
 worker or node that is lost is replaced, and the run goes on from its last checkpoint. `NINECHAPTERS_PROCESSES` sets the
 number of processes, on CPUs too. The weights do not depend on it but in the last bits: sums are added in another order.
+
+A signal reaches the stage alone: it leaves a file `stop`, which the first process of the training sees after the step, wherever it runs.
 """
 
+import functools
 import os
+import signal
 import subprocess
 import sys
-from contextlib import suppress
+import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
+from torch.distributed import TCPStore
 
 from stages.core.command import StageError
-from stages.core.interruption import PATIENCE_SECONDS, note_kept, own_handlers
-from stages.training.checkpoints import kept_text
+from stages.core.interruption import finishing_first, note_kept, own_handlers
+from stages.training.checkpoints import STOP, kept_text
 from stages.training.job import TrainingJob, read_job
-from stages.training.worker import end_with_parent, run_job
+from stages.training.worker import INTERRUPTED, REFUSAL, end_with_parent, run_job
 
 MAX_FAILURES = 3  # lost workers or nodes of a Ray cluster
+LOOK_SECONDS = 0.1  # between two looks at the processes
 
 
 def launch(job: TrainingJob) -> None:
-    """Run the job to its end; its outputs are whole or absent."""
+    """Run the job to its end; its outputs are whole or absent.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted; a checkpoint is saved.
+        StageError: what a process refuses; or one that failed, whose message stands above.
+    """
+    for name in (STOP, REFUSAL):
+        (job.work / name).unlink(missing_ok=True)
     job.write(job.work / "job.json")
     try:
         _run(job, int(os.environ.get("NINECHAPTERS_PROCESSES", 0)))
@@ -38,39 +50,57 @@ def _run(job: TrainingJob, processes: int) -> None:
     if os.environ.get("RAY_ADDRESS"):
         _run_on_ray(job, processes)
     elif (processes or torch.cuda.device_count()) > 1:
-        _run_with_torchrun(job, processes or torch.cuda.device_count())
+        _run_here(job, processes or torch.cuda.device_count())
     else:
         run_job(job)
 
 
-def _run_with_torchrun(job: TrainingJob, processes: int) -> None:
-    """In a session of its own: Ctrl-C reaches this process alone, which ends torchrun and with it the others."""
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}",
-        "-m", "stages.training.worker", str(job.work / "job.json"),
-    ]  # fmt: skip
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    with subprocess.Popen(command, env=environment, preexec_fn=end_with_parent, start_new_session=True) as torchrun:
+def _run_here(job: TrainingJob, processes: int) -> None:
+    """In processes that end with this one, and of which none goes on without the others."""
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    meeting = {
+        "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": store.port,
+        # As under torchrun: the store is here, and no process opens another.
+        "TORCHELASTIC_USE_AGENT_STORE": True, "TORCHELASTIC_RESTART_COUNT": 0,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+    }  # fmt: skip
+    started: list[subprocess.Popen[bytes]] = []
+    with finishing_first(job.title, 0, (job.work / STOP).touch):
         try:
-            status = torchrun.wait()
-        except KeyboardInterrupt:
-            _kill_family(torchrun.pid)  # its own way to end is a page of traceback
-            raise
+            for rank in range(processes):
+                told = {name: str(value) for name, value in {**meeting, "RANK": rank, "LOCAL_RANK": rank}.items()}
+                started.append(_start(job, {"OMP_NUM_THREADS": "1", **os.environ, **told}))
+            status = _first_failure(started)
+        finally:
+            for process in started:
+                process.kill()
+            for process in started:
+                process.wait()  # no checkpoint that is named afterwards is deleted by one
+        if status == INTERRUPTED:
+            raise KeyboardInterrupt
     if status:
-        raise StageError(f"{job.title}: a process of {processes} failed; its message stands above.")
+        refusal = job.work / REFUSAL
+        said = refusal.read_text(encoding="utf-8") if refusal.exists() else ""
+        raise StageError(said or f"{job.title}: a process of {processes} failed; its message stands above.")
 
 
-def _kill_family(pid: int) -> None:
-    """Kill a process and its own, and wait until they are gone: no checkpoint that is named afterwards is deleted by one."""
-    try:
-        parent = psutil.Process(pid)
-        family = [parent, *parent.children(recursive=True)]
-    except psutil.NoSuchProcess:  # it has ended in this moment
-        return
-    for process in family:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(family, timeout=PATIENCE_SECONDS)
+def _start(job: TrainingJob, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """In a session of its own, which Ctrl-C does not reach; the end of this process does."""
+    command = [sys.executable, "-m", "stages.training.worker", str(job.work / "job.json")]
+    ends = functools.partial(end_with_parent, signal.SIGKILL)
+    return subprocess.Popen(command, env=environment, preexec_fn=ends, start_new_session=True)
+
+
+def _first_failure(processes: list[subprocess.Popen[bytes]]) -> int:
+    """Wait until all have ended well, or one has not; its status, or 0."""
+    while True:
+        statuses = [process.poll() for process in processes]
+        failures = [status for status in statuses if status]
+        if failures and (set(failures) != {INTERRUPTED} or None not in statuses):
+            return next((status for status in failures if status != INTERRUPTED), INTERRUPTED)
+        if None not in statuses:
+            return 0
+        time.sleep(LOOK_SECONDS)
 
 
 def _run_on_ray(job: TrainingJob, processes: int) -> None:
@@ -92,18 +122,24 @@ def _run_on_ray(job: TrainingJob, processes: int) -> None:
             failure_config=FailureConfig(max_failures=MAX_FAILURES),
         ),
     )  # fmt: skip
-    with own_handlers():
+    with own_handlers(), finishing_first(job.title, 0, (job.work / STOP).touch):
         try:
             trainer.fit()
         except SystemExit as end:  # what Ray Train makes of Ctrl-C, when it has ended the workers
             raise KeyboardInterrupt from end
         except Exception as error:
             raise StageError(f"{job.title}: the training failed on the Ray cluster: {error}") from error
+        if (job.work / STOP).exists():  # a worker was told to stop, and has saved its checkpoint
+            raise KeyboardInterrupt
 
 
 def _ray_worker(config: dict[str, Any]) -> None:
     os.chdir(config["folder"])
-    run_job(read_job(Path(config["job"])))
+    job = read_job(Path(config["job"]))
+    try:
+        run_job(job)
+    except KeyboardInterrupt:  # no failure, which Ray would heal
+        (job.work / STOP).touch()
 
 
 ROOT = Path(__file__).resolve().parent.parent.parent

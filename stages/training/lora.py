@@ -13,20 +13,21 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from stages.core.command import StageError
 from stages.core.files import write_json
-from stages.models.folders import PROVENANCE, compute_dtype, library_versions, load_model
+from stages.models.folders import PROVENANCE, library_versions
 from stages.models.packed_agreement import LORA_MODULES, unfit_for_lora
 from stages.training.job import TrainingJob
 from stages.training.schedule import wsd_factor
+from stages.training.sharding import whole, whole_state
+from stages.training.spread_state import MOMENTS
 
 
-def lora_model(job: TrainingJob, device: torch.device) -> PeftModel:
-    """The job's base with LoRA weights to train, in float32; the base's own are frozen, in bfloat16 on a GPU."""
+def lora_model(job: TrainingJob, base: PreTrainedModel) -> PeftModel:
+    """The job's base with LoRA weights to train, in float32; the base's own are frozen."""
     assert job.lora
-    base = load_model(job.base, compute_dtype(device))
     if reason := unfit_for_lora(base):
         raise StageError(
             f"{job.base} cannot be the base of the reference model: {reason}. Name another model `synthesizer`."
@@ -49,17 +50,20 @@ class ReferenceCheckpoints(TrainerCallback):
     ) -> None:  # fmt: skip
         assert self.job.lora
         ends = checkpoint_steps(state.max_steps, self.job.lora.num_checkpoints)
-        if state.global_step not in ends or not state.is_world_process_zero:
+        if state.global_step not in ends:
+            return
+        inner = getattr(model, "module", model)
+        weights, moments = whole_state(inner, only_trained=True), adam_moments(inner, optimizer)
+        if not state.is_world_process_zero:
             return
         number, plan = ends.index(state.global_step), self.job.plan
         steps = range(ends[number - 1] if number else 0, ends[number])
         factors = [wsd_factor(step, state.max_steps, plan.warmup_ratio, plan.decay_ratio) for step in steps]
         out = _folder(self.job) / f"checkpoint-{number + 1}"
-        inner = getattr(model, "module", model)
-        inner.save_pretrained(str(out), safe_serialization=True)
+        inner.save_pretrained(str(out), state_dict=weights)
         (out / "README.md").unlink(missing_ok=True)
         sort_target_modules(out / "adapter_config.json")
-        save_file(adam_moments(inner, optimizer), out / "adam_moments.safetensors")
+        save_file(moments, out / "adam_moments.safetensors")
         facts = {
             "base": self.job.base.as_posix(), "plan": asdict(plan), "lora": asdict(self.job.lora),
             "adam_betas": plan.betas, "versions": library_versions(), "num_steps": state.global_step,
@@ -95,11 +99,14 @@ def sort_target_modules(path: Path) -> None:
 
 
 def adam_moments(model: torch.nn.Module, optimizer: Any) -> dict[str, torch.Tensor]:
-    """AdamW's first and second moment of each LoRA parameter: `<parameter>.exp_avg` and `.exp_avg_sq`."""
+    """AdamW's first and second moment of each LoRA parameter: `<parameter>.exp_avg` and `.exp_avg_sq`.
+
+    Every process takes part where the model is sharded.
+    """
     state = getattr(optimizer, "optimizer", optimizer).state  # accelerate wraps the optimizer
     return {
-        f"{name}.{moment}": state[parameter][moment].detach().contiguous().cpu()
+        f"{name}.{moment}": whole(state[parameter][moment]).contiguous().cpu()
         for name, parameter in model.named_parameters()
         if parameter.requires_grad
-        for moment in ("exp_avg", "exp_avg_sq")
+        for moment in MOMENTS
     }

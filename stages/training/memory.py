@@ -55,12 +55,9 @@ class Savings:
 
     def arguments(self) -> dict[str, Any]:
         """As transformers' TrainingArguments."""
-        given: dict[str, Any] = {}
         if self.has_checkpointing:
-            given = {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": False}}
-        if self.is_sharded:
-            given |= {"fsdp": True, "fsdp_config": {"version": 2, "state_dict_type": "FULL_STATE_DICT"}}
-        return given
+            return {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": False}}
+        return {}
 
     def words(self) -> str:
         named = [("gradient checkpointing", self.has_checkpointing), ("FSDP", self.is_sharded)]

@@ -12,8 +12,17 @@ import torch
 from torch.optim import AdamW, Muon, Optimizer
 
 from stages.models.folders import has_bf16
+from stages.training.sections import TrainingPlan
 
 MUON_LEARNING_RATE_FACTOR = 2.0
+
+
+def build_optimizer(model: torch.nn.Module, plan: TrainingPlan) -> Optimizer:
+    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    if plan.optimizer == "adamw":
+        parameters = [p for _, p in trained]
+        return AdamW(parameters, lr=plan.learning_rate, betas=plan.betas, weight_decay=plan.weight_decay)
+    return MuonWithAdamW(trained, plan.learning_rate, plan.betas, plan.weight_decay)
 
 
 class Float32Muon(Muon):

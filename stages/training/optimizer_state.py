@@ -1,38 +1,57 @@
-"""An optimizer's state by parameter names, in one safetensors file, so that fine-tuning can go on where pre-training ended.
+"""An optimizer's state by parameter names, in a model folder, so that fine-tuning can go on where pre-training ended.
 
-{"model.layers.0.mlp.up_proj.weight.exp_avg": ..., "....exp_avg_sq": ..., "....step": ...}
+    models/pretrained/llama/optimizer/state-00001.safetensors, ...
+        {"model.layers.0.mlp.up_proj.weight.exp_avg": ..., "....exp_avg_sq": ..., "....step": ...}
+
+It lies in a folder of its own: engines take every safetensors file beside the config for weights. A file has 4 GB or little more, so
+that no process ever holds the whole state of a large model.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch.distributed.tensor import DTensor, distribute_tensor
-from torch.optim import Optimizer
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from safetensors import safe_open
+from safetensors.torch import save_file
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from stages.core.command import StageError
+from stages.training.packed_trainer import PackedTrainer
+from stages.training.process_group import is_first, of_the_first
+from stages.training.sharding import whole
+from stages.training.spread_state import owned_parameters, send_state
 
-OPTIMIZER_STATE = "optimizer.safetensors"
+FOLDER = "optimizer"
+OLD_FILE = "optimizer.safetensors"  # where it lay before
+FILE_BYTES = 4 << 30
+
+States = dict[str, dict[str, torch.Tensor]]  # by parameter, by key
 
 
-def save_optimizer_state(trainer: Trainer, folder: Path) -> None:
-    """Write the state beside the weights. Every process takes part where the model is sharded; the first writes."""
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    tensors = {}
-    for name, parameter, part in _parameters(model, trainer.optimizer):
+def save_optimizer_state(trainer: PackedTrainer, folder: Path) -> None:
+    """Write the state to the folder. Every process takes part where the model is sharded; the first alone keeps and writes."""
+    tensors: dict[str, torch.Tensor] = {}
+    num_files = 0
+    for name, parameter, part in owned_parameters(trainer.model, trainer.optimizer):
         for key, value in part.state[parameter].items():
-            tensor = torch.as_tensor(value)
-            whole = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
-            tensors[f"{name}.{key}"] = whole.detach().cpu().contiguous()
-    if trainer.is_world_process_zero():
-        save_file(tensors, folder / OPTIMIZER_STATE)
+            full = whole(torch.as_tensor(value))
+            if is_first():
+                tensors[f"{name}.{key}"] = full.detach().cpu().contiguous()
+        if sum(tensor.nbytes for tensor in tensors.values()) >= FILE_BYTES:
+            num_files += 1
+            save_file(tensors, folder / f"state-{num_files:05d}.safetensors")
+            tensors = {}
+    if tensors:
+        save_file(tensors, folder / f"state-{num_files + 1:05d}.safetensors")
+
+
+def state_files(folder: Path) -> list[Path]:
+    """The files of the state that a model folder has; none where it has no state."""
+    return sorted((folder / FOLDER).glob("*.safetensors")) or [path for path in [folder / OLD_FILE] if path.exists()]
 
 
 class ContinuedOptimizer(TrainerCallback):
-    """Gives the optimizer the state saved in `folder` before the first step."""
+    """Gives the optimizer the state saved in `folder` before the first step; the first process reads it for all."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -43,34 +62,23 @@ class ContinuedOptimizer(TrainerCallback):
     ) -> None:  # fmt: skip
         if state.global_step:
             return  # it came with the checkpoint
-        saved = load_file(self.folder / OPTIMIZER_STATE)
-        for name, parameter, part in _parameters(getattr(model, "module", model), optimizer):
-            found = {key.removeprefix(f"{name}."): value for key, value in saved.items() if key.startswith(f"{name}.")}
-            if not found:
-                raise StageError(
-                    f"{self.folder / OPTIMIZER_STATE} has no state of {name}: it was saved by another optimizer. "
-                    f"Use the same `optimizer` in pretrain and finetune, or set continue_optimizer to false."
-                )
-            part.state[parameter] = {key: _placed(key, value, parameter) for key, value in found.items()}
+        names = [name for name, _, _ in owned_parameters(model, optimizer)]
+        states = read_states(self.folder) if is_first() else None
+        lacking = of_the_first(lambda: next((name for name in names if name not in (states or {})), ""))
+        if lacking:
+            raise StageError(
+                f"{state_files(self.folder)[0]} has no state of {lacking}: it was saved by another optimizer. "
+                f"Use the same `optimizer` in pretrain and finetune, or set continue_optimizer to false."
+            )
+        send_state(model, optimizer, states)
 
 
-def _placed(key: str, value: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
-    if key == "step":
-        return value
-    if isinstance(parameter, DTensor):
-        return distribute_tensor(value.to(parameter.device), parameter.device_mesh, parameter.placements)
-    return value.to(parameter.device)
-
-
-def _parameters(model: torch.nn.Module, optimizer: Any) -> Iterator[tuple[str, torch.nn.Parameter, Optimizer]]:
-    """Each trained parameter with its name and the optimizer that holds its state."""
-    inner = getattr(optimizer, "optimizer", optimizer)  # accelerate wraps the optimizer
-    owner = {
-        id(parameter): part
-        for part in getattr(inner, "parts", [inner])
-        for group in part.param_groups
-        for parameter in group["params"]
-    }
-    for name, parameter in model.named_parameters():
-        if id(parameter) in owner:
-            yield name, parameter, owner[id(parameter)]
+def read_states(folder: Path) -> States:
+    """The state in a model folder."""
+    states: States = {}
+    for path in state_files(folder):
+        with safe_open(path, "pt") as file:
+            for full_name in file.keys():  # noqa: SIM118  (no dictionary)
+                name, _, key = full_name.rpartition(".")
+                states.setdefault(name, {})[key] = file.get_tensor(full_name)
+    return states

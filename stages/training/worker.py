@@ -1,67 +1,85 @@
 """One process of a training job: load the model, train it on the job's token store, save it.
 
-torchrun --nproc-per-node 8 -m stages.training.worker .work/pretrain-llama-1a2b3c4d/job.json
+    RANK=0 WORLD_SIZE=8 LOCAL_RANK=0 MASTER_ADDR=... MASTER_PORT=... python -m stages.training.worker .work/pretrain-llama-1a2b3c4d/job.json
+
+It ends with 0 when the model is saved, with INTERRUPTED when a checkpoint is saved in its place, and with 1 after a refusal, which it leaves in
+the work folder for who started it.
 """
 
 import ctypes
+import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from stages.core.command import StageError
 from stages.core.usage import write_usage
-from stages.models.folders import load_model, load_tokenizer, parameter_count, save_model, stored_dtype, use_device
+from stages.models.folders import compute_dtype, load_model, load_tokenizer, parameter_count, save_model, stored_dtype
 from stages.training.job import TrainingJob, read_job
 from stages.training.lora import ReferenceCheckpoints, lora_model, move_checkpoints
-from stages.training.optimizer_state import OPTIMIZER_STATE, ContinuedOptimizer, save_optimizer_state
+from stages.training.optimizer_state import FOLDER, ContinuedOptimizer, save_optimizer_state, state_files
+from stages.training.process_group import is_first, join, num_processes
+from stages.training.sharding import empty_model, whole_state
 from stages.training.token_store import TokenStore
 from stages.training.trainer import Trained, train_model
 
 PR_SET_PDEATHSIG = 1
+INTERRUPTED = os.EX_TEMPFAIL
+REFUSAL = "refusal.txt"
 
 
 def run_job(job: TrainingJob) -> None:
-    """Train and save; where several processes share the job, the first writes."""
-    device = use_device()
+    """Train and save; where several processes share the job, the first reads and writes."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        end_with_parent(signal.SIGKILL)  # torchrun, which passes SIGTERM on to its processes, but not its own end
+    device = join()
     torch.manual_seed(job.plan.seed)
     store = TokenStore(job.tokens)
     if job.lora:
-        trained = train_model(lora_model(job, device), store, job, [ReferenceCheckpoints(job)])
-        if trained.trainer.is_world_process_zero():
+        adapted = lora_model(job, _loaded(job.base, compute_dtype(device)))
+        trained = train_model(adapted, store, job, [ReferenceCheckpoints(job)], device)
+        if is_first():
             move_checkpoints(job)
     else:
-        model = load_model(job.base)
+        # Of several processes each has its part in float32 in the end; what the first one reads need not be.
+        dtype = stored_dtype(job.base) if num_processes() > 1 else torch.float32
+        model = _loaded(job.base, dtype)
         callbacks = []
-        if job.continue_optimizer and (job.base / OPTIMIZER_STATE).exists():
+        if job.continue_optimizer and state_files(job.base):
             job = replace(job, plan=replace(job.plan, warmup_ratio=0.0))  # it is warm
             callbacks = [ContinuedOptimizer(job.base)]
-        trained = train_model(model, store, job, callbacks)
+        trained = train_model(model, store, job, callbacks, device)
         _save(trained, load_tokenizer(job.base), job)
-    if trained.trainer.is_world_process_zero():
+    if is_first():
         figures = {key: trained.record[key] for key in ("num_tokens", "num_steps", "seconds")}
         write_usage("train", job.out, {**figures, "device": device.type})
+
+
+def _loaded(base: Path, dtype: torch.dtype) -> PreTrainedModel:
+    return load_model(base, dtype) if is_first() else empty_model(base, dtype)
 
 
 def _save(trained: Trained, tokenizer: PreTrainedTokenizerBase, job: TrainingJob) -> None:
     trainer, record = trained.trainer, trained.record
     model = trainer.accelerator.unwrap_model(trainer.model)
-    weights = trainer.accelerator.get_state_dict(trainer.model) if trainer.is_fsdp_enabled else None
-    provenance = {
-        "base": job.base.as_posix(), "plan": asdict(job.plan), "num_parameters": parameter_count(model),
-        **{key: record[key] for key in ("num_examples", "num_too_long", "num_tokens", "num_steps", "loss")},
-    }  # fmt: skip
-    state_folder = job.work / "optimizer"
-    state_folder.mkdir(exist_ok=True)
+    # A state that is to be gone on with belongs to weights of full precision.
+    dtype = model.dtype if job.keep_optimizer else stored_dtype(job.base)
+    weights = whole_state(model, dtype) if trainer.is_sharded else None
+    state_folder = job.work / FOLDER
     if job.keep_optimizer:
+        state_folder.mkdir(exist_ok=True)
         save_optimizer_state(trainer, state_folder)
-    if trainer.is_world_process_zero():
-        # A state that is to be gone on with belongs to weights of full precision.
-        dtype = model.dtype if job.keep_optimizer else stored_dtype(job.base)
-        save_model(model, tokenizer, job.out, provenance, weights, sorted(state_folder.iterdir()), dtype)
+    if is_first():
+        provenance = {
+            "base": job.base.as_posix(), "plan": asdict(job.plan), "num_parameters": parameter_count(model),
+            **{key: record[key] for key in ("num_examples", "num_too_long", "num_tokens", "num_steps", "loss")},
+        }  # fmt: skip
+        save_model(model, tokenizer, job.out, provenance, weights, [state_folder] if job.keep_optimizer else [], dtype)
 
 
 def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
@@ -70,9 +88,12 @@ def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
 
 
 if __name__ == "__main__":
-    end_with_parent(signal.SIGKILL)  # torchrun, which passes SIGTERM on to its processes, but not its own end
+    job = read_job(Path(sys.argv[1]))
     try:
-        run_job(read_job(Path(sys.argv[1])))
+        run_job(job)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except StageError as error:
-        error.show()
+        with suppress(FileExistsError):  # the first to refuse says it for all
+            (job.work / REFUSAL).open("x", encoding="utf-8").write(error.message)
         sys.exit(1)
