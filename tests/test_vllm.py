@@ -8,13 +8,16 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from click.testing import Result
 
+from stages.distillation import vllm_teacher
 from stages.distillation.model_table import load_takes
 from stages.distillation.purchase import Request
 from stages.distillation.vllm_teacher import _encoded
+from stages.generation import workers
 from stages.generation.engine import generate
-from stages.generation.interface import Prompt, Sampling
+from stages.generation.interface import Generated, Prompt, Sampling
 from stages.models.folders import load_tokenizer, save_model
 from stages.models.tokenization import encode_prompt
 from stages.problems.json_schema import schema_of
@@ -116,6 +119,32 @@ def test_engine_and_teacher_load_the_model_alike(
     assert engine["trust_remote_code"] is False
     assert engine["generation_config"] == "vllm", "not the model's own"
     assert engine["seed"] == 0 != teacher["seed"]
+
+
+def test_the_teacher_writes_on_all_gpus(
+    vllm: list[dict[str, Any]], tiny_model_folder: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chunk for each, in workers; each request has a seed of its own, as the engines have one."""
+    seen: list[Any] = []
+
+    def run_jobs(make: Any, folder: Path, jobs: list[Any], sampling: Sampling, places: list[str]) -> Any:
+        seen.append((len(jobs), places))
+        engine = make(folder)
+        yield 1, engine.run(jobs[1], sampling)
+        yield 0, [*engine.run(jobs[0][:1], sampling), Generated("", "error", 0, "out of something")]
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("NINECHAPTERS_TENSOR_PARALLEL", "1")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(vllm_teacher, "CHUNK", 2)
+    monkeypatch.setattr(workers, "run_jobs", run_jobs)
+    result = ask(place, tiny_model_folder)
+    assert result.exit_code == 1
+    assert "out of something" in result.output
+    assert seen == [(2, ["0", "1"])]
+    assert len({settings.seed for settings in FakeLLM.asked}) == 2
+    assert None not in {settings.seed for settings in FakeLLM.asked}
 
 
 def test_the_engine_is_asked_with_token_ids_and_all_of_the_sampling(

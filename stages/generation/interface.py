@@ -40,6 +40,13 @@ class Scored(Generated):
     nats: float = 0.0  # negative log-likelihood of those tokens, summed
 
 
+@dataclass(frozen=True)
+class Replied(Generated):
+    """What a teacher answers."""
+
+    prompt_tokens: int = 0
+
+
 class Engine(Protocol):
     def run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
         """One output for each prompt, in order. A prompt that leaves no room in the model's context is an error of its own."""
