@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from stages.core.command import worker_count
+from stages.core.command import StageError, worker_count
 from stages.core.machine_memory import free_bytes, total_bytes
 from stages.models.folders import CPU_THREADS, has_bf16
 from stages.models.shape import Shape
@@ -48,7 +48,18 @@ def copies_of(model_folder: Path) -> Copies:
 
 
 def shape_of(model_folder: Path) -> Shape:
-    return Shape.of(json.loads((model_folder / "config.json").read_text(encoding="utf-8")))
+    """The sizes of a folder's model.
+
+    Raises:
+        StageError: its config does not tell them.
+    """
+    config = model_folder / "config.json"
+    try:
+        return Shape.of(json.loads(config.read_text(encoding="utf-8")))
+    except (KeyError, ZeroDivisionError) as error:
+        raise StageError(
+            f"{config} does not tell the sizes of a decoder (attention heads, vocabulary). Take a causal language model."
+        ) from error
 
 
 def rows_that_fit(shape: Shape, dtype: torch.dtype, length: int, num_bytes: float) -> int:

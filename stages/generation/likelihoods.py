@@ -17,6 +17,7 @@ from stages.generation.engine import places_of
 from stages.generation.interface import Generated, Prompt, Sampling, Scored, no_room
 from stages.generation.meter import Meter
 from stages.generation.workers import run_jobs
+from stages.models.cached_agreement import check_reading
 from stages.models.control_tokens import text_ids
 from stages.models.folders import compute_dtype, load_model, load_tokenizer, to_device, use_device
 from stages.models.tokenization import IGNORED, encode_prompt
@@ -49,6 +50,8 @@ class LikelihoodEngine:
         self.tokenizer = load_tokenizer(model_folder)
         dtype = compute_dtype(self.device) if self.device.type == "cuda" else torch.float32
         self.model = to_device(load_model(model_folder, dtype), self.device).eval()
+        if dtype == torch.float32:  # in half precision a difference may be rounding
+            check_reading(self.model)
         self.max_length: int = getattr(self.model.config, "max_position_embeddings", None) or ANY_LENGTH
 
     @torch.inference_mode()

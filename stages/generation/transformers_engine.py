@@ -17,10 +17,12 @@ from stages.generation.grouped_attention import use_grouped_attention
 from stages.generation.interface import Generated, Prompt, Sampling, no_room
 from stages.generation.key_value_cache import GrowingLayer
 from stages.generation.token_sampling import Uniforms, sample_tokens
+from stages.generation.written_agreement import check_writing
 from stages.models.folders import end_ids, load_model, load_tokenizer, to_device, use_device
 from stages.models.tokenization import encode_prompts
 
 TAIL_TOKENS = 12  # decoded after each token to look for a stop string
+ANY_LENGTH = 1 << 30
 LEAVING_FRAC = 0.125  # finished rows stay, idle, until they are this share: to take them out copies the cache
 
 
@@ -34,7 +36,9 @@ class TransformersEngine:
         if copies.is_large and self.shape.num_query != self.shape.num_key_value:
             use_grouped_attention(self.model)
         self.eos_ids = set(end_ids(model_folder, self.tokenizer))
-        self.max_length: int = self.model.config.max_position_embeddings
+        self.max_length: int = getattr(self.model.config, "max_position_embeddings", None) or ANY_LENGTH
+        if copies.dtype == torch.float32:  # in half precision a difference may be rounding
+            check_writing(self.model)
 
     @torch.inference_mode()
     def run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:

@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from stages.core.command import StageError
 from stages.core.files import json_in, whole, write_json
+from stages.models.attention_options import use_exact_attention
 
 PROVENANCE = "provenance.json"
 CHAT_TEMPLATE = "chat_template.jinja"  # there, in a folder of ours, where prompts are turns of a chat
@@ -63,7 +64,7 @@ def end_ids(folder: Path, tokenizer: PreTrainedTokenizerBase) -> list[int]:
 
 
 def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
-    """The model of a folder, its weights in `dtype`.
+    """The model of a folder, its weights in `dtype`, its attention PyTorch's where that computes all that the model's own does.
 
     Raises:
         StageError: weights are missing, which transformers would fill with random ones.
@@ -80,6 +81,7 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedMo
     model, report = loaded
     if missing := sorted(report["missing_keys"]):
         raise StageError(f"model folder {folder} lacks weights: {shortened(missing)}. Make it anew (`dvc repro`).")
+    use_exact_attention(model)
     return cast(PreTrainedModel, model)
 
 

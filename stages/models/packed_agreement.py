@@ -18,6 +18,7 @@ from stages.core.command import StageError
 from stages.models.packed_attention import borders, use_packed_attention
 
 LENGTHS = [7, 12, 2, 9]  # of the examples
+MAX_WINDOW = 5  # tokens; shorter than an example, so that a window which is not kept to shows
 NUM_LAYERS = 4  # at least, where there are as many
 LORA_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj")  # what the reference model's adapters are on
 TOLERANCE = 1e-3  # of the largest logit: float32 leaves 1e-6, the least of the differences that were met was 9e-3
@@ -78,7 +79,7 @@ def first_layers(folder: Path, config: PreTrainedConfig) -> PreTrainedModel:
 
 
 def shallow(config: PreTrainedConfig) -> PreTrainedConfig:
-    """The config of a model of the first layers alone."""
+    """The config of a model of the first layers alone, with windows that the examples do not fit in."""
     number = config.num_hidden_layers
     kinds = getattr(config, "layer_types", None) or []
     seen = [kinds.index(kind) + 1 for kind in dict.fromkeys(kinds)]
@@ -88,6 +89,9 @@ def shallow(config: PreTrainedConfig) -> PreTrainedConfig:
         if isinstance(value, list) and len(value) == number:
             setattr(made, name, value[:kept])
     made.num_hidden_layers = kept
+    for name, value in vars(config).items():  # a window is seen where an example is longer
+        if "window" in name and "layer" not in name and isinstance(value, int) and value > MAX_WINDOW:
+            setattr(made, name, MAX_WINDOW)
     return made
 
 

@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedConfi
 
 from stages.core.command import StageError, say
 from stages.core.files import whole, write_json
+from stages.models.cached_agreement import check_reading
 from stages.models.folders import PROVENANCE, library_versions, save_model
 from stages.models.model_config import config_values, read_config
 from stages.models.own_tokens import adopted_tokenizer
@@ -72,6 +73,7 @@ def adopt_model(folder: Path, out: Path, provenance: dict[str, Any], has_chat: b
     check_weights(folder, config, stored)
     check_finite(stored)
     model = first_layers(folder, config)
+    check_reading(model)
     check_packing(model)
     if reason := unfit_for_value(model):
         say(f"{out}: it can be a student, but not the synthesizer, whose reference model estimates values: {reason}")
