@@ -16,6 +16,7 @@ _PROBLEMS = {
     "problem_id": TEXT, "text_id": TEXT, "request_id": TEXT, "prompt": TEXT, "mode": TEXT,
     "problem": TEXT, "solution": TEXT, "answer": TEXT, "synthesizer": TEXT,
 }  # fmt: skip
+_EXAMPLES = {"example_id": TEXT, "source": TEXT, "mode": TEXT, "input": TEXT, "output": TEXT}
 # `kind` of the answer: number, expression, choice (a letter of `options`) or text; from the benchmark, never guessed.
 _BENCHMARKS = {
     "benchmark": TEXT, "index": INT, "problem": TEXT, "options": pa.list_(TEXT), "solution": TEXT, "answer": TEXT,
@@ -41,6 +42,9 @@ _COLUMNS: dict[str, dict[str, pa.DataType]] = {
     "problems": _PROBLEMS,
     "rejected": {**_PROBLEMS, "reason": TEXT, "detail": TEXT},
     "rejected_texts": {**_TEXTS, "reason": TEXT, "detail": TEXT},
+    # What others wrote to fine-tune with: `input` as a student is asked (mode cot or tool), `output` as it is learnt.
+    "examples": _EXAMPLES,
+    "rejected_examples": {**_EXAMPLES, "reason": TEXT, "detail": TEXT},
     "benchmarks": _BENCHMARKS,
     # leaked_benchmark, leaked_index: the benchmark's problem that a target's touches.
     "leaked": {**_BENCHMARKS, "reason": TEXT, "detail": TEXT, "leaked_benchmark": TEXT, "leaked_index": INT},

@@ -1,4 +1,4 @@
-"""What params.yaml may say of what is read: `sources` and `ingest_corpus`."""
+"""What params.yaml may say of what is read: `sources`, `ingest_corpus` and `examples`."""
 
 from collections.abc import Iterator
 from dataclasses import fields, replace
@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from stages.core.section import Count, Grammar, NotNegative, Share, section
+from stages.core.section import Count, CountOrNone, Grammar, NotNegative, Share, section
 
 SourceKind = Literal[
     "automathtext", "documentation", "finemath", "hub", "jsonl", "mathpile", "parquet", "stackexchange", "text"
 ]
 CutStrategy = Literal["blind", "densest", "first", "spread"]
 FIELDS = ("text", "title", "url", "license")
+EXAMPLE_FIELDS = ("input", "output")
 
 
 def parse_column(text: str) -> tuple[str, str]:
@@ -79,3 +80,25 @@ class Source:
         """
         own = {field.name: getattr(self, field.name) for field in fields(IngestSettings)}
         return replace(common, **{name: value for name, value in own.items() if value is not None})
+
+
+def parse_example_column(text: str) -> tuple[str, str]:
+    """`input=prompt` as ("input", "prompt")."""
+    name, _, column = text.partition("=")
+    if name not in EXAMPLE_FIELDS or not column:
+        raise ValueError(f"it assigns none of {', '.join(EXAMPLE_FIELDS)} to a column of the source")
+    return name, column
+
+
+@section
+class ExampleSource:
+    """One of `examples`: rows of `input` and `output` that fine-tuning learns beside the teacher's problems and the targets."""
+
+    kind: Literal["hub", "jsonl", "parquet"]
+    "Which reader reads them."
+    path: Path
+    "The file or folder that the reader reads."
+    column: tuple[Annotated[str, Grammar(parse_example_column, "input=prompt")], ...] = ()
+    "Where input or output stand, if not under their own names: input=prompt, output=messages.answer."
+    max_examples: CountOrNone = 0
+    "Take only the first so many sound rows; 0 takes all."

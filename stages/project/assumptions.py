@@ -15,6 +15,8 @@ class Assumptions:
     "Share of the problems that passes the filter."
     target_tokens: Count = 280
     "Tokens of a target's problem with its solution (0.8 billion of 2.86 million in the paper)."
+    example_rows: Count = 2_860_000
+    "Rows of a source of examples that has no max_examples (the release's corpus)."
     bandwidth_frac: ShareOverZero = 0.92
     "Share of the memory's bandwidth that writing reaches."
     max_sequences: Count = 256
@@ -54,7 +56,7 @@ class Assumptions:
             f"Assumed: training at {self.mfu:.0%} of the arithmetic rate, writing at {self.generation_mfu:.0%} of it or {self.bandwidth_frac:.0%} of the "
             f"memory's, whichever is slower, up to {self.max_sequences} sequences at a time, {self.cache_bytes} bytes a cached number; the filter keeps "
             f"{self.kept_frac:.0%}, {self.solved_frac:.0%} of num_solutions are asked for, a solution is {self.solution_frac:.0%} of a problem, a target has "
-            f"{self.target_tokens} tokens; a node has {self.node_gpus} GPUs, {self.host_gb:g} GB of memory and {self.host_cpus} CPU cores for each, which "
+            f"{self.target_tokens} tokens, a source of examples {self.example_rows:,} rows of as many; a node has {self.node_gpus} GPUs, {self.host_gb:g} GB of memory and {self.host_cpus} CPU cores for each, which "
             f"make {self.tokens_per_cpu_second:,.0f} tokens a second each; the disk reads {self.read_gb_per_second:g} and writes {self.write_gb_per_second:g} GB/s"
             f"{f' and holds {self.disk_gb:,.0f} GB' if self.disk_gb else ''}; a start takes {self.start_seconds:g} s; a checkpoint every "
             f"{self.checkpoint_seconds:g} s, or rarer, for {self.checkpoint_frac:.0%} of the time; outputs are {self.stored_copies} times on the disk."

@@ -1,6 +1,6 @@
 """Figures of bench/gpu.py in the place of a plan's assumptions.
 
-hardware, assumed = with_measured(Path("bench/figures/gpu.json"), hardware, assumed)
+hardware, assumed = with_measured(Path("gpu.json"), hardware, assumed)
 """
 
 import dataclasses

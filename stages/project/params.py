@@ -20,7 +20,7 @@ from stages.benchmarks.sections import Benchmark, Target
 from stages.core.command import StageError
 from stages.core.section import Grammar, section
 from stages.corpus.sample_texts import SampleSettings
-from stages.corpus.sections import IngestSettings, Source
+from stages.corpus.sections import ExampleSource, IngestSettings, Source
 from stages.distillation.sections import RequestPlan
 from stages.evaluation.sections import EvaluationSettings
 from stages.filtering.sections import AgreementSettings, FilterSettings
@@ -105,6 +105,7 @@ class Params(Strict):
     curate_texts: DuplicateRules
     benchmarks: Annotated[dict[Name, Benchmark], MinLen(1)]
     targets: Annotated[dict[Name, Target], MinLen(1)]
+    examples: dict[Name, ExampleSource]
     models: dict[Name, Annotated[ConfigModel | HubModel | GgufModel, Field(discriminator="kind")]]
     local_models: dict[Name, LocalModel]
     students: Annotated[list[Name], MinLen(1)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from stages.benchmarks.sections import Benchmark
 from stages.core.files import json_in
 from stages.core.section import RuleError
-from stages.corpus.sections import Source
+from stages.corpus.sections import ExampleSource, Source
 from stages.distillation.pricing import load_table, prices_file
 from stages.distillation.sections import BUILTIN_TEACHER, parse_model_share
 from stages.evaluation.sections import parse_shots
@@ -62,7 +62,7 @@ def names_are_one_thing(params: Params) -> Iterator[str]:
     if SYNTHESIZER not in [*params.models, *params.local_models]:
         yield f"models has no {SYNTHESIZER!r}, the base that the synthesizers are trained from. Name one so."
     sections: dict[str, Iterable[str]] = {
-        "sources": params.sources, "benchmarks": params.benchmarks, "targets": params.targets,
+        "sources": params.sources, "benchmarks": params.benchmarks, "targets": params.targets, "examples": params.examples,
         "models": [*params.models, *params.local_models],
     }  # fmt: skip
     for section, things in sections.items():
@@ -76,9 +76,9 @@ def names_are_one_thing(params: Params) -> Iterator[str]:
 def paths_of(params: Params) -> Iterator[tuple[str, str, Path]]:
     """(section, name, path) of everything that params.yaml names on the disk."""
     files = {name: model for name, model in params.models.items() if isinstance(model, GgufModel) and not model.package}
-    sections: dict[str, Mapping[str, Source | Benchmark | LocalModel | GgufModel]] = {
-        "sources": params.sources, "benchmarks": params.benchmarks, "targets": params.targets, "local_models": params.local_models,
-        "models": files,
+    sections: dict[str, Mapping[str, Source | Benchmark | ExampleSource | LocalModel | GgufModel]] = {
+        "sources": params.sources, "benchmarks": params.benchmarks, "targets": params.targets, "examples": params.examples,
+        "local_models": params.local_models, "models": files,
     }  # fmt: skip
     return ((section, name, thing.path) for section, things in sections.items() for name, thing in things.items())
 

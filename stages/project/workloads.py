@@ -164,8 +164,11 @@ def student_works(
     )
     pretrain = training(f"pretrain@{student}", plan, kept, tokens, shape, hardware, assumed)
     plan = plan_in(params["finetune"])
+    examples = sum(source.get("max_examples") or assumed.example_rows for source in params.get("examples", {}).values())
     targets = sum(_size(target) for target in _named(params["targets"], params["finetune"]["target"]))
-    finetune = training(f"finetune@{student} (twice)", plan, targets, assumed.target_tokens, shape, hardware, assumed)
+    finetune = training(
+        f"finetune@{student} (twice)", plan, targets + examples, assumed.target_tokens, shape, hardware, assumed
+    )
     return [
         pretrain,
         replace(

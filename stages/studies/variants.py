@@ -13,7 +13,14 @@ from typing import Any
 
 from stages.core.command import StageError
 
-OPEN = ("models", "local_models", "sources", "benchmarks", "targets")  # sections whose keys are names of the user's
+OPEN = (
+    "models",
+    "local_models",
+    "sources",
+    "benchmarks",
+    "targets",
+    "examples",
+)  # sections whose keys are names of the user's
 
 
 def varied(

@@ -1,4 +1,4 @@
-"""Fine-tune a student on the teacher's problems and the training sets of the targets.
+"""Fine-tune a student on the teacher's problems, the training sets of the targets, and the examples that others wrote.
 
     python -m stages.training.finetune models/pretrained/llama data/targets models/finetuned/llama CURVE --problems data/problems/initial ...
 
@@ -25,7 +25,7 @@ class FinetuneSettings:
     target: tuple[str, ...]
     "A target whose problems are learnt too; none given takes all."
     mix: tuple[MixShare, ...]
-    "Share of a kind in what is learnt: cot, tool (the teacher's problems by mode), target. None: all of each."
+    "Share of a kind in what is learnt: cot, tool (the teacher's problems by mode), target, example. None: all of each."
     continue_optimizer: bool
     "Go on with the optimizer's state that BASE has, without warm-up (the release: one run); else a fresh one."
 
@@ -38,14 +38,15 @@ class FinetuneSettings:
 @click.argument("targets", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("curve", type=click.Path(path_type=Path))
+@click.argument("examples", type=click.Path(path_type=Path), required=False)
 @click.option("--problems", type=click.Path(path_type=Path), multiple=True, required=True,
               help="A folder of the teacher's problems; they are learnt in the order of the folders' names.")  # fmt: skip
 @section_options(plan=TrainingPlan, settings=FinetuneSettings)
 def main(
-    base: Path, targets: Path, out: Path, curve: Path, problems: tuple[Path, ...], plan: TrainingPlan,
+    base: Path, targets: Path, out: Path, curve: Path, examples: Path | None, problems: tuple[Path, ...], plan: TrainingPlan,
     settings: FinetuneSettings,
 ) -> None:  # fmt: skip
-    """Train BASE on the problems of the teacher and of the named TARGETS; save it to OUT, its loss curve to CURVE.
+    """Train BASE on the teacher's problems, the named TARGETS and all EXAMPLES; save it to OUT, its loss curve to CURVE.
 
     \b
     Example:
@@ -54,6 +55,7 @@ def main(
             --num-epochs 1 --learning-rate 1e-5 --optimizer adamw --warmup-ratio 0.03 --decay-ratio 0.15
             --weight-decay 0 --batch-rows 512 --max-length 2048 --seed 1 --no-continue-optimizer
     """
+    from stages.training.example_pool import example_pool
     from stages.training.mixing import mixed, parse_mix, problem_pools
     from stages.training.run import train
     from stages.training.target_pool import target_pool
@@ -63,10 +65,12 @@ def main(
     say(f"finetune: the teacher's problems and {len(tables)} targets, from {base}")
     pools = problem_pools([folder / "problems.parquet" for folder in folders])
     pools["target"] = target_pool(list(tables.values()))
-    examples = mixed(pools, parse_mix(settings.mix))
+    others = list(tables_named(examples, ()).values()) if examples else []
+    pools["example"] = example_pool(others)
+    learnt = mixed(pools, parse_mix(settings.mix))
     options: dict[str, object] = {"mix": settings.mix, "target": tuple(tables)}
     train(
-        f"finetune {base.parent.name}-{out.name}", [base, *folders, *tables.values()], examples, plan, out, curve, options,
+        f"finetune {base.parent.name}-{out.name}", [base, *folders, *tables.values(), *others], learnt, plan, out, curve, options,
         continue_optimizer=settings.continue_optimizer,
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from stages.core.section import Grammar
 
 PROBLEM_POOLS = ("cot", "tool")
-FINETUNE_POOLS = (*PROBLEM_POOLS, "target")
+FINETUNE_POOLS = (*PROBLEM_POOLS, "target", "example")
 
 
 def parse_mix_share(text: str) -> tuple[str, float]:
