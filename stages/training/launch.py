@@ -27,6 +27,7 @@ from stages.training.worker import INTERRUPTED, REFUSAL, end_with_parent, run_jo
 
 MAX_FAILURES = 3  # lost workers or nodes of a Ray cluster
 LOOK_SECONDS = 0.1  # between two looks at the processes
+WORKER = ["-m", "stages.training.worker"]
 
 
 def launch(job: TrainingJob) -> None:
@@ -86,7 +87,7 @@ def _run_here(job: TrainingJob, processes: int) -> None:
 
 def _start(job: TrainingJob, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     """In a session of its own, which Ctrl-C does not reach; the end of this process does."""
-    command = [sys.executable, "-m", "stages.training.worker", str(job.work / "job.json")]
+    command = [sys.executable, *WORKER, str(job.work / "job.json")]
     ends = functools.partial(end_with_parent, signal.SIGKILL)
     return subprocess.Popen(command, env=environment, preexec_fn=ends, start_new_session=True)
 

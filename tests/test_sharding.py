@@ -1,0 +1,219 @@
+"""A model sharded over two processes on CPUs (gloo): real FSDP 2, which learns what one process learns."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from stages.core.command import StageError
+from stages.models import folders as models_module
+from stages.models.folders import load_model, save_model
+from stages.problems.student_format import Example, student_prompt
+from stages.training import launch
+from stages.training.checkpoints import checkpoints_in
+from stages.training.job import LoraPlan
+from stages.training.run import train
+from stages.training.sections import TrainingPlan
+from stages.training.sharding import empty_model, layers_of
+from tests.tiny import tiny_model, tiny_tokenizer
+
+PLAN = TrainingPlan(
+    num_epochs=1, learning_rate=1e-3, optimizer="adamw", warmup_ratio=0.1, decay_ratio=0.2, weight_decay=0.0,
+    batch_rows=3, max_length=64, seed=1,
+)  # fmt: skip
+EXAMPLES = [Example(student_prompt(f"What is {i}+{i + 1}?", "cot"), f"{i}+{i + 1}={2 * i + 1}") for i in range(40)]
+SHARDED = {"NINECHAPTERS_PROCESSES": "2", "NINECHAPTERS_FSDP": "1"}
+# What each process runs in the place of stages.training.worker: the same, and writes down what it sees.
+LOOK = """
+import json, os, sys
+from pathlib import Path
+from torch.distributed.fsdp import FSDPModule
+from torch.distributed.tensor import DTensor
+from transformers import TrainerCallback
+from stages.training import worker
+
+rank, seen = os.environ["RANK"], {"read": []}
+sys.addaudithook(lambda event, given: event == "open" and str(given[0]).endswith("optimizer.pt")
+                 and given[1] == "rb" and seen["read"].append("optimizer"))
+
+class Look(TrainerCallback):
+    def on_train_begin(self, args, state, control, model=None, **_):
+        inner = getattr(model, "module", model)
+        seen["begins_at"] = state.global_step
+        seen["fsdp_modules"] = sum(isinstance(module, FSDPModule) for module in inner.modules())
+        seen["parameters"] = sorted({type(p).__name__ for p in inner.parameters()})
+    def on_step_end(self, args, state, control, optimizer=None, **_):
+        moments = [v for s in optimizer.optimizer.state.values() for key, v in s.items() if key != "step"]
+        seen["moments"] = sorted({type(v).__name__ for v in moments})
+        held = sum((v.to_local() if isinstance(v, DTensor) else v).numel() for v in moments)
+        seen["held_share"] = held / sum(v.numel() for v in moments)
+        Path(f"seen-{rank}.json").write_text(json.dumps(seen))
+        if state.global_step == int(os.environ.get("STOP_AT", 0)):
+            (Path(args.output_dir) / "stop").touch()
+
+train, load = worker.train_model, worker.load_model
+worker.train_model = lambda model, store, job, callbacks, device: train(model, store, job, [Look(), *callbacks], device)
+worker.load_model = lambda *given: seen["read"].append("weights") or load(*given)
+try:
+    worker.run_job(worker.read_job(Path(sys.argv[1])))
+except KeyboardInterrupt:
+    sys.exit(worker.INTERRUPTED)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(models_module, "CPU_THREADS", 1)
+    monkeypatch.setattr(launch, "WORKER", ["-c", LOOK])
+
+
+def run(base: Path, name: str, **options: object) -> Path:
+    train(name, [base], EXAMPLES, PLAN, Path(name), Path(f"{name}-curve"), **options)  # type: ignore[arg-type]
+    return Path(name)
+
+
+def seen() -> list[dict[str, object]]:
+    return [json.loads(Path(f"seen-{rank}.json").read_text()) for rank in (0, 1)]
+
+
+def points(name: str, column: str) -> list[float]:
+    with Path(f"{name}-curve/plots/metrics/{column}.tsv").open() as stream:
+        return [float(row[column]) for row in csv.DictReader(stream, delimiter="\t")]
+
+
+def assert_same(folder: Path, other: Path, files: tuple[str, ...], tolerance: float = 1e-4) -> None:
+    """In bfloat16, where the machine has it, sums of another order differ more."""
+    tolerance = 0.02 if models_module.has_bf16() else tolerance
+    for file in files:
+        ours, theirs = load_file(folder / file), load_file(other / file)
+        assert {name: (v.shape, v.dtype) for name, v in ours.items()} == {
+            n: (v.shape, v.dtype) for n, v in theirs.items()
+        }
+        for name, value in ours.items():
+            assert (value - theirs[name]).abs().max() <= tolerance * theirs[name].abs().max().clamp(min=1e-6), name
+
+
+@pytest.mark.slow
+def test_a_sharded_training_is_one_process_s(tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FSDP modules and DTensors; interrupted after four steps and gone on with; then fine-tuned with its optimizer's state."""
+    one = run(tiny_model_folder, "one", keep_optimizer=True)
+    tuned = run(one, "tuned", continue_optimizer=True)
+    for name, value in {**SHARDED, "NINECHAPTERS_GRADIENT_CHECKPOINTING": "1", "STOP_AT": "3"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(KeyboardInterrupt):
+        run(tiny_model_folder, "two", keep_optimizer=True)
+    assert not Path("two").exists()
+    (checkpoint,) = checkpoints_in(next(Path(".work").glob("two-*")))
+    assert checkpoint.name == "checkpoint-4"  # the signal of step 3 came after it was looked for
+    sizes = [path.stat().st_size for path in (checkpoint / "parts").glob("*.distcp")]
+    assert len(sizes) == 2
+    assert max(sizes) < 1.2 * min(sizes), "each process writes its part"
+    for number, look in enumerate(seen()):
+        assert look["fsdp_modules"] == 3, "two layers, and the rest"
+        assert look["parameters"] == look["moments"] == ["DTensor"]
+        assert look["held_share"] == pytest.approx(0.5, abs=0.05)
+        assert look["read"] == ["weights"] * (number == 0)
+    monkeypatch.setenv("STOP_AT", "0")
+    two = run(tiny_model_folder, "two", keep_optimizer=True)
+    assert [look["begins_at"] for look in seen()] == [4, 4]
+    for column in ("loss", "gradient_norm", "learning_rate"):
+        assert points("two", column) == pytest.approx(points("one", column), rel=2e-3)
+    assert_same(two, one, ("model.safetensors", "optimizer/state-00001.safetensors"))
+    for file in ("config.json", "tokenizer.json", "generation_config.json"):
+        assert (two / file).read_bytes() == (one / file).read_bytes()
+    assert_same(run(two, "tuned-two", continue_optimizer=True), tuned, ("model.safetensors",), 2e-3)
+
+
+@pytest.mark.slow
+def test_a_sharded_reference_is_one_process_s(tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = run(tiny_model_folder, "one", lora=LoraPlan(4, 8, 2))
+    for name, value in SHARDED.items():
+        monkeypatch.setenv(name, value)
+    two = run(tiny_model_folder, "two", lora=LoraPlan(4, 8, 2))
+    assert all(look["fsdp_modules"] == 3 and look["parameters"] == ["DTensor"] for look in seen())
+    for number in (1, 2):
+        files = (f"checkpoint-{number}/adapter_model.safetensors", f"checkpoint-{number}/adam_moments.safetensors")
+        assert_same(two, one, files, 1e-3)
+    assert (two / "checkpoint-1/adapter_config.json").read_bytes() == (
+        one / "checkpoint-1/adapter_config.json"
+    ).read_bytes()
+
+
+@pytest.mark.slow
+def test_two_whole_copies_read_once_and_go_on(tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DistributedDataParallel: the first process reads the weights, and of a checkpoint all, for both."""
+    one = run(tiny_model_folder, "one")
+    monkeypatch.setenv("NINECHAPTERS_PROCESSES", "2")
+    monkeypatch.setenv("STOP_AT", "3")
+    with pytest.raises(KeyboardInterrupt):
+        run(tiny_model_folder, "two")
+    monkeypatch.setenv("STOP_AT", "0")
+    assert_same(run(tiny_model_folder, "two"), one, ("model.safetensors",))
+    assert all(look["begins_at"] == 4 and look["parameters"] == ["Parameter"] for look in seen())
+    assert [look["read"] for look in seen()] == [["weights", "optimizer"], []]
+    assert points("two", "loss") == pytest.approx(points("one", "loss"), rel=2e-3)
+
+
+@pytest.mark.slow
+def test_experts_and_a_head_of_its_own_in_bfloat16(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mixtral's router loss is an average of each forward pass: it depends on how a step is divided, and is left out."""
+    model = tiny_model("mixtral")
+    model.config.tie_word_embeddings, model.config.router_aux_loss_coef = False, 0.0
+    model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone().flip(0))
+    save_model(model, tiny_tokenizer(), tmp_path / "base", {}, dtype=torch.bfloat16)
+    one = run(tmp_path / "base", "one")
+    for name, value in SHARDED.items():
+        monkeypatch.setenv(name, value)
+    assert_same(run(tmp_path / "base", "two"), one, ("model.safetensors",), 1e-2)
+
+
+@pytest.mark.slow
+def test_a_refusal_is_said_once(
+    tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in SHARDED.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(launch, "WORKER", ["-m", "stages.training.worker"])
+    plan = replace(PLAN, optimizer="muon")
+    with pytest.raises(StageError, match=r"^t: optimizer 'muon' needs whole matrices"):
+        train("t", [tiny_model_folder], EXAMPLES, plan, Path("out"), Path("curve"))
+    said = capfd.readouterr().err
+    assert "Traceback" not in said
+    assert "needs whole matrices" not in said, "the stage says it, not its processes"
+
+
+def test_a_checkpoint_of_the_other_kind_is_refused(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / ".work/one-12345678"
+    monkeypatch.setattr("stages.training.run.work_folder", lambda *_: work)
+    (work / "checkpoint-3/parts").mkdir(parents=True)
+    (work / "checkpoint-3/whole").touch()
+    with pytest.raises(StageError, match=r"was sharded, and this run is unsharded\. Set NINECHAPTERS_FSDP=1"):
+        run(tiny_model_folder, "one")
+
+
+def test_one_process_alone_is_not_sharded(tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NINECHAPTERS_FSDP", "1")
+    with pytest.raises(StageError, match="there is one process alone"):
+        run(tiny_model_folder, "one")
+
+
+@pytest.mark.parametrize("architecture", ["llama", "mixtral"])
+def test_a_model_without_weights_has_the_same_modules(architecture: str, tmp_path: Path) -> None:
+    """And the same matrices that stand at two places: else processes send one more than others wait for."""
+    save_model(tiny_model(architecture), tiny_tokenizer(), tmp_path / "base", {})
+    real, empty = load_model(tmp_path / "base"), empty_model(tmp_path / "base", torch.float32)
+    assert all(parameter.is_meta for parameter in empty.parameters())
+    assert [(n, p.shape, p.dtype) for n, p in empty.named_parameters()] == [
+        (n, p.shape, p.dtype) for n, p in real.named_parameters()
+    ]
+    buffers = dict(real.named_buffers())
+    assert buffers.keys() == dict(empty.named_buffers()).keys()
+    assert all(torch.equal(buffers[name], buffer) for name, buffer in empty.named_buffers())
+    assert len(list(layers_of(empty))) == 2
