@@ -5,7 +5,7 @@
     python -m bench.training_kills --processes 2            # with DistributedDataParallel
     python -m bench.training_kills --processes 2 --sharded  # with FSDP
 
-`pretrain` learns 2,000 random problems with a tiny model and saves a checkpoint after each step. A signal falls at a random
+`pretrain` learns 2,000 random problems (400 in several processes) with a tiny model and saves a checkpoint after each step. A signal falls at a random
 moment of the run: while it starts, tokenizes, trains, or saves; `kill -9`, every third time SIGTERM and every sixth SIGUSR1, which must
 end it with its status and the line that says what is kept. Its processes must be gone then. It is started again each time, and must begin
 no earlier than the last whole checkpoint. Prints one JSON object on the last line.
@@ -85,10 +85,10 @@ def whole_steps(folder: Path) -> list[int]:
     return sorted(int(path.parent.name.rpartition("-")[2]) for path in folder.glob(".work/*/checkpoint-*/whole"))
 
 
-def write_inputs(folder: Path) -> None:
+def write_inputs(folder: Path, num_problems: int) -> None:
     rng = random.Random(1)
     rows = []
-    for i in range(2000):
+    for i in range(num_problems):
         a, b = rng.randrange(100), rng.randrange(100)
         solution = f"{a}+{b}={a + b}\nThe answer is \\boxed{{{a + b}}}."
         rows.append(problem_row(problem_id=str(i), problem=f"What is {a} plus {b}?", solution=solution))
@@ -152,9 +152,9 @@ def main(quick: bool, processes: int, sharded: bool) -> None:
     """Kill, resume, compare."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        write_inputs(folder)
-        epochs = 1 if quick or processes > 1 else 4
-        print(json.dumps(kill_again_and_again(Run(folder, epochs, processes, sharded), 2 if quick else 20)))
+        write_inputs(folder, 2000 if processes == 1 else 400)
+        run = Run(folder, 1 if quick or processes > 1 else 4, processes, sharded)
+        print(json.dumps(kill_again_and_again(run, 2 if quick else 20)))
 
 
 if __name__ == "__main__":

@@ -47,8 +47,10 @@ main(args=[])
 """
 
 
-def interrupted(model: Path, is_time: Callable[[], bool], **variables: str) -> tuple[int, str]:
-    """A training here that gets SIGINT when it is time; its status and what it said. All its processes have ended."""
+def interrupted(
+    model: Path, is_time: Callable[[], bool], number: signal.Signals = signal.SIGINT, **variables: str
+) -> tuple[int, str]:
+    """A training here that gets the signal when it is time; its status and what it said. All its processes have ended."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
     command = [sys.executable, "-c", TRAIN, str(model)]
     stage = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
@@ -56,7 +58,7 @@ def interrupted(model: Path, is_time: Callable[[], bool], **variables: str) -> t
         assert stage.poll() is None, stage.communicate()[1]
         time.sleep(0.02)
     processes = psutil.Process(stage.pid).children(recursive=True)
-    stage.send_signal(signal.SIGINT)
+    stage.send_signal(number)
     _, said = stage.communicate(timeout=60)
     _, alive = psutil.wait_procs(processes, timeout=30)
     assert not alive
@@ -102,16 +104,17 @@ def test_an_interrupted_training_saves_first_and_goes_on(
 
 
 @pytest.mark.slow
-def test_of_several_processes_the_first_says_it(
-    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
+def test_several_processes_save_and_the_stage_says_it(
+    number: signal.Signals, tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     status, said = interrupted(
-        tiny_model_folder, lambda: bool(list(tmp_path.glob(".work/*/checkpoint-*/whole"))),
+        tiny_model_folder, lambda: bool(list(tmp_path.glob(".work/*/checkpoint-*/whole"))), number,
         NINECHAPTERS_PROCESSES="2", NINECHAPTERS_CHECKPOINT_SECONDS="0",
     )  # fmt: skip
     line, _ = line_of(said)
-    assert status == 130
+    assert status == 128 + number
     assert line.startswith("pretrain tiny: interrupted; ")
 
 

@@ -2,6 +2,8 @@
 
 import csv
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -15,8 +17,10 @@ from stages.problems.student_format import Example, student_prompt
 from stages.training.job import LoraPlan, TrainingJob, read_job
 from stages.training.run import train
 from stages.training.sections import TrainingPlan
+from stages.training.token_store import write_store
 from tests.conftest import ROOT
 from tests.forked import Forked
+from tests.tiny import tiny_tokenizer
 
 PLAN = TrainingPlan(
     num_epochs=1, learning_rate=1e-3, optimizer="adamw", warmup_ratio=0.1, decay_ratio=0.2, weight_decay=0.0,
@@ -82,7 +86,7 @@ def test_processes_end_when_the_stage_is_killed(tiny_model_folder: Path, tmp_pat
     environment = {**os.environ, "NINECHAPTERS_PROCESSES": "2", "PYTHONPATH": str(ROOT)}
     stage = Forked(["-c", TRAIN_LONG, str(tiny_model_folder)], tmp_path, environment)
     processes: list[psutil.Process] = []
-    while len(processes) < 3:  # torchrun and its two
+    while len(processes) < 2:
         assert stage.poll() is None
         processes = psutil.Process(stage.pid).children(recursive=True)
         time.sleep(0.1)
@@ -91,6 +95,28 @@ def test_processes_end_when_the_stage_is_killed(tiny_model_folder: Path, tmp_pat
     _, alive = psutil.wait_procs(processes, timeout=60)
     assert not alive
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_processes_of_a_torchrun_end_with_it(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """It passes SIGTERM on to them, but not its own end."""
+    plan = TrainingPlan(**{**vars(PLAN), "num_epochs": 5000})
+    job = TrainingJob("long", tiny_model_folder, tmp_path / "out", tmp_path / "curve", tmp_path, plan)
+    write_store(EXAMPLES, tiny_tokenizer(), 64, job.tokens, "long")
+    job.write(tmp_path / "job.json")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += ["-m", "stages.training.worker", str(tmp_path / "job.json")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NINECHAPTERS_CHECKPOINT_SECONDS": "0"}
+    torchrun = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
+    while not list(tmp_path.glob("checkpoint-*/whole")):
+        assert torchrun.poll() is None
+        time.sleep(0.1)
+    processes = psutil.Process(torchrun.pid).children()
+    assert len(processes) == 2
+    torchrun.kill()
+    torchrun.wait()
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    assert not alive
 
 
 def test_muon_is_not_for_sharded_models(

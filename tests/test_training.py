@@ -19,7 +19,7 @@ from stages.models import folders as models_module
 from stages.problems.student_format import Example, student_prompt
 from stages.problems.synthesizer_format import synthesizer_prompt
 from stages.problems.target_examples import target_example
-from stages.training import checkpoints
+from stages.training import checkpoints, optimizer_state
 from stages.training import trainer as trainer_module
 from stages.training.batches import Rows
 from stages.training.curve import Curve
@@ -122,19 +122,24 @@ def test_a_bfloat16_base_stays_bfloat16(tmp_path: Path, monkeypatch: pytest.Monk
     assert "lm_head.weight" not in trained, "the head is the embeddings, once"
 
 
+@pytest.mark.parametrize("steps_after", [1, 2])
 def test_a_killed_run_goes_on_and_ends_the_same(
-    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    steps_after: int, tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """From the step before, whether or not it was a point of the curve."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(trainer_module, "POINTS", 5)  # a point is a mean over several steps
+    monkeypatch.setattr(trainer_module, "POINTS", 3)  # a point is a mean over several steps
     whole = run(tiny_model_folder, tmp_path, "whole")
     monkeypatch.setenv("NINECHAPTERS_CHECKPOINT_SECONDS", "0")
     real = Curve.on_step_end
 
+    logging = []
+
     def dies(self, args, state, control, **rest):  # type: ignore[no-untyped-def]
         real(self, args, state, control, **rest)
-        assert args.logging_steps > 1
-        if state.global_step == 2 * args.logging_steps + 1:
+        logging.append(args.logging_steps)
+        assert args.logging_steps > 2
+        if state.global_step == 2 * args.logging_steps + steps_after:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Curve, "on_step_end", dies)
@@ -154,7 +159,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(
     )  # fmt: skip
     assert weights(run(tiny_model_folder, tmp_path, "killed")) == weights(whole)
     assert starts == [int(checkpoint.name.partition("-")[2])]
-    assert starts[0] > 0
+    assert starts[0] % logging[0] == steps_after - 1
     assert points(tmp_path / "killed-curve") == points(tmp_path / "whole-curve")
 
 
@@ -190,6 +195,32 @@ def rows_of_the_second_epoch(self, store, plan, layout):  # type: ignore[no-unty
     self.num_rows = len(self.packings[0])
     self.epoch_ends = [self.num_rows]
     self.num_steps = -(-self.num_rows // self.batch_rows)
+
+
+def test_the_optimizers_state_lies_where_no_engine_takes_it_for_weights(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is found where it lay before."""
+    monkeypatch.chdir(tmp_path)
+    first = run(tiny_model_folder, tmp_path, "first", keep_optimizer=True)
+    assert [path.name for path in first.glob("*.safetensors")] == ["model.safetensors"]
+    second, fresh = run(first, tmp_path, "second", continue_optimizer=True), run(first, tmp_path, "fresh")
+    (first / "optimizer/state-00001.safetensors").rename(first / "optimizer.safetensors")
+    old = run(first, tmp_path, "old", continue_optimizer=True)
+    assert weights(old) == weights(second) != weights(fresh)
+
+
+def test_a_large_state_is_written_in_several_files(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    one = run(tiny_model_folder, tmp_path, "one", keep_optimizer=True)
+    monkeypatch.setattr(optimizer_state, "FILE_BYTES", 20_000)
+    several = run(tiny_model_folder, tmp_path, "several", keep_optimizer=True)
+    assert len(list((several / "optimizer").iterdir())) > 3
+    ours, theirs = (optimizer_state.read_states(folder) for folder in (several, one))
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name][key], value) for name in theirs for key, value in theirs[name].items())
 
 
 def test_an_optimizer_of_another_kind_is_not_continued(
