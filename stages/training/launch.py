@@ -1,4 +1,5 @@
-"""Where a training job runs: in this process, in one process for each GPU here, or on a Ray cluster.
+"""Where a training job runs: in this process, in one process for each GPU here, on all nodes of a Slurm allocation, in what torchrun or
+srun has started (stages/training/meeting.py), or on a Ray cluster.
 
 `RAY_ADDRESS` set: Ray Train, one worker for each GPU of the cluster, the job's folders on a file system that all nodes share; a
 worker or node that is lost is replaced, and the run goes on from its last checkpoint. `NINECHAPTERS_PROCESSES` sets the
@@ -13,25 +14,29 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.distributed import TCPStore
 
 from stages.core.command import StageError
 from stages.core.interruption import finishing_first, note_kept, own_handlers
+from stages.core.slurm import nodes_here
 from stages.training.checkpoints import STOP, kept_text
 from stages.training.job import TrainingJob, read_job
+from stages.training.meeting import Meeting, Place
 from stages.training.worker import INTERRUPTED, REFUSAL, end_with_parent, run_job
 
+JOB = "job.json"
 MAX_FAILURES = 3  # lost workers or nodes of a Ray cluster
 LOOK_SECONDS = 0.1  # between two looks at the processes
 WORKER = ["-m", "stages.training.worker"]
 
 
-def launch(job: TrainingJob) -> None:
-    """Run the job to its end; its outputs are whole or absent.
+def launch(job: TrainingJob, meeting: Meeting | None = None) -> None:
+    """Run the job to its end; its outputs are whole or absent. A meeting of several launches: this is the first one.
 
     Raises:
         KeyboardInterrupt: it was interrupted; a checkpoint is saved.
@@ -39,63 +44,127 @@ def launch(job: TrainingJob) -> None:
     """
     for name in (STOP, REFUSAL):
         (job.work / name).unlink(missing_ok=True)
-    job.write(job.work / "job.json")
+    job.write(job.work / JOB)
+    with _noting_what_is_kept(job):
+        if meeting:
+            meeting.tell_job(job.title, job.work / JOB)
+            _run_here(job, meeting)
+        else:
+            _run(job, int(os.environ.get("NINECHAPTERS_PROCESSES", 0)))
+
+
+def launch_told(title: str, meeting: Meeting) -> None:
+    """Run this launch's processes of the job that the first one has prepared.
+
+    Raises:
+        KeyboardInterrupt, StageError: as `launch`.
+    """
+    job = read_job(meeting.told_job(title))
+    with _noting_what_is_kept(job):
+        _run_here(job, meeting)
+
+
+@contextmanager
+def _noting_what_is_kept(job: TrainingJob) -> Iterator[None]:
     try:
-        _run(job, int(os.environ.get("NINECHAPTERS_PROCESSES", 0)))
+        yield
     except KeyboardInterrupt:
         note_kept(kept_text(job.work), job.title)
         raise
 
 
 def _run(job: TrainingJob, processes: int) -> None:
+    each = processes or torch.cuda.device_count()
     if os.environ.get("RAY_ADDRESS"):
         _run_on_ray(job, processes)
-    elif (processes or torch.cuda.device_count()) > 1:
-        _run_here(job, processes or torch.cuda.device_count())
+    elif (nodes := nodes_here()) > 1:
+        _run_with_srun(job, nodes, each or 1)
+    elif each > 1:
+        _run_here(job, Meeting(Place()))
     else:
         run_job(job)
 
 
-def _run_here(job: TrainingJob, processes: int) -> None:
-    """In processes that end with this one, and of which none goes on without the others."""
-    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    meeting = {
-        "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": store.port,
-        # As under torchrun: the store is here, and no process opens another.
-        "TORCHELASTIC_USE_AGENT_STORE": True, "TORCHELASTIC_RESTART_COUNT": 0,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-    }  # fmt: skip
+def _run_here(job: TrainingJob, meeting: Meeting) -> None:
+    """In processes that end with this one, and of which none goes on without the others, wherever they run."""
+    processes = meeting.place.num_processes
     started: list[subprocess.Popen[bytes]] = []
+    status = 1
     with finishing_first(job.title, 0, (job.work / STOP).touch):
         try:
-            for rank in range(processes):
-                told = {name: str(value) for name, value in {**meeting, "RANK": rank, "LOCAL_RANK": rank}.items()}
-                started.append(_start(job, {"OMP_NUM_THREADS": "1", **os.environ, **told}))
-            status = _first_failure(started)
+            for local in range(processes):
+                started.append(_start(_worker(job), meeting.variables(local)))
+            status = _first_failure(started, meeting)
         finally:
             for process in started:
                 process.kill()
             for process in started:
                 process.wait()  # no checkpoint that is named afterwards is deleted by one
+            if status in (0, INTERRUPTED):
+                meeting.part(job.title)
+            else:
+                meeting.tell_failure()
         if status == INTERRUPTED:
             raise KeyboardInterrupt
     if status:
-        refusal = job.work / REFUSAL
-        said = refusal.read_text(encoding="utf-8") if refusal.exists() else ""
-        raise StageError(said or f"{job.title}: a process of {processes} failed; its message stands above.")
+        raise _failure(job, f"a process of {processes * meeting.place.size}")
 
 
-def _start(job: TrainingJob, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def _run_with_srun(job: TrainingJob, nodes: int, each: int) -> None:
+    """In `each` processes on each node of this allocation; they know one another by Slurm's variables."""
+    command = [
+        "srun", f"--nodes={nodes}", f"--ntasks={nodes * each}", f"--ntasks-per-node={each}", f"--cpus-per-task={_cpus(each)}",
+        "--kill-on-bad-exit=1", "--export=ALL", *_worker(job),
+    ]  # fmt: skip
+    with finishing_first(job.title, 0, (job.work / STOP).touch):
+        try:
+            srun = _start(command, dict(os.environ))
+        except FileNotFoundError as error:
+            raise StageError(
+                f"{job.title}: this Slurm allocation has {nodes} nodes, and there is no srun to reach the others. Put it on the PATH, or set "
+                f"NINECHAPTERS_NODES=1 to train on this node alone."
+            ) from error
+        try:
+            status = srun.wait()
+        except KeyboardInterrupt:
+            srun.terminate()  # which ends the tasks, wherever they are
+            srun.wait()
+            raise
+    if status and (job.work / STOP).exists() and not (job.work / REFUSAL).exists():
+        raise KeyboardInterrupt
+    if status:
+        raise _failure(job, f"one of {nodes * each} tasks on {nodes} nodes")
+
+
+def _cpus(each: int) -> int:
+    """Of a task: a node's CPUs in equal parts. Without it srun gives one to each."""
+    return max(1, int(os.environ.get("SLURM_CPUS_ON_NODE") or len(os.sched_getaffinity(0))) // each)
+
+
+def _failure(job: TrainingJob, who: str) -> StageError:
+    refusal = job.work / REFUSAL
+    said = refusal.read_text(encoding="utf-8") if refusal.exists() else ""
+    return StageError(said or f"{job.title}: {who} failed; its message stands above.")
+
+
+def _worker(job: TrainingJob) -> list[str]:
+    return [sys.executable, *WORKER, str(job.work / JOB)]
+
+
+def _start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
     """In a session of its own, which Ctrl-C does not reach; the end of this process does."""
-    command = [sys.executable, *WORKER, str(job.work / "job.json")]
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     ends = functools.partial(end_with_parent, signal.SIGKILL)
-    return subprocess.Popen(command, env=environment, preexec_fn=ends, start_new_session=True)
+    told = {"OMP_NUM_THREADS": "1", **environment, "PYTHONPATH": paths}
+    return subprocess.Popen(command, env=told, preexec_fn=ends, start_new_session=True)
 
 
-def _first_failure(processes: list[subprocess.Popen[bytes]]) -> int:
-    """Wait until all have ended well, or one has not; its status, or 0."""
+def _first_failure(processes: list[subprocess.Popen[bytes]], meeting: Meeting) -> int:
+    """Wait until all have ended well, or one has not, here or in another launch; its status, or 0."""
     while True:
         statuses = [process.poll() for process in processes]
+        if None in statuses and meeting.has_failed():
+            return 1
         failures = [status for status in statuses if status]
         if failures and (set(failures) != {INTERRUPTED} or None not in statuses):
             return next((status for status in failures if status != INTERRUPTED), INTERRUPTED)
@@ -115,7 +184,7 @@ def _run_on_ray(job: TrainingJob, processes: int) -> None:
     workers = processes or gpus or 1
     trainer = TorchTrainer(
         _ray_worker,
-        train_loop_config={"folder": str(Path.cwd()), "job": str((job.work / "job.json").resolve())},
+        train_loop_config={"folder": str(Path.cwd()), "job": str((job.work / JOB).resolve())},
         torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),
         scaling_config=ScalingConfig(num_workers=workers, use_gpu=gpus > 0),
         run_config=RunConfig(

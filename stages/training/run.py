@@ -8,7 +8,8 @@ from stages.core.work import finish_work, rooms, work_folder
 from stages.models.folders import load_tokenizer
 from stages.problems.student_format import Example
 from stages.training.job import LoraPlan, TrainingJob
-from stages.training.launch import launch
+from stages.training.launch import launch, launch_told
+from stages.training.meeting import meeting_here
 from stages.training.sections import TrainingPlan
 from stages.training.token_store import write_store
 
@@ -22,12 +23,16 @@ def train(
     """Train the model in `inputs[0]` on the examples, which are read once, in batches; save it to `out`.
 
     `inputs` and `options` (beside the plan) are all that the weights depend on: a run that was killed goes on only with the
-    same ones.
+    same ones. Where the stage was started several times, on each node or GPU, the first one prepares, writes and cleans up.
     """
+    meeting = meeting_here()
+    if meeting and not meeting.is_first:
+        launch_told(title, meeting)
+        return
     settings = {**vars(plan), **(vars(lora) if lora else {}), **(options or {}), **optimizer}
     work = work_folder(title.replace(" ", "-"), inputs, settings, CODE)
     job = TrainingJob(title, inputs[0], out, curve, work, plan, lora, **optimizer)
     if not len(write_store(examples, load_tokenizer(inputs[0]), plan.max_length, job.tokens, title)):
         raise StageError(f"{title}: no example fits max_length = {plan.max_length} tokens. Raise it in params.yaml.")
-    launch(job)
+    launch(job, meeting)
     finish_work(work)

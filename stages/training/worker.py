@@ -22,6 +22,7 @@ from stages.core.usage import write_usage
 from stages.models.folders import compute_dtype, load_model, load_tokenizer, parameter_count, save_model, stored_dtype
 from stages.training.job import TrainingJob, read_job
 from stages.training.lora import ReferenceCheckpoints, lora_model, move_checkpoints
+from stages.training.meeting import task_variables
 from stages.training.optimizer_state import FOLDER, ContinuedOptimizer, save_optimizer_state, state_files
 from stages.training.process_group import is_first, join, num_processes
 from stages.training.sharding import empty_model, whole_state
@@ -89,6 +90,8 @@ def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
 
 if __name__ == "__main__":
     job = read_job(Path(sys.argv[1]))
+    if "RANK" not in os.environ:
+        os.environ.update(task_variables())
     try:
         run_job(job)
     except KeyboardInterrupt:
