@@ -151,7 +151,7 @@ def main(quick: bool, rows: int) -> None:
             torch.cuda.reset_peak_memory_stats()
     print(json.dumps({
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu", "is_quick": quick,
-        "matrix_tflops": round(rate / 1e12, 2), **{k: {n: round(v, 4) for n, v in f.items()} for k, f in figures.items()},
+        "num_active": Shape.of(config.to_dict()).num_active, "matrix_tflops": round(rate / 1e12, 2), **{k: {n: round(v, 4) for n, v in f.items()} for k, f in figures.items()},
         "generated_tokens_per_second": round(generation_rate(config, device, quick), 1),
     }))  # fmt: skip
 

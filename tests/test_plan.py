@@ -245,6 +245,22 @@ def test_measured_figures_stand_in_the_place_of_assumptions(tmp_path: Path) -> N
     assert "training at 50%" in done.output
 
 
+def test_a_rate_of_vllm_corrects_the_share_that_binds(tmp_path: Path) -> None:
+    path, writing = (
+        tmp_path / "h100.json",
+        {"engine": "vllm", "tokens_per_second": 5000.0, "planned_tokens_per_second": 6250.0},
+    )
+    hardware = Hardware("h100", 1, *GPUS["h100"], None)
+    for bound, name in (("memory", "bandwidth_frac"), ("arithmetic", "generation_mfu")):
+        path.write_text(
+            json.dumps({"is_quick": False, "gpu": FIGURES, "gpu_writing": {**writing, "planned_bound": bound}})
+        )
+        _, assumed = with_measured(path, hardware, Assumptions())
+        assert getattr(assumed, name) == pytest.approx(0.8 * getattr(Assumptions(), name))
+    path.write_text(json.dumps({"gpu": FIGURES, "gpu_writing": {"failed": "no vLLM"}}))
+    assert with_measured(path, hardware, Assumptions())[1].generation_mfu == pytest.approx(2 * 7e9 * 4900 / 700e12)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

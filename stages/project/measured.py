@@ -12,6 +12,7 @@ from stages.core.files import json_in
 from stages.project.assumptions import Assumptions
 from stages.project.hardware import Hardware
 
+MENDED = "Make it on the GPU: python -m bench.gpu > FILE, or python -m bench.gpu_ladder FOLDER."
 WANTED = ("device", "matrix_tflops", "full", "generated_tokens_per_second", "num_active")
 
 
@@ -21,25 +22,37 @@ def with_measured(path: Path, hardware: Hardware, assumed: Assumptions) -> tuple
     Raises:
         StageError: the file holds no figures of bench/gpu.py, or those of its --quick run.
     """
-    figures = json_in(path)
-    mended = "Make it on the GPU: python -m bench.gpu > FILE."
-    missing = [name for name in WANTED if name not in figures] if isinstance(figures, dict) else list(WANTED)
+    read = json_in(path)
+    whole = read if isinstance(read, dict) else {}
+    figures = whole["gpu"] if isinstance(whole.get("gpu"), dict) else whole
+    missing = [name for name in WANTED if name not in figures]
     if missing:
-        raise StageError(f"{path} lacks {', '.join(missing)}: it holds no figures of bench.gpu. {mended}")
+        raise StageError(f"{path} lacks {', '.join(missing)}: it holds no figures of bench.gpu. {MENDED}")
     if figures.get("is_quick"):
         raise StageError(
-            f"{path} was made with --quick, on two layers: its figures say nothing of a real model. {mended}"
+            f"{path} was made with --quick, on two layers: its figures say nothing of a real model. {MENDED}"
         )
     try:
-        rate, mfu = 1e12 * float(figures["matrix_tflops"]), float(figures["full"]["mfu"])
-        writing = 2 * float(figures["num_active"]) * float(figures["generated_tokens_per_second"]) / rate
+        rate = 1e12 * float(figures["matrix_tflops"])
+        values = {
+            "mfu": float(figures["full"]["mfu"]),
+            **writing_shares(figures, whole.get("gpu_writing"), rate, assumed),
+        }
     except (TypeError, ValueError, KeyError, ZeroDivisionError) as error:
-        raise StageError(f"{path} holds figures that are no numbers ({error}). {mended}") from error
-    values: dict[str, Any] = {"mfu": mfu, "generation_mfu": writing}
+        raise StageError(f"{path} holds figures that are no numbers ({error}). {MENDED}") from error
     wrong = [f"{name} = {value:g}" for name, value in values.items() if not 0 < value <= 1]
     if wrong:
-        raise StageError(f"{path} gives {', '.join(wrong)}, no share of the chip's rate. {mended}")
+        raise StageError(f"{path} gives {', '.join(wrong)}, no share of the chip's rate. {MENDED}")
     measured = dataclasses.replace(
         hardware, flop_per_second=rate, name=f"{hardware.name} (as measured on {figures['device']})"
     )
-    return measured, dataclasses.replace(assumed, **values)
+    return measured, dataclasses.replace(assumed, **values)  # type: ignore[arg-type]
+
+
+def writing_shares(figures: dict[str, Any], writing: Any, rate: float, assumed: Assumptions) -> dict[str, float]:
+    """The share of the arithmetic or of the bandwidth that writing reached."""
+    if isinstance(writing, dict) and writing.get("engine") == "vllm" and "failed" not in writing:
+        ratio = float(writing["tokens_per_second"]) / float(writing["planned_tokens_per_second"])
+        name = "bandwidth_frac" if writing["planned_bound"] == "memory" else "generation_mfu"
+        return {name: getattr(assumed, name) * ratio}
+    return {"generation_mfu": 2 * float(figures["num_active"]) * float(figures["generated_tokens_per_second"]) / rate}
