@@ -93,6 +93,12 @@ use:
 	cp profiles/$(PROFILE).yaml params.yaml; \
 	echo "params.yaml was replaced by the profile $(PROFILE)"
 
+# What one GPU measures in a quarter of an hour (docs/gpus.md): make gpu-ladder FIGURES=FOLDER.
+.PHONY: gpu-ladder
+gpu-ladder: setup-dev
+	@test -n "$(FIGURES)" || { echo "make gpu-ladder wants FIGURES=FOLDER, where its figures go"; exit 1; }
+	python -m bench.gpu_ladder "$(FIGURES)" $(if $(QUICK),--quick)
+
 # What is paid is never here: the ledger lies in Git's own folder, or where LEDGER_DIR says (`ninechapters status` names it).
 clean:
 	@test ! -d .work || echo "make clean: .work goes, with the unfinished work and the results of programs in it ($$(du -sh .work | cut -f1)); paid answers stay in the ledger"
