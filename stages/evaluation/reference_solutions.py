@@ -21,7 +21,7 @@ from stages.core.files import json_in, write_bytes
 from stages.core.schemas import Row
 from stages.core.shards import MakeShard, made_here, made_shards
 from stages.evaluation.tasks import EvaluationJob
-from stages.generation.engine import gpus_of_a_copy, is_spread
+from stages.generation.engine import gpus_of_a_copy, has_cluster
 from stages.generation.interface import Prompt, Scored
 from stages.generation.likelihoods import likelihoods
 from stages.problems.student_format import COT
@@ -86,7 +86,7 @@ def make_losses(evaluation: EvaluationJob, work: Path) -> None:
     """Make the shards that the work folder does not hold."""
     job = ReferenceJob(evaluation)
     missing = [number for number in range(len(job.shards)) if json_in(_path(work, number)) is None]
-    made = made_shards(job, missing, gpus=gpus_of_a_copy()) if is_spread() else made_here(job, missing)
+    made = made_shards(job, missing, gpus=gpus_of_a_copy()) if has_cluster() else made_here(job, missing)
     for number, content in made:
         write_bytes(content, _path(work, number))
 

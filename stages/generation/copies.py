@@ -8,18 +8,22 @@ copy, which share the batch: products of 64 rows run at 1.5 times the rate of th
 It writes in bfloat16 where the CPU multiplies in it, else in float32; a tiny one in float32, where bfloat16 gains nothing.
 """
 
+import functools
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from stages.core.command import StageError, worker_count
+from stages.core.command import StageError, say, worker_count
 from stages.core.machine_memory import free_bytes, total_bytes
 from stages.models.folders import CPU_THREADS, has_bf16
 from stages.models.shape import Shape
 
 LARGE_PARAMETERS = 50_000_000  # between the laptop's 0.9 million and the least of pretrained models
+CPU_PARAMETERS = 2_000_000_000  # a larger model writes less than ten tokens a second on two CPUs
+CPU_RATE = 2e10  # operations a second of one CPU while it writes: SmolLM2-135M wrote 146 tokens/s on two
 WEIGHTS_SHARE = 0.4  # of all memory, for the weights of all copies
 FREE_SHARE = 0.5  # of the memory that is free: for keys, values and logits
 SPARE_FRAC, SPARE_TOKENS = 0.25, 64  # what a cache that grows has room for beyond its tokens
@@ -60,6 +64,37 @@ def shape_of(model_folder: Path) -> Shape:
         raise StageError(
             f"{config} does not tell the sizes of a decoder (attention heads, vocabulary). Take a causal language model."
         ) from error
+
+
+def check_cpus(model_folder: Path, remedy: str) -> None:
+    """See that a model of billions of parameters runs on CPUs only where that is asked for, and say how slow it is.
+
+    `remedy` is what else may be set.
+
+    Raises:
+        StageError: there is no GPU, and `NINECHAPTERS_ENGINE` is not transformers.
+    """
+    number = shape_of(model_folder).num_parameters
+    if torch.cuda.is_available() or number <= CPU_PARAMETERS:
+        return
+    cpus, dtype = worker_count(), copies_of(model_folder).dtype
+    told = (
+        f"{model_folder} has {number / 1e9:.1f} billion parameters and there is no GPU here: {number * dtype.itemsize / 1e9:.0f} GB of weights "
+        f"in {str(dtype).removeprefix('torch.')}, of {total_bytes() / 1e9:.0f} GB of memory, and about {cpus * CPU_RATE / (2 * number):.2g} "
+        f"tokens/s on {cpus} CPUs"
+    )
+    if os.environ.get("NINECHAPTERS_ENGINE") == "transformers":
+        _say_once(told)
+        return
+    raise StageError(
+        f"{told}. Set RAY_ADDRESS to a cluster with GPUs, or {remedy}, or run the stage where a GPU is; "
+        "if the CPUs are meant, set NINECHAPTERS_ENGINE=transformers."
+    )
+
+
+@functools.cache
+def _say_once(told: str) -> None:
+    say(told)
 
 
 def rows_that_fit(shape: Shape, dtype: torch.dtype, length: int, num_bytes: float) -> int:

@@ -23,7 +23,7 @@ import torch
 from stages.core.command import StageError
 from stages.core.devices import gpu_sets
 from stages.core.shards import IN_TURNS, Steps, finished, shards_going
-from stages.generation.copies import copies_of
+from stages.generation.copies import check_cpus, copies_of
 from stages.generation.interface import Engine, Generated, Prompt, Sampling
 from stages.generation.meter import Meter
 from stages.generation.server_engine import ServerEngine
@@ -50,9 +50,14 @@ def engine_name() -> str:
     return "vllm" if torch.cuda.is_available() and has_vllm() else "transformers"
 
 
+def has_cluster() -> bool:
+    """Whether a Ray cluster does what takes a model's own weights."""
+    return bool(os.environ.get("RAY_ADDRESS"))
+
+
 def is_spread() -> bool:
     """Whether the engines of a Ray cluster write; a server needs no cluster to be asked."""
-    return bool(os.environ.get("RAY_ADDRESS")) and engine_name() != "server"
+    return has_cluster() and engine_name() != "server"
 
 
 def gpus_of_a_copy() -> int:
@@ -70,9 +75,15 @@ def generate(
 def outputs_of(
     model_folder: Path, prompts: list[Prompt], sampling: Sampling, title: str = "generate", meter: Meter | None = None
 ) -> Steps[list[Generated]]:
-    """As `generate`; yields once while GPUs write. The copies on CPUs are busy with the jobs of one shard: they are waited for."""
+    """As `generate`; yields once while GPUs write. The copies on CPUs are busy with the jobs of one shard: they are waited for.
+
+    Raises:
+        StageError: a model of billions of parameters would write on CPUs, and nobody asked for that.
+    """
     order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i].text), prompts[i].text, prompts[i].seed))
     name = engine_name()
+    if name == "transformers":
+        check_cpus(model_folder, "NINECHAPTERS_SERVER to a server of the model")
     places = places_of(name, model_folder)
     size = batch_size(name, model_folder, math.ceil(len(prompts) * shards_going() / len(places)))
     batches = [order[start : start + size] for start in range(0, len(order), size)]
@@ -106,8 +117,9 @@ def shards_at_once(model_folder: Path, shard_prompts: int) -> int:
 
 
 def narrow_type(model_folder: Path) -> dict[str, str]:
-    """`model_dtype` for the records where transformers writes in another type than float32 here, which changes answers."""
-    is_narrow = engine_name() == "transformers" and copies_of(model_folder).dtype != torch.float32
+    """`model_dtype` for the records where transformers writes in another type than float32 here, which changes answers.
+    What a cluster's nodes write in is theirs."""
+    is_narrow = not has_cluster() and engine_name() == "transformers" and copies_of(model_folder).dtype != torch.float32
     return {"model_dtype": str(copies_of(model_folder).dtype).removeprefix("torch.")} if is_narrow else {}
 
 

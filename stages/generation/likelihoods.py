@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from stages.generation.copies import check_cpus
 from stages.generation.engine import places_of
 from stages.generation.interface import Generated, Prompt, Sampling, Scored, no_room
 from stages.generation.meter import Meter
@@ -29,7 +30,12 @@ ANY_LENGTH = 1 << 30
 
 
 def likelihoods(model_folder: Path, prompts: list[Prompt], title: str = "read") -> list[Generated]:
-    """For each prompt, in order, a `Scored` of what follows its `num_asked` characters; an error where that has no room."""
+    """For each prompt, in order, a `Scored` of what follows its `num_asked` characters; an error where that has no room.
+
+    Raises:
+        StageError: a model of billions of parameters would be read on CPUs, and nobody asked for that.
+    """
+    check_cpus(model_folder, "evaluate: reference_loss to false in params.yaml (a server writes, but does not read)")
     order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i].text), prompts[i].text))
     batches = [order[start : start + JOB_PROMPTS] for start in range(0, len(order), JOB_PROMPTS)]
     jobs = [[prompts[i] for i in batch] for batch in batches]
