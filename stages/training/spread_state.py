@@ -74,7 +74,7 @@ def send_state(
     for name, parameter, part in owned_parameters(model, optimizer):
         mine: dict[str, Any] = dict(states[name]) if states else {}
         part.state[parameter] = {
-            key: told if key == "step" else part_of_first(mine.pop(key, None), *told, parameter)
+            key: told if key == "step" else part_of_first(mine.get(key), told[0], told[1], parameter)
             for key, told in shapes[name].items()
         }
 
