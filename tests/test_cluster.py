@@ -11,10 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stages.core.cluster import actors_for
+from stages.core.cluster import actors_for, is_healed, sentence_of
 from stages.core.command import StageError
 from stages.core.interruption import Interrupted, interruptible, own_handlers
 from stages.core.named_tables import write_names
+from stages.core.shards import ShardActor, made_shards
 from stages.core.table_writer import write_table
 from stages.evaluation.sections import EvaluationSettings
 from stages.evaluation.tasks import GRADED, EvaluationJob, make_predictions, predictions_in
@@ -22,6 +23,8 @@ from stages.problems.student_format import Example, student_prompt
 from stages.synthesis import shards as shards_module
 from stages.synthesis.sections import WritingPlan
 from stages.synthesis.shards import Shards
+from stages.training.job import TrainingJob
+from stages.training.launch import launch
 from stages.training.run import train
 from stages.training.sections import TrainingPlan
 from stages.value.shards import compute_shards
@@ -205,6 +208,53 @@ def test_an_interrupted_training(
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
 
 
+class Telling:
+    """A job whose worker tells a variable of the driver's; or refuses a shard, and notes how often it was asked."""
+
+    def __init__(self, notes: Path, refuses: str = "") -> None:
+        self.notes, self.refuses = notes, refuses
+
+    def worker(self):  # type: ignore[no-untyped-def]
+        if self.refuses == "to load":
+            raise StageError("models/x is no model folder. Run `dvc repro` to make it.")
+        return self.shard
+
+    def shard(self, number: int) -> bytes:
+        if self.refuses and number == 2:
+            with self.notes.open("a") as stream:
+                stream.write("asked\n")
+            raise ValueError("temperature must be positive")
+        return os.environ["NINECHAPTERS_TOLD"].encode()
+
+
+def test_workers_have_the_drivers_variables_and_an_error_ends_the_stage(
+    tmp_path: Path, address: TwoNodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its own words, at once."""
+    ray.shutdown()
+    monkeypatch.setenv("NINECHAPTERS_TOLD", "yes")
+    assert dict(made_shards(Telling(tmp_path / "notes"), range(3))) == dict.fromkeys(range(3), b"yes")
+    with pytest.raises(
+        StageError, match=r"^a worker of the Ray cluster failed: ValueError: temperature must be positive$"
+    ):
+        list(made_shards(Telling(tmp_path / "notes", "a shard"), range(4)))
+    assert (tmp_path / "notes").read_text() == "asked\n"
+    with pytest.raises(StageError, match=r"^models/x is no model folder\. Run `dvc repro` to make it\.$"):
+        list(made_shards(Telling(tmp_path / "notes", "to load"), range(4)))
+
+
+def test_a_training_that_cannot_be_is_not_tried_again(
+    tmp_path: Path, address: TwoNodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "work").mkdir()
+    job = TrainingJob("t", tmp_path / "absent", tmp_path / "out", tmp_path / "curve", tmp_path / "work", PLAN)
+    with pytest.raises(StageError, match="FileNotFoundError") as caught:
+        launch(job)
+    assert "Traceback" not in caught.value.message
+    assert [path.name for path in (tmp_path / "work/ray").iterdir() if path.name.startswith("run-")] == ["run-0"]
+
+
 class Nodes:
     """What actors_for asks of Ray."""
 
@@ -232,3 +282,26 @@ def test_actors_fit_the_nodes(nodes: Nodes, cpus: int, gpus: int, expected: tupl
 def test_a_cluster_without_anything_is_an_error() -> None:
     with pytest.raises(StageError, match="neither GPUs nor CPUs"):
         actors_for(Nodes({"object_store": 1}), 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "heals"),
+    [
+        (StageError("no"), False), (ValueError("no"), False), (FileNotFoundError(2, "no"), False), (RuntimeError("CUDA out of memory"), False),
+        (RuntimeError("[gloo/transport/tcp/pair.cc] Connection closed by peer"), True), (ConnectionResetError(), True),
+        (RuntimeError("NCCL communicator was aborted on rank 1"), True), (RuntimeError("CUDA error: uncorrectable ECC"), True),
+    ],
+)  # fmt: skip
+def test_errors_that_another_worker_heals(error: Exception, heals: bool) -> None:
+    assert is_healed(error) == heals
+
+
+def test_an_actor_gives_errors_back_as_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NINECHAPTERS_WORKERS", "1")
+    monkeypatch.setenv("NINECHAPTERS_TOLD", "yes")
+    assert ShardActor(Telling(tmp_path / "notes"), str(tmp_path))({"number": [1]})["content"] == [b"yes"]
+    refused = ShardActor(Telling(tmp_path / "notes", "to load"), str(tmp_path))({"number": [1, 2]})
+    assert refused["error"] == ["models/x is no model folder. Run `dvc repro` to make it."] * 2
+    assert sentence_of(FileNotFoundError(2, "No such file", "a")).startswith(
+        "a worker of the Ray cluster failed: FileNotFoundError: No such file at a. Run the stage"
+    )

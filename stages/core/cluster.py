@@ -1,14 +1,16 @@
 """The Ray cluster that `RAY_ADDRESS` names, connected once, with this project's code and settings on the workers."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
-from stages.core.command import StageError
+from stages.core.command import StageError, os_error_text
 from stages.core.interruption import own_handlers
 from stages.core.redaction import KEYS
 
 TOLD = ("NINECHAPTERS_", "GOMP_SPINCOUNT", "OMP_WAIT_POLICY")  # beginnings of the variables that workers get
+LOST = re.compile(r"Dist\w*Error|gloo|nccl|connection|socket|peer|timed out|CUDA error", re.IGNORECASE)
 
 
 def connect() -> Any:
@@ -31,6 +33,21 @@ def connect() -> Any:
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise StageError(f"no Ray cluster answers at RAY_ADDRESS = {address}: {error}") from error
     return ray
+
+
+def is_healed(error: Exception) -> bool:
+    """Whether another worker may do what this one could not: it has lost another one, or its GPU is sick."""
+    return isinstance(error, (ConnectionError, TimeoutError)) or (
+        isinstance(error, RuntimeError) and bool(LOST.search(f"{type(error).__name__}: {error}"))
+    )
+
+
+def sentence_of(error: Exception) -> str:
+    """What the stage says of an error of a worker, in place of Ray's traceback."""
+    if isinstance(error, StageError):
+        return error.message
+    told = os_error_text(error) if isinstance(error, OSError) else str(error)
+    return f"a worker of the Ray cluster failed: {type(error).__name__}: {told}"
 
 
 def actors_for(ray: Any, num_jobs: int, num_cpus: int, num_gpus: int = 1) -> tuple[int, dict[str, float]]:

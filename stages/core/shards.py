@@ -15,7 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Any, Protocol, TypeVar
 
-from stages.core.cluster import actors_for, connect
+from stages.core.cluster import actors_for, connect, sentence_of
 from stages.core.command import StageError
 from stages.core.devices import take
 from stages.core.parallel import end_with_parent
@@ -131,16 +131,28 @@ def _make(number: int) -> tuple[int, bytes]:
 
 
 class ShardActor:
-    """A Ray Data actor in the project's folder: takes rows {"number": n}, gives them back with the shard's bytes."""
+    """A Ray Data actor in the project's folder: takes rows {"number": n}, gives them back with the shard's bytes, or with the sentence
+    of an error: Ray heals lost nodes, and would try again what no retry heals."""
 
     def __init__(self, job: ShardJob, root: str) -> None:
         os.chdir(root)  # which all nodes share; the job's paths, the prompts and the memory of programs are in it
         os.environ["NINECHAPTERS_WORKERS"] = "1"
-        self.make = job.worker()
+        self.error = ""
+        try:
+            self.make = job.worker()
+        except Exception as error:  # noqa: BLE001  # raised by the stage
+            self.error = sentence_of(error)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         numbers = [int(number) for number in batch["number"]]
-        return {"number": numbers, "content": [self.make(number) for number in numbers]}
+        contents: list[bytes] = []
+        for number in numbers:
+            try:
+                contents.append(b"" if self.error else self.make(number))
+            except Exception as error:  # noqa: BLE001  # raised by the stage
+                self.error = sentence_of(error)
+                contents.append(b"")
+        return {"number": numbers, "content": contents, "error": [self.error] * len(numbers)}
 
 
 def _made_by_cluster(job: ShardJob, numbers: Sequence[int], cpus: int, gpus: int) -> Iterator[tuple[int, bytes]]:
@@ -151,4 +163,6 @@ def _made_by_cluster(job: ShardJob, numbers: Sequence[int], cpus: int, gpus: int
         ShardActor, fn_constructor_args=[job, os.getcwd()], batch_size=1, concurrency=(1, actors), **cost
     )
     for row in made.iter_rows():
+        if row["error"]:
+            raise StageError(row["error"])
         yield int(row["number"]), row["content"]

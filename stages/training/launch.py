@@ -21,13 +21,14 @@ from typing import Any
 
 import torch
 
-from stages.core.command import StageError
+from stages.core.cluster import is_healed, sentence_of
+from stages.core.command import StageError, say
 from stages.core.interruption import finishing_first, note_kept, own_handlers
 from stages.core.slurm import nodes_here
 from stages.training.checkpoints import STOP, kept_text
 from stages.training.job import TrainingJob, read_job
 from stages.training.meeting import Meeting, Place
-from stages.training.worker import INTERRUPTED, REFUSAL, end_with_parent, run_job
+from stages.training.worker import INTERRUPTED, REFUSAL, end_with_parent, refuse, run_job
 
 JOB = "job.json"
 MAX_FAILURES = 3  # lost workers or nodes of a Ray cluster
@@ -177,30 +178,42 @@ def _run_on_ray(job: TrainingJob, processes: int) -> None:
     from stages.core.cluster import connect
 
     ray = connect()
+    with own_handlers(), finishing_first(job.title, 0, (job.work / STOP).touch):
+        for attempt in range(MAX_FAILURES + 1):
+            try:
+                _trainer_of(ray, job, processes, attempt).fit()
+            except SystemExit as end:  # what Ray Train makes of Ctrl-C, when it has ended the workers
+                raise KeyboardInterrupt from end
+            except Exception as error:
+                if (job.work / REFUSAL).exists():
+                    raise _failure(job, "a worker") from None
+                if attempt == MAX_FAILURES:
+                    raise StageError(
+                        f"{job.title}: the training lost a worker of the Ray cluster {attempt + 1} times: {error}"
+                    ) from error
+                say(f"{job.title}: a worker or node of the Ray cluster is lost; goes on from the last checkpoint")
+            else:
+                break
+        if (job.work / STOP).exists():  # a worker was told to stop, and has saved its checkpoint
+            raise KeyboardInterrupt
+
+
+def _trainer_of(ray: Any, job: TrainingJob, processes: int, attempt: int) -> Any:
+    """Ray Train, which does not try again by itself: it would, whatever the error."""
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
 
     gpus = int(ray.cluster_resources().get("GPU", 0))
-    workers = processes or gpus or 1
-    trainer = TorchTrainer(
+    return TorchTrainer(
         _ray_worker,
         train_loop_config={"folder": str(Path.cwd()), "job": str((job.work / JOB).resolve())},
         torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),
-        scaling_config=ScalingConfig(num_workers=workers, use_gpu=gpus > 0),
+        scaling_config=ScalingConfig(num_workers=processes or gpus or 1, use_gpu=gpus > 0),
         run_config=RunConfig(
-            name="run", storage_path=str((job.work / "ray").resolve()),
-            failure_config=FailureConfig(max_failures=MAX_FAILURES),
+            name=f"run-{attempt}", storage_path=str((job.work / "ray").resolve()),
+            failure_config=FailureConfig(max_failures=0),
         ),
     )  # fmt: skip
-    with own_handlers(), finishing_first(job.title, 0, (job.work / STOP).touch):
-        try:
-            trainer.fit()
-        except SystemExit as end:  # what Ray Train makes of Ctrl-C, when it has ended the workers
-            raise KeyboardInterrupt from end
-        except Exception as error:
-            raise StageError(f"{job.title}: the training failed on the Ray cluster: {error}") from error
-        if (job.work / STOP).exists():  # a worker was told to stop, and has saved its checkpoint
-            raise KeyboardInterrupt
 
 
 def _ray_worker(config: dict[str, Any]) -> None:
@@ -210,6 +223,10 @@ def _ray_worker(config: dict[str, Any]) -> None:
         run_job(job)
     except KeyboardInterrupt:  # no failure, which Ray would heal
         (job.work / STOP).touch()
+    except Exception as error:
+        if not is_healed(error):
+            refuse(job, sentence_of(error))
+        raise
 
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -83,6 +83,12 @@ def _save(trained: Trained, tokenizer: PreTrainedTokenizerBase, job: TrainingJob
         save_model(model, tokenizer, job.out, provenance, weights, [state_folder] if job.keep_optimizer else [], dtype)
 
 
+def refuse(job: TrainingJob, sentence: str) -> None:
+    """Leave why the training cannot be; the first process to refuse says it for all."""
+    with suppress(FileExistsError), (job.work / REFUSAL).open("x", encoding="utf-8") as stream:
+        stream.write(sentence)
+
+
 def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
     """Let this process get that signal when its parent is killed: it would train on. (multiprocessing's: core/parallel.py)"""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
@@ -97,6 +103,5 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except StageError as error:
-        with suppress(FileExistsError):  # the first to refuse says it for all
-            (job.work / REFUSAL).open("x", encoding="utf-8").write(error.message)
+        refuse(job, error.message)
         sys.exit(1)
