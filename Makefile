@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # uv does not read pip's settings; wheels that pip would find, it should find too.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: repro test test-quick check setup setup-dev packages inputs use clean
+.PHONY: repro test test-quick check setup setup-dev setup-gpu packages inputs use clean
 
 repro: setup $(if $(PROFILE),use) packages inputs
 	ninechapters check
@@ -29,8 +29,7 @@ check: setup-dev
 	ruff format --check .
 	mypy
 
-setup: $(READY)
-	@command -v bwrap > /dev/null || $(MAKE) --no-print-directory bubblewrap
+setup: $(READY) bubblewrap-if-missing
 
 INSTALL = $(VENV)/bin/uv pip install --quiet --compile-bytecode --python $(VENV)/bin/python --constraint constraints.txt --requirement pyproject.toml
 # The command `ninechapters`, which runs what stands in this folder.
@@ -61,6 +60,18 @@ setup-dev: setup $(READY)-dev
 $(READY)-dev: $(READY)
 	$(INSTALL) --extra dev
 	touch $@
+
+# vLLM and Ray on NVIDIA GPUs, in an environment of the versions that vLLM wants: begin with none (`make clean`).
+setup-gpu: bubblewrap-if-missing
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(VENV)/bin/uv pip install --quiet --compile-bytecode --python $(VENV)/bin/python --constraint constraints-gpu.txt --requirement pyproject.toml --extra gpu --extra ray
+	$(COMMAND)
+	touch $(READY)
+
+.PHONY: bubblewrap-if-missing
+bubblewrap-if-missing:
+	@command -v bwrap > /dev/null || $(MAKE) --no-print-directory bubblewrap
 
 # The sandbox that runs model-written programs.
 .PHONY: bubblewrap
