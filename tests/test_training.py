@@ -218,7 +218,7 @@ def test_a_large_state_is_written_in_several_files(
     monkeypatch.setattr(optimizer_state, "FILE_BYTES", 20_000)
     several = run(tiny_model_folder, tmp_path, "several", keep_optimizer=True)
     assert len(list((several / "optimizer").iterdir())) > 3
-    ours, theirs = (optimizer_state.read_states(folder) for folder in (several, one))
+    ours, theirs = (optimizer_state.StoredStates(folder) for folder in (several, one))
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name][key], value) for name in theirs for key, value in theirs[name].items())
 

@@ -7,6 +7,7 @@ It lies in a folder of its own: engines take every safetensors file beside the c
 that no process ever holds the whole state of a large model.
 """
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,6 @@ from stages.training.spread_state import owned_parameters, send_state
 FOLDER = "optimizer"
 OLD_FILE = "optimizer.safetensors"  # where it lay before
 FILE_BYTES = 4 << 30
-
-States = dict[str, dict[str, torch.Tensor]]  # by parameter, by key
 
 
 def save_optimizer_state(trainer: PackedTrainer, folder: Path) -> None:
@@ -63,7 +62,7 @@ class ContinuedOptimizer(TrainerCallback):
         if state.global_step:
             return  # it came with the checkpoint
         names = [name for name, _, _ in owned_parameters(model, optimizer)]
-        states = read_states(self.folder) if is_first() else None
+        states = StoredStates(self.folder) if is_first() else None
         lacking = of_the_first(lambda: next((name for name in names if name not in (states or {})), ""))
         if lacking:
             raise StageError(
@@ -73,12 +72,26 @@ class ContinuedOptimizer(TrainerCallback):
         send_state(model, optimizer, states)
 
 
-def read_states(folder: Path) -> States:
-    """The state in a model folder."""
-    states: States = {}
-    for path in state_files(folder):
-        with safe_open(path, "pt") as file:
-            for full_name in file.keys():  # noqa: SIM118  (no dictionary)
-                name, _, key = full_name.rpartition(".")
-                states.setdefault(name, {})[key] = file.get_tensor(full_name)
-    return states
+class StoredStates(Mapping[str, dict[str, torch.Tensor]]):
+    """The state in a model folder, by parameter; each is read when it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files: dict[str, dict[str, Path]] = {}
+        for path in state_files(folder):
+            with safe_open(path, "pt") as file:
+                for full_name in file.keys():  # noqa: SIM118  (no dictionary)
+                    name, _, key = full_name.rpartition(".")
+                    self.files.setdefault(name, {})[key] = path
+
+    def __getitem__(self, name: str) -> dict[str, torch.Tensor]:
+        state = {}
+        for key, path in self.files[name].items():
+            with safe_open(path, "pt") as file:
+                state[key] = file.get_tensor(f"{name}.{key}")
+        return state
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.files)
+
+    def __len__(self) -> int:
+        return len(self.files)
