@@ -146,15 +146,16 @@ def difference(folder: Path, other: Path) -> float:
 
 @click.command()
 @click.option("--quick", is_flag=True, help="Two kills, a quarter of the steps.")
+@click.option("--kills", type=click.IntRange(min=1), default=20, help="How many, without --quick.")
 @click.option("--processes", type=click.IntRange(min=1), default=1, help="Of the training.")
 @click.option("--sharded", is_flag=True, help="With FSDP over them, and AdamW.")
-def main(quick: bool, processes: int, sharded: bool) -> None:
+def main(quick: bool, kills: int, processes: int, sharded: bool) -> None:
     """Kill, resume, compare."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_inputs(folder, 2000 if processes == 1 else 400)
         run = Run(folder, 1 if quick or processes > 1 else 4, processes, sharded)
-        print(json.dumps(kill_again_and_again(run, 2 if quick else 20)))
+        print(json.dumps(kill_again_and_again(run, 2 if quick else kills)))
 
 
 if __name__ == "__main__":
