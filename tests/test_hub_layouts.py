@@ -76,6 +76,37 @@ def test_a_column_of_configs_is_chosen_from(tmp_path: Path) -> None:
         load_benchmark("b", "math", descriptor)
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        "{config}/{split}/0.parquet",
+        "{split}/{config}/0.jsonl",
+        "data/{config}/{split}.json.gz",
+        "{config}/x_{split}_0.json",
+    ],
+)
+def test_folders_of_configs_and_splits_in_either_order(place: str, tmp_path: Path) -> None:
+    for config in MATH_SUBJECTS:
+        for split in ("train", "test"):
+            row = {"problem": f"{config} {split}", "solution": "\\boxed{1}"}
+            write_records([row], tmp_path / "d" / place.format(config=config, split=split))
+    descriptor, configs = tmp_path / "b.yaml", ", ".join(MATH_SUBJECTS)
+    for split, names in (("test", ["test"]), ("train+test", ["train", "test"])):
+        descriptor.write_text(f"dataset: {tmp_path}/d\nsplit: {split}\nconfig: [{configs}]\n")
+        rows = load_benchmark("b", "math", descriptor, 7 * len(names))
+        assert {row["problem"] for row in rows} == {f"{config} {name}" for config in MATH_SUBJECTS for name in names}
+        assert [row["subject"] for row in rows] == [config for config in MATH_SUBJECTS for _ in names]
+    descriptor.write_text(f"dataset: {tmp_path}/d\nsplit: validation\nconfig: algebra\n")
+    with pytest.raises(StageError, match="config algebra has no file of split validation"):
+        load_benchmark("b", "math", descriptor)
+
+
+def test_fractions_and_places_are_answers() -> None:
+    assert LOADERS["mawps"]({"question": "Q?", "result": "2/4"})["answer"] == "1/2"  # type: ignore[index]
+    table = {"question": "Q?", "table": "a", "choices": ["yes", "no"], "answer": 1}
+    assert LOADERS["tabmwp"](table)["answer"] == "B"  # type: ignore[index]
+
+
 def test_a_config_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
     path = published(LAYOUTS[2], tmp_path)
     path.write_text(path.read_text().replace("- algebra", "- algebre"))

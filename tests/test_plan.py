@@ -24,6 +24,7 @@ from stages.project.workloads import plan_rows, works_of
 from stages.project.writing_time import Writer
 from stages.training import memory
 from stages.training.batches import Layout
+from stages.training.checkpoints import CHECKPOINT_SECONDS, FIRST_RATE, SHARE
 from stages.training.memory import Fit, Savings, activation_bytes, device_of, fit, fit_here, state_bytes
 from stages.training.sections import TrainingPlan
 from tests.conftest import ROOT
@@ -173,6 +174,12 @@ def test_what_stages_spend_beside_their_arithmetic_is_counted() -> None:
     assert 0 < checkpoints["hours"] <= 0.0201 * (trained + rows["finetune@mistral (twice)"]["hours"])
     assert rows["tokens of all trainings"]["tokens"] > 4.6e9
     assert "13 starts" in rows["loading of all models"]["work"]
+
+
+def test_checkpoints_are_planned_as_they_are_saved() -> None:
+    assumed = Assumptions()
+    assert (assumed.checkpoint_seconds, assumed.checkpoint_frac) == (CHECKPOINT_SECONDS, SHARE)
+    assert assumed.write_gb_per_second * 1e9 == FIRST_RATE
 
 
 def test_disk_and_host_memory_are_counted_and_judged() -> None:

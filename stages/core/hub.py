@@ -6,7 +6,8 @@
     split: train                         # or several: train+test
     columns: {text: content}             # only where they differ from the reader's
 
-A local folder may keep its configs as the hub does (a README.md that names them), as folders, or as a column `config`. A record
+A local folder may keep its configs as the hub does (a README.md that names them), as folders around or within those of the splits, or as
+a column `config`. A record
 of a named config tells it under `config`, if it has no such column of its own.
 
 The file is what DVC tracks: the pinned revision makes it name the same records for ever, as a checksum would. Records
@@ -28,6 +29,7 @@ KEYS = {"dataset", "revision", "config", "split", "columns"}
 BATCH_ROWS = 1000
 BATCH_BYTES = 1 << 20
 DEFAULT = "default"  # the one config of a folder that names none
+SPLITS = {"train", "test", "validation", "valid", "dev"}  # as files and folders are named for them
 Record = dict[str, Any]
 
 
@@ -125,14 +127,33 @@ def _parts(descriptor: HubDataset) -> Iterator[Iterable[Record]]:
 
     folder = Path(descriptor.dataset)
     known = get_dataset_config_names(descriptor.dataset, revision=descriptor.revision)
-    place = "name"
     if folder.is_dir() and known == [DEFAULT] and DEFAULT not in descriptor.configs:
-        known, place = sorted(inner.name for inner in folder.iterdir() if inner.is_dir()), "data_dir"
+        splits = set(descriptor.split.split("+"))
+        known = sorted({inner.name for inner in folder.rglob("*") if inner.is_dir()} - splits)
         if not any(fnmatchcase(name, pattern) for name in known for pattern in descriptor.configs):
             yield _of_column(descriptor)
             return
+        for name in chosen_configs(descriptor, known):
+            yield _named(_loaded(descriptor, data_files=files_of_config(folder, name, splits)), name)
+        return
     for name in chosen_configs(descriptor, known):
-        yield _named(_loaded(descriptor, **{place: name}), name)
+        yield _named(_loaded(descriptor, name=name), name)
+
+
+def files_of_config(folder: Path, name: str, splits: Iterable[str]) -> dict[str, list[str]]:
+    """A config's files by split, whichever of the two is the outer folder; a split that no path names has all of them.
+
+    Raises:
+        ValueError: the config has files of other splits only.
+    """
+    inside = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
+    files = [path for path in inside if name in path.parts[:-1] and not any(part[0] == "." for part in path.parts)]
+    words = {path: set(re.split(r"[\W_]+", path.as_posix().replace(name, ""))) for path in files}
+    found = {split: [str(path) for path in files if split in words[path]] for split in splits}
+    lacking = [split for split, paths in found.items() if not paths]
+    if lacking and (not files or any(words[path] & SPLITS for path in files)):
+        raise ValueError(f"config {name} has no file of split {', '.join(lacking)}")
+    return {split: paths or [str(path) for path in files] for split, paths in found.items()}
 
 
 def chosen_configs(descriptor: HubDataset, known: list[str]) -> list[str]:
@@ -148,13 +169,16 @@ def chosen_configs(descriptor: HubDataset, known: list[str]) -> list[str]:
     return list(dict.fromkeys(name for names in found.values() for name in names))
 
 
-def _loaded(descriptor: HubDataset, **place: str) -> Iterable[Record]:
+def _loaded(descriptor: HubDataset, **place: Any) -> Iterable[Record]:
     from datasets import load_dataset
 
-    rows: Iterable[Record] = load_dataset(
+    rows = load_dataset(
         descriptor.dataset, split=descriptor.split, revision=descriptor.revision, streaming=True, **place
-    ).decode(False)
-    return rows
+    )
+    found: Iterable[Record] = (
+        rows.decode(False) if rows.features else rows
+    )  # JSON without known columns has no pictures
+    return found
 
 
 def _named(records: Iterable[Record], config: str) -> Iterator[Record]:

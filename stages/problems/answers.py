@@ -1,6 +1,7 @@
 """What the loaders share: writing a reference answer, and taking apart options."""
 
 import re
+from fractions import Fraction
 
 from stages.core.schemas import Row
 
@@ -10,8 +11,10 @@ IS_NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?")
 
 
 def plain_number(value: object) -> str:
-    """A number as people write it: 43.0 is 43, 1,200 is 1200; anything else is an error."""
+    """A number as people write it: 43.0 is 43, 1,200 is 1200, 1/2 stays a fraction; anything else is an error."""
     text = str(value).strip().replace(",", "")
+    if re.fullmatch(r"-?\d+/0*[1-9]\d*", text):
+        return str(Fraction(text))
     number = float(text)  # ValueError names the text
     if number != number or number in (float("inf"), float("-inf")):
         raise ValueError(f"the answer {value!r} is no finite number")

@@ -5,10 +5,10 @@ from stages.project.assumptions import Assumptions
 from stages.project.hardware import Hardware
 from stages.project.work_rows import Work
 from stages.project.writing_time import Writer
+from stages.training.checkpoints import SAVED_BYTES
 from stages.training.memory import STATE_BYTES, USABLE, device_of, fit
 from stages.training.sections import TrainingPlan
 
-CHECKPOINT_BYTES = 12.0  # of a trained parameter: float32 weights and AdamW's two moments
 DEVICES = tuple(2**power for power in range(11))  # that a fault looks through for enough
 
 
@@ -39,7 +39,7 @@ def training(
     memory = f"{needed / 1e9:,.1f} GB{savings.words()}{'' if is_fit else ': DOES NOT FIT'}"
     steps = max(1, round(total / (plan.batch_rows * plan.max_length)))
     flop = (4 if num_trained else 6) * shape.num_active * total * (4 / 3 if savings.has_checkpointing else 1)
-    loaded, checkpoint = 4.0 * shape.num_parameters, CHECKPOINT_BYTES * trained
+    loaded, checkpoint = 4.0 * shape.num_parameters, float(SAVED_BYTES) * trained
     node = 1 if savings.is_sharded else min(hardware.count, assumed.node_gpus)
     return Work(
         stage, f"{count:,} examples, {plan.num_epochs} epochs", total, flop / assumed.mfu / hardware.flop_per_second / hardware.count, steps,

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from stages.benchmarks.loaders.fields import alone, field, listed_options, optional, told
+from stages.benchmarks.loaders.fields import alone, field, label_letter, listed_options, optional, told
 from stages.core.schemas import Row
 from stages.problems.answers import CHOICE, IS_NUMBER, LETTERS, NUMBER, TEXT, plain_number, row
 
@@ -116,8 +116,7 @@ def load_tabmwp(record: Row) -> Row:
         "solution": told(record, "solution"), "subject": told(record, "ans_type"), "level": told(record, "grade"),
     }  # fmt: skip
     if choices:
-        if answer not in choices:
-            raise ValueError(f"the answer {answer!r} is none of the choices {choices}")
-        return row(problem, LETTERS[choices.index(answer)], CHOICE, options=choices, **known)
+        letter = LETTERS[choices.index(answer)] if answer in choices else label_letter(field(record, "answer"), choices)
+        return row(problem, letter, CHOICE, options=choices, **known)
     is_number = bool(IS_NUMBER.fullmatch(answer))
     return row(problem, plain_number(answer) if is_number else answer, NUMBER if is_number else TEXT, **known)
