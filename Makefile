@@ -1,4 +1,5 @@
 # make repro: set up and run the whole pipeline (PROFILE=NAME takes that profile first; INPUTS=FOLDER has the files that it wants).   make test: set up and run every test.   make test-quick: the quick ones.
+# make setup REMOTE=s3 (gcs, ssh): what DVC needs for such a remote.
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
@@ -29,7 +30,7 @@ check: setup-dev
 	ruff format --check .
 	mypy
 
-setup: $(READY)
+setup: $(READY) $(if $(REMOTE),$(READY)-$(REMOTE))
 	@command -v bwrap > /dev/null || $(MAKE) --no-print-directory bubblewrap
 
 INSTALL = $(VENV)/bin/uv pip install --quiet --compile-bytecode --python $(VENV)/bin/python --constraint constraints.txt --requirement pyproject.toml
@@ -60,6 +61,13 @@ setup-dev: setup $(READY)-dev
 
 $(READY)-dev: $(READY)
 	$(INSTALL) --extra dev
+	touch $@
+
+REMOTES := s3 gcs ssh
+$(if $(filter-out $(REMOTES),$(REMOTE)),$(error there is no remote '$(REMOTE)'; there are: $(REMOTES)))
+
+$(REMOTES:%=$(READY)-%): $(READY)-%: $(READY)
+	$(INSTALL) --extra $*
 	touch $@
 
 # The sandbox that runs model-written programs.

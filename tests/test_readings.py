@@ -69,7 +69,7 @@ def test_the_untrained_model_stands_beside_the_others(standing: Standing, tmp_pa
     assert nested["untrained"]["worded"]["cot"]["low_95"] >= 0
     assert nested["gain_over_untrained"]["worded"]["tool"].keys() == {"points", "low_95", "high_95"}
     write_accuracy(rows, tmp_path / "accuracy.csv")
-    assert (tmp_path / "accuracy.csv").read_text().count("llama untrained ") == 4
+    assert (tmp_path / "accuracy.csv").read_text().count('"llama, untrained"') == 4
     assert all(row["untrained"]["accuracy"] <= 1 for row in suite_rows(standing))
     assert draw_accuracy(rows).startswith("data:image/png")
 

@@ -63,11 +63,16 @@ def test_everything_is_made(clone: Path) -> None:
     for name in (
         "reports/index.html",
         "reports/metrics.json",
+        "reports/details.json",
         "data/exported/problems.jsonl",
         "data/exported/README.md",
     ):
         assert (clone / name).stat().st_size > 100, name
-    assert "gain_points" in run("dvc", "metrics", "show", "--md", folder=clone)
+    shown = run("dvc", "metrics", "show", folder=clone)
+    assert "llama.gain" in shown
+    assert max(map(len, shown.splitlines())) <= 120, "the headline fits a terminal"
+    told = run("dvc", "metrics", "diff", "HEAD", "--targets", "reports/details.json", folder=clone)
+    assert "filter.rejected" in told
     page = (clone / "reports/index.html").read_text()
     assert "no language model" in page
     run("dvc", "plots", "show", folder=clone)
