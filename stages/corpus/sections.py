@@ -59,11 +59,17 @@ class Source:
     license: tuple[str, ...] = ()
     "A license that is allowed, or a pattern (CC-BY*); none given allows all."
     min_chars: Count | None = None
+    "`ingest_corpus.min_chars` for this source."
     max_chars: Annotated[int, Ge(20)] | None = None
+    "`ingest_corpus.max_chars` for this source."
     max_snippets: Count | None = None
+    "`ingest_corpus.max_snippets` for this source."
     strategy: CutStrategy | None = None
+    "`ingest_corpus.strategy` for this source."
     max_foreign: Share | None = None
+    "`ingest_corpus.max_foreign` for this source."
     min_math: NotNegative | None = None
+    "`ingest_corpus.min_math` for this source."
 
     def settings(self, common: IngestSettings) -> IngestSettings:
         """The source's own options in the place of the common ones.

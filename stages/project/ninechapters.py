@@ -14,7 +14,7 @@ TOOLS = {
     "check": "project.check", "plan": "project.plan", "bring": "project.bring", "packages": "project.packages",
     "estimate": "distillation.estimate", "status": "distillation.status",
     "publish": "distillation.publish", "import": "distillation.import_completions", "compare": "evaluation.compare",
-    "grade": "grading.grade_answers", "run-program": "execution.run_program", "merge-adapter": "models.merge_adapter",
+    "grade": "grading.grade_answers", "reference": "project.write_reference", "run-program": "execution.run_program", "merge-adapter": "models.merge_adapter",
     "export": "reporting.export_dataset", "study": "studies.study", "tables": "studies.paper_tables",
 }  # fmt: skip
 STAGES = {

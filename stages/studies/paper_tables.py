@@ -21,16 +21,27 @@ DETAILS = Path("reports/details.json")
 
 @tool_command("tables")
 @click.option(
-    "--table", "name", type=click.Choice(["natural", "formats", "tools", "cost"]), default="natural", show_default=True
+    "--table",
+    "name",
+    type=click.Choice(["natural", "formats", "tools", "cost"]),
+    default="natural",
+    show_default=True,
+    help="Natural-language reasoning, other formats, tools, or what each run cost.",
 )
-@click.option("--form", type=click.Choice(["markdown", "latex", "csv"]), default="markdown", show_default=True)
+@click.option(
+    "--form",
+    type=click.Choice(["markdown", "latex", "csv"]),
+    default="markdown",
+    show_default=True,
+    help="How it is written.",
+)
 @click.option("--details", "path", type=click.Path(dir_okay=False, path_type=Path), default=DETAILS, show_default=True,
               help="Every figure of a run, as `dvc repro report` gathers them.")  # fmt: skip
 @click.option("--group", help="Stand beside the published models of this size: 'over 20B' or '7B and 8B'.")
 @click.option("--plan", "profiles", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="A profile whose planned cost stands in the cost table, too.")  # fmt: skip
 @click.option("--gpu", type=click.Choice(sorted(GPUS)), default="h100", show_default=True, help="Plan for these.")
-@click.option("--num-gpus", type=click.IntRange(min=1), default=8, show_default=True)
+@click.option("--num-gpus", type=click.IntRange(min=1), default=8, show_default=True, help="Plan for so many.")
 @click.option(
     "--usd-per-gpu-hour",
     type=click.FloatRange(min=0),
