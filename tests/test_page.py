@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stages.reporting.browsing import FLIP_COLUMNS, PROBLEM_COLUMNS, flips_table
+from stages.reporting.browsing import FLIP_COLUMNS, FLIP_PROSE, PROBLEM_COLUMNS, PROBLEM_PROSE, flips_table
 from stages.reporting.packed_rows import pack
 from stages.reporting.pictures import draw_curves, draw_overlap
 from stages.reporting.report import render_page
@@ -35,7 +35,7 @@ FIGURES = ACCURACY | {
 def problem_cells(number: int) -> list[Any]:
     row = {
         "round": "corpus", "verdict": "kept" if number % 3 else "equation", "detail": "", "source": ["web", "wiki"][number % 2], "level": "grade",
-        "mode": "cot", "problem": f"Problem {number}: {HOSTILE if number == 4 else 'how many apples?'}", "solution": "3 + 4 = 7", "answer": "7",
+        "mode": "cot", "problem": f"Problem {number}: {HOSTILE if number == 4 else 'how many apples?'}", "solution": "3 + 4 = 7, so $\\frac{14}{2} = 7$. It costs $5 and $7.", "answer": "7",
         "synthesizer": "boosted", "id": f"p{number}", "text": number % 5, "value": number / 7,
     }  # fmt: skip
     return [row[column] for column in PROBLEM_COLUMNS]
@@ -99,6 +99,7 @@ def page_of(num_problems: int = 300, has_untrained: bool = True) -> str:
     picture = draw_overlap({"a": {"a": 1.0}})
     rows = {
         "columns": PROBLEM_COLUMNS,
+        "prose": PROBLEM_PROSE,
         "rows": [problem_cells(i) for i in range(num_problems)],
         "texts": texts,
         "total": num_problems,
@@ -108,7 +109,7 @@ def page_of(num_problems: int = 300, has_untrained: bool = True) -> str:
         top=[], bottom=[], leaked=[], students=("llama",), suites=[{"student": "llama", "mode": "cot", "a": ACCURACY, "b": ACCURACY | {"jiuzhang_average": 50.0}, "untrained": ACCURACY if has_untrained else None}],
         **readings(has_untrained),
         comparability=[{"student": "llama", "obstacles": {"gsm8k_cot": "prompts"}, "facts": [("model", "x", HOSTILE)]}],
-        problems_shown=[num_problems, num_problems], flips_shown=[len(flips), len(flips)], problems_data=pack(rows), flips_data=pack({"columns": FLIP_COLUMNS, "rows": flips}),
+        problems_shown=[num_problems, num_problems], flips_shown=[len(flips), len(flips)], problems_data=pack(rows), flips_data=pack({"columns": FLIP_COLUMNS, "prose": FLIP_PROSE, "rows": flips}),
     )  # fmt: skip
 
 
@@ -209,6 +210,22 @@ def test_lists_filter_search_sort_and_show_a_row(opened: tuple[Chromium, Path]) 
     assert "generation" in browser.run("document.getElementById('whole').textContent")
     assert browser.run("document.querySelectorAll('#whole mark').length") == 2
     assert browser.run("document.title") == "Nine Chapters: report"  # nothing that a model wrote was run
+
+
+@needs_chromium
+def test_formulas_are_drawn_and_their_source_is_one_click_away(opened: tuple[Chromium, Path]) -> None:
+    browser, path = opened
+    browser.open(path)
+    browser.run("document.querySelector('#problems-browser .row').click()")
+    shown = "[...document.querySelectorAll('#whole .prose')][1]"
+    assert browser.run(f"{shown}.querySelectorAll('math').length") == 1
+    assert browser.run(f"{shown}.querySelector('mfrac').getBoundingClientRect().height") > 10
+    assert browser.run(f"{shown}.textContent.endsWith('It costs $5 and $7.')")
+    typed = f"{shown}.nextElementSibling"
+    assert not browser.run(f"{typed}.querySelector('pre').checkVisibility()")
+    browser.run(f"{typed}.querySelector('summary').click()")
+    assert browser.run(f"{typed}.querySelector('pre').checkVisibility()")
+    assert browser.run(f"{typed}.querySelector('pre').textContent").startswith("3 + 4 = 7, so $\\frac{14}{2} = 7$.")
 
 
 @needs_chromium

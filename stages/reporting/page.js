@@ -39,6 +39,44 @@ function element(name, text, attributes = {}) {
   return made;
 }
 
+const MARKS = /([\x02\x05][^\x03]*\x03)/;  // around formulas and code (stages/reporting/drawn_formulas.py)
+const plain = text => text.replace(/[\x02\x03\x05]/g, "");
+
+// Formulas and code whole, other text word by word.
+function tokensOf(text) {
+  return text.split(MARKS).flatMap((part, i) => i % 2 ? [part] : part.split(/(\s+)/)).filter(Boolean);
+}
+
+function drawn(token, formulas) {
+  if (token[0] === "\x05") return element("code", plain(token));
+  if (token[0] !== "\x02") return token;
+  const holder = document.createElement("template");
+  holder.innerHTML = formulas[plain(token)];  // made and checked when the page was written
+  return holder.content;
+}
+
+// A text with its formulas drawn, what stands between two tokens marked; below it, where there are formulas, the text as typed.
+function prose(text, formulas, [start, end] = [0, 0]) {
+  const nodes = tokensOf(text).map(token => drawn(token, formulas)), block = element("div", null, {class: "prose"});
+  const mark = element("mark");
+  mark.append(...nodes.slice(start, end));
+  block.append(...nodes.slice(0, start), ...(end > start ? [mark] : []), ...nodes.slice(end));
+  if (!text.includes("\x02")) return [block];
+  const typed = element("details", null, {class: "typed"});
+  typed.append(element("summary", "As typed"), element("pre", plain(text)));
+  return [block, typed];
+}
+
+// Where the tokens of one differ from the other's: [first, behind the last].
+function difference(one, other) {
+  [one, other] = [tokensOf(one), tokensOf(other)];
+  let start = 0;
+  while (start < one.length && start < other.length && one[start] === other[start]) start++;
+  let end = 0;
+  while (end < one.length - start && end < other.length - start && one[one.length - 1 - end] === other[other.length - 1 - end]) end++;
+  return [start, one.length - end];
+}
+
 class Browser {
   constructor(place, table, {filters, sorts, search, title, tags, detail}) {
     Object.assign(this, {table, title, tags, detail, search});
@@ -107,7 +145,7 @@ class Browser {
     this.table.rows.forEach((row, i) => {
       if (!wanted.every(([place, value]) => row[place] === value)) return;
       if (words.length) {
-        const text = places.map(place => row[place]).join(" ").toLowerCase();
+        const text = plain(places.map(place => row[place]).join(" ")).toLowerCase();
         if (!words.every(word => text.includes(word))) return;
       }
       this.order.push(i);
@@ -158,44 +196,35 @@ function facts(pairs) {
 function problemBrowser(place, table) {
   return new Browser(place, table, {
     filters: ["round", "verdict", "source", "level", "mode"], sorts: ["source", "level", "verdict", "value"], search: ["problem", "solution", "detail", "id"],
-    title: (row, at) => row[at.problem] || row[at.solution] || "(empty)",
+    title: (row, at) => plain(row[at.problem] || row[at.solution]) || "(empty)",
     tags: (row, at) => [row[at.round], row[at.verdict], row[at.source], row[at.level], row[at.mode], row[at.detail]].filter(Boolean).join(" · "),
     detail: (row, at) => {
       const text = table.texts[row[at.text]] || [];
       return [
-        element("h3", "Problem"), element("pre", row[at.problem] || "(none was read)"), element("h3", "Solution"), element("pre", row[at.solution]),
-        element("h3", "Lineage"),
+        element("h2", "Problem"), ...prose(row[at.problem] || "(none was read)", table.formulas), element("h2", "Solution"), ...prose(row[at.solution], table.formulas),
+        element("h2", "Lineage"),
         facts([["verdict", row[at.verdict]], ["detail", row[at.detail]], ["answer", row[at.answer]], ["round", row[at.round]], ["model", row[at.synthesizer]],
                ["level", row[at.level]], ["mode", row[at.mode]], ["value", row[at.value] === null ? "" : Number(row[at.value]).toFixed(4)], ["problem id", row[at.id]],
                ["source", text[1]], ["title", text[2]], ["address", text[3]], ["license", text[4]], ["text id", text[0]]]),
-        element("h3", "Text that it was made of"), element("pre", text[5] || ""),
+        element("h2", "Text that it was made of"), ...prose(text[5] || "", table.formulas),
       ];
     },
   });
 }
 
-function markDifference(one, other) {
-  let start = 0;
-  while (start < one.length && start < other.length && one[start] === other[start]) start++;
-  let end = 0;
-  while (end < one.length - start && end < other.length - start && one[one.length - 1 - end] === other[other.length - 1 - end]) end++;
-  const block = element("pre");
-  block.append(one.slice(0, start), element("mark", one.slice(start, one.length - end)), one.slice(one.length - end));
-  return block;
-}
-
 function flipBrowser(place, table) {
   return new Browser(place, table, {
     filters: ["student", "benchmark", "mode", "change", "cause"], sorts: ["benchmark", "index", "rule_b"], search: ["question", "response_a", "response_b"],
-    title: (row, at) => row[at.question] || "(question)",
+    title: (row, at) => plain(row[at.question]) || "(question)",
     tags: (row, at) => [row[at.benchmark], row[at.index], row[at.mode], row[at.change], row[at.cause], `expected ${row[at.answer]}, ${row[at.extracted_a] || "nothing"} became ${row[at.extracted_b] || "nothing"}`].join(" · "),
     detail: (row, at) => {
       const sides = element("div", null, {class: "two"});
       for (const [side, other, name] of [["a", "b", "without pre-training"], ["b", "a", "with pre-training"]]) {
         const column = sides.appendChild(element("div"));
-        column.append(element("h3", name), facts([["extracted", row[at[`extracted_${side}`]] || "nothing"], ["rule", row[at[`rule_${side}`]]]]), markDifference(row[at[`response_${side}`]], row[at[`response_${other}`]]));
+        const [own, its] = [row[at[`response_${side}`]], row[at[`response_${other}`]]];
+        column.append(element("h3", name), facts([["extracted", row[at[`extracted_${side}`]] || "nothing"], ["rule", row[at[`rule_${side}`]]]]), ...prose(own, table.formulas, difference(own, its)));
       }
-      return [element("h3", `${row[at.benchmark]} ${row[at.index]}, ${row[at.mode]}: ${row[at.change]} (${row[at.cause]})`), element("pre", row[at.question]), facts([["expected", row[at.answer]]]), sides];
+      return [element("h2", `${row[at.benchmark]} ${row[at.index]}, ${row[at.mode]}: ${row[at.change]} (${row[at.cause]})`), ...prose(row[at.question], table.formulas), facts([["expected", row[at.answer]]]), sides];
     },
   });
 }
@@ -207,12 +236,18 @@ async function start() {
     await new Promise(resolve => setTimeout(resolve));
     try {
       const [head, first, ...others] = document.getElementById(`${id}-data`).textContent.trim().split("\n");
-      const table = {...await unpack(head), rows: first ? await unpack(first) : []};
+      const table = {rows: [], ...await unpack(head)};
+      const more = async line => {
+        const block = await unpack(line);
+        Object.assign(table.formulas, block.formulas);
+        return block.rows;
+      };
+      if (first) table.rows = await more(first);
       place.replaceChildren();
       const browser = build(place, table);
       place.dataset.usable = "yes";
       for (const [i, line] of others.entries()) {
-        browser.add(await unpack(line), i === others.length - 1);
+        browser.add(await more(line), i === others.length - 1);
         await new Promise(resolve => setTimeout(resolve));
       }
       place.dataset.ready = "yes";
