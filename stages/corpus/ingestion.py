@@ -21,7 +21,13 @@ from stages.corpus.readers.registry import READERS
 from stages.corpus.sections import IngestSettings, Source
 
 COUNTS = "counts.json"
-FILE_REASONS = {"other_format", "broken_file", "over_expanded"}  # they cost more than a record: they are told
+FILE_REASONS = {
+    "other_format",
+    "broken_file",
+    "over_expanded",
+    "encrypted",
+    "scanned",
+}  # they cost more than a record: they are told
 MAX_DETAIL_CHARS = 500
 DONE = "source"  # in the work folder; it has its counts once it is whole
 
