@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # uv does not read pip's settings; wheels that pip would find, it should find too.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: repro test test-quick check setup setup-dev packages inputs use clean
+.PHONY: repro test test-quick check docs setup setup-dev packages inputs use clean
 
 repro: setup $(if $(PROFILE),use) packages inputs
 	ninechapters check
@@ -29,6 +29,10 @@ check: setup-dev
 	ruff check .
 	ruff format --check .
 	mypy
+
+# The documents as a site in site/.
+docs: $(READY)-docs
+	$(VENV)/bin/sphinx-build --quiet --fail-on-warning --builder html --doctree-dir .work/doctrees docs site
 
 setup: $(READY) $(if $(REMOTE),$(READY)-$(REMOTE))
 	@command -v bwrap > /dev/null || $(MAKE) --no-print-directory bubblewrap
@@ -66,7 +70,8 @@ $(READY)-dev: $(READY)
 REMOTES := s3 gcs ssh
 $(if $(filter-out $(REMOTES),$(REMOTE)),$(error there is no remote '$(REMOTE)'; there are: $(REMOTES)))
 
-$(REMOTES:%=$(READY)-%): $(READY)-%: $(READY)
+EXTRAS := $(REMOTES) docs
+$(EXTRAS:%=$(READY)-%): $(READY)-%: $(READY)
 	$(INSTALL) --extra $*
 	touch $@
 

@@ -8,9 +8,9 @@ from click.testing import CliRunner
 
 from stages.project.hint_words import words_of
 from stages.project.ninechapters import STAGES, TOOLS
+from stages.project.variables import VARIABLES
 from stages.project.write_reference import command_of
 from stages.project.write_reference import main as reference
-from stages.project.variables import VARIABLES
 from tests.conftest import ROOT
 
 SOURCES = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "stages").rglob("*.py"))}
