@@ -1,0 +1,101 @@
+"""Licenses as the Hugging Face hub names them, of texts that each state their own.
+
+    hub_license("CC BY-SA 4.0")                       -> "cc-by-sa-4.0"
+    combined({"CC0-1.0": 40, "BSD-3-Clause": 18})     -> License("other", "several-licenses", ...)
+
+A license is never guessed: what has no name on the hub stays as the text states it, and the whole is then `other`; texts that state none
+make it `unknown`.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+# The identifiers that the hub takes (huggingface.co/docs/hub/repositories-licenses).
+HUB_LICENSES = frozenset(
+    """
+    apache-2.0 mit openrail bigscience-openrail-m creativeml-openrail-m bigscience-bloom-rail-1.0 bigcode-openrail-m afl-3.0
+    artistic-2.0 bsl-1.0 bsd bsd-2-clause bsd-3-clause bsd-3-clause-clear c-uda cc cc0-1.0 cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0
+    cc-by-sa-3.0 cc-by-sa-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nd-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0 cc-by-nc-sa-2.0
+    cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cdla-sharing-1.0 cdla-permissive-1.0 cdla-permissive-2.0 wtfpl ecl-2.0 epl-1.0 epl-2.0 etalab-2.0
+    eupl-1.1 eupl-1.2 agpl-3.0 gfdl gpl gpl-2.0 gpl-3.0 lgpl lgpl-2.1 lgpl-3.0 isc intel-research lppl-1.3c ms-pl apple-ascl apple-amlr
+    mpl-2.0 odc-by odbl openrail++ osl-3.0 postgresql ofl-1.1 ncsa unlicense zlib pddl lgpl-lr deepfloyd-if-license
+    fair-noncommercial-research-license llama2 llama3 llama3.1 llama3.2 llama3.3 llama4 gemma
+    """.split()
+)
+OTHER, UNKNOWN = "other", "unknown"
+CREATIVE_COMMONS = re.compile(r"creativecommons\.org/licenses/([a-z-]+)/(\d\.\d)")
+SPELLED = {
+    "apache": "apache-2.0", "apache-2": "apache-2.0", "cc-0": "cc0-1.0", "cc0": "cc0-1.0", "odc-by-1.0": "odc-by", "odbl-1.0": "odbl",
+    "pddl-1.0": "pddl", "gfdl-1.2": "gfdl", "gfdl-1.3": "gfdl", "new-bsd": "bsd-3-clause", "modified-bsd": "bsd-3-clause",
+    "simplified-bsd": "bsd-2-clause", "3-clause-bsd": "bsd-3-clause", "2-clause-bsd": "bsd-2-clause", "expat": "mit",
+}  # fmt: skip
+TERMS = {
+    "nc": "no commercial use",
+    "nd": "no derivatives: whether a problem made from such a text is one is for you to judge",
+    "sa": "works built on them are shared under the same license",
+}
+
+
+class License(NamedTuple):
+    hub: str  # what stands in the card's `license`
+    name: str  # where that is `other`: a name for it
+    explanation: str
+
+
+def hub_license(stated: str) -> str:
+    """The hub's name of a license as a text states it; "unknown" of none, "other" of one that the hub does not list.
+
+    >>> [hub_license(text) for text in ("Apache License, Version 2.0", "CC-BY-NC 4.0", "GPL-3.0-or-later", "MIT OR ISC", "")]
+    ['apache-2.0', 'cc-by-nc-4.0', 'gpl-3.0', 'other', 'unknown']
+    """
+    text = stated.strip().lower()
+    if text in ("", "none", "null", "unknown", "n/a"):
+        return UNKNOWN
+    if found := CREATIVE_COMMONS.search(text):
+        return _listed(f"cc-{found[1]}-{found[2]}")
+    if "creativecommons.org/publicdomain/zero" in text:
+        return "cc0-1.0"
+    words = re.sub(r"\b(the|licen[cs]e|version|creative commons zero)\b|\(.*?\)", " ", text.replace(",", " "))
+    words = re.sub(r"\bcreative commons\b", "cc", words)
+    for long, short in (("attribution", "by"), ("share-?alike", "sa"), ("non-?commercial", "nc"), ("no-?deriv\\w*", "nd")):
+        words = re.sub(rf"\b{long}\b", short, words)
+    slug = re.sub(r"-(only|or-later)$", "", re.sub(r"[\s_-]+", "-", words.strip()).strip("-"))
+    return _listed(SPELLED.get(slug, re.sub(r"-v(?=\d)", "-", slug)))
+
+
+def _listed(slug: str) -> str:
+    return slug if slug in HUB_LICENSES else OTHER
+
+
+def combined(counts: Mapping[str, int]) -> License:
+    """The license of a whole whose parts state these (license -> number of parts).
+
+    One license is that of the whole. Of several none stands for all: they may ask for different things, so the whole is `other`, and
+    each part keeps its own. Where a part states none, the whole says so.
+    """
+    known = {hub_license(stated) for stated in counts}
+    if not counts or known == {UNKNOWN}:
+        return License(UNKNOWN, "", "The texts state no license. Ask their owners before you share what was made from them.")
+    without = sum(count for stated, count in counts.items() if hub_license(stated) == UNKNOWN)
+    asked = "".join(f" Some ask for more: {TERMS[mark]}." for mark in TERMS if _has_mark(known, mark))
+    if without:
+        asked += f" {without:,} of {sum(counts.values()):,} rows are made from texts that state no license."
+    if len(counts) == 1 or (len(known) == 1 and known != {OTHER}):
+        stated = next(iter(counts))
+        name = "" if known != {OTHER} else _slug(stated)
+        return License(next(iter(known)), name, f"All texts are under {_plain(stated)}.{asked}")
+    told = "The texts are under several licenses; each row keeps that of its own text, in its column `text_license`."
+    return License(OTHER, "several-licenses", told + asked)
+
+
+def _has_mark(known: set[str], mark: str) -> bool:
+    return any(mark in name.split("-") for name in known if name.startswith("cc-"))
+
+
+def _slug(stated: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", stated.lower()).strip("-.")[:60] or "stated-by-the-texts"
+
+
+def _plain(stated: str) -> str:
+    return " ".join(stated.split())[:100]
