@@ -43,7 +43,9 @@ def test_every_option_says_what_it_does(name: str) -> None:
 
 def options_of_command(command: click.Command) -> list[click.Option]:
     if isinstance(command, click.Group):
-        return [option for part in command.commands.values() for option in options_of_command(part)]
+        context = click.Context(command)
+        parts = [command.get_command(context, name) for name in command.list_commands(context)]
+        return [option for part in parts if part for option in options_of_command(part)]
     return [param for param in command.params if isinstance(param, click.Option)]
 
 

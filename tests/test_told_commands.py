@@ -58,11 +58,14 @@ def test_dvc_knows_it(path: str, line: str) -> None:
 
 @pytest.mark.parametrize(("path", "line"), sorted(set(told("ninechapters"))), ids=lambda text: text.replace(" ", "_"))
 def test_the_project_s_command_knows_it(path: str, line: str) -> None:
-    name, *words = words_of(line)
-    if name in ("--help", "STAGE", "NAME"):
-        return
-    command = ninechapters.get_command(click.Context(ninechapters), name)
-    assert command, f"{path}: {line!r}"
+    command: click.Command | None = ninechapters
+    words = words_of(line)
+    while isinstance(command, click.Group) and words:
+        name, *words = words
+        if name in ("--help", "STAGE", "NAME"):
+            return
+        command = command.get_command(click.Context(command), name)
+        assert command, f"{path}: {line!r}"
     options = {flag for param in command.params for flag in (*param.opts, *param.secondary_opts)} | {"--help"}
     given = {word.partition("=")[0] for word in words if word.startswith("--")}
     assert given <= options, f"{path}: {line!r}"

@@ -1,14 +1,14 @@
 """Licenses as the Hugging Face hub names them, of texts that each state their own.
 
     hub_license("CC BY-SA 4.0")                       -> "cc-by-sa-4.0"
-    combined({"CC0-1.0": 40, "BSD-3-Clause": 18})     -> License("other", "several-licenses", ...)
+    combined(["CC0-1.0", "BSD-3-Clause"])             -> License("other", "several-licenses")
 
 A license is never guessed: what has no name on the hub stays as the text states it, and the whole is then `other`; texts that state none
 make it `unknown`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 # The identifiers that the hub takes (huggingface.co/docs/hub/repositories-licenses).
@@ -24,6 +24,7 @@ HUB_LICENSES = frozenset(
     """.split()
 )
 OTHER, UNKNOWN = "other", "unknown"
+LICENSE_FILE = "LICENSE.md"
 CREATIVE_COMMONS = re.compile(r"creativecommons\.org/licenses/([a-z-]+)/(\d\.\d)")
 SPELLED = {
     "apache": "apache-2.0", "apache-2": "apache-2.0", "cc-0": "cc0-1.0", "cc0": "cc0-1.0", "odc-by-1.0": "odc-by", "odbl-1.0": "odbl",
@@ -40,7 +41,6 @@ TERMS = {
 class License(NamedTuple):
     hub: str  # what stands in the card's `license`
     name: str  # where that is `other`: a name for it
-    explanation: str
 
 
 def hub_license(stated: str) -> str:
@@ -68,34 +68,40 @@ def _listed(slug: str) -> str:
     return slug if slug in HUB_LICENSES else OTHER
 
 
-def combined(counts: Mapping[str, int]) -> License:
-    """The license of a whole whose parts state these (license -> number of parts).
+def combined(stated: Iterable[str]) -> License:
+    """The license of a whole whose parts state these.
 
-    One license is that of the whole. Of several none stands for all: they may ask for different things, so the whole is `other`, and
-    each part keeps its own. Where a part states none, the whole says so.
+    One license is that of the whole. Of several none stands for all, since they may ask for different things: the whole is `other`, and
+    each part keeps its own.
     """
-    known = {hub_license(stated) for stated in counts}
-    if not counts or known == {UNKNOWN}:
-        return License(UNKNOWN, "", "The texts state no license. Ask their owners before you share what was made from them.")
-    without = sum(count for stated, count in counts.items() if hub_license(stated) == UNKNOWN)
-    asked = "".join(f" Some ask for more: {TERMS[mark]}." for mark in TERMS if _has_mark(known, mark))
-    if without:
-        asked += f" {without:,} of {sum(counts.values()):,} rows are made from texts that state no license."
-    if len(counts) == 1 or (len(known) == 1 and known != {OTHER}):
-        stated = next(iter(counts))
-        name = "" if known != {OTHER} else _slug(stated)
-        return License(next(iter(known)), name, f"All texts are under {_plain(stated)}.{asked}")
-    told = "The texts are under several licenses; each row keeps that of its own text, in its column `text_license`."
-    return License(OTHER, "several-licenses", told + asked)
+    texts = list(dict.fromkeys(stated))
+    known = {hub_license(text) for text in texts}
+    if known <= {UNKNOWN}:
+        return License(UNKNOWN, "")
+    if len(known) > 1 or (known == {OTHER} and len(texts) > 1):
+        return License(OTHER, "several-licenses")
+    return License(OTHER, _slug(texts[0])) if known == {OTHER} else License(known.pop(), "")
 
 
-def _has_mark(known: set[str], mark: str) -> bool:
-    return any(mark in name.split("-") for name in known if name.startswith("cc-"))
+def explained(counts: Mapping[str, int]) -> str:
+    """What the texts' licenses (license -> number of rows) ask of who uses what was made from them."""
+    known = {stated: hub_license(stated) for stated in counts}
+    asked = [f"Some ask for more: {told}." for mark, told in TERMS.items() if any(_has_mark(one, mark) for one in known.values())]
+    if without := sum(count for stated, count in counts.items() if known[stated] == UNKNOWN):
+        asked.append(f"{without:,} rows are made from texts that state no license: ask their owners before you share them on.")
+    first = "All texts are under one license." if len(counts) == 1 and not without else ""
+    return " ".join([first or "Each text has its own license; none stands for all.", *asked])
+
+
+def license_head(license_of_all: License) -> dict[str, str]:
+    """The members of a card's head; where the hub knows no name, LICENSE.md tells."""
+    named = {"license_name": license_of_all.name, "license_link": LICENSE_FILE} if license_of_all.name else {}
+    return {"license": license_of_all.hub, **named}
+
+
+def _has_mark(name: str, mark: str) -> bool:
+    return name.startswith("cc-") and mark in name.split("-")
 
 
 def _slug(stated: str) -> str:
     return re.sub(r"[^a-z0-9.]+", "-", stated.lower()).strip("-.")[:60] or "stated-by-the-texts"
-
-
-def _plain(stated: str) -> str:
-    return " ".join(stated.split())[:100]

@@ -64,28 +64,31 @@ def card_of(
     """The dataset's card, with nothing in it that must not be published."""
     from stages.reporting.card_sections import precision, run_sections
     from stages.reporting.cards import TITLE, card, count_tables, described, sample_of, table
-    from stages.reporting.licenses import combined
+    from stages.reporting.licenses import LICENSE_FILE, combined, explained, hub_license, license_head
     from stages.reporting.masking import masked_text
     from stages.reporting.precision import checked_rows, measured_rules
     from stages.reporting.published_rows import COLUMNS, TEXT, dataset_info
 
-    counts, license_of_all = rows.counts, combined(rows.counts.of("license of the text"))
+    texts = "" if TEXT in rows.columns else " The texts themselves are left out."
+    counts, licenses = rows.counts, rows.counts.of("license of the text")
     head = {
-        "pretty_name": TITLE, "license": license_of_all.hub,
-        **({"license_name": license_of_all.name} if license_of_all.name else {}),
+        "pretty_name": TITLE, **license_head(combined(licenses)),
         "language": list(languages), "task_categories": ["text-generation", "question-answering"],
         "tags": ["synthetic", "mathematics", "reasoning", "nine-chapters"], "size_categories": [size_category(counts.num_problems)],
         **dataset_info(rows, folder),
     }  # fmt: skip
+    stated = table(["license of the text", "on the hub", "rows"], [(one or "none", hub_license(one), f"{count:,}") for one, count in licenses.items()])
+    license_text = masked_text(f"{explained(licenses)} Each row names its text's in `text_license`.{texts}\n\n{stated}")
+    if "license_name" in head:
+        (folder / LICENSE_FILE).write_text(license_text, encoding="utf-8")
     told = checked_rows(checked, rows.ids) if checked else None
     shared = run_sections(run.figures, run.params)
-    texts = "" if TEXT in rows.columns else " The texts themselves are left out."
     modes = f'load_dataset("{name}", "{next(iter(rows.sizes))}")  # one mode\n' if len(rows.sizes) > 1 else ""
     sections = {
         "Load it": f'```python\nfrom datasets import load_dataset\n\nload_dataset("{name}", split="train")\n{modes}```',
         "Columns": table(["column", "what it is"], [(f"`{column}`", COLUMNS[column]) for column in rows.columns]),
         "Counts": count_tables(counts),
-        "License": f"{license_of_all.explanation}{texts}\n",
+        "License": license_text,
         "Funnel": shared["Funnel"],
         "What was verified": shared["What was verified"],
         "Measured precision": precision(measured_rules(Path("data/code")), told),
