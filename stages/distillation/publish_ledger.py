@@ -55,7 +55,9 @@ def main() -> None:
     if TRACKED.read_bytes() == tracked:
         say("publish ledger: nothing new")
         return
-    say(f"publish ledger: {num_new} segments added to {PUBLISHED}; next: dvc push {TRACKED}, then commit {TRACKED} to Git")
+    say(
+        f"publish ledger: {num_new} segments added to {PUBLISHED}; next: dvc push {TRACKED}, then commit {TRACKED} to Git"
+    )
 
 
 def bring_published() -> None:

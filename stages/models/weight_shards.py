@@ -1,6 +1,6 @@
 """A model's weights copied into another folder, in files of bounded size.
 
-    copy_weights(Path("models/finetuned/pretrained/llama"), Path("published/model"))     # model.safetensors, or shards with an index
+copy_weights(Path("models/finetuned/pretrained/llama"), Path("published/model"))     # model.safetensors, or shards with an index
 """
 
 import shutil
@@ -39,7 +39,7 @@ def _write_shards(files: list[Path], out: Path) -> None:
             sizes.append(0)
         shards[-1][name] = one.file
         sizes[-1] += size
-    places = {}
+    places: dict[str, str] = {}
     for number, shard in enumerate(shards, 1):
         name = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
         save_file({tensor: _tensor(file, tensor) for tensor, file in shard.items()}, out / name, {"format": "pt"})

@@ -37,7 +37,10 @@ def funnel(figures: Mapping[str, Any]) -> str:
         ("documents read", sum(source["num_documents"] for source in corpus)),
         ("texts cut from them", sum(source["num_texts"] for source in corpus)),
         ("texts after decontamination and deduplication", sum(source["num_curated"] for source in corpus)),
-        *((f"teacher's problems, {told}", figures["distillation"][name]["num_problems"]) for name, told in ROUNDS.items()),
+        *(
+            (f"teacher's problems, {told}", figures["distillation"][name]["num_problems"])
+            for name, told in ROUNDS.items()
+        ),
         ("problems that the synthesizer wrote", filtered["num_made"]),
         *((f"rejected: `{reason}`", -count) for reason, count in _by_size(filtered["rejected"])),
         ("problems kept", filtered["num_kept"]),

@@ -1,6 +1,6 @@
 """The card of a dataset or model, the one place where it is written: a YAML head for the hub, then sections of Markdown.
 
-    card({"license": "cc0-1.0"}, "Synthetic mathematics problems", "What it is ...", {"Funnel": table(["step", "problems"], rows)})
+card({"license": "cc0-1.0"}, "Synthetic mathematics problems", "What it is ...", {"Funnel": table(["step", "problems"], rows)})
 """
 
 import json
@@ -72,7 +72,11 @@ def _ranked(numbers: Mapping[str, int]) -> list[tuple[str, int]]:
 
 def table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table of Markdown; a text in it cannot end its cell or line."""
-    lines = [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}", *(f"| {' | '.join(map(_cell, row))} |" for row in rows)]
+    lines = [
+        f"| {' | '.join(names)} |",
+        f"|{'---|' * len(names)}",
+        *(f"| {' | '.join(map(_cell, row))} |" for row in rows),
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -37,14 +37,18 @@ def upload(folder: Path, hub_id: str, kind: str, *, update: bool, private: bool)
 
     token = os.environ.get("HF_TOKEN") or get_token()
     if not token:
-        raise StageError(f"no token of the hub is here. {_kept(folder)} Log in (`hf auth login`) or set HF_TOKEN, then push again.")
+        raise StageError(
+            f"no token of the hub is here. {_kept(folder)} Log in (`hf auth login`) or set HF_TOKEN, then push again."
+        )
     os.environ["HF_TOKEN"] = token  # so that messages are searched for it (stages/core/redaction.py)
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=token)
     try:
         if not api.repo_exists(hub_id, repo_type=kind):
             api.create_repo(hub_id, repo_type=kind, private=private)
         elif not update:
-            raise StageError(f"{kind} {hub_id} is on the hub already. {_kept(folder)} Add --update to replace it, or name another.")
+            raise StageError(
+                f"{kind} {hub_id} is on the hub already. {_kept(folder)} Add --update to replace it, or name another."
+            )
         elif not api.file_exists(hub_id, MANIFEST, repo_type=kind):
             raise StageError(
                 f"{kind} {hub_id} has no {MANIFEST}: another tool wrote it. {_kept(folder)} Name another repository, or empty that one."
@@ -82,5 +86,3 @@ def _refusal(error: Exception, hub_id: str, kind: str) -> str:
 def _short(error: Exception) -> str:
     """The first line of an error of the library, which may have many."""
     return f"{(str(error).strip().splitlines() or [''])[0][:300].rstrip('.')}."
-
-

@@ -58,7 +58,12 @@ def hub_license(stated: str) -> str:
         return "cc0-1.0"
     words = re.sub(r"\b(the|licen[cs]e|version|creative commons zero)\b|\(.*?\)", " ", text.replace(",", " "))
     words = re.sub(r"\bcreative commons\b", "cc", words)
-    for long, short in (("attribution", "by"), ("share-?alike", "sa"), ("non-?commercial", "nc"), ("no-?deriv\\w*", "nd")):
+    for long, short in (
+        ("attribution", "by"),
+        ("share-?alike", "sa"),
+        ("non-?commercial", "nc"),
+        ("no-?deriv\\w*", "nd"),
+    ):
         words = re.sub(rf"\b{long}\b", short, words)
     slug = re.sub(r"-(only|or-later)$", "", re.sub(r"[\s_-]+", "-", words.strip()).strip("-"))
     return _listed(SPELLED.get(slug, re.sub(r"-v(?=\d)", "-", slug)))
@@ -86,9 +91,15 @@ def combined(stated: Iterable[str]) -> License:
 def explained(counts: Mapping[str, int]) -> str:
     """What the texts' licenses (license -> number of rows) ask of who uses what was made from them."""
     known = {stated: hub_license(stated) for stated in counts}
-    asked = [f"Some ask for more: {told}." for mark, told in TERMS.items() if any(_has_mark(one, mark) for one in known.values())]
+    asked = [
+        f"Some ask for more: {told}."
+        for mark, told in TERMS.items()
+        if any(_has_mark(one, mark) for one in known.values())
+    ]
     if without := sum(count for stated, count in counts.items() if known[stated] == UNKNOWN):
-        asked.append(f"{without:,} rows are made from texts that state no license: ask their owners before you share them on.")
+        asked.append(
+            f"{without:,} rows are made from texts that state no license: ask their owners before you share them on."
+        )
     first = "All texts are under one license." if len(counts) == 1 and not without else ""
     return " ".join([first or "Each text has its own license; none stands for all.", *asked])
 

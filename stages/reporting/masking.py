@@ -14,7 +14,9 @@ import polars as pl
 
 from stages.core.redaction import KEYS, is_secret, scrub
 
-DOMAINS = "com|org|net|edu|gov|mil|int|info|biz|dev|app|name|xyz|cloud|online|science|math|local|COM|ORG|NET|EDU|GOV|INFO"
+DOMAINS = (
+    "com|org|net|edu|gov|mil|int|info|biz|dev|app|name|xyz|cloud|online|science|math|local|COM|ORG|NET|EDU|GOV|INFO"
+)
 EMAIL = re.compile(
     r"(?<![\w.+-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+(?:" + DOMAINS + r"|[a-z]{2}|[A-Z]{2})(?![\w(\[-]|\.[A-Za-z])"
 )
@@ -43,7 +45,9 @@ def masked(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     own = "|".join(re.escape(str(path)) for path in {Path.cwd(), Path.home()} if path != Path("/"))
     pattern, changed = f"{SUSPICIOUS}|{own}" if own else SUSPICIOUS, 0
     for name in frame.columns:
-        rows = range(frame.height) if has_key else frame[name].str.contains(pattern).fill_null(False).arg_true().to_list()
+        rows = (
+            range(frame.height) if has_key else frame[name].str.contains(pattern).fill_null(False).arg_true().to_list()
+        )
         values = {row: text for row in rows if (text := masked_text(frame[name][row])) != frame[name][row]}
         if values:
             frame = frame.with_columns(frame[name].scatter(list(values), list(values.values())))

@@ -84,7 +84,9 @@ def license_of(base: Base, licenses: Mapping[str, int]) -> License:
 def license_section(base: Base, licenses: Mapping[str, int]) -> str:
     stated = "none (random weights)" if base.kind == "config" else base.license or "not known here; its card tells"
     rows = [("base model", stated, "" if base.kind == "config" else hub_license(base.license))]
-    rows += [(f"texts of {count:,} training problems", one or "none", hub_license(one)) for one, count in licenses.items()]
+    rows += [
+        (f"texts of {count:,} training problems", one or "none", hub_license(one)) for one, count in licenses.items()
+    ]
     return f"{explained(licenses)}\n\n{table(['part', 'license', 'on the hub'], rows)}"
 
 
@@ -93,12 +95,16 @@ def head_of(
 ) -> dict[str, Any]:
     from huggingface_hub import ModelCardData
 
-    is_on_hub = model.base.kind == "hub"
+    on_hub: dict[str, Any] = {}
+    if model.base.kind == "hub":
+        on_hub = {"base_model": model.base.name, "base_model_relation": "finetune"}
+    if dataset:
+        on_hub["datasets"] = [dataset]
+    named: dict[str, Any] = license_head(license_of_all)
     head = ModelCardData(
         model_name=model.name.rpartition("/")[2], eval_results=list(results(accuracies["pretrained"])), language=list(languages),
         library_name="transformers", pipeline_tag="text-generation", tags=["mathematics", "reasoning", "nine-chapters"],
-        base_model=model.base.name if is_on_hub else None, datasets=[dataset] if dataset else None,
-        **({"base_model_relation": "finetune"} if is_on_hub else {}), **license_head(license_of_all),
+        **on_hub, **named,
     )  # fmt: skip
     return dict(head.to_dict())
 
@@ -196,7 +202,11 @@ def data_section(run: RunRecord, dataset: str) -> str:
 
 
 def limitations(accuracies: Mapping[str, Mapping[str, Any]]) -> str:
-    worst = min((figures["accuracy"], benchmark, mode) for benchmark, modes in accuracies.items() for mode, figures in modes.items())
+    worst = min(
+        (figures["accuracy"], benchmark, mode)
+        for benchmark, modes in accuracies.items()
+        for mode, figures in modes.items()
+    )
     return (
         f"It answers only mathematics problems of the kinds above, in the form above, and is often wrong: on {worst[1]} "
         f"({MODES[worst[2]]}) {1 - worst[0]:.1%} of its answers are. It states wrong answers as firmly as right ones. Its training problems "

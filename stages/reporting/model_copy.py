@@ -10,7 +10,15 @@ from stages.models.folders import CHAT_TEMPLATE
 from stages.models.weight_shards import copy_weights
 from stages.reporting.masking import masked_text
 
-COPIED = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json", CHAT_TEMPLATE)
+COPIED = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    CHAT_TEMPLATE,
+)
 CLEANED = ("config.json", "generation_config.json", "tokenizer_config.json")
 LOCAL = ("_name_or_path", "name_or_path", "is_local", "local_files_only")  # where a file was loaded from
 

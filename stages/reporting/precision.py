@@ -1,7 +1,7 @@
 """How often the filter is right: counts that were measured, with their intervals; none that was not.
 
-    measured_rules(Path("data/code"))    -> what bench/filter_truth.py wrote to filter_precision.json, and whether of these rules
-    checked_rows(Path("checked.jsonl"), published_ids)                 -> (87, 100): of 100 rows that somebody has checked 87 are right
+measured_rules(Path("data/code"))    -> what bench/filter_truth.py wrote to filter_precision.json, and whether of these rules
+checked_rows(Path("checked.jsonl"), published_ids)                 -> (87, 100): of 100 rows that somebody has checked 87 are right
 """
 
 import hashlib
@@ -59,7 +59,9 @@ def checked_rows(path: Path, published: set[str]) -> tuple[int, int]:
         if not isinstance(name, str) or not isinstance(row.get("right"), bool):
             raise StageError(f"{place} is {line[:100]!r}. {_wanted()}")
         if name not in published:
-            raise StageError(f"{place}: {name!r} is no problem of this dataset. Check rows of data/exported/problems.jsonl.")
+            raise StageError(
+                f"{place}: {name!r} is no problem of this dataset. Check rows of data/exported/problems.jsonl."
+            )
         if name in verdicts:
             raise StageError(f"{place}: problem {name!r} was checked before. Leave one of the lines.")
         verdicts[name] = row["right"]

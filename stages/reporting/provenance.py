@@ -1,7 +1,7 @@
 """Which commit something was made at, and whether the files here are those that this commit records.
 
-    revision_of([Path("data/synthetic"), Path("reports/details.json")])
-    -> Revision(commit="98f3b00...", is_dirty=False, unrecorded=())
+revision_of([Path("data/synthetic"), Path("reports/details.json")])
+-> Revision(commit="98f3b00...", is_dirty=False, unrecorded=())
 """
 
 import hashlib

@@ -56,7 +56,9 @@ def destination(to: str, kind: str, *, push: bool, dry_run: bool) -> Destination
     except HFValidationError:
         is_id = False
     if push and not is_id:
-        raise StageError(f"TO is {to!r}: to push, name a repository of the hub, owner/name. Without --push it is a folder.")
+        raise StageError(
+            f"TO is {to!r}: to push, name a repository of the hub, owner/name. Without --push it is a folder."
+        )
     if is_id and (push or dry_run):
         return Destination(PUBLISHED / f"{kind}s" / to, to)
     return Destination(Path(to), "")
@@ -75,7 +77,9 @@ def check_free(folder: Path, kind: str) -> None:
         return
     manifest = json_in(folder / MANIFEST)
     if not isinstance(manifest, dict) or manifest.get("written_by") != f"{WRITER} {kind}":
-        raise StageError(f"{folder} is not empty, and was not written by `{WRITER} {kind}`. Name another folder, or empty it.")
+        raise StageError(
+            f"{folder} is not empty, and was not written by `{WRITER} {kind}`. Name another folder, or empty it."
+        )
     known = manifest.get("files", {})
     strange = sorted(found.keys() - known.keys() - {MANIFEST})
     if CARD in found and sha256_of(found[CARD]) != known.get(CARD):

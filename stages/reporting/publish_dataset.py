@@ -22,10 +22,14 @@ KIND = "dataset"
 @tool_command("publish dataset")
 @click.argument("to")
 @publishing_options
-@click.option("--without-texts", is_flag=True, help="Leave out the source texts; their titles, addresses and licenses stay.")
+@click.option(
+    "--without-texts", is_flag=True, help="Leave out the source texts; their titles, addresses and licenses stay."
+)
 @click.option("--checked", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help='Lines {"problem_id": ..., "right": true} of rows drawn at random that you checked: the card tells their share.')  # fmt: skip
-@click.option("--language", "languages", multiple=True, default=["en"], help="Of the problems (ISO 639-1), for the card.")
+@click.option(
+    "--language", "languages", multiple=True, default=["en"], help="Of the problems (ISO 639-1), for the card."
+)
 def main(
     to: str, push: bool, dry_run: bool, update: bool, private: bool, without_texts: bool, checked: Path | None,
     languages: tuple[str, ...],
@@ -51,8 +55,12 @@ def main(
         frames = with_lineage(SYNTHETIC / "problems.parquet", TEXTS)
         rows = write_rows(frames, folder, with_texts=not without_texts, keep_ids=bool(checked))
         if not rows.counts.num_problems:
-            raise StageError(f"{SYNTHETIC} has no problems: nothing to publish. The funnel in reports/index.html tells why.")
-        (folder / CARD).write_text(card_of(rows, run, folder, place.hub_id or place.folder.name, checked, languages), encoding="utf-8")
+            raise StageError(
+                f"{SYNTHETIC} has no problems: nothing to publish. The funnel in reports/index.html tells why."
+            )
+        (folder / CARD).write_text(
+            card_of(rows, run, folder, place.hub_id or place.folder.name, checked, languages), encoding="utf-8"
+        )
     say(f"publish dataset: {rows.counts.num_problems:,} problems in {place.folder}")
     if push or dry_run:
         publish(place.folder, place.hub_id, KIND, push=push and not dry_run, update=update, private=private)
@@ -77,7 +85,10 @@ def card_of(
         "tags": ["synthetic", "mathematics", "reasoning", "nine-chapters"], "size_categories": [size_category(counts.num_problems)],
         **dataset_info(rows, folder),
     }  # fmt: skip
-    stated = table(["license of the text", "on the hub", "rows"], [(one or "none", hub_license(one), f"{count:,}") for one, count in licenses.items()])
+    stated = table(
+        ["license of the text", "on the hub", "rows"],
+        [(one or "none", hub_license(one), f"{count:,}") for one, count in licenses.items()],
+    )
     license_text = masked_text(f"{explained(licenses)} Each row names its text's in `text_license`.{texts}\n\n{stated}")
     if "license_name" in head:
         (folder / LICENSE_FILE).write_text(license_text, encoding="utf-8")
@@ -118,7 +129,9 @@ def synthesizer_line() -> str:
 def masked_line(count: int) -> str:
     if not count:
         return "No e-mail address, key or path of a machine was found in the rows."
-    return f"In {count:,} cells an e-mail address, key or path of a machine is replaced by `[email]`, `[key]` or `[path]`."
+    return (
+        f"In {count:,} cells an e-mail address, key or path of a machine is replaced by `[email]`, `[key]` or `[path]`."
+    )
 
 
 def size_category(count: int) -> str:

@@ -21,7 +21,9 @@ STUDENTS = Path("models/finetuned/pretrained")
 @click.option("--student", help="Which of `students` in params.yaml; without it the first.")
 @click.option("--base-license", default="", help="License of the base model, where its card cannot be read here.")
 @click.option("--dataset", default="", help="Where the training data are on the hub (owner/name), for the card.")
-@click.option("--language", "languages", multiple=True, default=["en"], help="That the model writes (ISO 639-1), for the card.")
+@click.option(
+    "--language", "languages", multiple=True, default=["en"], help="That the model writes (ISO 639-1), for the card."
+)
 def main(
     to: str, push: bool, dry_run: bool, update: bool, private: bool, student: str | None, base_license: str, dataset: str,
     languages: tuple[str, ...],

@@ -112,7 +112,8 @@ def dataset_info(rows: PublishedRows, folder: Path) -> dict[str, Any]:
     """`configs` and `dataset_info` of the card's head: `default` is every mode, and each mode is one of its own."""
     named = {"default": list(rows.sizes), **({mode: [mode] for mode in rows.sizes} if len(rows.sizes) > 1 else {})}
     features = [{"name": name, "dtype": "string"} for name in rows.columns]
-    infos, configs = [], []
+    infos: list[dict[str, Any]] = []
+    configs: list[dict[str, Any]] = []
     for name, modes in named.items():
         num_rows, num_bytes = (sum(rows.sizes[mode][place] for mode in modes) for place in (0, 1))
         download = sum(file.stat().st_size for mode in modes for file in (folder / mode).glob("*.parquet"))

@@ -1,7 +1,7 @@
 """What a finished run left that cards tell of: its figures, its settings, its commit, and where its models come from.
 
-    run = read_run_record()             # of the current folder, after `dvc repro` or `dvc pull`
-    run.figures["filter"]["num_kept"], run.params["decontaminate"], base_of(Path("models/finetuned/pretrained/llama"))
+run = read_run_record()             # of the current folder, after `dvc repro` or `dvc pull`
+run.figures["filter"]["num_kept"], run.params["decontaminate"], base_of(Path("models/finetuned/pretrained/llama"))
 """
 
 import json
@@ -59,7 +59,9 @@ def base_of(model: Path) -> Base:
         if "base" not in told:
             return _base(told, folder)
         folder = Path(told["base"])
-    raise StageError(f"{model}: no base model after {MAX_STEPS} steps of provenance.json. Run `dvc repro` to make it anew.")
+    raise StageError(
+        f"{model}: no base model after {MAX_STEPS} steps of provenance.json. Run `dvc repro` to make it anew."
+    )
 
 
 def _base(told: dict[str, Any], folder: Path) -> Base:
@@ -71,7 +73,9 @@ def _base(told: dict[str, Any], folder: Path) -> Base:
         return Base(kind, f"random weights ({size})", f"seed {told['seed']}", "")
     if kind == "gguf":
         return Base(kind, Path(told["path"]).name, told.get("package") or f"sha256 {told.get('sha256', '')}", "")
-    return Base(kind, folder.name, f"sha256 {told['sha256']}" if told.get("sha256") else "", _stated(Path(told.get("path", ""))))
+    return Base(
+        kind, folder.name, f"sha256 {told['sha256']}" if told.get("sha256") else "", _stated(Path(told.get("path", "")))
+    )
 
 
 def hub_card_license(name: str, revision: str) -> str:
