@@ -11,11 +11,8 @@ from stages.project.lazy_group import LazyGroup
 TOOLS = {
     "check": "project.check", "plan": "project.plan", "bring": "project.bring", "packages": "project.packages",
     "estimate": "distillation.estimate", "status": "distillation.status",
-<<<<<<< HEAD
     "publish": "project.publishing", "import": "distillation.import_completions", "compare": "evaluation.compare",
-=======
-    "publish": "distillation.publish", "import": "distillation.import_completions", "compare": "evaluation.compare", "eval": "project.evaluate_model",
->>>>>>> 45de43a (Add ninechapters eval: any model by folder or hub id on named benchmarks)
+    "eval": "project.evaluate_model",
     "grade": "grading.grade_answers", "reference": "project.write_reference", "run-program": "execution.run_program", "merge-adapter": "models.merge_adapter",
     "export": "reporting.export_dataset", "study": "studies.study", "tables": "studies.paper_tables",
 }  # fmt: skip
