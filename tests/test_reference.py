@@ -14,7 +14,7 @@ from stages.project.write_reference import main as reference
 from tests.conftest import ROOT
 
 SOURCES = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "stages").rglob("*.py"))}
-READ = re.compile(r'"((?:NINECHAPTERS|TEACHER|LEDGER|OPENAI)_[A-Z_]*[A-Z]|RESUME|RAY_ADDRESS|SSL_CERT_FILE)"')
+READ = re.compile(r'"((?:NINECHAPTERS|TEACHER|LEDGER|OPENAI|HF)_[A-Z_]*[A-Z]|RESUME|RAY_ADDRESS|SSL_CERT_FILE)"')
 
 
 def test_the_file_is_what_the_code_says() -> None:

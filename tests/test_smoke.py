@@ -78,6 +78,22 @@ def test_everything_is_made(clone: Path) -> None:
     run("dvc", "plots", "show", folder=clone)
 
 
+def test_what_the_run_made_is_published(clone: Path, fork_server: ForkServer) -> None:
+    """From real tables and figures: the card tells that they are those of dvc.lock, and `load_dataset` reads every row."""
+    from datasets import load_dataset
+
+    for kind in ("dataset", "model"):
+        module = f"stages.reporting.publish_{kind}"
+        run("python", "-m", module, f"published/{kind}", folder=clone, forks=fork_server)
+    num_rows = len((clone / "data/exported/problems.jsonl").read_text(encoding="utf-8").splitlines())
+    rows = load_dataset(str(clone / "published/dataset"), split="train", cache_dir=str(clone / ".work/cache"))
+    assert rows.num_rows == num_rows
+    card = (clone / "published/dataset/README.md").read_text()
+    assert f"| problems kept | {num_rows:,} |" in card
+    assert "Not as `dvc.lock` records them" not in card
+    assert "model-index" in (clone / "published/model/README.md").read_text()
+
+
 def test_a_second_run_does_nothing(clone: Path) -> None:
     output = run("dvc", "repro", folder=clone)
     assert ran_stages(output) == set()

@@ -4,6 +4,8 @@ They say what a run happens on and never change a result beyond what docs/engine
 """
 
 VARIABLES = {
+    "HF_ENDPOINT": "Address of a hub other than huggingface.co, for `ninechapters publish ... --push`.",
+    "HF_TOKEN": "The hub's token, where `hf auth login` has kept none.",
     "LEDGER_DIR": "The folder of paid answers, in place of one in Git's own folder. Absolute, where several clones share it.",
     "LEDGER_WAIT": "Seconds to wait for another run that buys into the same ledger (0).",
     "NINECHAPTERS_CHECKPOINT_SECONDS": "Seconds between two checkpoints of a training (120).",

@@ -45,14 +45,8 @@ def upload(folder: Path, hub_id: str, kind: str, *, update: bool, private: bool)
     try:
         if not api.repo_exists(hub_id, repo_type=kind):
             api.create_repo(hub_id, repo_type=kind, private=private)
-        elif not update:
-            raise StageError(
-                f"{kind} {hub_id} is on the hub already. {_kept(folder)} Add --update to replace it, or name another."
-            )
-        elif not api.file_exists(hub_id, MANIFEST, repo_type=kind):
-            raise StageError(
-                f"{kind} {hub_id} has no {MANIFEST}: another tool wrote it. {_kept(folder)} Name another repository, or empty that one."
-            )
+        elif there := set(api.list_repo_files(hub_id, repo_type=kind)) - {".gitattributes"}:
+            _check_ours(there, hub_id, kind, folder, update)
         done = api.upload_folder(
             repo_id=hub_id, repo_type=kind, folder_path=folder, commit_message=f"Publish the {kind}", delete_patterns=OURS,
         )  # fmt: skip
@@ -66,6 +60,19 @@ def upload(folder: Path, hub_id: str, kind: str, *, update: bool, private: bool)
     except ValueError as error:
         raise StageError(f"the hub did not take {kind} {hub_id}: {_short(error)} {_kept(folder)}") from error
     return str(done.repo_url)
+
+
+def _check_ours(there: set[str], hub_id: str, kind: str, folder: Path, update: bool) -> None:
+    """Whether the files of a repository may be replaced: those of an earlier publication, where that is asked for."""
+    if MANIFEST not in there:
+        raise StageError(
+            f"{kind} {hub_id} is on the hub already, and not by this command: it has no {MANIFEST}. {_kept(folder)} Name another "
+            "repository."
+        )
+    if not update:
+        raise StageError(
+            f"{kind} {hub_id} is on the hub already. {_kept(folder)} Add --update to replace it, or name another."
+        )
 
 
 def _kept(folder: Path) -> str:
