@@ -183,7 +183,9 @@ def test_several_licenses_are_listed_and_none_is_chosen(project: Path) -> None:
         ("CC0-1.0", "cc0-1.0"), ("cc-by-sa-3.0", "cc-by-sa-3.0"), ("https://creativecommons.org/licenses/by-nc/4.0/", "cc-by-nc-4.0"),
         ("Creative Commons Attribution-ShareAlike 4.0", "cc-by-sa-4.0"), ("MIT License", "mit"), ("The Apache License, Version 2.0", "apache-2.0"),
         ("BSD-3-Clause", "bsd-3-clause"), ("ODC-By-1.0", "odc-by"), ("LGPL-2.1-or-later", "lgpl-2.1"), ("CC-BY", "other"),
-        ("MIT AND BSD-3-Clause", "other"), ("public domain", "other"), (" ", "unknown"), ("None", "unknown"),
+        ("CC BY-SA 3.0 Unported", "cc-by-sa-3.0"), ("GNU General Public License v3.0", "gpl-3.0"), ("GPLv3", "gpl-3.0"), ("GPL-2.0-only", "gpl-2.0"),
+        ("Apache 2.0", "apache-2.0"), ("Apache-2.0", "apache-2.0"), ("BSD 3-Clause License", "bsd-3-clause"), ("GFDL-1.3-or-later", "gfdl"),
+        ("cc_by_4.0", "cc-by-4.0"), ("CC-BY-NC-ND-4.0", "cc-by-nc-nd-4.0"), ("MPL 2.0", "mpl-2.0"), ("MIT AND BSD-3-Clause", "other"), ("public domain", "other"), (" ", "unknown"), ("None", "unknown"),
     ],
 )  # fmt: skip
 def test_a_license_has_the_hub_s_name_or_none(stated: str, hub_name: str) -> None:
@@ -284,6 +286,29 @@ def test_what_is_missing_is_told(project: Path) -> None:
     Path("reports/details.json").unlink()
     assert "reports/details.json missing. Publish from the project's folder" in run("dataset", "out").output
     assert not Path("out").exists()
+
+
+def test_figures_that_are_cut_short_are_told(project: Path) -> None:
+    for content in ('{"corpus": {}', "[]", json.dumps({**FIGURES, "leaks": {}} | {"filter": {}})[:-1]):
+        Path("reports/details.json").write_text(content)
+        assert "it is cut short, or of another version. Run `dvc repro`" in run("dataset", "out").output
+    assert not Path("out").exists()
+
+
+def test_a_link_in_the_place_of_the_folder_stays(project: Path) -> None:
+    Path("target").mkdir()
+    Path("out").symlink_to("target")
+    assert "out is there, and no folder" in run("dataset", "out").output
+    assert Path("out").is_symlink()
+
+
+def test_one_mode_is_one_config(project: Path) -> None:
+    from datasets import load_dataset
+
+    write_table("problems", [PROBLEMS[0]], project / "data/synthetic/problems.parquet")
+    written("dataset", "out")
+    assert [config["config_name"] for config in head_of(Path("out/README.md").read_text())["configs"]] == ["default"]
+    assert load_dataset("out", split="train", cache_dir=str(project / "cache")).num_rows == 1
 
 
 def test_no_problems_are_nothing_to_publish(project: Path) -> None:

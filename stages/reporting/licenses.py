@@ -31,6 +31,12 @@ SPELLED = {
     "pddl-1.0": "pddl", "gfdl-1.2": "gfdl", "gfdl-1.3": "gfdl", "new-bsd": "bsd-3-clause", "modified-bsd": "bsd-3-clause",
     "simplified-bsd": "bsd-2-clause", "3-clause-bsd": "bsd-3-clause", "2-clause-bsd": "bsd-2-clause", "expat": "mit",
 }  # fmt: skip
+WORDS = {  # in this order: the short forms are parts of the slug
+    "the|licen[cs]e|version|international|unported|deed|gnu": " ", "creative commons zero": "cc0", "creative commons": "cc",
+    "attribution": "by", "share[- ]?alike": "sa", "non-?commercial": "nc", "no-?deriv\\w*": "nd",
+    "affero general public": "agpl", "lesser general public": "lgpl", "general public": "gpl", "free documentation|fdl": "gfdl",
+    "new or revised|revised|new": " ", "(?<=bsd )3 clause": "3-clause",
+}  # fmt: skip
 TERMS = {
     "nc": "no commercial use",
     "nd": "no derivatives: whether a problem made from such a text is one is for you to judge",
@@ -56,17 +62,13 @@ def hub_license(stated: str) -> str:
         return _listed(f"cc-{found[1]}-{found[2]}")
     if "creativecommons.org/publicdomain/zero" in text:
         return "cc0-1.0"
-    words = re.sub(r"\b(the|licen[cs]e|version|creative commons zero)\b|\(.*?\)", " ", text.replace(",", " "))
-    words = re.sub(r"\bcreative commons\b", "cc", words)
-    for long, short in (
-        ("attribution", "by"),
-        ("share-?alike", "sa"),
-        ("non-?commercial", "nc"),
-        ("no-?deriv\\w*", "nd"),
-    ):
-        words = re.sub(rf"\b{long}\b", short, words)
-    slug = re.sub(r"-(only|or-later)$", "", re.sub(r"[\s_-]+", "-", words.strip()).strip("-"))
-    return _listed(SPELLED.get(slug, re.sub(r"-v(?=\d)", "-", slug)))
+    words = re.sub(r"\(.*?\)|[,\"']", " ", text)
+    for spelled, short in WORDS.items():
+        words = re.sub(rf"\b(?:{spelled})\b", short, words)
+    slug = re.sub(r"-(only|or-later|or-any-later|\+)$", "", re.sub(r"[\s_-]+", "-", words.strip()).strip("-"))
+    slug = re.sub(r"-v(?=\d)|(?<=gpl)v?(?=\d)", "-", slug)
+    slug = re.sub(r"^(a?gpl|lgpl)-(\d)$", r"\1-\2.0", slug)
+    return _listed(SPELLED.get(slug, slug))
 
 
 def _listed(slug: str) -> str:
@@ -100,8 +102,15 @@ def explained(counts: Mapping[str, int]) -> str:
         asked.append(
             f"{without:,} rows are made from texts that state no license: ask their owners before you share them on."
         )
-    first = "All texts are under one license." if len(counts) == 1 and not without else ""
-    return " ".join([first or "Each text has its own license; none stands for all.", *asked])
+    is_one = not without and (len(counts) == 1 or (len(set(known.values())) == 1 and OTHER not in known.values()))
+    return " ".join(
+        [
+            "All texts are under one license."
+            if is_one
+            else "The texts are under several licenses; none stands for all.",
+            *asked,
+        ]
+    )
 
 
 def license_head(license_of_all: License) -> dict[str, str]:

@@ -4,7 +4,6 @@ run = read_run_record()             # of the current folder, after `dvc repro` o
 run.figures["filter"]["num_kept"], run.params["decontaminate"], base_of(Path("models/finetuned/pretrained/llama"))
 """
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +16,8 @@ from stages.reporting.provenance import Revision, revision_of
 
 DETAILS, PARAMS = Path("reports/details.json"), Path("params.yaml")
 SYNTHETIC, TEXTS = Path("data/synthetic"), Path("data/texts/synthesis.parquet")
+IN_DETAILS = ("corpus", "distillation", "filter", "leaks", "accuracy")
+IN_PARAMS = ("decontaminate", "filter_problems", "finetune", "students", "targets")
 MAX_STEPS = 10  # from a model to its base
 
 
@@ -46,8 +47,14 @@ def read_run_record(paths: Iterable[Path] = (SYNTHETIC, TEXTS)) -> RunRecord:
         raise StageError(
             f"{', '.join(gone)} missing. Publish from the project's folder, after `dvc repro` or `dvc pull`, which make it."
         )
-    figures = json.loads(DETAILS.read_text(encoding="utf-8"))
-    return RunRecord(figures, read_unique_yaml(PARAMS).value, revision_of([DETAILS, *paths]))
+    figures, params = json_in(DETAILS), read_unique_yaml(PARAMS).value
+    for path, found, names in ((DETAILS, figures, IN_DETAILS), (PARAMS, params, IN_PARAMS)):
+        lacking = [name for name in names if not isinstance(found, dict) or name not in found]
+        if lacking:
+            raise StageError(
+                f"{path} has no {', '.join(lacking)}: it is cut short, or of another version. Run `dvc repro`."
+            )
+    return RunRecord(figures, params, revision_of([DETAILS, *paths]))
 
 
 def base_of(model: Path) -> Base:
