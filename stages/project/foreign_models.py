@@ -72,6 +72,11 @@ def adopted(model: GivenModel, has_chat: bool | None, out: Path) -> Iterator[Pat
         shutil.rmtree(out, ignore_errors=True)
 
 
+def known_targets() -> dict[str, Benchmark]:
+    """The `targets` of params.yaml; none where there is no params.yaml here."""
+    return dict(read_params(PARAMS).targets) if PARAMS.is_file() else {}
+
+
 def known_benchmarks() -> dict[str, Benchmark]:
     """The `benchmarks` of params.yaml; none where there is no params.yaml here."""
     return dict(read_params(PARAMS).benchmarks) if PARAMS.is_file() else {}

@@ -12,7 +12,7 @@ TOOLS = {
     "check": "project.check", "plan": "project.plan", "bring": "project.bring", "packages": "project.packages",
     "estimate": "distillation.estimate", "status": "distillation.status",
     "publish": "project.publishing", "import": "distillation.import_completions", "compare": "evaluation.compare",
-    "eval": "project.evaluate_model",
+    "eval": "project.evaluate_model", "value": "project.value_problems",
     "grade": "grading.grade_answers", "reference": "project.write_reference", "run-program": "execution.run_program", "merge-adapter": "models.merge_adapter",
     "export": "reporting.export_dataset", "study": "studies.study", "tables": "studies.paper_tables",
 }  # fmt: skip

@@ -56,7 +56,7 @@ def _given(name: str, place: str) -> Benchmark:
 
 def _kind_of(name: str, path: Path) -> str:
     """The one kind whose loader reads the file's first record."""
-    fits = [kind for kind in KINDS if _reads(name, kind, path)]
+    fits = fitting_kinds(name, path)
     if len(fits) != 1:
         told = f"may be of the kinds {', '.join(fits)}" if fits else f"is of none of the kinds {', '.join(KINDS)}"
         raise StageError(
@@ -64,6 +64,11 @@ def _kind_of(name: str, path: Path) -> str:
         )
     say(f"{name}: {path} is read as kind {fits[0]}")
     return fits[0]
+
+
+def fitting_kinds(name: str, path: Path) -> list[str]:
+    """The kinds whose loaders read the file's first record."""
+    return [kind for kind in KINDS if _reads(name, kind, path)]
 
 
 def _reads(name: str, kind: str, path: Path) -> bool:
