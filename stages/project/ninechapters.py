@@ -9,7 +9,7 @@ import click
 from stages.project.lazy_group import LazyGroup
 
 TOOLS = {
-    "check": "project.check", "plan": "project.plan", "bring": "project.bring", "packages": "project.packages",
+    "check": "project.check", "plan": "project.plan", "bring": "project.bring", "use-corpus": "project.use_corpus", "packages": "project.packages",
     "estimate": "distillation.estimate", "status": "distillation.status",
     "publish": "project.publishing", "import": "distillation.import_completions", "compare": "evaluation.compare",
     "eval": "project.evaluate_model", "value": "project.value_problems",
