@@ -185,7 +185,9 @@ def test_several_licenses_are_listed_and_none_is_chosen(project: Path) -> None:
         ("BSD-3-Clause", "bsd-3-clause"), ("ODC-By-1.0", "odc-by"), ("LGPL-2.1-or-later", "lgpl-2.1"), ("CC-BY", "other"),
         ("CC BY-SA 3.0 Unported", "cc-by-sa-3.0"), ("GNU General Public License v3.0", "gpl-3.0"), ("GPLv3", "gpl-3.0"), ("GPL-2.0-only", "gpl-2.0"),
         ("Apache 2.0", "apache-2.0"), ("Apache-2.0", "apache-2.0"), ("BSD 3-Clause License", "bsd-3-clause"), ("GFDL-1.3-or-later", "gfdl"),
-        ("cc_by_4.0", "cc-by-4.0"), ("CC-BY-NC-ND-4.0", "cc-by-nc-nd-4.0"), ("MPL 2.0", "mpl-2.0"), ("MIT AND BSD-3-Clause", "other"), ("public domain", "other"), (" ", "unknown"), ("None", "unknown"),
+        ("cc_by_4.0", "cc-by-4.0"), ("CC-BY-NC-ND-4.0", "cc-by-nc-nd-4.0"), ("MPL 2.0", "mpl-2.0"), ("MIT (non-commercial use)", "other"),
+        ("https://creativecommons.org/publicdomain/zero/1.0/legalcode", "cc0-1.0"), ("MIT AND BSD-3-Clause", "other"),
+        ("text: creativecommons.org/licenses/by/4.0/, pictures: all rights reserved", "other"), ("public domain", "other"), (" ", "unknown"), ("None", "unknown"),
     ],
 )  # fmt: skip
 def test_a_license_has_the_hub_s_name_or_none(stated: str, hub_name: str) -> None:

@@ -25,7 +25,9 @@ HUB_LICENSES = frozenset(
 )
 OTHER, UNKNOWN = "other", "unknown"
 LICENSE_FILE = "LICENSE.md"
-CREATIVE_COMMONS = re.compile(r"creativecommons\.org/licenses/([a-z-]+)/(\d\.\d)")
+CREATIVE_COMMONS = re.compile(
+    r"(?:https?://)?(?:www\.)?creativecommons\.org/(?:licenses|publicdomain)/([a-z-]+)/(\d\.\d)(?:/[a-z.-]*)*"
+)
 SPELLED = {
     "apache": "apache-2.0", "apache-2": "apache-2.0", "cc-0": "cc0-1.0", "cc0": "cc0-1.0", "odc-by-1.0": "odc-by", "odbl-1.0": "odbl",
     "pddl-1.0": "pddl", "gfdl-1.2": "gfdl", "gfdl-1.3": "gfdl", "new-bsd": "bsd-3-clause", "modified-bsd": "bsd-3-clause",
@@ -58,11 +60,9 @@ def hub_license(stated: str) -> str:
     text = stated.strip().lower()
     if text in ("", "none", "null", "unknown", "n/a"):
         return UNKNOWN
-    if found := CREATIVE_COMMONS.search(text):
-        return _listed(f"cc-{found[1]}-{found[2]}")
-    if "creativecommons.org/publicdomain/zero" in text:
-        return "cc0-1.0"
-    words = re.sub(r"\(.*?\)|[,\"']", " ", text)
+    if found := CREATIVE_COMMONS.fullmatch(text):
+        return _listed(f"cc0-{found[2]}" if found[1] == "zero" else f"cc-{found[1]}-{found[2]}")
+    words = re.sub(r"[(),\"']", " ", text)
     for spelled, short in WORDS.items():
         words = re.sub(rf"\b(?:{spelled})\b", short, words)
     slug = re.sub(r"-(only|or-later|or-any-later|\+)$", "", re.sub(r"[\s_-]+", "-", words.strip()).strip("-"))
