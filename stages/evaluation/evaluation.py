@@ -18,6 +18,7 @@ from stages.evaluation.results import config_record, results_record, task_hashes
 from stages.evaluation.tasks import GRADED, VOTES, EvaluationJob, make_predictions, predictions_in
 from stages.execution.executions import image_of
 from stages.generation.engine import narrow_type
+from stages.models.folders import size_and_trainings
 
 
 def evaluated(
@@ -50,6 +51,7 @@ def evaluated(
     }
     figures = figures_of(out, list(job.tables), job.modes)
     by_task = {task_name(name, mode): figures[name][mode] for name, mode in job.tasks}
-    config = config_record(job.model, settings, image_of()) | narrow_type(job.model) | (described or {})
+    config = config_record(job.model, settings, image_of()) | narrow_type(job.model) | size_and_trainings(job.model)
+    config |= described or {}
     write_json(results_record(by_task, hashes, config), out / "results.json")
     return figures, work

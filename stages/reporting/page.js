@@ -5,20 +5,35 @@
 const ROW_HEIGHT = 52, MAX_OPTIONS = 200;
 
 function makeSortable(table) {
-  table.querySelectorAll("th").forEach((head, column) => {
-    head.tabIndex = 0;
-    const sort = () => {
+  const heads = [...table.querySelectorAll("th")];
+  heads.forEach((head, column) => {
+    const button = element("button", head.textContent, {type: "button"});
+    head.replaceChildren(button);
+    head.addEventListener("click", () => {
       const down = head.getAttribute("aria-sort") !== "descending";
-      table.querySelectorAll("th").forEach(other => other.removeAttribute("aria-sort"));
+      heads.forEach(other => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const key = row => { const cell = row.cells[column]; return cell.dataset.key ?? cell.textContent; };
+      const key = row => { const cell = row.cells[column]; return cell?.dataset.key ?? cell?.textContent ?? ""; };
       const rows = [...table.tBodies[0].rows];
       rows.sort((a, b) => compare(key(a), key(b)) * (down ? -1 : 1));
       table.tBodies[0].append(...rows);
-    };
-    head.addEventListener("click", sort);
-    head.addEventListener("keydown", event => { if (event.key === "Enter") sort(); });
+    });
   });
+}
+
+// On a narrow screen a row is a card, and each cell stands below its column's heading (page.css).
+function makeFolding(table) {
+  const [first, ...rows] = table.rows, heads = [...first.cells];
+  if (heads.length < 3 || heads.some(cell => cell.tagName !== "TH")) return;
+  table.classList.add("folding");
+  first.classList.add("heads");
+  for (const row of rows) {
+    let column = 0;
+    for (const cell of row.cells) {
+      cell.dataset.label = heads[column].textContent;
+      column += cell.colSpan;
+    }
+  }
 }
 
 function compare(a, b) {
@@ -89,9 +104,10 @@ class Browser {
     this.words = bar.appendChild(element("input", null, {type: "search", placeholder: "Search", "aria-label": "Search"}));
     this.words.addEventListener("input", () => { clearTimeout(this.timer); this.timer = setTimeout(() => this.apply(), 150); });
     this.count = place.appendChild(element("p", "", {class: "note", "aria-live": "polite"}));
-    this.view = place.appendChild(element("div", null, {class: "view", tabindex: "0"}));
+    this.view = place.appendChild(element("div", null, {class: "view", role: "group", "aria-label": "Rows; arrow keys move from one to the next"}));
     this.inner = this.view.appendChild(element("div"));
     this.view.addEventListener("scroll", () => requestAnimationFrame(() => this.draw()));
+    this.view.addEventListener("keydown", event => this.move(event));
     new ResizeObserver(() => this.draw()).observe(this.view);
     this.apply();
   }
@@ -161,18 +177,32 @@ class Browser {
     this.draw();
   }
 
-  draw() {
+  // The arrow keys: the row before or after the one in focus, drawn first where it is out of view.
+  move(event) {
+    const step = {ArrowDown: 1, ArrowUp: -1}[event.key], row = document.activeElement;
+    if (!step || row.parentElement !== this.inner) return;
+    event.preventDefault();
+    const place = Math.min(this.order.length - 1, Math.max(0, Number(row.dataset.place) + step)), top = place * ROW_HEIGHT;
+    if (top < this.view.scrollTop) this.view.scrollTop = top;
+    if (top + ROW_HEIGHT > this.view.scrollTop + this.view.clientHeight) this.view.scrollTop = top + ROW_HEIGHT - this.view.clientHeight;
+    this.draw(place);
+  }
+
+  draw(focused = document.activeElement.parentElement === this.inner ? Number(document.activeElement.dataset.place) : null) {
     const first = Math.max(0, Math.floor(this.view.scrollTop / ROW_HEIGHT) - 3);
     const last = Math.min(this.order.length, first + Math.ceil(this.view.clientHeight / ROW_HEIGHT) + 7);
     const drawn = [];
     for (let i = first; i < last; i++) {
       const row = this.table.rows[this.order[i]];
-      const line = element("button", null, {class: "row", type: "button", style: `top:${i * ROW_HEIGHT}px`});
-      line.append(element("span", this.title(row, this.at)), element("span", this.tags(row, this.at), {class: "tags"}));
+      const line = element("button", null, {class: "row", type: "button", style: `top:${i * ROW_HEIGHT}px`, "data-place": i});
+      const title = element("span");
+      title.append(...tokensOf(this.title(row, this.at)).map(token => drawn(token, this.table.formulas)));
+      line.append(title, element("span", this.tags(row, this.at), {class: "tags"}));
       line.addEventListener("click", () => show(this.detail(row, this.at)));
       drawn.push(line);
     }
     this.inner.replaceChildren(...drawn);
+    if (focused !== null) drawn.find(line => line.dataset.place === String(focused))?.focus({preventScroll: true});
   }
 }
 
@@ -196,7 +226,7 @@ function facts(pairs) {
 function problemBrowser(place, table) {
   return new Browser(place, table, {
     filters: ["round", "verdict", "source", "level", "mode"], sorts: ["source", "level", "verdict", "value"], search: ["problem", "solution", "detail", "id"],
-    title: (row, at) => plain(row[at.problem] || row[at.solution]) || "(empty)",
+    title: (row, at) => row[at.problem] || row[at.solution] || "(empty)",
     tags: (row, at) => [row[at.round], row[at.verdict], row[at.source], row[at.level], row[at.mode], row[at.detail]].filter(Boolean).join(" · "),
     detail: (row, at) => {
       const text = table.texts[row[at.text]] || [];
@@ -215,7 +245,7 @@ function problemBrowser(place, table) {
 function flipBrowser(place, table) {
   return new Browser(place, table, {
     filters: ["student", "benchmark", "mode", "change", "cause"], sorts: ["benchmark", "index", "rule_b"], search: ["question", "response_a", "response_b"],
-    title: (row, at) => plain(row[at.question]) || "(question)",
+    title: (row, at) => row[at.question] || "(question)",
     tags: (row, at) => [row[at.benchmark], row[at.index], row[at.mode], row[at.change], row[at.cause], `expected ${row[at.answer]}, ${row[at.extracted_a] || "nothing"} became ${row[at.extracted_b] || "nothing"}`].join(" · "),
     detail: (row, at) => {
       const sides = element("div", null, {class: "two"});
@@ -231,6 +261,7 @@ function flipBrowser(place, table) {
 
 async function start() {
   document.querySelectorAll("table.sortable").forEach(makeSortable);
+  document.querySelectorAll("table").forEach(makeFolding);
   for (const [id, build] of [["flips", flipBrowser], ["problems", problemBrowser]]) {
     const place = document.getElementById(`${id}-browser`);
     await new Promise(resolve => setTimeout(resolve));

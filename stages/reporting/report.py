@@ -19,6 +19,8 @@ TEMPLATE = Path(__file__).with_name("page.html.j2")
 STYLE = Path(__file__).with_name("page.css")
 SCRIPT = Path(__file__).with_name("page.js")
 NUM_EXAMPLES = 10
+# The commit that has this very page: its dvc.lock names the page's hash, so the page cannot name the commit.
+COMMIT_COMMAND = 'git log -1 --format="%h %as" -S $(md5sum < reports/index.html | cut -c-32) -- dvc.lock'
 MAX_LINES = 100  # of a table on the page: sources, benchmarks, students, reasons; details.json has all
 
 
@@ -64,6 +66,8 @@ def main(
     from stages.reporting.headline import headline
     from stages.reporting.readings import loss_rows, nest_losses, nest_votes, vote_rows
     from stages.reporting.students import tracked_students
+    from stages.reporting.summary import student_summary
+    from stages.reporting.traced_example import typical_problem
 
     students, benchmarks = tracked_students(tracked), names_in(data / "benchmarks")
     standings = [load_standing(reports, data, student) for student in students]
@@ -101,7 +105,8 @@ def main(
     write_accuracy(tasks, accuracy_path)
     write_curves(curves, curves_path)
     content = render_page(
-        m=details, tasks=tasks, losses=losses, votes=votes, pictures=drawn, top=top, bottom=bottom, leaked=leaked, students=students,
+        m=details, summaries=[student_summary(standing) for standing in standings], example=typical_problem(data),
+        profile=json.loads((data / "code/profile.json").read_text()), tasks=tasks, losses=losses, votes=votes, pictures=drawn, top=top, bottom=bottom, leaked=leaked, students=students,
         suites=[row for standing in standings for row in suite_rows(standing)],
         comparability=[comparability(standing) for standing in standings],
         problems_shown=problems_shown, flips_shown=flips_shown, problems_data=problems_data, flips_data=flips_data,
@@ -123,6 +128,7 @@ def render_page(**content: Any) -> str:
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
+    from stages.reporting.drawn_formulas import prose
     from stages.reporting.published import MODEL
     from stages.reporting.sampling import cut
     from stages.reporting.study_titles import TITLES
@@ -131,6 +137,7 @@ def render_page(**content: Any) -> str:
         autoescape=True, undefined=StrictUndefined, finalize=lambda cell: cut(cell) if type(cell) is str else cell
     )
     environment.filters["lines"] = lambda rows: list(rows)[:MAX_LINES]
+    environment.filters["prose"] = lambda text: prose(cut(text))
     for name in ("problems_data", "flips_data"):
         content[name] = Markup(content[name])  # base64, and larger than a cell may be
     pictures = {name: Markup(picture) for name, picture in content.pop("pictures").items()}
@@ -139,6 +146,8 @@ def render_page(**content: Any) -> str:
         **content,
         pictures=pictures,
         max_lines=MAX_LINES,
+        commit_command=COMMIT_COMMAND,
+        short=short_count,
         published_model=MODEL,
         study_titles=TITLES,
         sampled=[row for row in tasks if "pass_at" in row["b"]],
@@ -152,6 +161,14 @@ def render_page(**content: Any) -> str:
         correlation=lambda number: "unknown" if number is None else f"{number:.2f}",
         num_leaked=sum(target["num_leaked"] for target in content["m"]["leaks"].values()),
     )
+
+
+def short_count(count: int) -> str:
+    """`147,776`, but `1.5M` and `7.2B`."""
+    for size, name in ((10**9, "B"), (10**6, "M")):
+        if count >= size:
+            return f"{count / size:.1f}{name}"
+    return f"{count:,}"
 
 
 def bounds_line(low: float | None, high: float | None, form: str) -> str:
