@@ -23,7 +23,7 @@ function makeSortable(table) {
 
 // On a narrow screen a row is a card, and each cell stands below its column's heading (page.css).
 function makeFolding(table) {
-  const [first, ...rows] = table.rows, heads = [...first.cells];
+  const [first, ...rows] = table.rows, heads = [...first?.cells ?? []];
   if (heads.length < 3 || heads.some(cell => cell.tagName !== "TH")) return;
   table.classList.add("folding");
   first.classList.add("heads");
@@ -191,7 +191,7 @@ class Browser {
   draw(focused = document.activeElement.parentElement === this.inner ? Number(document.activeElement.dataset.place) : null) {
     const first = Math.max(0, Math.floor(this.view.scrollTop / ROW_HEIGHT) - 3);
     const last = Math.min(this.order.length, first + Math.ceil(this.view.clientHeight / ROW_HEIGHT) + 7);
-    const drawn = [];
+    const lines = [];
     for (let i = first; i < last; i++) {
       const row = this.table.rows[this.order[i]];
       const line = element("button", null, {class: "row", type: "button", style: `top:${i * ROW_HEIGHT}px`, "data-place": i});
@@ -199,10 +199,10 @@ class Browser {
       title.append(...tokensOf(this.title(row, this.at)).map(token => drawn(token, this.table.formulas)));
       line.append(title, element("span", this.tags(row, this.at), {class: "tags"}));
       line.addEventListener("click", () => show(this.detail(row, this.at)));
-      drawn.push(line);
+      lines.push(line);
     }
-    this.inner.replaceChildren(...drawn);
-    if (focused !== null) drawn.find(line => line.dataset.place === String(focused))?.focus({preventScroll: true});
+    this.inner.replaceChildren(...lines);
+    if (focused !== null) lines.find(line => line.dataset.place === String(focused))?.focus({preventScroll: true});
   }
 }
 
