@@ -1,7 +1,7 @@
 """Which profile params.yaml is, or is nearest to, and its seeds: what a report says of how it was made.
 
-    profile_record({"filter": {"seed": 1, ...}, ...}, Path("profiles"))
-    -> {"profile": "laptop", "num_changed": 2, "changed": ["finetune.num_epochs", "students"], "seeds": [1, 2]}
+profile_record({"filter": {"seed": 1, ...}, ...}, Path("profiles"))
+-> {"profile": "laptop", "num_changed": 2, "changed": ["finetune.num_epochs", "students"], "seeds": [1, 2]}
 """
 
 from collections.abc import Iterator
