@@ -32,7 +32,7 @@ def upload(folder: Path, hub_id: str, kind: str, *, update: bool, private: bool)
             The folder stays.
     """
     from httpx2 import HTTPError
-    from huggingface_hub import HfApi, get_token
+    from huggingface_hub import HfApi, constants, get_token
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     token = os.environ.get("HF_TOKEN") or get_token()
@@ -41,7 +41,10 @@ def upload(folder: Path, hub_id: str, kind: str, *, update: bool, private: bool)
             f"no token of the hub is here. {_kept(folder)} Log in (`hf auth login`) or set HF_TOKEN, then push again."
         )
     os.environ["HF_TOKEN"] = token  # so that messages are searched for it (stages/core/redaction.py)
-    api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=token)
+    endpoint = os.environ.get("HF_ENDPOINT")
+    if endpoint:  # a hub that may speak plain LFS alone, where hf_xet would try again for minutes
+        constants.HF_HUB_DISABLE_XET = True
+    api = HfApi(endpoint=endpoint, token=token)
     try:
         if not api.repo_exists(hub_id, repo_type=kind):
             api.create_repo(hub_id, repo_type=kind, private=private)
