@@ -1,4 +1,5 @@
 # make repro: set up and run the whole pipeline (PROFILE=NAME takes that profile first; INPUTS=FOLDER has the files that it wants).   make test: set up and run every test.   make test-quick: the quick ones.
+# make setup REMOTE=s3 (gcs, ssh): what DVC needs for such a remote.
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
@@ -7,7 +8,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # uv does not read pip's settings; wheels that pip would find, it should find too.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: repro test test-quick check setup setup-dev setup-gpu packages inputs use clean
+.PHONY: repro test test-quick check docs setup setup-dev setup-gpu packages inputs use clean
 
 repro: setup $(if $(PROFILE),use) packages inputs
 	ninechapters check
@@ -29,7 +30,11 @@ check: setup-dev
 	ruff format --check .
 	mypy
 
-setup: $(READY) bubblewrap-if-missing
+# The documents as a site in site/.
+docs: $(READY)-docs
+	$(VENV)/bin/sphinx-build --quiet --fail-on-warning --builder html --doctree-dir .work/doctrees docs site
+
+setup: $(READY) $(if $(REMOTE),$(READY)-$(REMOTE)) bubblewrap-if-missing
 
 INSTALL = $(VENV)/bin/uv pip install --quiet --compile-bytecode --python $(VENV)/bin/python --constraint constraints.txt --requirement pyproject.toml
 # The command `ninechapters`, which runs what stands in this folder.
@@ -59,6 +64,14 @@ setup-dev: setup $(READY)-dev
 
 $(READY)-dev: $(READY)
 	$(INSTALL) --extra dev
+	touch $@
+
+REMOTES := s3 gcs ssh
+$(if $(filter-out $(REMOTES),$(REMOTE)),$(error there is no remote '$(REMOTE)'; there are: $(REMOTES)))
+
+EXTRAS := $(REMOTES) docs
+$(EXTRAS:%=$(READY)-%): $(READY)-%: $(READY)
+	$(INSTALL) --extra $*
 	touch $@
 
 # vLLM and Ray on NVIDIA GPUs, in an environment of the versions that vLLM wants: begin with none (`make clean`).

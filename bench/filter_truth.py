@@ -2,6 +2,10 @@
 
     python -m bench.filter_truth ../shared/data/grading/real_responses.jsonl
     python -m bench.filter_truth ../shared/data/grading/real_responses.jsonl --quick
+    python -m bench.filter_truth ../shared/data/grading/real_responses.jsonl --write stages/reporting/filter_precision.json
+
+The last writes the counts that the card of a published dataset tells, with the hash of the rules that they are of; measure anew when
+those have changed.
 
 A response is wrong when the graders refuse its answer. Natural-language responses alone: those with programs need the
 sandbox. The second model is what other systems answered to the same question: a response is rejected when two of them
@@ -15,6 +19,7 @@ from typing import Any
 
 import click
 
+from stages.core.files import write_json
 from stages.core.schemas import Row
 from stages.filtering.faults import judge_texts
 from stages.filtering.sections import FilterSettings
@@ -22,6 +27,8 @@ from stages.filtering.text_rules import marked_answer
 from stages.grading.answer_rows import grade_row
 from stages.grading.extraction import extract_answer
 from stages.grading.voting import majority
+from stages.project.closure import Code
+from stages.reporting.precision import rules_hash
 
 SETTINGS = FilterSettings(5, 400, 1500, 0.5, 0.65, ())
 
@@ -66,10 +73,26 @@ def figures_of(truths: list[bool], reasons: list[str | None]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def kept_of(truths: list[bool], reasons: list[str | None]) -> dict[str, int]:
+    """How many responses there are, right and wrong, and how many of each pass the rules."""
+    kept = Counter(truth for truth, reason in zip(truths, reasons, strict=True) if not reason)
+    return {
+        "num_right": truths.count(True), "num_right_kept": kept[True],
+        "num_wrong": truths.count(False), "num_wrong_kept": kept[False],
+    }  # fmt: skip
+
+
+def rules_now() -> str:
+    """The hash of the rules as the code is, whatever data/code says."""
+    code = Code(Path(__file__).parent.parent)
+    return rules_hash(code.code_of("stages/filtering/filter_problems.py"))
+
+
 @click.command()
 @click.argument("responses", type=click.Path(path_type=Path, exists=True))
 @click.option("--quick", is_flag=True, help="Every fourth response.")
-def main(responses: Path, quick: bool) -> None:
+@click.option("--write", type=click.Path(path_type=Path), help="Write what is kept of right and wrong responses there.")
+def main(responses: Path, quick: bool, write: Path | None) -> None:
     """Judge RESPONSES; print a table, and one JSON object on the last line."""
     everything = [json.loads(line) for line in responses.read_text(encoding="utf-8").splitlines()]
     asked = defaultdict(list)
@@ -79,6 +102,8 @@ def main(responses: Path, quick: bool) -> None:
     truths = [is_correct(row) for row in rows]
     reasons = [verdict.reason for verdict in judge_texts([problem_of(row) for row in rows], SETTINGS)]
     figures = figures_of(truths, reasons)
+    if write:
+        write_json(kept_of(truths, reasons) | {"rules": rules_now()}, write)
     solved = [place for place, row in enumerate(rows) if len(asked[row["dataset"], row["question"]]) >= 3]
     second = [
         reasons[place]

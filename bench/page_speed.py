@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from stages.reporting.browsing import PROBLEM_COLUMNS
+from stages.reporting.browsing import PROBLEM_COLUMNS, PROBLEM_PROSE
 from stages.reporting.packed_rows import pack
 from tests.chromium import Chromium, chromium_path
 from tests.test_page import page_of, problem_cells
@@ -32,7 +32,7 @@ def table_of(num_problems: int) -> dict[str, object]:
         row[at["text"]] = number % 2000
         rows.append(row)
     texts = [[f"t{i}", "web", f"Title {i}", "", "CC0-1.0", " ".join(rng.choices(WORDS, k=180))] for i in range(2000)]
-    return {"columns": PROBLEM_COLUMNS, "rows": rows, "texts": texts, "total": num_problems}
+    return {"columns": PROBLEM_COLUMNS, "prose": PROBLEM_PROSE, "rows": rows, "texts": texts, "total": num_problems}
 
 
 TIMED = """(async () => {{

@@ -43,6 +43,7 @@ def _write_counts(data: Path, num_rows: int) -> None:
     for name in ("initial", "boost"):
         write_json({}, data / "problems" / name / "repairs.json")
     write_json({}, data / f"fingerprints/students/{STUDENT}.json")
+    write_json({"profile": "laptop", "num_changed": 0, "changed": [], "seeds": [1]}, data / "code/profile.json")
 
 
 def _write_benchmark(data: Path) -> None:
@@ -72,6 +73,8 @@ def _write_evaluation(data: Path, reports: Path, start: str) -> None:
         "num_samples": 1,
         "sandbox": "",
         "generation_kwargs": {},
+        "model_num_parameters": 913_152,
+        "trained": [{"training": f"pretrain {STUDENT}", "num_examples": 3000, "num_tokens": 1_500_000}],
     }
     record = {
         "results": {key: {"alias": ""} for key in tasks}, "config": config, "versions": dict.fromkeys(tasks, "1"),

@@ -68,7 +68,7 @@ def commands_of(num_rows: int) -> dict[str, list[str]]:
     return {
         "filter": [*stage, "stages.filtering.filter_problems", "data/synthesis/corpus", "data/texts/synthesis.parquet", "model",
                    "tests", "out/synthetic", "out/filter.json", "out/funnel.csv", *FILTER, *RULES],
-        "report": [*stage, "stages.reporting.report", "reports", "data", "data/fingerprints/students", "out/metrics.json",
+        "report": [*stage, "stages.reporting.report", "reports", "data", "data/fingerprints/students", "out/metrics.json", "out/details.json",
                    "out/index.html", "out/accuracy.csv", "out/curves.csv", "--max-problems", "20000"],
         "export": [*stage, "stages.reporting.export_dataset", "data/synthetic", "data/texts/synthesis.parquet", "out/exported"],
         "train_synthesizer": [sys.executable, "-c", EXAMPLES],

@@ -58,7 +58,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # The files that take longest, longest first. Each process takes a file after the other: so none is left alone at the end.
 LONGEST = (
-    "test_cluster", "test_smoke", "test_value", "test_execution", "test_collaboration", "test_publish", "test_launch",
+    "test_cluster", "test_smoke", "test_value", "test_execution", "test_collaboration", "test_publish_ledger", "test_launch",
     "test_interruption", "test_interruptions", "test_grading", "test_code",
 )  # fmt: skip
 

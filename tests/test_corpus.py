@@ -47,11 +47,11 @@ def ingest_lines(folder: Path, records: list[object], *options: str) -> Path:
     return folder / "out/mine"
 
 
-def ingest_source(path: Path, out: Path, options: list[str], *own: str) -> str:
-    """Ingest one file as the source `mine`; its own options are `--mine.license CC0` and the like."""
+def ingest_source(path: Path, out: Path, options: list[str], *own: str, kind: str = "jsonl") -> str:
+    """Ingest one file or folder as the source `mine`; its own options are `--mine.license CC0` and the like."""
     tracked = fingerprints(out.with_name("fingerprints"), {"mine": path})
     with contextlib.chdir(out.parent):  # where the unfinished work goes
-        return run(ingest, tracked, out, *options, "--mine.kind", "jsonl", "--mine.path", path, *own)
+        return run(ingest, tracked, out, *options, "--mine.kind", kind, "--mine.path", path, *own)
 
 
 def fingerprints(folder: Path, paths: dict[str, Path]) -> Path:

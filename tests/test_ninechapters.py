@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from stages.project.closure import Code
 from stages.project.ninechapters import STAGES, TOOLS, main
+from stages.project.publishing import PUBLISHED
 from tests.conftest import ROOT
 
 HEAVY = ("torch", "transformers", "pyarrow", "numpy", "sympy", "sklearn", "matplotlib", "dvc", "openai", "pydantic")
@@ -25,7 +26,7 @@ for name in json.load(sys.stdin):
 
 
 def test_each_help_is_light_and_has_an_example() -> None:
-    asked = [[], *([name] for name in COMMANDS)]
+    asked = [[], *([name] for name in COMMANDS), *(["publish", name] for name in PUBLISHED)]
     done = subprocess.run(
         [sys.executable, "-c", ASK, *HEAVY],
         input=json.dumps(asked),
@@ -48,7 +49,7 @@ def test_every_stage_and_every_tool_is_a_command() -> None:
         for path in (ROOT / "stages").glob("*/*.py")
         if "@tool_command(" in path.read_text() and path.name != "command.py"
     }
-    assert tools <= {f"stages/{place.replace('.', '/')}.py" for place in TOOLS.values()}
+    assert tools <= {f"stages/{place.replace('.', '/')}.py" for place in (*TOOLS.values(), *PUBLISHED.values())}
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("chekc", "check"), ("pretrian", "pretrain"), ("grades", "grade")])

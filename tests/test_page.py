@@ -1,17 +1,21 @@
 """The page: whole without a network, harmless whatever models wrote, and usable in a real browser on any screen."""
 
+import hashlib
 import json
 import re
+import subprocess
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
-from stages.reporting.browsing import FLIP_COLUMNS, PROBLEM_COLUMNS, flips_table
+from stages.reporting.browsing import FLIP_COLUMNS, FLIP_PROSE, PROBLEM_COLUMNS, PROBLEM_PROSE, flips_table
 from stages.reporting.packed_rows import pack
 from stages.reporting.pictures import draw_curves, draw_overlap
-from stages.reporting.report import render_page
+from stages.reporting.report import COMMIT_COMMAND, render_page
 from stages.statistics.comparison import Run, compare_tasks
 from stages.statistics.paired import paired
 from stages.statistics.reference_loss import LossDifference
@@ -35,7 +39,7 @@ FIGURES = ACCURACY | {
 def problem_cells(number: int) -> list[Any]:
     row = {
         "round": "corpus", "verdict": "kept" if number % 3 else "equation", "detail": "", "source": ["web", "wiki"][number % 2], "level": "grade",
-        "mode": "cot", "problem": f"Problem {number}: {HOSTILE if number == 4 else 'how many apples?'}", "solution": "3 + 4 = 7", "answer": "7",
+        "mode": "cot", "problem": f"Problem {number}: {HOSTILE if number == 4 else 'how many apples?'}", "solution": "3 + 4 = 7, so $\\frac{14}{2} = 7$. It costs $5 and $7.", "answer": "7",
         "synthesizer": "boosted", "id": f"p{number}", "text": number % 5, "value": number / 7,
     }  # fmt: skip
     return [row[column] for column in PROBLEM_COLUMNS]
@@ -63,6 +67,15 @@ def readings(has_untrained: bool) -> dict[str, Any]:
     ]  # fmt: skip
     votes = [sides | {"mode": "cot", "a": VOTE, "b": VOTE, "untrained": told[2], "over_a": vote, "over_untrained": told[3]}]  # fmt: skip
     return {"losses": losses, "votes": votes}
+
+
+SUMMARY = {"student": "llama", "num_parameters": 913152, "trained": [{"training": "pretrain llama", "num_examples": 3177, "num_tokens": 1_500_000}],
+           "num_tasks": 4, "num_problems": 540, "gain": 44.63, "low": 42.9, "high": 46.31, "with": 0.515, "without": 0.069}  # fmt: skip
+EXAMPLE = {
+    "problem": "Solve $2x + 5 = 15$.", "solution": HOSTILE, "answer": "5", "mode": "cot", "prompt": "grade", "synthesizer": "boosted",
+    "asked": "## Text\nA pear.", "text": {"source": "wiki", "title": HOSTILE, "url": "https://example.org", "license": "CC0-1.0", "text": "A pear costs $5 or $7."},
+}  # fmt: skip
+PROFILE = {"profile": "laptop", "num_changed": 1, "changed": ["finetune.num_epochs"], "seeds": [1, 2]}
 
 
 def page_of(num_problems: int = 300, has_untrained: bool = True) -> str:
@@ -99,16 +112,17 @@ def page_of(num_problems: int = 300, has_untrained: bool = True) -> str:
     picture = draw_overlap({"a": {"a": 1.0}})
     rows = {
         "columns": PROBLEM_COLUMNS,
+        "prose": PROBLEM_PROSE,
         "rows": [problem_cells(i) for i in range(num_problems)],
         "texts": texts,
         "total": num_problems,
     }
     return render_page(
-        m=metrics, tasks=tasks, pictures=dict.fromkeys(("curves", "values", "value_groups", "overlap", "funnel", "accuracy"), picture),
+        summaries=[SUMMARY], example=EXAMPLE, profile=PROFILE, m=metrics, tasks=tasks, pictures=dict.fromkeys(("curves", "values", "value_groups", "overlap", "funnel", "accuracy"), picture),
         top=[], bottom=[], leaked=[], students=("llama",), suites=[{"student": "llama", "mode": "cot", "a": ACCURACY, "b": ACCURACY | {"jiuzhang_average": 50.0}, "untrained": ACCURACY if has_untrained else None}],
         **readings(has_untrained),
         comparability=[{"student": "llama", "obstacles": {"gsm8k_cot": "prompts"}, "facts": [("model", "x", HOSTILE)]}],
-        problems_shown=[num_problems, num_problems], flips_shown=[len(flips), len(flips)], problems_data=pack(rows), flips_data=pack({"columns": FLIP_COLUMNS, "rows": flips}),
+        problems_shown=[num_problems, num_problems], flips_shown=[len(flips), len(flips)], problems_data=pack(rows), flips_data=pack({"columns": FLIP_COLUMNS, "prose": FLIP_PROSE, "rows": flips}),
     )  # fmt: skip
 
 
@@ -156,6 +170,52 @@ def test_texts_are_escaped_and_equal_content_is_equal_bytes() -> None:
     assert draw_curves({}).startswith("data:image/png;base64,")
 
 
+def test_the_first_screen_tells_what_was_trained_and_what_it_gained() -> None:
+    top = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page_of(3).partition("<nav>")[0].partition("<h1>")[2]))
+    for shown in (
+        "llama (913,152 parameters) gains +44.6 points [+42.9, +46.3] from pre-training on synthetic problems: 51.5% right with it, 6.9% without.",
+        "4 tasks (benchmark and mode), 540 problems", "pretrain llama: 3,177 examples, 1.5M tokens.", "Cost of teaching 0.50 USD", "4 kept of 6",
+        "laptop, 1 value changed: finetune.num_epochs", "Seeds 1, 2",
+    ):  # fmt: skip
+        assert shown in top
+
+
+@pytest.mark.parametrize(("low", "told"), [(-1.0, "which chance may explain"), (0.5, "")])
+def test_a_gain_that_chance_may_explain_says_so(low: float, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SUMMARY, "low", low)
+    assert ("which chance may explain" in page_of(3)) == bool(told)
+
+
+def test_the_command_on_the_page_finds_the_commit_that_has_it(tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *words], cwd=tmp_path, check=True, capture_output=True)  # fmt: skip
+
+    page = tmp_path / "reports/index.html"
+    page.parent.mkdir()
+    git("init", "-q")
+    for content in ("first", "second"):
+        page.write_text(content)
+        (tmp_path / "dvc.lock").write_text(f"md5: {hashlib.md5(content.encode()).hexdigest()}\n")
+        git("add", "dvc.lock")
+        git("commit", "-qm", content)
+    page.write_text("first")
+    command = COMMIT_COMMAND.replace("%h %as", "%s")
+    assert (
+        subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+        == "first\n"
+    )
+    assert escape(COMMIT_COMMAND) in page_of(3)
+
+
+def test_headings_stand_in_order_and_what_can_be_used_has_a_name() -> None:
+    page = page_of(3)
+    levels = [int(level) for level in re.findall(r"<h([1-6])", page)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert all("alt=" in tag for tag in re.findall(r"<img [^>]*>", page))
+
+
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory):
     path = tmp_path_factory.mktemp("page") / "index.html"
@@ -165,7 +225,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory):
 
 
 @needs_chromium
-@pytest.mark.parametrize("width", [360, 1280, 1920])
+@pytest.mark.parametrize("width", [360, 390, 1280, 1920])
 @pytest.mark.parametrize("dark", [False, True])
 def test_no_screen_scrolls_sideways_and_dark_is_dark(opened: tuple[Chromium, Path], width: int, dark: bool) -> None:
     browser, path = opened
@@ -212,6 +272,22 @@ def test_lists_filter_search_sort_and_show_a_row(opened: tuple[Chromium, Path]) 
 
 
 @needs_chromium
+def test_formulas_are_drawn_and_their_source_is_one_click_away(opened: tuple[Chromium, Path]) -> None:
+    browser, path = opened
+    browser.open(path)
+    browser.run("document.querySelector('#problems-browser .row').click()")
+    shown = "[...document.querySelectorAll('#whole .prose')][1]"
+    assert browser.run(f"{shown}.querySelectorAll('math').length") == 1
+    assert browser.run(f"{shown}.querySelector('mfrac').getBoundingClientRect().height") > 10
+    assert browser.run(f"{shown}.textContent.endsWith('It costs $5 and $7.')")
+    typed = f"{shown}.nextElementSibling"
+    assert not browser.run(f"{typed}.querySelector('pre').checkVisibility()")
+    browser.run(f"{typed}.querySelector('summary').click()")
+    assert browser.run(f"{typed}.querySelector('pre').checkVisibility()")
+    assert browser.run(f"{typed}.querySelector('pre').textContent").startswith("3 + 4 = 7, so $\\frac{14}{2} = 7$.")
+
+
+@needs_chromium
 def test_tables_sort_by_what_stands_in_them(opened: tuple[Chromium, Path]) -> None:
     browser, path = opened
     browser.open(path)
@@ -221,3 +297,58 @@ def test_tables_sort_by_what_stands_in_them(opened: tuple[Chromium, Path]) -> No
     assert browser.run(column) == "math-oai,svamp,gsm8k"
     browser.run("document.querySelectorAll('#accuracy table.sortable th')[3].click()")
     assert browser.run(column) == "gsm8k,svamp,math-oai"
+
+
+CONTRASTS = """(() => {
+  const light = rgb => rgb.map(c => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4).reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const numbers = color => color.match(/[\\d.]+/g).map(Number);
+  const ground = element => { for (; element; element = element.parentElement) { const c = numbers(getComputedStyle(element).backgroundColor); if (c[3] !== 0) return c.slice(0, 3); } };
+  const low = [];
+  for (const element of document.querySelectorAll("body *")) {
+    if (![...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()) || !element.checkVisibility()) continue;
+    const [a, b] = [light(numbers(getComputedStyle(element).color).slice(0, 3)), light(ground(element))].sort((x, y) => y - x);
+    if ((a + 0.05) / (b + 0.05) < 4.5) low.push(`${element.tagName} ${element.className} ${element.textContent.slice(0, 30)}`);
+  }
+  return JSON.stringify(low);
+})()"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("dark", [False, True])
+def test_texts_can_be_read_on_their_ground(opened: tuple[Chromium, Path], dark: bool) -> None:
+    """WCAG AA: 4.5 : 1."""
+    browser, path = opened
+    browser.open(path, dark=dark)
+    assert json.loads(browser.run(CONTRASTS)) == []
+    browser.run("document.querySelector('#problems-browser .row').click()")
+    assert json.loads(browser.run(CONTRASTS)) == []
+
+
+@needs_chromium
+def test_on_a_narrow_screen_a_row_is_a_card_that_names_its_columns(opened: tuple[Chromium, Path]) -> None:
+    browser, path = opened
+    browser.open(path, width=390)
+    row = "document.querySelector('#accuracy table tbody tr')"
+    assert browser.run(f"getComputedStyle({row}.cells[3], '::before').content") == '"with"'
+    assert browser.run(
+        f"[...{row}.cells].every(cell => !cell.textContent || cell.getBoundingClientRect().right <= 390)"
+    )
+    hidden = "[...document.querySelectorAll('.scroll')].filter(part => part.scrollWidth > part.clientWidth).length"
+    assert browser.run(hidden) == 0
+    browser.run("document.querySelectorAll('#accuracy table.sortable th')[3].querySelector('button').click()")
+    assert browser.run(f"{row}.cells[0].textContent") == "math-oai"
+    browser.open(path, width=1280)
+    assert browser.run(f"getComputedStyle({row}).display") == "table-row"
+
+
+@needs_chromium
+def test_the_lists_can_be_walked_with_the_keyboard(opened: tuple[Chromium, Path]) -> None:
+    browser, path = opened
+    browser.open(path)
+    browser.run("document.querySelector('#problems-browser .row').focus()")
+    press = "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowDown', bubbles: true}))"
+    for _ in range(40):
+        browser.run(press)
+    assert browser.run("document.activeElement.dataset.place") == "40"
+    assert "Problem 40:" in browser.run("document.activeElement.textContent")
+    assert browser.run("document.querySelector('#problems-browser .view').scrollTop") > 1000

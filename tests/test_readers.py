@@ -395,7 +395,7 @@ def test_blank_lines_take_no_memory(tmp_path: Path) -> None:
         ("jsonl", "a.json", b'{\n  "text": "one"\n}\n', "jq -c ."),
         ("jsonl", "a.jsonl", b"text,title\na,b\n", "the first: 'text,title'"),
         ("jsonl", "a.jsonl", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
-        ("text", "a.txt", b"%PDF-1.7", "pdftotext"),
+        ("jsonl", "a.jsonl", b"%PDF-1.7", "pdftotext"),
         ("text", "a.txt", b"PK\x03\x04", "pandoc"),
         ("stackexchange", "Posts.xml", b"7z\xbc\xaf\x27\x1c", "7z x"),
         ("stackexchange", "Posts.xml", ONE, "kind jsonl"),

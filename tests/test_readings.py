@@ -3,6 +3,7 @@
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +17,7 @@ from stages.models.folders import save_model
 from stages.reporting.accuracy import Standing, accuracy_rows, load_standing, nest_accuracy, suite_rows, write_accuracy
 from stages.reporting.pictures import draw_accuracy
 from stages.reporting.readings import loss_rows, nest_losses, nest_votes, vote_rows
+from stages.reporting.summary import student_summary
 from stages.statistics.evaluations import read_run
 from tests.test_reference_loss import OPTIONS, place
 from tests.tiny import tiny_model, tiny_tokenizer
@@ -37,7 +39,8 @@ def evaluated(root: Path, is_random: bool, *options: str) -> None:
                 return [Response(text, text, "stop", (), 3) for text in texts]
 
             patch.setattr(predictions, "solve", solve)
-            told = {"kind": "config"} if start == "untrained" and is_random else {}
+            told: dict[str, Any] = {"kind": "config"} if start == "untrained" and is_random else {}
+            told |= {"num_parameters": 7, "trained": [{"training": start, "num_examples": 3, "num_tokens": 90}]}
             save_model(tiny_model("llama", seed=seed), tiny_tokenizer(), root / "models" / start, told)
             inputs = root / start
             inputs.mkdir()
@@ -59,6 +62,16 @@ def standing(root: Path) -> Standing:
     return load_standing(root / "reports", root / "data", "llama")
 
 
+def test_the_summary_tells_the_models_size_its_training_and_the_gain(standing: Standing) -> None:
+    told = student_summary(standing)
+    assert (told["num_parameters"], told["num_tasks"]) == (7, 4)
+    assert told["trained"] == [{"training": "pretrained", "num_examples": 3, "num_tokens": 90}]
+    gains = [task.numbers.difference for task in standing.tasks]
+    assert told["gain"] == pytest.approx(100 * sum(gains) / len(gains))
+    assert told["low"] < told["gain"] < told["high"]
+    assert told["gain"] == pytest.approx(100 * (told["with"] - told["without"]), abs=0.02)
+
+
 def test_the_untrained_model_stands_beside_the_others(standing: Standing, tmp_path: Path) -> None:
     rows = accuracy_rows(standing, NAMES)
     assert len(rows) == 4
@@ -69,7 +82,7 @@ def test_the_untrained_model_stands_beside_the_others(standing: Standing, tmp_pa
     assert nested["untrained"]["worded"]["cot"]["low_95"] >= 0
     assert nested["gain_over_untrained"]["worded"]["tool"].keys() == {"points", "low_95", "high_95"}
     write_accuracy(rows, tmp_path / "accuracy.csv")
-    assert (tmp_path / "accuracy.csv").read_text().count("llama untrained ") == 4
+    assert (tmp_path / "accuracy.csv").read_text().count('"llama, untrained"') == 4
     assert all(row["untrained"]["accuracy"] <= 1 for row in suite_rows(standing))
     assert draw_accuracy(rows).startswith("data:image/png")
 

@@ -49,8 +49,8 @@ def test_gain_is_in_points_over_the_control() -> None:
 def test_accuracy_csv_has_a_row_for_each_run(tmp_path: Path) -> None:
     write_accuracy([accuracy_row()], tmp_path / "accuracy.csv")
     lines = (tmp_path / "accuracy.csv").read_text().splitlines()
-    assert lines[0] == "run,accuracy,low_95,high_95,num_problems"
-    assert lines[1:] == ["llama pretrained grade cot,0.625,0.0,1.0,4", "llama base grade cot,0.25,0.0,1.0,4"]
+    assert lines[0] == "task,model,accuracy,low_95,high_95,num_problems"
+    assert lines[1:] == ['grade cot,"llama, pretrained",0.625,0.0,1.0,4', 'grade cot,"llama, base",0.25,0.0,1.0,4']
 
 
 def test_reliability_is_the_texts_share_of_the_variance() -> None:

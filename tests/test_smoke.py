@@ -63,14 +63,35 @@ def test_everything_is_made(clone: Path) -> None:
     for name in (
         "reports/index.html",
         "reports/metrics.json",
+        "reports/details.json",
         "data/exported/problems.jsonl",
         "data/exported/README.md",
     ):
         assert (clone / name).stat().st_size > 100, name
-    assert "gain_points" in run("dvc", "metrics", "show", "--md", folder=clone)
+    shown = run("dvc", "metrics", "show", folder=clone)
+    assert "llama.gain" in shown
+    assert max(map(len, shown.splitlines())) <= 120, "the headline fits a terminal"
+    told = run("dvc", "metrics", "diff", "HEAD", "--targets", "reports/details.json", folder=clone)
+    assert "filter.rejected" in told
     page = (clone / "reports/index.html").read_text()
     assert "no language model" in page
     run("dvc", "plots", "show", folder=clone)
+
+
+def test_what_the_run_made_is_published(clone: Path, fork_server: ForkServer) -> None:
+    """From real tables and figures: the card tells that they are those of dvc.lock, and `load_dataset` reads every row."""
+    from datasets import load_dataset
+
+    for kind in ("dataset", "model"):
+        module = f"stages.reporting.publish_{kind}"
+        run("python", "-m", module, f"published/{kind}", folder=clone, forks=fork_server)
+    num_rows = len((clone / "data/exported/problems.jsonl").read_text(encoding="utf-8").splitlines())
+    rows = load_dataset(str(clone / "published/dataset"), split="train", cache_dir=str(clone / ".work/cache"))
+    assert rows.num_rows == num_rows
+    card = (clone / "published/dataset/README.md").read_text()
+    assert f"| problems kept | {num_rows:,} |" in card
+    assert "Not as `dvc.lock` records them" not in card
+    assert "model-index" in (clone / "published/model/README.md").read_text()
 
 
 def test_a_second_run_does_nothing(clone: Path) -> None:
@@ -144,3 +165,19 @@ def test_a_study_runs_to_its_picture_and_trains_nothing_twice(clone: Path, fork_
     (folder / "points/llama-0.5-1.json").unlink()
     run(*STUDY, folder=clone, forks=fork_server)
     assert {name: (folder / name).read_bytes() for name in kept} == kept, "the same bytes again"
+
+
+def test_every_command_of_the_tutorial_runs(clone: Path, tmp_path: Path, fork_server: ForkServer) -> None:
+    """In their order, after the set-up and the first run, which the fixture is."""
+    folder = tmp_path / "ninechapters"
+    shutil.copytree(clone, folder, symlinks=True)
+    lines = re.findall(r"^    (\S.*)$", (ROOT / "docs/tutorial.md").read_text(), re.MULTILINE)
+    first = lines.index("source .venv/bin/activate")
+    assert len(lines) - first > 12
+    outputs = {line: run("sh", "-c", line, folder=folder, forks=fork_server) for line in lines[first + 1 :]}
+    assert ran_stages(outputs["dvc exp run --set-param evaluate.max_tokens=31"]) == {
+        "check_project", "evaluate@pretrained-llama", "evaluate@base-llama", "evaluate_untrained@llama", "track_student@llama", "report",
+    }  # fmt: skip
+    assert "max_tokens" in outputs["dvc params diff"]
+    assert "problems" in outputs["dvc metrics show"]
+    assert ran_stages(outputs["dvc repro"]) <= {"check_project", "track_student@llama"}

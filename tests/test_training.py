@@ -107,6 +107,12 @@ def test_training_lowers_the_loss_and_repeats_bit_for_bit(
     assert float(curve[-1][1]) < float(curve[0][1])
     provenance = json.loads((first / "provenance.json").read_text())
     assert provenance["num_examples"] == 40
+    tokens, known = provenance["num_tokens"], models_module.size_and_trainings(first)
+    assert known["model_num_parameters"] == provenance["num_parameters"]
+    assert [(one["num_examples"], one["num_tokens"]) for one in known["trained"]] == [(40, tokens)]
+    chained = json.loads((run(first, tmp_path, "c") / "provenance.json").read_text())["trained"]
+    assert chained[0] == known["trained"][0], "the training before stays told"
+    assert len(chained) == 2
     assert {path.suffix for path in first.iterdir()} <= {".json", ".safetensors", ".jinja"}
     assert not work_of(tmp_path)
 

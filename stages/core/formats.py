@@ -1,6 +1,6 @@
 """What a file holds, by its first bytes, whatever its name says; for messages about files that a reader does not read.
 
-format_of(b"%PDF-1.7 ...") -> Format("a PDF", "Extract its text (`pdftotext`), or take it out")
+format_of(b"%PDF-1.7 ...") -> Format("a PDF", "Give it to a source of kind text, or extract its text (`pdftotext`)")
 format_of(b"Let $x$ ...") -> None
 """
 
@@ -18,6 +18,7 @@ class Format:
 
 
 PARQUET = Format("a Parquet file", "Give it to a source of kind parquet")
+PDF = Format("a PDF", "Give it to a source of kind text, or extract its text (`pdftotext`)")
 PICTURE = Format("a picture", "Extract its text (OCR), or take it out")
 UNPACK = "Unpack it"
 EXTRACT = "Extract its text (`pandoc`), or take it out"
@@ -25,7 +26,7 @@ CONVERT = "Convert it to JSON lines or Parquet"
 SIGNATURES = (
     (b"PAR1", PARQUET),
     (b"PARE", Format("an encrypted Parquet file", "Decrypt it")),
-    (b"%PDF-", Format("a PDF", "Extract its text (`pdftotext`), or take it out")),
+    (b"%PDF-", PDF),
     (b"%!PS", Format("a PostScript file", "Extract its text (`ps2ascii`), or take it out")),
     (b"{\\rtf", Format("an RTF document", EXTRACT)),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Format("an old Office document", EXTRACT)),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from stages.core.key_masks import MASKS, masked_key, starred_key
 
-KEYS = ("OPENAI_API_KEY", "NINECHAPTERS_SERVER_KEY")
+KEYS = ("OPENAI_API_KEY", "NINECHAPTERS_SERVER_KEY", "HF_TOKEN")
 LONG_KEY = 16  # characters from which on a key is looked for whatever it is made of, and in either case
 MIN_KEY = 6
 NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}  # in HTML

@@ -20,7 +20,13 @@ from stages.corpus.readers.registry import read_source
 from stages.corpus.sections import IngestSettings, Source
 
 COUNTS = "counts.json"
-FILE_REASONS = {"other_format", "broken_file", "over_expanded"}  # they cost more than a record: they are told
+FILE_REASONS = {
+    "other_format",
+    "broken_file",
+    "over_expanded",
+    "encrypted",
+    "scanned",
+}  # they cost more than a record: they are told
 MAX_DETAIL_CHARS = 500
 DONE = "source"  # in the work folder; it has its counts once it is whole
 
@@ -73,6 +79,7 @@ def write_source(name: str, source: Source, settings: IngestSettings, out: Path)
             counts.update(prepared.counts)
             note_first(prepared.rejected, first)
             tracker.advance(prepared.counts["documents.read"])
+        tell_language(name, counts)
         check_counts(name, source.path, counts, first)
     write_json(nested(counts), out / COUNTS)
     say(f"ingest_corpus: {name}: {counts_line(counts)}")
@@ -96,6 +103,17 @@ def check_counts(name: str, path: Path, counts: Counter[str], first: dict[str, s
         raise StageError(
             f"source {name}: no text in {path}: {counts_line(counts)}. Its options are in params.yaml. "
             f"The first of each reason:{told}"
+        )
+
+
+def tell_language(name: str, counts: Counter[str]) -> None:
+    """Say what is made for English alone where most documents are rejected as another language's."""
+    foreign, read = counts["documents.rejected.language"], counts["documents.read"]
+    if foreign > read / 2:
+        say(
+            f"ingest_corpus: {name}: {foreign:,} of {read:,} documents are not English. Set max_foreign to 0 for this source, and "
+            f"in filter_problems, to keep them. Topics, levels, min_math, prompts and some rules of the filter and the graders are "
+            f"English, too: docs/recipes.md, 'Another language', says what to change."
         )
 
 

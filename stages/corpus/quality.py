@@ -58,7 +58,7 @@ class DocumentRules:
     """What params.yaml sets; 0 turns a rule off."""
 
     max_foreign: float  # the least probability of another language that rejects
-    min_math: float  # the least `math_density`
+    min_math: float  # the least `math_density`, whose words are English: its signs alone count in another language
 
 
 def document_fault(text: str, rules: DocumentRules) -> Fault | None:

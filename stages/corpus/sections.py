@@ -62,11 +62,17 @@ class Source:
     min_score: Share = 0.0
     "automathtext: read only the files whose range of scores (0.60-0.65 in their path) begins here or above."
     min_chars: Count | None = None
+    "`ingest_corpus.min_chars` for this source."
     max_chars: Annotated[int, Ge(20)] | None = None
+    "`ingest_corpus.max_chars` for this source."
     max_snippets: Count | None = None
+    "`ingest_corpus.max_snippets` for this source."
     strategy: CutStrategy | None = None
+    "`ingest_corpus.strategy` for this source."
     max_foreign: Share | None = None
+    "`ingest_corpus.max_foreign` for this source."
     min_math: NotNegative | None = None
+    "`ingest_corpus.min_math` for this source."
 
     def rules(self) -> Iterator[str]:
         if self.min_score and self.kind != "automathtext":

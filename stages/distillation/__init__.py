@@ -1,4 +1,4 @@
 """Asking a strong teacher, and paying once.
 
-Scripts: build_requests, distill, estimate, import_completions, parse_completions, publish, status.
+Scripts: build_requests, distill, estimate, import_completions, parse_completions, publish_ledger, status.
 """

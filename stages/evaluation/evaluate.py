@@ -4,7 +4,6 @@ python -m stages.evaluation.evaluate models/finetuned/pretrained/llama data/benc
     data/predictions/pretrained/llama METRICS --max-tokens 1024 ...
 """
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -39,14 +38,9 @@ def main(
             --max-problems 0 --num-samples 1 --temperature 0 --top-p 0.95 --majority-samples 8 --majority-temperature 0.7
             --reference-loss --shots aqua=mathqa:5
     """
-    from stages.core.table_writer import TableWriter
-    from stages.core.work import finish_work, rooms, work_folder
-    from stages.evaluation.metrics import figures_of
-    from stages.evaluation.reference_solutions import losses_in, make_losses, with_losses
-    from stages.evaluation.results import config_record, results_record, task_hashes, task_name
-    from stages.evaluation.tasks import GRADED, VOTES, EvaluationJob, make_predictions, predictions_in
-    from stages.execution.executions import image_of
-    from stages.generation.engine import narrow_type
+    from stages.core.work import finish_work
+    from stages.evaluation.evaluation import evaluated
+    from stages.evaluation.tasks import EvaluationJob
     from stages.models.folders import has_random_weights
 
     tables = tables_named(benchmarks, settings.benchmark)
@@ -54,28 +48,7 @@ def main(
         say(f"evaluate: the weights of {model} are random and no training changed them: it is not evaluated")
         tables = {}
     job = EvaluationJob(model, tables, settings, targets, leaks)
-    options = {**asdict(settings), "benchmark": list(job.tables), "sandbox": image_of()}
-    code = rooms("evaluation", "generation", "grading", "problems", "models", "execution")
-    title = f"evaluate-{out.parent.name}-{out.name}"
-    work = work_folder(title, [model, *job.tables.values(), targets, leaks], options, code)
-    make_losses(job, work)  # first: an engine may take all of a GPU's memory to the end of this process
-    make_predictions(job, work)
-    losses = losses_in(job, work)
-    with TableWriter("predictions", out / f"{GRADED}.parquet") as writer:
-        for rows in predictions_in(job, work, GRADED):
-            writer.write_rows(list(with_losses(rows, losses)))
-    if VOTES in job.draws:
-        with TableWriter("predictions", out / f"{VOTES}.parquet") as writer:
-            for rows in predictions_in(job, work, VOTES):
-                writer.write_rows(rows)
-    hashes = {
-        task_name(name, mode): task_hashes(job.questions[name], job.prompts(name, mode, job.questions[name]))
-        for name, mode in job.tasks
-    }
-    figures = figures_of(out, list(job.tables))
-    by_task = {task_name(name, mode): figures[name][mode] for name, mode in job.tasks}
-    config = config_record(model, settings, image_of()) | narrow_type(model)
-    write_json(results_record(by_task, hashes, config), out / "results.json")
+    figures, work = evaluated(job, f"evaluate-{out.parent.name}-{out.name}", out)
     write_json(figures, metrics)
     finish_work(work)
     for name in job.tables:

@@ -8,6 +8,7 @@ Beside the accuracy stand its count and interval, the same under the release's g
 replies cut off, answers guessed as the last number, programs that did not end, problems that training data touched.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,25 +25,26 @@ from stages.statistics.votes import voted
 OURS, JIUZHANG = "correct", "jiuzhang_correct"
 
 
-def figures_of(folder: Path, benchmarks: list[str]) -> dict[str, Any]:
+def figures_of(folder: Path, benchmarks: list[str], modes: Sequence[str] = MODES) -> dict[str, Any]:
     """benchmark -> mode -> the figures of the predictions in a folder, and `suite` -> mode.
 
     Beside them, in natural language, stands `reference`: the loss on reference solutions.
     """
     table, votes = scan_table("predictions", folder / "predictions.parquet"), folder / "votes.parquet"
-    tasks = {name: {mode: task_of(table, name, mode) for mode in MODES} for name in benchmarks}
+    tasks = {name: {mode: task_of(table, name, mode) for mode in modes} for name in benchmarks}
     figures: dict[str, Any] = {
-        name: {mode: task_figures(task) for mode, task in modes.items()} for name, modes in tasks.items()
+        name: {mode: task_figures(task) for mode, task in by_mode.items()} for name, by_mode in tasks.items()
     }
     losses = losses_of(table)
     for name in benchmarks:
-        figures[name][COT]["reference"] = loss_record(losses.filter(benchmark=name))
+        if COT in modes:
+            figures[name][COT]["reference"] = loss_record(losses.filter(benchmark=name))
         if votes.exists():
-            for mode in MODES:
+            for mode in modes:
                 figures[name][mode]["majority"] = majority_figures(
                     task_of(scan_table("predictions", votes), name, mode)
                 )
-    return figures | {"suite": {mode: suite_figures([tasks[name][mode] for name in benchmarks]) for mode in MODES}}
+    return figures | {"suite": {mode: suite_figures([tasks[name][mode] for name in benchmarks]) for mode in modes}}
 
 
 def task_of(predictions: pl.LazyFrame, benchmark: str, mode: str) -> pl.LazyFrame:

@@ -50,10 +50,19 @@ def load_run(revision: str, folder: str) -> Run:
             files.get(f"{folder}/{table}", str(place / table), recursive=True)
     except Exception as error:  # DVC's, Git's and the file system's own kinds of errors, all of them the user's to mend
         raise StageError(
-            f"{folder} of {revision!r} cannot be read: {error or type(error).__name__}. Name a commit whose evaluation is in "
-            "the cache (`dvc fetch --rev` gets it from a remote; `dvc repro evaluate` makes it)."
+            f"{folder} of {revision!r} cannot be read: {error or type(error).__name__}. {advice(revision, folder)}"
         ) from error
     return read_run(revision, place, copy)
+
+
+def advice(revision: str, folder: str) -> str:
+    """What to type for predictions that neither the cache nor a remote has."""
+    if revision == WORKSPACE:
+        return f"Make them, `dvc repro track_student`; or get them, `dvc pull {folder}`."
+    return (
+        "If the commit exists, its predictions are neither in the cache nor on the remote: let whoever ran it type `dvc push`, "
+        f"or make them here, `git checkout {revision}` and `dvc repro track_student`."
+    )
 
 
 def compared(a: Run, b: Run, policy: str) -> Comparison:

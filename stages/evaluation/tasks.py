@@ -43,11 +43,12 @@ class EvaluationJob:
     targets: Path
     leaks: Path
     shard_responses: int = SHARD_RESPONSES
+    modes: tuple[str, ...] = MODES
 
     @property
     def tasks(self) -> list[tuple[str, str]]:
         """Benchmark and mode, in the order of the predictions."""
-        return [(name, mode) for name in self.tables for mode in MODES]
+        return [(name, mode) for name in self.tables for mode in self.modes]
 
     @cached_property
     def draws(self) -> dict[str, tuple[int, float]]:

@@ -76,6 +76,11 @@ def main(
     write_funnel(figures, funnel)
     write_json(figures, metrics)
     finish_work(work)
+    if 2 * figures["rejected"].get("language", 0) > figures["num_made"]:
+        say(
+            "filter_problems: most problems are not English. Set filter_problems.max_foreign to 0 to keep them; docs/recipes.md, "
+            "'Another language', says what else is made for English alone."
+        )
     reasons = dict(sorted(figures["rejected"].items(), key=lambda item: -item[1]))
     say(f"filter_problems: kept {figures['num_kept']:,}, rejected {reasons}; next: pretrain")
 

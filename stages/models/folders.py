@@ -108,6 +108,16 @@ def has_random_weights(folder: Path) -> bool:
     return isinstance(provenance, dict) and provenance.get("kind") == "config"
 
 
+def size_and_trainings(folder: Path) -> dict[str, Any]:
+    """What the folder's provenance tells of its model: its parameters, and each training that made it, the first one first.
+
+    {"model_num_parameters": 147776, "trained": [{"training": "pretrain llama", "num_examples": 58, "num_tokens": 4123}]}
+    """
+    provenance = json_in(folder / PROVENANCE)
+    known = provenance if isinstance(provenance, dict) else {}
+    return {"model_num_parameters": known.get("num_parameters"), "trained": known.get("trained", [])}
+
+
 def to_device(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:
     return torch.nn.Module.to(model, device)
 

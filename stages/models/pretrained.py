@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
 
 from stages.core.command import StageError, say
@@ -40,11 +40,20 @@ def hub_model_folder(model: HubModel) -> Path:
     Raises:
         StageError: it cannot be fetched.
     """
+    return hub_folder(model.name, model.revision)
+
+
+def hub_folder(name: str, revision: str) -> Path:
+    """The same by name and revision, which may be a branch or a tag; the folder is named by its commit.
+
+    Raises:
+        StageError: it cannot be fetched.
+    """
     try:
-        return Path(snapshot_download(model.name, revision=model.revision, allow_patterns=PATTERNS))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=PATTERNS))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise StageError(
-            f"model {model.name} at {model.revision} cannot be fetched: {error}. If it is gated, accept its terms and log in "
+            f"model {name} at {revision} cannot be fetched: {error}. If it is gated, accept its terms and log in "
             "(`hf auth login`)."
         ) from error
 

@@ -17,6 +17,7 @@ class ConfigModel:
     """One of `models` with random weights; its tokenizer is trained on the first round's problems."""
 
     kind: Literal["config"]
+    "A small model of random weights, made here."
     architecture: Architecture = "llama"
     "config: the model class."
     hidden_size: Annotated[int, Ge(8)] = 128
@@ -52,6 +53,7 @@ class HubModel:
     """One of `models` from the Hugging Face hub."""
 
     kind: Literal["hub"]
+    "A model of the Hugging Face hub."
     name: str
     "hub: its id."
     revision: str
@@ -73,6 +75,7 @@ class GgufModel:
     """One of `models` from a GGUF file: an installed package's, or one on this disk (`local_models` takes those, too, and watches them)."""
 
     kind: Literal["gguf"]
+    "A GGUF file, of your disk or of an installed package."
     path: Path
     "gguf: the file; with a package its path in it."
     package: str = ""

@@ -9,6 +9,7 @@
 """
 
 import functools
+import itertools
 import random
 import re
 from collections import Counter
@@ -29,11 +30,19 @@ def level_of_fit(text: str, rng: random.Random) -> str:
     weights = [sum(counts[word] for word in level_words(level)) for level in LEVELS]
     if any(weights):
         return rng.choices(LEVELS, weights=weights)[0]
-    return rng.choice(BY_DIFFICULTY[difficulty(text)])
+    return rng.choice(BY_DIFFICULTY[difficulty(text)] + unranked_levels())
 
 
 # School's level and the contest's of each difficulty.
 BY_DIFFICULTY = (("grade", "amc8"), ("middle", "amc10"), ("high", "amc12"), ("college", "aime"))
+
+
+def unranked_levels() -> tuple[str, ...]:
+    """The levels that BY_DIFFICULTY does not rank, such as one that was added: they may be asked for any text."""
+    ranked = set(itertools.chain(*BY_DIFFICULTY))
+    return tuple(level for level in LEVELS if level not in ranked)
+
+
 # Shares of long words at which the difficulty rises. Of the words of GSM8K's problems 7% are so long, of MATH's 9%, of OCW's 15%, of
 # sympy's documentation 17%; formulas a word: 0.00, 0.13, 0.20 and 0.07.
 LONG_WORD, LONG_SHARES = 8, (0.08, 0.16, 0.22)

@@ -4,7 +4,8 @@ python -m stages.project.check_project data/code
 
 OUT/<stage>.json names the modules that the stage's script runs, each with the hash of its meaning, the files that they read, and
 the pinned versions of the libraries that decide what is written (stages/project/closure.py). It is the stage's only code dep:
-an edit of a comment changes no such file, and `git diff data/code` says which module made a stage stale.
+an edit of a comment changes no such file, and `git diff data/code` says which module made a stage stale. OUT/profile.json tells
+which profile params.yaml is (stages/project/nearest_profile.py), for the report.
 """
 
 from pathlib import Path
@@ -16,6 +17,7 @@ from stages.core.command import say, stage_command
 PARAMS = Path("params.yaml")
 FIRST_DOOR = "check_project"
 FINGERPRINTS = Path("data/fingerprints")
+PROFILES, PROFILE = Path("profiles"), "profile.json"
 
 
 @stage_command("check_project")
@@ -27,8 +29,11 @@ def main(out: Path) -> None:
     Example:
         python -m stages.project.check_project data/code
     """
+    from stages.core.files import write_json
+    from stages.project.nearest_profile import profile_record
     from stages.project.params import read_params, refuse
     from stages.project.rules import missing_inputs
+    from stages.project.yaml_files import load_yaml
 
     params = read_params(PARAMS)
     refuse(PARAMS, list(missing_inputs(params)))
@@ -37,6 +42,7 @@ def main(out: Path) -> None:
     forget(FINGERPRINTS / "targets", params.targets)
     forget(FINGERPRINTS / "students", params.students)
     scripts = write_code(Path("."), out)
+    write_json(profile_record(load_yaml(PARAMS), PROFILES), out / PROFILE)
     say(f"check_project: params.yaml is sound; the code of {len(scripts)} stages is in {out}")
 
 
@@ -55,7 +61,7 @@ def write_code(root: Path, out: Path) -> dict[str, str]:
     code = Code(root)
     scripts = {stage: script for stage, script in code.scripts().items() if stage != FIRST_DOOR}
     for path in out.glob("*.json"):
-        if path.stem not in scripts:
+        if path.stem not in scripts and path.name != PROFILE:
             path.unlink()
     for stage, script in scripts.items():
         write_json(code.code_of(script), out / f"{stage}.json")

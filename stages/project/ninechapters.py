@@ -4,17 +4,16 @@ ninechapters check
 ninechapters plan profiles/paper-7b.yaml --gpu h100 --num-gpus 8
 """
 
-import difflib
-import importlib
-from collections.abc import Iterable
-
 import click
 
+from stages.project.lazy_group import LazyGroup
+
 TOOLS = {
-    "check": "project.check", "plan": "project.plan", "bring": "project.bring", "packages": "project.packages",
+    "check": "project.check", "plan": "project.plan", "bring": "project.bring", "use-corpus": "project.use_corpus", "packages": "project.packages",
     "estimate": "distillation.estimate", "status": "distillation.status",
-    "publish": "distillation.publish", "import": "distillation.import_completions", "compare": "evaluation.compare",
-    "grade": "grading.grade_answers", "run-program": "execution.run_program", "merge-adapter": "models.merge_adapter",
+    "publish": "project.publishing", "import": "distillation.import_completions", "compare": "evaluation.compare",
+    "eval": "project.evaluate_model", "value": "project.value_problems",
+    "grade": "grading.grade_answers", "reference": "project.write_reference", "run-program": "execution.run_program", "merge-adapter": "models.merge_adapter",
     "export": "reporting.export_dataset", "study": "studies.study", "tables": "studies.paper_tables",
 }  # fmt: skip
 STAGES = {
@@ -30,39 +29,10 @@ STAGES = {
 }  # fmt: skip
 
 
-class LazyGroup(click.Group):
-    """Knows its commands by name, and imports a command's script when it is needed."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*TOOLS, *STAGES]
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        place = TOOLS.get(name) or STAGES.get(name.replace("_", "-"))
-        return importlib.import_module(f"stages.{place}").main if place else None
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            close = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
-            raise click.UsageError(
-                f"{error.message} Did you mean {close[0]!r}?" if close else error.message, ctx
-            ) from error
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for title, names in (("Commands", TOOLS), ("Stages, which `dvc repro` runs", STAGES)):
-            with formatter.section(title):
-                formatter.write_dl(list(self._described(ctx, names)))
-
-    def _described(self, ctx: click.Context, names: Iterable[str]) -> Iterable[tuple[str, str]]:
-        for name in names:
-            command = self.get_command(ctx, name)
-            yield name, command.get_short_help_str(90) if command else ""
+TITLED = {"Commands": TOOLS, "Stages, which `dvc repro` runs": STAGES}
 
 
-@click.command(cls=LazyGroup, context_settings={"max_content_width": 120})
+@click.command(cls=LazyGroup, titled=TITLED, context_settings={"max_content_width": 120})
 def main() -> None:
     """A small language model learns to write mathematics problems, and students learn from them: a DVC pipeline.
 

@@ -123,10 +123,10 @@ def nest_accuracy(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def write_accuracy(rows: list[dict[str, Any]], path: Path) -> None:
-    """The accuracies as CSV for `dvc plots`: run, accuracy, low_95, high_95, num_problems."""
+    """The accuracies as CSV for `dvc plots`: task ("grade cot"), model ("llama, pretrained") and the columns of IN_METRICS."""
     lines = [
-        [f"{row['student']} {start} {row['benchmark']} {row['mode']}", *(figures[column] for column in IN_METRICS)]
+        [f"{row['benchmark']} {row['mode']}", f"{row['student']}, {start}", *(figures[column] for column in IN_METRICS)]
         for row in rows
         for start, figures in sides_of(row).items()
     ]
-    write_csv([["run", *IN_METRICS], *lines], path)
+    write_csv([["task", "model", *IN_METRICS], *lines], path)

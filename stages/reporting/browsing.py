@@ -20,6 +20,7 @@ FLIP_COLUMNS = (
     "student", "benchmark", "mode", "index", "change", "cause", "question", "answer", "extracted_a", "rule_a",
     "extracted_b", "rule_b", "response_a", "response_b",
 )  # fmt: skip
+PROBLEM_PROSE, FLIP_PROSE = ("problem", "solution"), ("question", "response_a", "response_b")
 MAX_FLIPS = 2000
 PACKING = 2.5  # bytes of text in a byte of the page
 MAX_PROBLEM_BYTES, MAX_FLIP_BYTES = 16 << 20, 4 << 20  # of the page, which shall be a browser's to open: 25 MB
@@ -52,6 +53,7 @@ def problems_table(rows: pl.DataFrame, texts: pl.DataFrame) -> dict[str, Any]:
     lines = found.with_columns(text_id="found").select(TEXT_COLUMNS).fill_null("")
     return {
         "columns": PROBLEM_COLUMNS,
+        "prose": PROBLEM_PROSE,
         "rows": rows.with_columns(pl.col("source").fill_null("")).select(PROBLEM_COLUMNS).rows(),
         "texts": lines.rows(),
     }
@@ -105,7 +107,7 @@ def pack_flips(
 
     def table_of(count: int) -> dict[str, Any]:
         rows = [row for student in compared for row in flips_table(student, _own(ranked[:count], student), questions)]
-        return {"columns": FLIP_COLUMNS, "rows": rows}
+        return {"columns": FLIP_COLUMNS, "prose": FLIP_PROSE, "rows": rows}
 
     return *pack_within(table_of, min(len(ranked), MAX_FLIPS), MAX_FLIP_BYTES), total
 

@@ -24,7 +24,8 @@ def main(synthetic: Path, texts: Path, out: Path) -> None:
     Example:
         ninechapters export data/synthetic data/texts/synthesis.parquet data/exported
     """
-    from stages.reporting.exporting import Counts, dataset_card, json_lines, with_lineage
+    from stages.reporting.cards import Counts, dataset_card
+    from stages.reporting.exporting import json_lines, with_lineage
 
     counts = Counts()
     with whole(out / "problems.jsonl") as temporary, temporary.open("wb") as stream:

@@ -1,4 +1,4 @@
-"""The exported corpus: problems with their lineage as lines of JSON, and the dataset's card; frame by frame, in bounded memory."""
+"""The exported corpus: problems with their lineage, as lines of JSON; frame by frame, in bounded memory."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +10,6 @@ from stages.core.lookup import Lookup
 from stages.core.tables import frames, scan_table
 
 OF_TEXT = ("source", "title", "url", "license", "text")
-GROUPS = {"mode": "mode", "level": "prompt", "source": "text_source", "license of the text": "text_license"}
-MAX_LINES = 100  # of a table on the card
 # JSON allows these in a string, but readers that split lines as Unicode does take them for an end.
 LINE_ENDS = {"\u0085": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
@@ -51,40 +49,3 @@ def _json_text(name: str) -> pl.Expr:
     """A column of texts as JSON texts, or null."""
     wrapped = pl.struct(pl.col(name).alias("_")).struct.json_encode()  # {"_":"..."}
     return wrapped.str.strip_prefix('{"_":').str.strip_suffix("}").str.replace_many(LINE_ENDS)
-
-
-class Counts:
-    """How many problems there are of each mode, level, source and license, frame by frame."""
-
-    def __init__(self) -> None:
-        empty = pl.Schema({"name": pl.String, "len": pl.UInt32})
-        self.tables = {title: pl.DataFrame(schema=empty) for title in GROUPS}
-        self.num_problems = 0
-
-    def add(self, frame: pl.DataFrame) -> None:
-        self.num_problems += frame.height
-        for title, column in GROUPS.items():
-            counted = frame.group_by(pl.col(column).alias("name"), maintain_order=True).len()
-            both = pl.concat([self.tables[title], counted])
-            self.tables[title] = both.group_by("name", maintain_order=True).agg(pl.sum("len"))
-
-
-def dataset_card(counts: Counts) -> str:
-    sections = "\n".join(
-        f"| {title} | problems |\n|---|---|\n{_lines(table)}" for title, table in counts.tables.items()
-    )
-    return (
-        "# Synthetic mathematics problems\n\n"
-        f"{counts.num_problems:,} problems with solutions, written by a small synthesizer from texts, verified and decontaminated "
-        "by the Nine Chapters pipeline. Each row of `problems.jsonl` names its text, source, license, level, mode and "
-        "synthesizer.\n\n" + sections
-    )
-
-
-def _lines(table: pl.DataFrame) -> str:
-    """The most frequent first, of equal ones what came first; what has no line is counted together."""
-    ranked = table.sort("len", descending=True, maintain_order=True)
-    rows = [(" ".join(str(name).replace("|", "\\|").split()), count) for name, count in ranked.head(MAX_LINES).rows()]
-    if ranked.height > MAX_LINES:
-        rows.append((f"{ranked.height - MAX_LINES:,} others", ranked["len"][MAX_LINES:].sum()))
-    return "".join(f"| {name} | {count} |\n" for name, count in rows)

@@ -1,7 +1,7 @@
 """What stands beside the accuracies: the loss on reference solutions, and majority votes; of all of a student's evaluations.
 
 loss_rows(standing, ["gsm8k"])  -> [{"student": "llama", "benchmark": "gsm8k", "untrained": None, "a": {...}, "b": {...}, ...}]
-nest_losses(rows), nest_votes(rows): the same for metrics.json
+nest_losses(rows), nest_votes(rows): the same for details.json
 """
 
 from collections.abc import Iterable

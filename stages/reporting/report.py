@@ -1,6 +1,6 @@
-"""Gather all figures into one metrics file, and write the page: one file that needs nothing else, not even a network.
+"""Gather all figures, pick the headline, and write the page: one file that needs nothing else, not even a network.
 
-python -m stages.reporting.report reports data data/fingerprints/students reports/metrics.json reports/index.html ...
+python -m stages.reporting.report reports data data/fingerprints/students reports/metrics.json reports/details.json ...
 """
 
 from pathlib import Path
@@ -19,7 +19,9 @@ TEMPLATE = Path(__file__).with_name("page.html.j2")
 STYLE = Path(__file__).with_name("page.css")
 SCRIPT = Path(__file__).with_name("page.js")
 NUM_EXAMPLES = 10
-MAX_LINES = 100  # of a table on the page: sources, benchmarks, students, reasons; metrics.json has all
+# The commit that has this very page: its dvc.lock names the page's hash, so the page cannot name the commit.
+COMMIT_COMMAND = 'git log --format="%h %as" -S $(md5sum < reports/index.html | cut -c-32) -- dvc.lock | tail -1'
+MAX_LINES = 100  # of a table on the page: sources, benchmarks, students, reasons; details.json has all
 
 
 @section
@@ -35,22 +37,23 @@ class ReportSettings:
 @click.argument("data", type=click.Path(path_type=Path))
 @click.argument("tracked", metavar="STUDENTS", type=click.Path(path_type=Path))
 @click.argument("metrics_path", metavar="METRICS", type=click.Path(path_type=Path))
+@click.argument("details_path", metavar="DETAILS", type=click.Path(path_type=Path))
 @click.argument("page", type=click.Path(path_type=Path))
 @click.argument("accuracy_path", metavar="ACCURACY", type=click.Path(path_type=Path))
 @click.argument("curves_path", metavar="CURVES", type=click.Path(path_type=Path))
 @section_options(settings=ReportSettings)
 def main(
-    reports: Path, data: Path, tracked: Path, metrics_path: Path, page: Path, accuracy_path: Path, curves_path: Path,
-    settings: ReportSettings,
+    reports: Path, data: Path, tracked: Path, metrics_path: Path, details_path: Path, page: Path, accuracy_path: Path,
+    curves_path: Path, settings: ReportSettings,
 ) -> None:  # fmt: skip
-    """Write METRICS, the HTML PAGE, ACCURACY and CURVES (for dvc plots) from REPORTS and DATA.
+    """Write METRICS, DETAILS, the HTML PAGE, ACCURACY and CURVES (for dvc plots) from REPORTS and DATA.
 
-    STUDENTS is the folder of the students' fingerprints.
+    METRICS is the headline, at most twenty numbers; DETAILS has every figure. STUDENTS is the folder of the students' fingerprints.
 
     \b
     Example:
         python -m stages.reporting.report reports data data/fingerprints/students reports/metrics.json \\
-            reports/index.html reports/accuracy.csv reports/curves.csv --max-problems 20000
+            reports/details.json reports/index.html reports/accuracy.csv reports/curves.csv --max-problems 20000
     """
     import json
 
@@ -60,8 +63,11 @@ def main(
     from stages.reporting.accuracy import accuracy_rows, load_standing, nest_accuracy, suite_rows, write_accuracy
     from stages.reporting.browsing import pack_flips, pack_problems
     from stages.reporting.curves import read_curves, write_curves
+    from stages.reporting.headline import headline
     from stages.reporting.readings import loss_rows, nest_losses, nest_votes, vote_rows
     from stages.reporting.students import tracked_students
+    from stages.reporting.summary import student_summary
+    from stages.reporting.traced_example import typical_problem
 
     students, benchmarks = tracked_students(tracked), names_in(data / "benchmarks")
     standings = [load_standing(reports, data, student) for student in students]
@@ -70,7 +76,7 @@ def main(
     votes = [row for standing in standings for row in vote_rows(standing, benchmarks)]
     leaks, leaked = stage_figures.gather_leaks(data, names_in(data / "leaks"))
     value, places = value_figures.gather_value(reports, data)
-    metrics: dict[str, Any] = {
+    details: dict[str, Any] = {
         "corpus": stage_figures.gather_corpus(data, names_in(data / "corpus")),
         "leaks": leaks,
         "distillation": stage_figures.gather_distillation(data),
@@ -87,7 +93,7 @@ def main(
         "curves": pictures.draw_curves(curves),
         "values": pictures.draw_values(reports / "values.csv"),
         "value_groups": pictures.draw_value_groups(places),
-        "overlap": pictures.draw_overlap(metrics["selection"]["overlap"]),
+        "overlap": pictures.draw_overlap(details["selection"]["overlap"]),
         "funnel": pictures.draw_funnel(reports / "funnel.csv"),
         "accuracy": pictures.draw_accuracy(tasks),
     }
@@ -99,14 +105,18 @@ def main(
     write_accuracy(tasks, accuracy_path)
     write_curves(curves, curves_path)
     content = render_page(
-        m=metrics, tasks=tasks, losses=losses, votes=votes, pictures=drawn, top=top, bottom=bottom, leaked=leaked, students=students,
+        m=details, summaries=[student_summary(standing) for standing in standings], example=typical_problem(data),
+        profile=json.loads((data / "code/profile.json").read_text()), tasks=tasks, losses=losses, votes=votes, pictures=drawn, top=top, bottom=bottom, leaked=leaked, students=students,
         suites=[row for standing in standings for row in suite_rows(standing)],
         comparability=[comparability(standing) for standing in standings],
         problems_shown=problems_shown, flips_shown=flips_shown, problems_data=problems_data, flips_data=flips_data,
     )  # fmt: skip
     write_text(content, page)
-    write_json(metrics, metrics_path)
-    say(f"report: {page}; `dvc metrics show` and `dvc plots show` have the same figures")
+    write_json(details, details_path)
+    write_json(headline(details), metrics_path)
+    say(
+        f"report: {page}; `dvc metrics show` has the headline, {details_path} every figure, `dvc plots show` the pictures"
+    )
 
 
 def comparability(standing: "Standing") -> dict[str, Any]:
@@ -118,6 +128,7 @@ def render_page(**content: Any) -> str:
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
+    from stages.reporting.drawn_formulas import prose
     from stages.reporting.published import MODEL
     from stages.reporting.sampling import cut
     from stages.reporting.study_titles import TITLES
@@ -126,6 +137,7 @@ def render_page(**content: Any) -> str:
         autoescape=True, undefined=StrictUndefined, finalize=lambda cell: cut(cell) if type(cell) is str else cell
     )
     environment.filters["lines"] = lambda rows: list(rows)[:MAX_LINES]
+    environment.filters["prose"] = lambda text: prose(cut(text))
     for name in ("problems_data", "flips_data"):
         content[name] = Markup(content[name])  # base64, and larger than a cell may be
     pictures = {name: Markup(picture) for name, picture in content.pop("pictures").items()}
@@ -134,6 +146,8 @@ def render_page(**content: Any) -> str:
         **content,
         pictures=pictures,
         max_lines=MAX_LINES,
+        commit_command=COMMIT_COMMAND,
+        short=short_count,
         published_model=MODEL,
         study_titles=TITLES,
         sampled=[row for row in tasks if "pass_at" in row["b"]],
@@ -147,6 +161,14 @@ def render_page(**content: Any) -> str:
         correlation=lambda number: "unknown" if number is None else f"{number:.2f}",
         num_leaked=sum(target["num_leaked"] for target in content["m"]["leaks"].values()),
     )
+
+
+def short_count(count: int) -> str:
+    """`147,776`, but `1.5M` and `7.2B`."""
+    for size, name in ((10**9, "B"), (10**6, "M")):
+        if count >= size:
+            return f"{count / size:.1f}{name}"
+    return f"{count:,}"
 
 
 def bounds_line(low: float | None, high: float | None, form: str) -> str:

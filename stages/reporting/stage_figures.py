@@ -1,4 +1,4 @@
-"""Gathering every stage's figures from its outputs into one nested record, `reports/metrics.json`."""
+"""Gathering every stage's figures from its outputs into one nested record, `reports/details.json`."""
 
 import json
 from collections.abc import Iterable, Sequence

@@ -1,6 +1,6 @@
 """The paper's first picture: accuracy on GSM8K, MATH and ASDiv beside total cost, of what is known.
 
-for words in draw_costs(cost_table(...), metrics, Path("cost.svg")): print(words)       # what is left out, and why
+for words in draw_costs(cost_table(...), figures, Path("cost.svg")): print(words)       # what is left out, and why
 """
 
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ BENCHMARKS = {"gsm8k": "GSM8K", "math-oai": "MATH", "asdiv": "ASDiv"}
 MODEL_OF = {"JiuZhang3.0": "JiuZhang3.0-7B"}  # whose accuracy stands beside a system's cost
 
 
-def draw_costs(costs: PaperTable, metrics: dict[str, Any], path: Path) -> Iterator[str]:
+def draw_costs(costs: PaperTable, figures: dict[str, Any], path: Path) -> Iterator[str]:
     """Draw; yields a line for each system that is not in the picture, which says what of it is unknown."""
     drawn: dict[str, tuple[float, dict[str, float]]] = {}
     left_out = []
-    table = accuracy_table("natural", metrics)
+    table = accuracy_table("natural", figures)
     known = {
         line.model: dict(zip(table.columns, line.cells, strict=True))
         for lines in table.groups.values()

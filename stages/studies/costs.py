@@ -1,6 +1,6 @@
 """The cost table: what this run took, what a profile is planned to take, and what others told.
 
-table = cost_table(metrics, read_usage(), [planned("paper-7b", params, rows)])
+table = cost_table(figures, read_usage(), [planned("paper-7b", params, rows)])
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ TRAININGS = ("train", "boost", "pretrain", "finetune")
 WRITING, TRAINING = "synthesize", "train"  # of usage records
 
 
-def cost_table(metrics: dict[str, Any], usage: list[dict[str, Any]], plans: Iterable[Line]) -> PaperTable:
+def cost_table(figures: dict[str, Any], usage: list[dict[str, Any]], plans: Iterable[Line]) -> PaperTable:
     """Hours are those of a device: a GPU, or all CPUs of a machine. Where a run's hours are not recorded here, there is none.
 
     USD are the teacher's and, where NINECHAPTERS_USD_PER_GPU_HOUR was set, the devices'.
@@ -24,7 +24,7 @@ def cost_table(metrics: dict[str, Any], usage: list[dict[str, Any]], plans: Iter
         Line(model, [_told(cost[name], form) for name, form in TOLD.items()])
         for model, cost in published()["costs"].items()
     ]
-    groups = {"published": told, OURS: [_own(metrics, usage)], "planned": list(plans)}
+    groups = {"published": told, OURS: [_own(figures, usage)], "planned": list(plans)}
     return PaperTable("Cost", COLUMNS, {name: lines for name, lines in groups.items() if lines}, is_marked=False)
 
 
@@ -39,16 +39,16 @@ def _told(value: float | str, form: Form) -> Cell:
     return Cell(is_unknown=True, form=form) if value == UNKNOWN else Cell(float(value), form=form)
 
 
-def _own(metrics: dict[str, Any], usage: list[dict[str, Any]]) -> Line:
-    rounds = metrics["distillation"].values()
+def _own(figures: dict[str, Any], usage: list[dict[str, Any]]) -> Line:
+    rounds = figures["distillation"].values()
     sums = [sum(one[name] for one in rounds) for name in ("num_requests", "prompt_tokens", "completion_tokens")]
     writing, training = (_hours(usage, stage) for stage in (WRITING, TRAINING))
     usd = sum(one["usd"] for one in rounds) + sum(
         record.get("usd", 0.0) for record in usage if record["stage"] in (WRITING, TRAINING)
     )
-    numbers = [*sums, metrics["filter"]["num_kept"], writing, training, usd]
+    numbers = [*sums, figures["filter"]["num_kept"], writing, training, usd]
     return Line(
-        ", ".join(metrics["accuracy"]),
+        ", ".join(figures["accuracy"]),
         [Cell(number, form=form) for number, form in zip(numbers, TOLD.values(), strict=True)],
     )
 

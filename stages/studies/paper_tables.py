@@ -16,21 +16,32 @@ from stages.project.hardware import GPUS, Hardware
 if TYPE_CHECKING:
     from stages.studies.table_rows import Line, PaperTable
 
-METRICS = Path("reports/metrics.json")
+DETAILS = Path("reports/details.json")
 
 
 @tool_command("tables")
 @click.option(
-    "--table", "name", type=click.Choice(["natural", "formats", "tools", "cost"]), default="natural", show_default=True
+    "--table",
+    "name",
+    type=click.Choice(["natural", "formats", "tools", "cost"]),
+    default="natural",
+    show_default=True,
+    help="Natural-language reasoning, other formats, tools, or what each run cost.",
 )
-@click.option("--form", type=click.Choice(["markdown", "latex", "csv"]), default="markdown", show_default=True)
-@click.option("--metrics", "path", type=click.Path(dir_okay=False, path_type=Path), default=METRICS, show_default=True,
-              help="What `dvc repro` gathered of this run.")  # fmt: skip
+@click.option(
+    "--form",
+    type=click.Choice(["markdown", "latex", "csv"]),
+    default="markdown",
+    show_default=True,
+    help="How it is written.",
+)
+@click.option("--details", "path", type=click.Path(dir_okay=False, path_type=Path), default=DETAILS, show_default=True,
+              help="Every figure of a run, as `dvc repro report` gathers them.")  # fmt: skip
 @click.option("--group", help="Stand beside the published models of this size: 'over 20B' or '7B and 8B'.")
 @click.option("--plan", "profiles", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="A profile whose planned cost stands in the cost table, too.")  # fmt: skip
 @click.option("--gpu", type=click.Choice(sorted(GPUS)), default="h100", show_default=True, help="Plan for these.")
-@click.option("--num-gpus", type=click.IntRange(min=1), default=8, show_default=True)
+@click.option("--num-gpus", type=click.IntRange(min=1), default=8, show_default=True, help="Plan for so many.")
 @click.option(
     "--usd-per-gpu-hour",
     type=click.FloatRange(min=0),
@@ -61,12 +72,14 @@ def main(
 
     if group is not None and group not in published()["groups"]:
         raise StageError(f"there is no group {group!r}; there are {', '.join(map(repr, published()['groups']))}.")
-    metrics = json_in(path)
-    if not metrics or "accuracy" not in metrics:
-        raise StageError(f"{path} holds no accuracies of a run. Make it: `dvc repro`; or bring it: `dvc pull`.")
-    table = accuracy_table(name, metrics, group or OURS) if name != "cost" else None
+    figures = json_in(path)
+    if not figures or "accuracy" not in figures:
+        raise StageError(
+            f"{path} does not hold the figures of a run. Make it: `dvc repro report`; or get it: `dvc pull {DETAILS}`."
+        )
+    table = accuracy_table(name, figures, group or OURS) if name != "cost" else None
     costs = (
-        costs_of(metrics, profiles, Hardware(gpu, num_gpus, *GPUS[gpu], usd_per_gpu_hour))
+        costs_of(figures, profiles, Hardware(gpu, num_gpus, *GPUS[gpu], usd_per_gpu_hour))
         if picture or not table
         else None
     )
@@ -74,15 +87,15 @@ def main(
     if picture and costs:
         from stages.studies.cost_picture import draw_costs
 
-        for words in draw_costs(costs, metrics, picture):
+        for words in draw_costs(costs, figures, picture):
             click.echo(words, err=True)
 
 
-def costs_of(metrics: dict[str, Any], profiles: tuple[Path, ...], hardware: Hardware) -> "PaperTable":
+def costs_of(figures: dict[str, Any], profiles: tuple[Path, ...], hardware: Hardware) -> "PaperTable":
     from stages.core.usage import read_usage
     from stages.studies.costs import cost_table
 
-    return cost_table(metrics, read_usage(), [plan_of(profile, hardware) for profile in profiles])
+    return cost_table(figures, read_usage(), [plan_of(profile, hardware) for profile in profiles])
 
 
 def plan_of(profile: Path, hardware: Hardware) -> "Line":

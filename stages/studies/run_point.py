@@ -17,7 +17,7 @@ STARTS = ("pretrained", "base", "untrained")
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--series", required=True, help="The point's line in the study's figure.")
 @click.option("--x", required=True, help="Its place on that line.")
-@click.option("--seed", type=click.IntRange(min=0), required=True)
+@click.option("--seed", type=click.IntRange(min=0), required=True, help="Of the options that --seeded names.")
 @click.option("--student", required=True, help="A name under `models` of the changed parameters.")
 @click.option("--start", type=click.Choice(STARTS), default=STARTS[0], show_default=True,
               help="Fine-tuned from the pre-trained or the base model; or the base model as it is.")  # fmt: skip

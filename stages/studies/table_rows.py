@@ -1,6 +1,6 @@
 """The rows of the paper's tables: what others published, by size, and this run's models with their intervals.
 
-table = accuracy_table("natural", metrics)
+table = accuracy_table("natural", figures)
 table.groups["7B and 8B"][0]        -> Line("Mistral-7B-MMIQC", [Cell(0.75), ...])
 marks(table.groups["7B and 8B"])    -> {(row, column): "best" or "second"}
 """
@@ -41,15 +41,15 @@ class PaperTable:
     is_marked: bool = True  # more is better, and the best is shown
 
 
-def accuracy_table(name: str, metrics: dict[str, Any], group: str = OURS) -> PaperTable:
-    """The table of that name with this run's models, of `reports/metrics.json`, in a group.
+def accuracy_table(name: str, figures: dict[str, Any], group: str = OURS) -> PaperTable:
+    """The table of that name with this run's models, of `reports/details.json`, in a group.
 
     Its benchmarks come first, then those of this run that are in no published table of the mode; the last column is the mean
     over the table's own benchmarks, of others as they published it, of ours where they have them all.
     """
     told = published()["tables"][name]
     own, mode = told["benchmarks"], told["mode"]
-    ours = dict(_our_models(metrics, mode))
+    ours = dict(_our_models(figures, mode))
     known = {
         benchmark
         for table in published()["tables"].values()
@@ -70,8 +70,8 @@ def accuracy_table(name: str, metrics: dict[str, Any], group: str = OURS) -> Pap
     return PaperTable(told["title"], [*own, *others, "mean"], groups)
 
 
-def _our_models(metrics: dict[str, Any], mode: str) -> Iterator[tuple[str, dict[str, Cell]]]:
-    for student, starts in metrics["accuracy"].items():
+def _our_models(figures: dict[str, Any], mode: str) -> Iterator[tuple[str, dict[str, Cell]]]:
+    for student, starts in figures["accuracy"].items():
         for start, words in STARTS.items():
             if benchmarks := starts.get(start):
                 yield f"{student}{words}", {

@@ -3,6 +3,7 @@
 reports/curves/pretrain-llama/plots/metrics/loss.tsv      # step, loss; learning_rate.tsv, gradient_norm.tsv
 """
 
+import math
 from pathlib import Path
 
 from dvclive import Live
@@ -37,7 +38,10 @@ class Curve(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         if state.is_world_process_zero:
             rate = self.tracker.rate * self.tokens_per_step
-            self.tracker.note = f"loss {self.last_loss:.3f}, {rate:,.0f} tokens/s"
+            loss = (
+                "" if math.isnan(self.last_loss) else f"loss {self.last_loss:.3f}, "
+            )  # none is logged before the first point
+            self.tracker.note = f"{loss}{rate:,.0f} tokens/s"
             self.tracker.advance()
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:

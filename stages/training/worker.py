@@ -19,7 +19,15 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from stages.core.command import StageError
 from stages.core.usage import write_usage
-from stages.models.folders import compute_dtype, load_model, load_tokenizer, parameter_count, save_model, stored_dtype
+from stages.models.folders import (
+    compute_dtype,
+    load_model,
+    load_tokenizer,
+    parameter_count,
+    save_model,
+    size_and_trainings,
+    stored_dtype,
+)
 from stages.training.job import TrainingJob, read_job
 from stages.training.lora import ReferenceCheckpoints, lora_model, move_checkpoints
 from stages.training.meeting import task_variables
@@ -79,6 +87,10 @@ def _save(trained: Trained, tokenizer: PreTrainedTokenizerBase, job: TrainingJob
         provenance = {
             "base": job.base.as_posix(), "plan": asdict(job.plan), "num_parameters": parameter_count(model),
             **{key: record[key] for key in ("num_examples", "num_too_long", "num_tokens", "num_steps", "loss")},
+            "trained": [
+                *size_and_trainings(job.base)["trained"],
+                {"training": job.title, "num_examples": record["num_examples"], "num_tokens": record["num_tokens"]},
+            ],
         }  # fmt: skip
         save_model(model, tokenizer, job.out, provenance, weights, [state_folder] if job.keep_optimizer else [], dtype)
 

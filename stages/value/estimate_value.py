@@ -6,7 +6,6 @@
 Exact when the datastore is empty; else from its features, and then a target more costs its own gradients alone.
 """
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -54,44 +53,27 @@ def main(
             --shard-rows 2048 --projection-dim 0 --projection-dtype float16 --projection-seed 1
     """
     from stages.core.hashes import file_hash
-    from stages.core.work import finish_work, rooms, work_folder
-    from stages.value.candidates import Candidates
+    from stages.core.work import finish_work
     from stages.value.datastore import check_header, header_of
-    from stages.value.directions import DirectionsJob, read_targets, write_directions
-    from stages.value.reference import checkpoint_weights, checkpoints_of
-    from stages.value.shards import ShardJob, compute_shards
-    from stages.value.valuation import write_histogram, write_values
+    from stages.value.estimation import Estimate, estimate
+    from stages.value.valuation import write_histogram
 
     problems = candidates_folder / "problems.parquet"
-    candidates = Candidates(problems, gradients.shard_rows)
     header = header_of(base, reference, problems, gradients)
     check_header(datastore, header)
     files = tables_named(targets, settings.target)
-    examples, too_long = read_targets(files, base, gradients.max_length)
-    checkpoints = checkpoints_of(reference)
-    say(f"estimate_value: {candidates.num_rows:,} candidates, {len(files)} targets, {len(checkpoints)} checkpoints")
-    options = {**asdict(gradients), "targets": tuple(files)}
-    inputs = [base, reference, problems, *files.values()]
-    work = work_folder("estimate_value", inputs, options, rooms("value", "models", "problems"))
-    for checkpoint in checkpoints:
-        folder = work / checkpoint.name
-        directions = write_directions(DirectionsJob(base, checkpoint, examples, gradients), folder)
-        if not gradients.projection_dim:
-            job = ShardJob(base, checkpoint, problems, gradients, directions)
-            compute_shards(job, folder, f"estimate_value {checkpoint.name}")
-    weights = dict(zip((path.name for path in checkpoints), checkpoint_weights(checkpoints), strict=True))
-    source = datastore if gradients.projection_dim else work
-    valued = write_values(candidates, source, work, weights, list(files), settings.aggregate, out)
-    write_histogram(valued.bins, histogram)
-    rejected = dict(+valued.rejected)
-    counts = {"num_candidates": candidates.num_rows, "num_valued": valued.num_valued, "rejected": rejected}
+    asked = Estimate(base, reference, problems, files, gradients, settings.aggregate)
+    found = estimate("estimate_value", asked, datastore, out)
+    write_histogram(found.valued.bins, histogram)
+    rejected = dict(+found.valued.rejected)
+    counts = {"num_candidates": found.num_problems, "num_valued": found.valued.num_valued, "rejected": rejected}
     described = {
-        name: {"num_problems": len(examples[name]), "num_too_long": too_long[name], "sha256": file_hash(path)}
-        for name, path in files.items()
+        name: {"num_problems": kept, "num_too_long": too_long, "sha256": file_hash(files[name])}
+        for name, (kept, too_long) in found.targets.items()
     }
     write_json({**counts, "targets": described, "aggregate": settings.aggregate, "header": header}, record)
-    finish_work(work)
-    say(f"estimate_value: valued {valued.num_valued:,}, rejected {rejected}; next: select_texts")
+    finish_work(found.work)
+    say(f"estimate_value: valued {found.valued.num_valued:,}, rejected {rejected}; next: select_texts")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class Document:
 
 @dataclass(frozen=True)
 class BadRecord:
-    """What cannot be read; reasons: unreadable and too_long (a record), other_format, broken_file, over_expanded (a file)."""
+    """What cannot be read; reasons: unreadable, too_long (a record), other_format, broken_file, over_expanded, encrypted, scanned (a file)."""
 
     place: str
     reason: str

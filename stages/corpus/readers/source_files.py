@@ -1,7 +1,7 @@
 """Which files of a path a reader reads, and what it says of the others: none is passed over without a word.
 
     files, strays = found_files(Path("texts"), (".txt", ".md"), "text")
-    strays[0] == BadRecord("texts/book.pdf", "other_format", "a PDF, which kind text does not read. Extract its text ...")
+    strays[0] == BadRecord("texts/book.docx", "other_format", "a zip archive or ..., which kind text does not read. Unpack it ...")
 
 Hidden files (a name that begins with a dot, as those that macOS leaves beside others) belong to no source.
 """
@@ -14,8 +14,12 @@ from stages.core.formats import HEAD_BYTES, format_of
 from stages.corpus.readers.documents import BadRecord, Record
 
 
-def found_files(path: Path, suffixes: tuple[str, ...], kind: str) -> tuple[list[Path], list[Record]]:
+def found_files(
+    path: Path, suffixes: tuple[str, ...], kind: str, told: tuple[str, ...] = ()
+) -> tuple[list[Path], list[Record]]:
     """The file, or a folder's files of these suffixes, at any depth, by name; and each other file as a bad record.
+
+    `told` are the suffixes that a message names, where they are fewer.
 
     Raises:
         StageError: the path is missing, or a folder without a file of the suffixes.
@@ -30,7 +34,7 @@ def found_files(path: Path, suffixes: tuple[str, ...], kind: str) -> tuple[list[
         kinds = Counter(file.suffix or "no suffix" for file in seen)
         there = ", ".join(f"{number} of {suffix}" for suffix, number in kinds.most_common(5))
         raise StageError(
-            f"{path} is a folder without a file of {', '.join(suffixes)} (kind {kind}); it has {there or 'no file'}. "
+            f"{path} is a folder without a file of {', '.join(told or suffixes)} (kind {kind}); it has {there or 'no file'}. "
             f"Correct `path` or `kind` of the source in params.yaml."
         )
     chosen = set(files)

@@ -1,6 +1,6 @@
 """Share this project's answers: put its segments into one file in `data/ledger`, and track it with DVC.
 
-    ninechapters publish
+    ninechapters publish ledger
     dvc push data/ledger.dvc && git add data/ledger.dvc && git commit -m "Publish answers"
 
 Segments are only ever added, to those that others have published. Where two people have published at once, Git finds a conflict in data/ledger.dvc: take
@@ -22,13 +22,13 @@ TRACKED = Path(f"{PUBLISHED}.dvc")
 SET_ASIDE = Path("data/ledger-set-aside")
 
 
-@tool_command("publish")
+@tool_command("publish ledger")
 def main() -> None:
     """Put this project's new segments into the file in data/ledger, report double purchases, and `dvc add` it.
 
     \b
     Example:
-        ninechapters publish
+        ninechapters publish ledger
     """
     adopt_old_folder()
     if TRACKED.exists():
@@ -42,9 +42,9 @@ def main() -> None:
         remove(SET_ASIDE)
     published = Ledger([PUBLISHED])
     report_doubles(published)
-    published.tell_faults("publish", set())
+    published.tell_faults("publish ledger", set())
     if not published.segments:
-        say("publish: nothing to publish")
+        say("publish ledger: nothing to publish")
         return
     tracked = TRACKED.read_bytes() if TRACKED.exists() else b""
     done = dvc("add", str(PUBLISHED))
@@ -53,9 +53,11 @@ def main() -> None:
             f"`dvc add {PUBLISHED}` failed: {done.stderr.strip()[-500:]}. The segments are copied; run `dvc add {PUBLISHED}`."
         )
     if TRACKED.read_bytes() == tracked:
-        say("publish: nothing new")
+        say("publish ledger: nothing new")
         return
-    say(f"publish: {num_new} segments added to {PUBLISHED}; next: dvc push {TRACKED}, then commit {TRACKED} to Git")
+    say(
+        f"publish ledger: {num_new} segments added to {PUBLISHED}; next: dvc push {TRACKED}, then commit {TRACKED} to Git"
+    )
 
 
 def bring_published() -> None:
@@ -93,7 +95,7 @@ def report_doubles(ledger: Ledger) -> None:
     doubles = sum(count > 1 for count in counts.values())
     if doubles:
         say(
-            f"publish: {doubles:,} answers were bought more than once, for {wasted:.4f} USD; the earliest of each stands"
+            f"publish ledger: {doubles:,} answers were bought more than once, for {wasted:.4f} USD; the earliest of each stands"
         )
 
 

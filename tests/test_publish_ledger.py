@@ -50,7 +50,7 @@ def buy(requests: str, folder: Path, url: str) -> None:
 
 
 def publish(folder: Path, forks: ForkServer) -> None:
-    run("python", "-m", "stages.distillation.publish", folder=folder, forks=forks)
+    run("python", "-m", "stages.distillation.publish_ledger", folder=folder, forks=forks)
     run("dvc", "push", "data/ledger.dvc", folder=folder)
     run("git", "add", "data/ledger.dvc", folder=folder)
     run("git", "commit", "--quiet", "-m", "publish", folder=folder)
@@ -97,9 +97,9 @@ def test_publishing_without_the_others_segments_is_refused(origin: Path, fork_se
     (source,) = (origin.parent / "ana/.git/nine-chapters/ledger").glob("*.jsonl")
     shutil.copy(source, fay / ".ledger/20990101T000000.000000Z-fay.jsonl")
     run("dvc", "remote", "modify", "--local", "shared", "url", str(origin.parent / "nowhere"), folder=fay)
-    output = run("python", "-m", "stages.distillation.publish", folder=fay, check=False, forks=fork_server)
+    output = run("python", "-m", "stages.distillation.publish_ledger", folder=fay, check=False, forks=fork_server)
     assert "would drop them" in output
     run("dvc", "remote", "modify", "--local", "shared", "url", str(origin.parent / "remote"), folder=fay)
-    output = run("python", "-m", "stages.distillation.publish", folder=fay, forks=fork_server)
+    output = run("python", "-m", "stages.distillation.publish_ledger", folder=fay, forks=fork_server)
     assert "bought more than once" in output
     assert len(Ledger([fay / "data/ledger"]).segments) == 3

@@ -1,0 +1,95 @@
+"""The benchmark or target that a command line names: NAME, NAME=PATH or NAME=KIND:PATH.
+
+problem_file("gsm8k", {})               # of params.yaml, else published: under inputs/, fetched where it is not there
+problem_file("mine=exam.jsonl", {})     # the kind is NAME, if it is one, else the one whose loader reads the first record
+"""
+
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+from typing import cast, get_args
+
+from stages.benchmarks.loaders.records import benchmark_rows
+from stages.benchmarks.sections import Benchmark, BenchmarkKind
+from stages.core.command import StageError, say
+from stages.core.section import RuleError
+from stages.project import inputs
+
+PARAMS = Path("params.yaml")
+KINDS = get_args(BenchmarkKind)
+
+
+def problem_files(words: tuple[str, ...], known: Mapping[str, Benchmark]) -> dict[str, Benchmark]:
+    """The named files, by name; `known` are those of a section of params.yaml.
+
+    Raises:
+        StageError: a name is given twice, is unknown, or its file cannot be had.
+    """
+    found: dict[str, Benchmark] = {}
+    for word in words:
+        name = word.partition("=")[0]
+        if name in found:
+            raise StageError(f"{name!r} is named twice. Take one out.")
+        found[name] = problem_file(word, known)
+    return found
+
+
+def problem_file(word: str, known: Mapping[str, Benchmark]) -> Benchmark:
+    name, is_path, place = word.partition("=")
+    if is_path:
+        return _given(name, place)
+    if name in known:
+        if not known[name].path.exists():
+            raise StageError(f"{name}: {known[name].path}, which {PARAMS} names, is missing. Run `ninechapters bring`.")
+        return known[name]
+    return _published(name, known)
+
+
+def _given(name: str, place: str) -> Benchmark:
+    kind, _, rest = place.partition(":")
+    path = Path(rest if kind in KINDS and rest else place)
+    if not name or not path.is_file():
+        raise StageError(f"{name}={place}: there is no file {path}. Write NAME=PATH, or NAME=KIND:PATH.")
+    told = kind if kind in KINDS and rest else name.replace("-", "_")
+    return Benchmark(cast(BenchmarkKind, told if told in KINDS else _kind_of(name, path)), path, 0)
+
+
+def _kind_of(name: str, path: Path) -> str:
+    """The one kind whose loader reads the file's first record."""
+    fits = fitting_kinds(name, path)
+    if len(fits) != 1:
+        told = f"may be of the kinds {', '.join(fits)}" if fits else f"is of none of the kinds {', '.join(KINDS)}"
+        raise StageError(
+            f"{path}: its first record {told}. Say which: {name}=KIND:{path} (docs/corpus.md has a record of each kind)."
+        )
+    say(f"{name}: {path} is read as kind {fits[0]}")
+    return fits[0]
+
+
+def fitting_kinds(name: str, path: Path) -> list[str]:
+    """The kinds whose loaders read the file's first record."""
+    return [kind for kind in KINDS if _reads(name, kind, path)]
+
+
+def _reads(name: str, kind: str, path: Path) -> bool:
+    try:
+        return bool(list(islice(benchmark_rows(name, kind, path), 1)))
+    except (StageError, RuleError):
+        return False
+
+
+def _published(name: str, known: Mapping[str, Benchmark]) -> Benchmark:
+    """A published file: that under inputs/, fetched where it is not there."""
+    listed = {path.stem: (path, place) for path, place in inputs.published_files().items()}
+    if name not in listed:
+        names = ", ".join([*known, *(other for other in listed if other not in known)])
+        raise StageError(f"{name!r} is none of {names}. For a file of yours write {name}=PATH.")
+    path, place = listed[name]
+    if not path.exists():
+        reasons = inputs.bring([path], None, inputs.published_files())
+        if reasons:
+            raise StageError(
+                f"{name}: {path} is not there, and cannot be fetched from {place.url}: {reasons[path]}. Put it there, link a "
+                f"folder that has it (`ninechapters bring --folder FOLDER`), or name a file: {name}=PATH."
+            )
+    return Benchmark(cast(BenchmarkKind, place.kind), path, place.num_problems)

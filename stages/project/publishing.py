@@ -1,0 +1,25 @@
+"""The commands `ninechapters publish`: one for each thing that can be shared.
+
+ninechapters publish dataset data/published/dataset
+ninechapters publish model me/my-student --push
+"""
+
+import click
+
+from stages.project.lazy_group import LazyGroup
+
+PUBLISHED = {
+    "dataset": "reporting.publish_dataset",
+    "model": "reporting.publish_model",
+    "ledger": "distillation.publish_ledger",
+}
+
+
+@click.command("publish", cls=LazyGroup, titled={"Commands": PUBLISHED}, context_settings={"max_content_width": 120})
+def main() -> None:
+    """Publish the verified problems, a student, or the teacher's paid answers.
+
+    \b
+    Example:
+        ninechapters publish dataset data/published/dataset
+    """

@@ -1,0 +1,148 @@
+"""`ninechapters eval`: any model by folder or hub id, on named benchmarks; a table, and results in lm-eval's shape."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from stages.core.tables import read_table
+from stages.project import inputs
+from stages.project.ninechapters import main
+from stages.project.problem_files import KINDS
+from tests.conftest import ROOT
+
+TEMPLATE = (
+    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+GSM8K = [{"question": f"Add {i} and 2.", "answer": f"We add.\n#### {i + 2}"} for i in range(5)]
+MATH = [
+    {"problem": f"What is ${i}+1$?", "solution": f"It is $\\boxed{{{i + 1}}}$.", "answer": str(i + 1), "subject": "Algebra", "level": 1}
+    for i in range(3)
+]  # fmt: skip
+
+
+def write_lines(path: Path, rows: list[dict]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def run(*words: object, code: int = 0) -> str:
+    done = CliRunner().invoke(main, ["eval", *map(str, words)])
+    assert done.exit_code == code, done.output
+    return " ".join(done.output.split())
+
+
+@pytest.fixture
+def place(tmp_path: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder with a model as others publish it, and two files of problems."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(tiny_model_folder, tmp_path / "theirs")
+    (tmp_path / "theirs/provenance.json").unlink()
+    write_lines(tmp_path / "grade.jsonl", GSM8K)
+    write_lines(tmp_path / "school.jsonl", MATH)
+    return tmp_path
+
+
+def test_a_folder_is_evaluated_with_a_table_and_results(place: Path) -> None:
+    output = run("theirs", "--benchmark", "grade=grade.jsonl", "--benchmark", "school=math:school.jsonl", "--max-tokens", 8,
+                 "--limit", 2, "--mode", "cot", "--out", "out/results.json")  # fmt: skip
+    assert "grade.jsonl is read as kind gsm8k" in output
+    assert "theirs: prompts are plain text" in output
+    assert "95% interval" in output
+    assert "mean" in output
+    results = json.loads((place / "out/results.json").read_text())
+    assert set(results["results"]) == {"grade_cot", "school_cot"}
+    assert {"exact_match,ours", "exact_match_stderr,ours"} <= set(results["results"]["grade_cot"])
+    assert results["n-samples"]["grade_cot"] == {"original": 2, "effective": 2}
+    assert results["config"]["model"] == "theirs"
+    assert not list((place / ".work").glob("eval-*")), "nothing is left"
+
+
+@pytest.mark.sandbox
+def test_both_modes_and_the_predictions_of_a_folder(place: Path) -> None:
+    run("theirs", "--benchmark", "gsm8k=grade.jsonl", "--max-tokens", 8, "--out", "out")
+    rows = read_table("predictions", place / "out/predictions.parquet")
+    assert [(row["mode"], row["index"]) for row in rows] == [(mode, i) for mode in ("cot", "tool") for i in range(5)]
+    assert set(json.loads((place / "out/results.json").read_text())["results"]) == {"gsm8k_cot", "gsm8k_tool"}
+
+
+def test_a_hub_id_is_read_from_the_cache_and_its_commit_told(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = place / "hub/models--somebody--tiny"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs/main").write_text(COMMIT)
+    shutil.copytree(place / "theirs", repository / "snapshots" / COMMIT)
+    monkeypatch.setattr("stages.models.pretrained.snapshot_download", offline(place / "hub"))
+    run("somebody/tiny", "--benchmark", "gsm8k=grade.jsonl", "--mode", "cot", "--max-tokens", 4, "--out", "r.json")
+    config = json.loads((place / "r.json").read_text())["config"]
+    assert (config["model"], config["revision"]) == ("somebody/tiny", COMMIT)
+    told = run("somebody/other", "--benchmark", "gsm8k=grade.jsonl", code=1)
+    assert "model somebody/other at main cannot be fetched" in told
+
+
+def offline(cache: Path):
+    from huggingface_hub import snapshot_download
+
+    def read(name: str, **options: object) -> str:
+        return snapshot_download(name, cache_dir=cache, local_files_only=True, **options)
+
+    return read
+
+
+def test_a_chat_template_is_used_unless_plain_text_is_asked_for(place: Path) -> None:
+    (place / "theirs/chat_template.jinja").write_text(TEMPLATE)
+    common = ("theirs", "--benchmark", "gsm8k=grade.jsonl", "--mode", "cot", "--max-tokens", 4, "--limit", 1)
+    assert "turns of its chat template" in run(*common)
+    assert "turns of its chat template" in run(*common, "--chat")
+    assert "prompts are plain text" in run(*common, "--no-chat")
+    (place / "theirs/chat_template.jinja").unlink()
+    assert "has no chat template. Leave --chat out" in run(*common, "--chat", code=1)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nowhere", "--benchmark", "gsm8k=grade.jsonl"], "no such folder, and it is no id of the hub"),
+        (["theirs", "--benchmark", "gsm9k"], "'gsm9k' is none of gsm8k, math-oai"),
+        (["theirs", "--benchmark", "a=none.jsonl"], "there is no file none.jsonl"),
+        (["theirs", "--benchmark", "a=odd.jsonl"], "Say which: a=KIND:odd.jsonl"),
+        (["theirs", "--benchmark", "a=grade.jsonl", "--benchmark", "a=school.jsonl"], "'a' is named twice"),
+        (["theirs", "--benchmark", "a=math:grade.jsonl"], "grade.jsonl:1"),
+        (["theirs", "--benchmark", "gsm8k=grade.jsonl", "--num-samples", "2"], "raise the temperature"),
+    ],
+)
+def test_what_is_wrong_is_told(place: Path, words: list[str], told: str) -> None:
+    write_lines(place / "odd.jsonl", [{"x": 1}])
+    assert told in run(*words, code=1)
+    assert not list((place / ".work").glob("eval-*"))
+
+
+def test_a_published_benchmark_that_cannot_be_fetched_says_what_to_type(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "fetch", refuse)
+    told = run("theirs", "--benchmark", "gsm8k", code=1)
+    assert "inputs/benchmarks/gsm8k.jsonl is not there" in told
+    assert "ninechapters bring --folder FOLDER" in told
+    assert "gsm8k=PATH" in told
+    write_lines(place / "inputs/benchmarks/gsm8k.jsonl", GSM8K)
+    assert "holds 5 problems, not 1,319" in run("theirs", "--benchmark", "gsm8k", code=1)
+
+
+def refuse(place: inputs.Published, path: Path) -> None:
+    raise inputs.FetchError("no connection", is_offline=True)
+
+
+def test_a_benchmark_of_params_yaml_is_known_by_its_name(place: Path) -> None:
+    text = (ROOT / "params.yaml").read_text().replace("stages/builtin/benchmarks/grade.jsonl", "grade.jsonl")
+    (place / "params.yaml").write_text(text.replace("num_problems: 300}", "num_problems: 5}"))
+    output = run("theirs", "--benchmark", "grade", "--mode", "cot", "--max-tokens", 4)
+    assert "grade" in output
+
+
+def test_published_files_name_their_kind_as_the_profiles_do() -> None:
+    assert {place.kind for place in inputs.published_files().values()} <= set(KINDS)

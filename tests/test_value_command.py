@@ -1,0 +1,149 @@
+"""`ninechapters value`: the value of each row of an existing data set for a target, with any model."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from stages.core.command import StageError
+from stages.problems.foreign_problems import problem_of
+from stages.problems.grammar import Rejection
+from stages.project.ninechapters import main
+from stages.value import valuation
+from tests.valuing import write_reference
+
+SOLVED = [("What is 3+4?", "3+4=7"), ("Tom has 12 apples and buys 7 more.", "12+7=19"), ("What is 3+9?", "3+9=12")]
+ROWS = [
+    {"problem": SOLVED[0][0], "solution": SOLVED[0][1], "id": 1},
+    {"question": SOLVED[1][0], "answer": SOLVED[1][1]},
+    {"title": "no problem at all"},
+    {"prompt": SOLVED[2][0], "response": SOLVED[2][1]},
+    {"instruction": "Add.", "input": "What is 3+4?", "output": "3+4=7"},
+    {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is 3+4?"},
+                  {"role": "assistant", "content": "3+4=7"}]},
+    {"problem": "Too long?", "solution": "so " * 800},
+    {"problem": "Unsolved?"},
+]  # fmt: skip
+TARGET = [{"problem": f"What is {i}+4?", "solution": f"{i}+4={i + 4}"} for i in range(3, 7)]
+VALUED = [0, 1, 3, 4, 5]
+
+
+def write_lines(path: Path, rows: list) -> Path:
+    path.write_text("".join(row if isinstance(row, str) else json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def read_lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def run(*words: object, code: int = 0) -> str:
+    done = CliRunner().invoke(main, ["value", *map(str, words)])
+    assert done.exit_code == code, done.output
+    return " ".join(done.output.split())
+
+
+@pytest.fixture
+def place(tmp_path: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(tiny_model_folder, tmp_path / "model")
+    write_lines(tmp_path / "in.jsonl", ROWS)
+    write_lines(tmp_path / "target.jsonl", TARGET)
+    return tmp_path
+
+
+def test_every_row_has_its_value_or_its_reason_in_order(place: Path) -> None:
+    output = run("in.jsonl", "out.jsonl", "--target", "target.jsonl", "--model", "model", "--max-length", 256)
+    found = read_lines(place / "out.jsonl")
+    assert [{key: row[key] for key in before} for before, row in zip(ROWS, found, strict=True)] == ROWS
+    assert [number for number, row in enumerate(found) if row["value"] is not None] == VALUED
+    assert all(-1 <= found[number]["value"] <= 1 for number in VALUED)
+    assert found[0]["value"] > found[1]["value"], "a sum like the target's is worth more than apples"
+    assert found[0]["target_values"] == [{"target": "target", "value": found[0]["value"]}]
+    assert [found[number]["value_fault"].split(":")[0] for number in (2, 6, 7)] == [
+        "no_problem",
+        "too_long",
+        "no_solution",
+    ]
+    assert "5 rows have a value; rejected: no_problem 1, no_solution 1, too_long 1" in output
+    assert not list((place / ".work").glob("value-*"))
+
+
+def test_a_line_that_cannot_be_read_is_told_by_its_number(place: Path) -> None:
+    write_lines(place / "in.jsonl", [ROWS[0], "{broken\n", "[1]\n", ROWS[1]])
+    run("in.jsonl", "out.jsonl", "--target", "target.jsonl", "--model", "model")
+    found = read_lines(place / "out.jsonl")
+    assert [row.get("row") for row in found] == [None, 2, 3, None]
+    assert found[1]["value_fault"].startswith("unreadable: ")
+    assert found[2]["value_fault"].startswith("not_an_object: ")
+
+
+def test_parquet_in_and_out(place: Path) -> None:
+    table = pa.table({"question": [q for q, _ in SOLVED], "answer": [a for _, a in SOLVED], "id": [1, 2, 3]})
+    pq.write_table(table, place / "in.parquet")
+    run("in.parquet", "out.parquet", "--target", "a=target.jsonl", "--target", "b=target.jsonl", "--model", "model")
+    found = pq.read_table(place / "out.parquet")
+    assert found.select(["question", "answer", "id"]).equals(table)
+    assert found["value"].null_count == 0
+    assert [entry["target"] for entry in found["target_values"][0].as_py()] == ["a", "b"]
+
+
+def test_a_killed_run_goes_on_and_gives_the_same(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("in.jsonl", "out.jsonl", "--target", "target.jsonl", "--model", "model", "--max-length", 256)
+    run(*words)
+    whole = (place / "out.jsonl").read_bytes()
+    (place / "out.jsonl").unlink()
+
+    def fails(*_: object) -> None:
+        raise StageError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(valuation, "shard_values", fails)
+        run(*words, code=1)
+    assert not (place / "out.jsonl").exists()
+    kept = list((place / ".work").glob("value-out.jsonl-*/checkpoint-1/part-*.safetensors"))
+    assert len(kept) == 1
+    monkeypatch.setattr("stages.value.shards.ShardWorker.shard", fails)
+    run(*words)
+    assert (place / "out.jsonl").read_bytes() == whole
+
+
+def test_trained_checkpoints_are_used_with_adam(place: Path) -> None:
+    write_reference(place / "model", place / "reference")
+    words = ("in.jsonl", "out.jsonl", "--target", "target.jsonl", "--model", "model")
+    assert "2 checkpoints" in run(*words, "--reference", "reference")
+    assert "name trained checkpoints with --reference" in run(*words, "--preconditioner", "adam", code=1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words", "told"),
+    [
+        ([{"x": 1}], [], "in.jsonl has no problem with a solution. no_problem, first in.jsonl:1: columns: x"),
+        ([{**ROWS[0], "value": 1}], [], "it has a column 'value', which would be lost"),
+        (["[", '{"problem": "a"}', "]"], [], "jq -c"),
+        (ROWS, ["--target", "nothing"], "'nothing' is none of"),
+        (ROWS, ["--target", "target=in.jsonl"], "is named twice"),
+        (ROWS, ["--target", "empty.jsonl"], "so it is no target"),
+    ],
+)
+def test_what_is_wrong_is_told_and_nothing_written(place: Path, rows: list, words: list[str], told: str) -> None:
+    write_lines(place / "in.jsonl", rows)
+    write_lines(place / "empty.jsonl", [])
+    assert told in run("in.jsonl", "out.jsonl", "--target", "target.jsonl", "--model", "model", *words, code=1)
+    assert not (place / "out.jsonl").exists()
+
+
+def test_names_of_other_data_sets() -> None:
+    assert problem_of({"instruction": "Add.", "input": "2, 3", "output": "5"}) == ("Add.\n\n2, 3", "5")
+    assert problem_of({"input": "2+3?", "output": "5"}) == ("2+3?", "5")
+    assert problem_of({"conversations": [{"from": "human", "value": "2+3?"}, {"from": "gpt", "value": "5"}]}) == (
+        "2+3?",
+        "5",
+    )
+    assert problem_of({"problem": "p", "solution": "because", "answer": "5"}) == ("p", "because")
+    assert problem_of({"messages": []}) == Rejection("no_problem", "turns of nobody")
+    assert problem_of({"question": 5, "answer": "5"}) == Rejection("no_problem", "columns: question, answer")
