@@ -49,7 +49,7 @@ def place(tmp_path: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_folder_is_evaluated_with_a_table_and_results(place: Path) -> None:
-    output = run("theirs", "--benchmark", "grade=grade.jsonl", "--benchmark", "school=math:school.jsonl", "--max-tokens", 8,
+    output = run("theirs", "--benchmark", "grade=grade.jsonl", "--benchmark", "school.jsonl", "--max-tokens", 8,
                  "--limit", 2, "--mode", "cot", "--out", "out/results.json")  # fmt: skip
     assert "grade.jsonl is read as kind gsm8k" in output
     assert "theirs: prompts are plain text" in output
@@ -111,11 +111,15 @@ def test_a_chat_template_is_used_unless_plain_text_is_asked_for(place: Path) -> 
         (["theirs", "--benchmark", "a=none.jsonl"], "there is no file none.jsonl"),
         (["theirs", "--benchmark", "a=odd.jsonl"], "Say which: a=KIND:odd.jsonl"),
         (["theirs", "--benchmark", "a=grade.jsonl", "--benchmark", "a=school.jsonl"], "'a' is named twice"),
+        (["theirs", "--benchmark", "suite=grade.jsonl"], "Give the file another name"),
         (["theirs", "--benchmark", "a=math:grade.jsonl"], "grade.jsonl:1"),
         (["theirs", "--benchmark", "gsm8k=grade.jsonl", "--num-samples", "2"], "raise the temperature"),
     ],
 )
 def test_what_is_wrong_is_told(place: Path, words: list[str], told: str) -> None:
+    """A params.yaml that is no use is not read where files are named."""
+    if "=" in words[-1]:
+        (place / "params.yaml").write_text("- broken")
     write_lines(place / "odd.jsonl", [{"x": 1}])
     assert told in run(*words, code=1)
     assert not list((place / ".work").glob("eval-*"))

@@ -149,7 +149,7 @@ def test_a_library_s_handlers_go_with_it() -> None:
 def test_what_is_finished_is_not_told() -> None:
     with interruptible("report"), Tracker("report: pages", 3, "pages") as tracker:
         tracker.advance(3)
-    expected = "report: interrupted; nothing is half-written. Run the same command again (`dvc repro`) to start this stage anew."
+    expected = "report: interrupted; nothing is half-written. Run the same command again (`dvc repro`) to start anew."
     assert interrupted_line("report") == expected
 
 

@@ -61,3 +61,14 @@ def test_a_misspelt_command_is_guessed(typed: str, meant: str) -> None:
 
 def test_underscores_do_as_dashes() -> None:
     assert CliRunner().invoke(main, ["sample_texts", "--help"]).exit_code == 0
+
+
+def test_an_interrupt_while_a_command_is_loaded_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("importlib.import_module", interrupted)
+    result = CliRunner().invoke(main, ["check"])
+    assert result.exit_code == 130
+    assert "Aborted" not in result.output
+    assert "interrupted; nothing is half-written. Run the same command again" in result.output

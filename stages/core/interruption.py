@@ -70,7 +70,7 @@ def interrupted_line(stage: str) -> str:
     'pretrain llama: interrupted at step 340 of 1,900; the checkpoint at step 300 is kept in .work/x. Run the same command again (`dvc repro`) to go on from there.'
     """
     kept = _notes.kept or "nothing is half-written"
-    how = "go on from there" if _notes.kept else "start this stage anew"
+    how = "go on from there" if _notes.kept else "start anew"
     where = f" {_notes.progress}" if _notes.progress else ""
     title = _notes.title or stage
     return f"{title}: interrupted{where}; {kept}. Run the same command again (`dvc repro`) to {how}."

@@ -16,7 +16,7 @@ MODES = ("cot", "tool")
 
 @tool_command("eval")
 @click.argument("model")
-@click.option("--benchmark", "benchmarks", multiple=True, required=True, metavar="NAME[=[KIND:]PATH]",
+@click.option("--benchmark", "benchmarks", multiple=True, required=True, metavar="NAME|[NAME=[KIND:]]PATH",
               help="A benchmark of params.yaml, a published one (fetched at its pinned commit), or a file of yours.")  # fmt: skip
 @click.option("--revision", default="main", help="Of a hub id: a commit, tag or branch; results name the commit.")
 @click.option("--chat/--no-chat", "has_chat", default=None,
@@ -53,7 +53,7 @@ def main(
     except RuleError as error:
         raise StageError(f"{error}.") from error
     use_device()
-    files = problem_files(benchmarks, known_benchmarks())
+    files = problem_files(benchmarks, known_benchmarks)
     evaluate_given(given_model(model, revision), files, settings, tuple(dict.fromkeys(modes)), has_chat, out)
 
 

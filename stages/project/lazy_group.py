@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from stages.core.interruption import interruptible
+
 
 class LazyGroup(click.Group):
     """Commands under titles: title -> command -> module below `stages` whose `main` it is."""
@@ -18,6 +20,11 @@ class LazyGroup(click.Group):
     def __init__(self, *args: Any, titled: Mapping[str, Mapping[str, str]], **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.titled = titled
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an interrupt while its script is loaded says what to type, as one of the command itself does."""
+        with interruptible(ctx.info_name or "ninechapters"):
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for places in self.titled.values() for name in places]

@@ -1,10 +1,10 @@
-"""The benchmark or target that a command line names: NAME, NAME=PATH or NAME=KIND:PATH.
+"""The benchmark or target that a command line names: NAME, PATH, NAME=PATH or NAME=KIND:PATH.
 
 problem_file("gsm8k", {})               # of params.yaml, else published: under inputs/, fetched where it is not there
 problem_file("mine=exam.jsonl", {})     # the kind is NAME, if it is one, else the one whose loader reads the first record
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import cast, get_args
@@ -14,23 +14,28 @@ from stages.benchmarks.sections import Benchmark, BenchmarkKind
 from stages.core.command import StageError, say
 from stages.core.section import RuleError
 from stages.project import inputs
+from stages.project.rules import SUITE
 
 PARAMS = Path("params.yaml")
 KINDS = get_args(BenchmarkKind)
+SAME_FORM = {"ocw": "math", "mawps": "gsm_hard"}  # reads all that the other reads, and less of it
 
 
-def problem_files(words: tuple[str, ...], known: Mapping[str, Benchmark]) -> dict[str, Benchmark]:
-    """The named files, by name; `known` are those of a section of params.yaml.
+def problem_files(words: tuple[str, ...], known: Callable[[], Mapping[str, Benchmark]]) -> dict[str, Benchmark]:
+    """The named files, by name; `known` gives those of a section of params.yaml, which is read only where a name is no file.
 
     Raises:
         StageError: a name is given twice, is unknown, or its file cannot be had.
     """
     found: dict[str, Benchmark] = {}
     for word in words:
+        word = f"{Path(word).stem}={word}" if Path(word).is_file() else word
         name = word.partition("=")[0]
+        if name == SUITE:
+            raise StageError(f"the mean of all benchmarks is called {SUITE!r}. Give the file another name: NAME=PATH.")
         if name in found:
             raise StageError(f"{name!r} is named twice. Take one out.")
-        found[name] = problem_file(word, known)
+        found[name] = problem_file(word, {} if "=" in word else known())
     return found
 
 
@@ -67,8 +72,9 @@ def _kind_of(name: str, path: Path) -> str:
 
 
 def fitting_kinds(name: str, path: Path) -> list[str]:
-    """The kinds whose loaders read the file's first record."""
-    return [kind for kind in KINDS if _reads(name, kind, path)]
+    """The kinds whose loaders read the file's first record; of two of the same form the one that reads more."""
+    fits = [kind for kind in KINDS if _reads(name, kind, path)]
+    return [kind for kind in fits if SAME_FORM.get(kind) not in fits]
 
 
 def _reads(name: str, kind: str, path: Path) -> bool:

@@ -133,7 +133,7 @@ def target_rows(name: str, word: str, path: Path) -> Iterator[Row]:
     """The problems of a file of a published form; of another file those that have a solution."""
     if path.is_file() and len(fitting_kinds(name, path)) != 1:
         return plain_rows(name, path)
-    one = problem_file(f"{name}={path}" if path.is_file() else word, known_targets())
+    one = problem_file(f"{name}={path}", {}) if "=" in word or path.is_file() else problem_file(word, known_targets())
     return benchmark_rows(name, one.kind, one.path, one.num_problems)
 
 
