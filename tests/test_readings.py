@@ -17,7 +17,7 @@ from stages.models.folders import save_model
 from stages.reporting.accuracy import Standing, accuracy_rows, load_standing, nest_accuracy, suite_rows, write_accuracy
 from stages.reporting.pictures import draw_accuracy
 from stages.reporting.readings import loss_rows, nest_losses, nest_votes, vote_rows
-from stages.reporting.summary import student_summary
+from stages.reporting.student_summaries import student_summary
 from stages.statistics.evaluations import read_run
 from tests.test_reference_loss import OPTIONS, place
 from tests.tiny import tiny_model, tiny_tokenizer

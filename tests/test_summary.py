@@ -10,7 +10,7 @@ import pytest
 from stages.core.table_writer import write_table
 from stages.project import check_project
 from stages.project.nearest_profile import profile_record
-from stages.reporting.summary import mean_gain
+from stages.reporting.student_summaries import mean_gain
 from stages.reporting.traced_example import typical_problem
 from stages.statistics.comparison import TaskComparison
 from stages.statistics.paired import Paired, paired

@@ -65,8 +65,8 @@ def main(
     from stages.reporting.curves import read_curves, write_curves
     from stages.reporting.headline import headline
     from stages.reporting.readings import loss_rows, nest_losses, nest_votes, vote_rows
+    from stages.reporting.student_summaries import student_summary
     from stages.reporting.students import tracked_students
-    from stages.reporting.summary import student_summary
     from stages.reporting.traced_example import typical_problem
 
     students, benchmarks = tracked_students(tracked), names_in(data / "benchmarks")
