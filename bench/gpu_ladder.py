@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -69,13 +70,22 @@ def pipeline(profile: str, limit: float) -> dict[str, Any]:
         (copy / ".dvc/config.local").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, "PATH": path, "PYTHONPATH": str(copy)}
-        done = subprocess.run(
-            [sys.executable, "-m", "dvc", "repro"], cwd=copy, env=environment, capture_output=True, text=True, timeout=limit, check=False,
-        )  # fmt: skip
+        log = Path(temporary) / "log"
+        told: dict[str, Any] = {}
+        with log.open("w", encoding="utf-8") as stream:
+            running = subprocess.Popen(
+                [sys.executable, "-m", "dvc", "repro"], cwd=copy, env=environment, stdout=stream, stderr=stream, start_new_session=True
+            )  # fmt: skip
+            try:
+                if running.wait(limit):
+                    told = {"failed": log.read_text(encoding="utf-8")[-TOLD_CHARS:]}
+            except subprocess.TimeoutExpired:
+                told = {"failed": f"it took over {limit:.0f} s"}
+                os.killpg(running.pid, signal.SIGKILL)  # the stage that runs, too
+                running.wait()
         stages: dict[str, float] = {}
-        for stage, seconds in DONE.findall(done.stdout + done.stderr):
+        for stage, seconds in DONE.findall(log.read_text(encoding="utf-8")):
             stages[stage] = round(stages.get(stage, 0.0) + float(seconds), 1)
-        told = {"failed": (done.stdout + done.stderr)[-TOLD_CHARS:]} if done.returncode else {}
         return {"profile": profile, "seconds": stages, **told}
 
 
