@@ -15,6 +15,7 @@ from moto.server import ThreadedMotoServer
 
 from tests.conftest import ROOT
 from tests.forked import ForkServer
+from tests.test_collaboration import cloned, replaced
 from tests.test_smoke import clone_of_tree, ran_stages, run
 
 pytestmark = pytest.mark.slow
@@ -56,17 +57,6 @@ def publish(folder: Path, message: str) -> None:
     run("git", "add", "--all", folder=folder)
     run("git", "commit", "--quiet", "--message", message, folder=folder)
     run("dvc", "push", "--run-cache", folder=folder)
-
-
-def cloned(upstream: Path, folder: Path) -> Path:
-    run("git", "clone", "--quiet", str(upstream), str(folder), folder=upstream)
-    return folder
-
-
-def replaced(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
 
 
 def test_a_collaborator_gets_every_file_and_runs_nothing(upstream: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import atexit
 import multiprocessing
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -60,8 +61,8 @@ class Piece:
 
 
 def start_method(place: str) -> str:
-    """Forked on CPUs, where importing torch anew takes seconds; a GPU's driver does not outlive a fork."""
-    return "spawn" if place else "fork"
+    """Forked on CPUs, where importing torch anew takes seconds; a GPU's driver and Ray's threads do not outlive a fork."""
+    return "spawn" if place or "ray" in sys.modules else "fork"
 
 
 class Owner:
