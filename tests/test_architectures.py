@@ -1,7 +1,7 @@
 """Every causal language model of transformers that a tiny config makes: packed, written and read as its own forward pass has it, or
 refused by name.
 
-The whole list is slow (`pytest -m slow tests/test_architectures.py`); one of each kind runs always.
+The whole list takes minutes and is run by hand (`pytest -m sweep tests/test_architectures.py`); one of each kind runs always.
 """
 
 import inspect
@@ -164,6 +164,7 @@ def test_a_kind_is_exact_or_refused(architecture: str, tmp_path: Path, monkeypat
         assert ("pack" in used) == (architecture in PACKED)
 
 
+@pytest.mark.sweep
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", [name for name in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES if name not in KINDS])
 def test_every_architecture_is_exact_or_refused(
