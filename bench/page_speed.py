@@ -3,7 +3,7 @@
     python -m bench.page_speed             # needs Chromium
     python -m bench.page_speed --quick     # 20,000 problems
 
-Problems are of the lengths of real ones. Prints one JSON object on the last line; seconds, and bytes of the file.
+Problems are of the lengths of real ones, with eight formulas each. Prints one JSON object on the last line; seconds, and bytes of the file.
 """
 
 import json
@@ -21,6 +21,10 @@ from tests.test_page import page_of, problem_cells
 WORDS = "the a of apples pears boxes each has buys gives how many are left total price cost train hours miles sum product 12 7 31 4 9".split()
 
 
+def formula(number: int) -> str:
+    return rf" so $\frac{{{number}}}{{{number + 3}}} \times {number} = x_{{{number % 9}}}^2$ and"
+
+
 def table_of(num_problems: int) -> dict[str, object]:
     rng = random.Random(1)
     at = {name: i for i, name in enumerate(PROBLEM_COLUMNS)}
@@ -28,7 +32,7 @@ def table_of(num_problems: int) -> dict[str, object]:
     for number in range(num_problems):
         row = problem_cells(number if number != 4 else 5)
         row[at["problem"]] = f"Problem {number}: " + " ".join(rng.choices(WORDS, k=45))
-        row[at["solution"]] = " ".join(rng.choices(WORDS, k=90))
+        row[at["solution"]] = " ".join(rng.choices(WORDS, k=40)) + "".join(map(formula, rng.choices(range(2000), k=8)))
         row[at["text"]] = number % 2000
         rows.append(row)
     texts = [[f"t{i}", "web", f"Title {i}", "", "CC0-1.0", " ".join(rng.choices(WORDS, k=180))] for i in range(2000)]
