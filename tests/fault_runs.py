@@ -18,9 +18,11 @@ from stages.distillation.ledger import Ledger, Row
 from stages.distillation.pricing import load_price
 from stages.generation.interface import Prompt, Sampling
 from stages.generation.server_engine import ServerEngine
+from stages.models.folders import save_model
 from tests.buying import BATCH, MODEL, buy, completions, write_requests
 from tests.fault_server import FaultServer, Odd, completion_of, running_server
 from tests.faults import Fault
+from tests.tiny import tiny_model, tiny_tokenizer
 
 NUM_PLAIN = 4  # requests beside the faults
 
@@ -195,11 +197,12 @@ def _check_engine(fault: Fault) -> None:
     met: list[int] = []
 
     def odd(body: dict, answer: dict) -> Odd | bytes | None:
-        if fault.holds != "stops" and (met or body["prompt"] != "p1"):
+        if fault.holds != "stops" and (met or body["seed"] != 1):
             return None
         met.append(1)
         return fault.make(answer)
 
+    save_model(tiny_model("llama"), tiny_tokenizer(), Path("served"), {})
     with running_server() as server, pytest.MonkeyPatch.context() as patch:
         server.odd = odd  # type: ignore[assignment]
         patch.setenv("NINECHAPTERS_SERVER", server.url)

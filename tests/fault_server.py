@@ -26,6 +26,8 @@ from email.utils import formatdate
 import click
 from aiohttp import web
 
+from tests.tiny import tiny_tokenizer
+
 FAULTS = ("429", "429_after", "429_date", "500", "503", "drop", "hang", "malformed", "no_choices", "content_filter")
 
 
@@ -142,7 +144,8 @@ class FaultServer:
         """Text completions, as the synthesizer's engine asks them."""
         body = await request.json()
         self.num_calls += 1
-        choice = {"index": 0, "text": f"{body['prompt']}/{body['seed']}", "finish_reason": "stop"}
+        asked = tiny_tokenizer().decode(body["prompt"]).removeprefix("<s>")
+        choice = {"index": 0, "text": f"{asked}/{body['seed']}", "finish_reason": "stop"}
         usage = {"prompt_tokens": 3, "completion_tokens": 7, "total_tokens": 10}
         answer = {"id": "x", "object": "text_completion", "model": body["model"], "choices": [choice], "usage": usage}
         if odd := self.odd(body, answer):

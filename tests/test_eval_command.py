@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from stages.core.tables import read_table
+from stages.generation.owners import end_owners
 from stages.project import inputs
 from stages.project.ninechapters import main
 from stages.project.problem_files import KINDS
@@ -40,6 +41,7 @@ def run(*words: object, code: int = 0) -> str:
 @pytest.fixture
 def place(tmp_path: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder with a model as others publish it, and two files of problems."""
+    end_owners()  # a worker stays in the folder in which it was started
     monkeypatch.chdir(tmp_path)
     shutil.copytree(tiny_model_folder, tmp_path / "theirs")
     (tmp_path / "theirs/provenance.json").unlink()
@@ -112,7 +114,7 @@ def test_a_chat_template_is_used_unless_plain_text_is_asked_for(place: Path) -> 
         (["theirs", "--benchmark", "a=odd.jsonl"], "Say which: a=KIND:odd.jsonl"),
         (["theirs", "--benchmark", "a=grade.jsonl", "--benchmark", "a=school.jsonl"], "'a' is named twice"),
         (["theirs", "--benchmark", "suite=grade.jsonl"], "Give the file another name"),
-        (["theirs", "--benchmark", "a=math:grade.jsonl"], "grade.jsonl:1"),
+        (["theirs", "--benchmark", "a=aqua:grade.jsonl"], "grade.jsonl:1"),
         (["theirs", "--benchmark", "gsm8k=grade.jsonl", "--num-samples", "2"], "raise the temperature"),
     ],
 )

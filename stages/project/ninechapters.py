@@ -20,7 +20,7 @@ STAGES = {
     name.rpartition(".")[2].replace("_", "-"): name
     for name in (
         "project.check_project", "project.track_input", "corpus.ingest_corpus", "benchmarks.prepare_benchmarks", "benchmarks.prepare_targets",
-        "corpus.curate_texts", "corpus.sample_texts", "distillation.build_requests", "distillation.distill",
+        "corpus.curate_texts", "corpus.sample_texts", "corpus.prepare_examples", "distillation.build_requests", "distillation.distill",
         "distillation.parse_completions", "models.prepare_models", "models.adopt_model", "training.train_synthesizer",
         "synthesis.synthesize", "training.train_reference", "value.build_datastore", "value.estimate_value", "value.select_texts",
         "filtering.filter_problems", "training.pretrain", "training.finetune", "evaluation.evaluate", "reporting.report",

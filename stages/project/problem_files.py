@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import cast, get_args
 
-from stages.benchmarks.loaders.records import benchmark_rows
+from stages.benchmarks.loaders.records import benchmark_rows, records
 from stages.benchmarks.sections import Benchmark, BenchmarkKind
 from stages.core.command import StageError, say
 from stages.core.section import RuleError
@@ -18,7 +18,14 @@ from stages.project.rules import SUITE
 
 PARAMS = Path("params.yaml")
 KINDS = get_args(BenchmarkKind)
-SAME_FORM = {"ocw": "math", "mawps": "gsm_hard"}  # reads all that the other reads, and less of it
+# Columns that tell a kind, in any case. The first kind whose columns a record has, and whose loader reads it, is its own: loaders
+# read other layouts too, and so much of each other's.
+SIGNS: dict[BenchmarkKind, set[str]] = {
+    "tabmwp": {"table", "question", "answer"}, "mmlu_stem": {"question", "choices", "answer"}, "svamp": {"body", "question", "equation"},
+    "asdiv": {"body", "question", "answer"}, "mathqa": {"options", "annotated_formula"}, "aqua": {"question", "options", "rationale"},
+    "sat_math": {"question", "options"}, "carp": {"content", "answer"}, "gsm_hard": {"input", "target"}, "gsm8k": {"question", "answer"},
+    "math": {"problem", "solution"},
+}  # fmt: skip
 
 
 def problem_files(words: tuple[str, ...], known: Callable[[], Mapping[str, Benchmark]]) -> dict[str, Benchmark]:
@@ -72,9 +79,17 @@ def _kind_of(name: str, path: Path) -> str:
 
 
 def fitting_kinds(name: str, path: Path) -> list[str]:
-    """The kinds whose loaders read the file's first record; of two of the same form the one that reads more."""
-    fits = [kind for kind in KINDS if _reads(name, kind, path)]
-    return [kind for kind in fits if SAME_FORM.get(kind) not in fits]
+    """The kind that the columns of the file's first record tell; else all whose loaders read it."""
+    columns = _first_columns(name, path)
+    told = [kind for kind, signs in SIGNS.items() if signs <= columns and _reads(name, kind, path)]
+    return [told[0]] if told else [kind for kind in KINDS if _reads(name, kind, path)]
+
+
+def _first_columns(name: str, path: Path) -> set[str]:
+    try:
+        return {column.lower() for _, record in islice(records(name, path), 1) for column in record}
+    except StageError:
+        return set()
 
 
 def _reads(name: str, kind: str, path: Path) -> bool:

@@ -52,7 +52,7 @@ def benchmark_rows(name: str, kind: str, path: Path, num_problems: int = 0) -> I
             another number of problems: that is known at its end alone. A benchmark is never read in part.
     """
     index = total = 0
-    for place, record in _records(name, path):
+    for place, record in records(name, path):
         total += 1
         try:
             loaded = LOADERS[kind](record)
@@ -72,8 +72,8 @@ def benchmark_rows(name: str, kind: str, path: Path, num_problems: int = 0) -> I
         )
 
 
-def _records(name: str, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each record with its place for messages."""
+def records(name: str, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each record as it stands in the file, with its place for messages."""
     if not path.exists():
         raise StageError(f"{path} is missing. Correct `path` of the benchmark or target {name} in params.yaml.")
     if path.suffix in (".yaml", ".yml"):
