@@ -13,7 +13,7 @@ from stages.models.packed_agreement import has_plain_head
 from stages.models.packed_attention import use_packed_attention
 from stages.models.token_losses import loss_at_head, weighted_loss
 from stages.problems.student_format import Example, student_prompt
-from stages.training import trainer
+from stages.training import packed_trainer
 from stages.training.run import train
 from stages.training.sections import TrainingPlan
 from tests.test_launch import curve
@@ -113,7 +113,7 @@ def test_a_training_in_chunks_learns_the_same(
         counts.append(len(labels))
         return loss_at_head(head, labels)
 
-    monkeypatch.setattr(trainer, "loss_at_head", counted)
+    monkeypatch.setattr(packed_trainer, "loss_at_head", counted)
     for name, chunk in (("whole", 1 << 25), ("chunks", 300 * 20)):
         monkeypatch.setattr(token_losses, "CHUNK_LOGITS", chunk)
         train(name, [tiny_model_folder], examples, plan, tmp_path / name, tmp_path / f"{name}-curve")

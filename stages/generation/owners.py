@@ -62,7 +62,8 @@ class Piece:
 
 def start_method(place: str) -> str:
     """Forked on CPUs, where importing torch anew takes seconds; a GPU's driver and Ray's threads do not outlive a fork."""
-    return "spawn" if place or "ray" in sys.modules else "fork"
+    ray: Any = sys.modules.get("ray")
+    return "spawn" if place or (ray and ray.is_initialized()) else "fork"
 
 
 class Owner:

@@ -43,6 +43,13 @@ NO_TEXT = "the server takes no token ids, and no text stands for those of this p
 T = TypeVar("T")
 
 
+def server_url() -> str:
+    url = server_address("NINECHAPTERS_SERVER")
+    if not url:
+        raise StageError("NINECHAPTERS_ENGINE is server, but NINECHAPTERS_SERVER names none (http://host:8000/v1).")
+    return url
+
+
 class Answer(NamedTuple):
     generated: Generated
     num_prompt_tokens: int | None  # as the server counts them
@@ -50,6 +57,7 @@ class Answer(NamedTuple):
 
 class ServerEngine:
     def __init__(self, model_folder: Path) -> None:
+        server_url()
         self.model = model_folder.as_posix()
         self.tokenizer = load_tokenizer(model_folder)
         self.end_ids = end_ids(model_folder, self.tokenizer)
@@ -57,10 +65,7 @@ class ServerEngine:
         self.max_length, self.asking = self.positions, Asking()
 
     def run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
-        url = server_address("NINECHAPTERS_SERVER")
-        if not url:
-            raise StageError("NINECHAPTERS_ENGINE is server, but NINECHAPTERS_SERVER names none (http://host:8000/v1).")
-        return asyncio.run(self._run(url, prompts, sampling))
+        return asyncio.run(self._run(server_url(), prompts, sampling))
 
     async def _run(self, url: str, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:
         """The first prompt alone: what stops all, and how the server is to be asked, is met once, not by each of the others."""
