@@ -56,6 +56,7 @@ def test_a_server_is_asked_with_the_turn(chat_model: Path, monkeypatch: pytest.M
         bodies.append(body)
         return Answer(Generated("7", "stop", 1), None)
 
+    monkeypatch.setenv("NINECHAPTERS_SERVER", "http://127.0.0.1:8000/v1")
     monkeypatch.setattr(server_engine, "_asked", asked)
     engine, tokenizer = ServerEngine(chat_model), load_tokenizer(chat_model)
     asyncio.run(engine._written(None, Prompt(f"{ASKED}3+", 1, len(ASKED)), Sampling(5), None))  # type: ignore[arg-type]

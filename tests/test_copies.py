@@ -17,6 +17,7 @@ from stages.generation.engine import generate
 from stages.generation.grouped_attention import use_grouped_attention
 from stages.generation.interface import Prompt, Sampling
 from stages.generation.meter import Meter
+from stages.generation.owners import end_owners
 from stages.generation.transformers_engine import TransformersEngine
 from stages.models.folders import save_model
 from stages.models.shape import Shape
@@ -112,6 +113,7 @@ def test_grouped_heads_write_what_repeated_ones_do(architecture: str, tmp_path: 
 def test_progress_shows_tokens_before_a_prompt_is_done(
     workers: str, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    end_owners()  # workers of another test may have been spawned, and share no memory with this process
     monkeypatch.setenv("NINECHAPTERS_WORKERS", workers)
     monkeypatch.setattr("stages.core.progress.LINE_SECONDS", 0.0)
     monkeypatch.setattr("stages.generation.workers.BEAT_SECONDS", 0.001)

@@ -94,6 +94,22 @@ def test_what_the_run_made_is_published(clone: Path, fork_server: ForkServer) ->
     assert "model-index" in (clone / "published/model/README.md").read_text()
 
 
+def test_every_command_of_the_tutorial_runs(clone: Path, tmp_path: Path, fork_server: ForkServer) -> None:
+    """In their order, after the set-up and the first run, which the fixture is."""
+    folder = tmp_path / "ninechapters"
+    shutil.copytree(clone, folder, symlinks=True)
+    lines = re.findall(r"^    (\S.*)$", (ROOT / "docs/tutorial.md").read_text(), re.MULTILINE)
+    first = lines.index("source .venv/bin/activate")
+    assert len(lines) - first > 12
+    outputs = {line: run("sh", "-c", line, folder=folder, forks=fork_server) for line in lines[first + 1 :]}
+    assert ran_stages(outputs["dvc exp run --set-param evaluate.max_tokens=31"]) == {
+        "check_project", "evaluate@pretrained-llama", "evaluate@base-llama", "evaluate_untrained@llama", "track_student@llama", "report",
+    }  # fmt: skip
+    assert "max_tokens" in outputs["dvc params diff"]
+    assert "problems" in outputs["dvc metrics show"]
+    assert ran_stages(outputs["dvc repro"]) <= {"check_project", "track_student@llama"}
+
+
 def test_a_second_run_does_nothing(clone: Path) -> None:
     output = run("dvc", "repro", folder=clone)
     assert ran_stages(output) == set()
@@ -165,19 +181,3 @@ def test_a_study_runs_to_its_picture_and_trains_nothing_twice(clone: Path, fork_
     (folder / "points/llama-0.5-1.json").unlink()
     run(*STUDY, folder=clone, forks=fork_server)
     assert {name: (folder / name).read_bytes() for name in kept} == kept, "the same bytes again"
-
-
-def test_every_command_of_the_tutorial_runs(clone: Path, tmp_path: Path, fork_server: ForkServer) -> None:
-    """In their order, after the set-up and the first run, which the fixture is."""
-    folder = tmp_path / "ninechapters"
-    shutil.copytree(clone, folder, symlinks=True)
-    lines = re.findall(r"^    (\S.*)$", (ROOT / "docs/tutorial.md").read_text(), re.MULTILINE)
-    first = lines.index("source .venv/bin/activate")
-    assert len(lines) - first > 12
-    outputs = {line: run("sh", "-c", line, folder=folder, forks=fork_server) for line in lines[first + 1 :]}
-    assert ran_stages(outputs["dvc exp run --set-param evaluate.max_tokens=31"]) == {
-        "check_project", "evaluate@pretrained-llama", "evaluate@base-llama", "evaluate_untrained@llama", "track_student@llama", "report",
-    }  # fmt: skip
-    assert "max_tokens" in outputs["dvc params diff"]
-    assert "problems" in outputs["dvc metrics show"]
-    assert ran_stages(outputs["dvc repro"]) <= {"check_project", "track_student@llama"}
