@@ -16,6 +16,7 @@ from stages.core.shards import finished, made_in_steps, made_shards, shards_goin
 from stages.evaluation.solving import solve
 from stages.generation import bad_prompts
 from stages.generation import engine as engine_module
+from stages.generation import owner_process as process_module
 from stages.generation import owners as owners_module
 from stages.generation.engine import batch_size, generate, outputs_of, places_of, shards_at_once
 from stages.generation.interface import Generated, Prompt, Sampling
@@ -76,7 +77,7 @@ def gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """Four GPUs for vLLM, which is a fake; workers are forked, as nothing has touched a driver here."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    monkeypatch.setattr(owners_module, "start_method", lambda place: "fork")
+    monkeypatch.setattr(process_module, "start_method", lambda place: "fork")
     monkeypatch.setitem(engine_module.ENGINES, "vllm", LockingEngine)
     monkeypatch.setenv("NINECHAPTERS_ENGINE", "vllm")
     monkeypatch.setenv("NINECHAPTERS_TENSOR_PARALLEL", "1")

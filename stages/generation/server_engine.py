@@ -57,7 +57,7 @@ class Answer(NamedTuple):
 
 class ServerEngine:
     def __init__(self, model_folder: Path) -> None:
-        server_url()
+        server_address("NINECHAPTERS_SERVER")  # a fault in it is told first
         self.model = model_folder.as_posix()
         self.tokenizer = load_tokenizer(model_folder)
         self.end_ids = end_ids(model_folder, self.tokenizer)

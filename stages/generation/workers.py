@@ -18,7 +18,8 @@ import torch
 from stages.generation import written
 from stages.generation.bad_prompts import BadPrompts
 from stages.generation.interface import Engine, Generated, Prompt, Sampling
-from stages.generation.owners import Batch, MakeEngine, Owners, owners_of
+from stages.generation.owner_process import Batch, MakeEngine
+from stages.generation.owners import Owners, owners_of
 
 BEAT_SECONDS = 2.0
 

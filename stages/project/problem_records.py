@@ -8,17 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-from pyarrow import ArrowInvalid
-
 from stages.core.command import StageError
 from stages.core.expansion import BrokenFile, expanded
 from stages.core.foreign_json import parse_json
+from stages.core.foreign_parquet import parquet_rows
 from stages.core.formats import HEAD_BYTES, PARQUET, format_of
 from stages.core.lines import numbered_lines, utf8_blocks
 
 MAX_LINE_BYTES = 16 << 20
-BATCH_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ def numbered_records(path: Path) -> Iterator[tuple[int, Any]]:
         head = stream.read(HEAD_BYTES)
     found = format_of(head)
     if found is PARQUET:
-        yield from _parquet_records(path)
+        yield from parquet_rows(path)
         return
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
         raise StageError(f"{path} is a JSON list. Make JSON lines of it: jq -c '.[]' {path} > lines.jsonl")
@@ -54,15 +51,3 @@ def _parsed(line: bytes | int) -> Any:
         return parse_json(line)[0]
     except ValueError as error:
         return BadLine(str(error))
-
-
-def _parquet_records(path: Path) -> Iterator[tuple[int, Any]]:
-    number = 0
-    try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(BATCH_ROWS):
-                for record in batch.to_pylist():
-                    number += 1
-                    yield number, record
-    except (ArrowInvalid, OSError) as error:
-        raise StageError(f"{path} cannot be read after row {number:,}: {error}.") from error

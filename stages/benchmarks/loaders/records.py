@@ -10,9 +10,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from stages.benchmarks.loaders.expressions import load_carp, load_math, load_ocw
 from stages.benchmarks.loaders.multiple_choice import load_aqua, load_mathqa, load_mmlu_stem, load_sat_math
 from stages.benchmarks.loaders.word_problems import (
@@ -26,8 +23,9 @@ from stages.benchmarks.loaders.word_problems import (
 from stages.core.command import StageError
 from stages.core.expansion import BrokenFile, expanded
 from stages.core.foreign_json import parse_json
+from stages.core.foreign_parquet import parquet_rows
 from stages.core.formats import HEAD_BYTES, format_of
-from stages.core.hub import BATCH_ROWS, hub_batches, read_descriptor
+from stages.core.hub import hub_batches, read_descriptor
 from stages.core.lines import numbered_lines, utf8_blocks
 from stages.core.schemas import Row
 
@@ -102,7 +100,7 @@ def _file_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             if len(head) >= HEAD_BYTES:
                 break
         if head.startswith(b"PAR1"):
-            yield from _parquet_records(path)
+            yield from ((f"{path}:{number}", record) for number, record in parquet_rows(path))
             return
         if found := format_of(head[:HEAD_BYTES]):
             raise StageError(
@@ -117,18 +115,6 @@ def _file_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from _line_records(path, chain([head], blocks))
     except BrokenFile as error:
         raise StageError(f"{path} cannot be read: {error}.") from error
-
-
-def _parquet_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    number = 0
-    try:
-        with pq.ParquetFile(path) as parquet:
-            for batch in parquet.iter_batches(BATCH_ROWS):
-                for record in batch.to_pylist():
-                    number += 1
-                    yield f"{path}:{number}", record
-    except (pa.ArrowException, OSError) as error:
-        raise StageError(f"{path} is a Parquet file that cannot be read behind row {number:,}: {error}.") from error
 
 
 def _line_records(path: Path, blocks: Iterable[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
