@@ -23,6 +23,20 @@ WRITING = """#!/bin/bash
 trap 'echo kept > shards; exit 143' TERM
 for _ in $(seq 200); do sleep 0.05; done
 """
+ORPHAN = """#!/bin/bash
+# DVC, which ends at once when it is interrupted, and its stage, which saves for a while.
+bash -c 'trap "sleep 1.5; echo whole > checkpoint; exit 143" TERM; touch ready; for _ in $(seq 200); do sleep 0.05; done' &
+until [ -e ready ]; do sleep 0.05; done
+touch begun
+wait
+"""
+STUBBORN = """#!/bin/bash
+# A stage that no signal ends.
+bash -c 'trap "" TERM; touch ready; sleep 20' &
+until [ -e ready ]; do sleep 0.05; done
+touch begun
+wait
+"""
 
 
 @pytest.fixture
@@ -30,7 +44,7 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / ".work/pretrain-a").mkdir(parents=True)
     (tmp_path / ".work/pretrain-a/job.json").touch()
     (tmp_path / "bin").mkdir()
-    program(tmp_path, "scontrol", '#!/bin/bash\necho "$@" >> scontrol.txt\n')
+    program(tmp_path, "scontrol", '#!/bin/bash\necho "$@" >> scontrol.txt\nls > seen.txt\n')
     return tmp_path
 
 
@@ -41,7 +55,8 @@ def program(project: Path, name: str, text: str) -> None:
 
 def run(project: Path, dvc: str, signal: bool) -> int:
     """The script's status; where asked, it is warned as Slurm does, the batch shell alone."""
-    program(project, "dvc", dvc.replace("#!/bin/bash\n", "#!/bin/bash\ntouch begun\n", 1))
+    begun = "" if "touch begun" in dvc else "touch begun\n"
+    program(project, "dvc", dvc.replace("#!/bin/bash\n", f"#!/bin/bash\n{begun}", 1))
     (project / "begun").unlink(missing_ok=True)
     path = f"{project / 'bin'}{os.pathsep}{os.environ['PATH']}"
     environment = {
@@ -49,6 +64,7 @@ def run(project: Path, dvc: str, signal: bool) -> int:
         "PATH": path,
         "SLURM_JOB_ID": "4711",
         "GRACE_SECONDS": "1",
+        "ENDING_SECONDS": "3",
         "SLURM_SUBMIT_DIR": str(project),
     }
     with subprocess.Popen(["bash", SCRIPT, "-s", "pretrain"], env=environment) as script:
@@ -68,6 +84,17 @@ def test_a_warned_stage_that_keeps_shards_is_interrupted(project: Path) -> None:
     assert run(project, WRITING, signal=True) == 143
     assert (project / "shards").exists()
     assert (project / "scontrol.txt").exists()
+
+
+def test_the_job_is_queued_again_when_the_stage_has_saved_not_when_dvc_has_ended(project: Path) -> None:
+    """Real DVC is gone 0.05 s after SIGTERM; a stage saved for 4 s more, and the queueing cut it off."""
+    assert run(project, ORPHAN, signal=True) == 143
+    assert "checkpoint" in (project / "seen.txt").read_text().split()
+
+
+def test_a_stage_that_does_not_end_does_not_keep_the_job_from_the_queue(project: Path) -> None:
+    assert run(project, STUBBORN, signal=True) == 143
+    assert (project / "scontrol.txt").read_text() == "requeue 4711\n"
 
 
 @pytest.mark.parametrize(("dvc", "status"), [('#!/bin/bash\necho "$@" > told\n', 0), ("#!/bin/bash\nexit 3\n", 3)])

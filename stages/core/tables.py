@@ -134,9 +134,10 @@ _scanned: dict[Path, None] = {}  # so that an error of a query, which names no f
 
 
 def _unreadable(error: BaseException) -> StageError:
-    broken = [str(file) for file in _scanned if not _is_whole(file)] or list(map(str, _scanned))
+    there = [file for file in _scanned if file.exists()]  # a stage may have deleted what it read before
+    broken = [file for file in there if not _is_whole(file)] or there or list(_scanned)
     return StageError(
-        f"{', '.join(broken)} cannot be read ({error}). Delete it and run `dvc repro` or `dvc pull` again."
+        f"{', '.join(map(str, broken))} cannot be read ({error}). Delete it and run `dvc repro` or `dvc pull` again."
     )
 
 
