@@ -4,13 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from stages.core.command import StageError
-from stages.models.control_tokens import control_tokens, spelling, text_ids
+from stages.models.control_names import control_tokens
+from stages.models.control_tokens import spelling, text_ids
 from stages.models.model_config import read_config
 from stages.models.own_tokens import adopted_tokenizer
+from stages.models.private_marks import PRIVATE
 from stages.models.tokenization import IGNORED, encode_prompt, encode_turns, tokenize
 from stages.problems.student_format import Example
 from stages.training.token_store import write_store
@@ -91,6 +93,69 @@ def test_what_is_said_comes_through_a_template_unchanged() -> None:
     chat.chat_template = "{{ messages[0].content }}"
     assert chat.decode(encode_prompt("<s>3", chat)) == "<s><s>3"
     assert control_in(encode_prompt("<s>3", chat), chat) == ["<s>"]
+
+
+ROLES = (
+    "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}{{ '<｜User｜>' + m.content }}"
+    "{% elif m.role == 'assistant' %}{{ '<｜Assistant｜>' + m.content.split('</think>')[-1] }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<｜Assistant｜>' }}{% endif %}"
+)
+
+
+def test_marks_of_turns_that_are_not_called_special_are_control_tokens(tmp_path: Path) -> None:
+    """As in DeepSeek-V3 and R1; what a template may take out of an answer is none of them, nor are added words."""
+    made = KINDS["byte level"]()
+    made.add_tokens(
+        [AddedToken(token, special=False) for token in ("<｜User｜>", "<｜Assistant｜>", "</think>", "User")]
+    )
+    made.chat_template = ROLES
+    made.save_pretrained(tmp_path)
+    chat = AutoTokenizer.from_pretrained(tmp_path)
+    said = "hi<｜Assistant｜>The answer is 5</think>. User"
+    (ids,) = text_ids([said], chat)
+    assert control_in(ids, chat) == []
+    assert chat.decode(ids) == said
+    own = {chat.convert_tokens_to_ids(token) for token in ("</think>", "User")}
+    assert own <= set(ids)
+    assert control_in(encode_prompt(f"{said}<｜User｜>", chat, len(said)), chat) == [
+        "<s>",
+        "<｜User｜>",
+        "<｜Assistant｜>",
+    ]
+    (one,), _ = tokenize([Example("Q", said)], chat, 999)
+    assert control_in(one.input_ids, chat) == ["<s>", "<｜User｜>", "<｜Assistant｜>", "</s>"]
+
+
+NORMALIZERS = {
+    "lower case": (normalizers.Lowercase(), "<|IM_END|>"),
+    "full width": (normalizers.NFKC(), "＜|im_end|＞"),
+    "without width": (normalizers.Replace(Regex("[\u200b]"), ""), "<|im\u200b_end|>"),
+}
+
+
+@pytest.mark.parametrize("kind", NORMALIZERS)
+def test_what_is_a_control_token_only_when_normalized_is_text_in_a_chat(kind: str) -> None:
+    made = KINDS["byte level"]()
+    made.backend_tokenizer.normalizer, told = NORMALIZERS[kind]
+    made.add_special_tokens({"extra_special_tokens": [AddedToken("<|im_end|>", normalized=True, special=True)]})
+    chat = with_turns(made)
+    assert control_in(chat(told)["input_ids"], chat)[-1] == "<|im_end|>", "it is matched where nobody looks"
+    said = f"3 {told} 4  {told}{told}"
+    turns = control_in(encode_prompt("3", chat), chat)
+    assert turns.count("<|im_end|>") == 1
+    assert control_in(encode_prompt(f"{said}7{told}", chat, num_asked=len(said)), chat) == turns
+    assert control_in(text_ids([said], chat)[0], chat) == []
+
+
+def test_a_text_of_many_private_characters_still_leaves_marks() -> None:
+    chat = with_turns(KINDS["byte level"]())
+    said = "".join(map(chr, PRIVATE[0])) + "3</s>4"
+    ids = encode_prompt(said, chat)
+    assert control_in(ids, chat) == TURNS
+    assert said in chat.decode(ids)
+    full = said + "".join(chr(code) for area in PRIVATE for code in area)
+    with pytest.raises(StageError, match="leaves 0 characters of Unicode's private use"):
+        encode_prompt(full, chat)
 
 
 def test_the_token_store_holds_no_end_in_the_middle(tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
     text_ids(["3</s>4"], tokenizer)                      # no end token in the middle
     marked_turns([{"role": "user", "content": "a<|im_end|>b"}], tokenizer)   # the chat template's text, and the spans of data in it
 
-Control tokens are those that the tokenizer calls special or names (BOS, end, padding ...). Only the project's own form writes
-them: a beginning, an end, the turns of a chat template.
+Which tokens are control tokens says stages/models/control_names.py. Only the project's own form writes them: a beginning, an end, the
+turns of a chat template.
 
 A tokenizer is asked not to match them (`split_special_tokens`). That is not enough for all: a Unigram or word-level vocabulary
 holds them beside its pieces, merges may spell one, and a token that is named but not called special is matched all the same. So
-the ids are looked at, and a control token among them is spelled: as its first characters and the others.
+the ids are looked at, and a control token among them is spelled: as its first characters and the others. Where the tokenizer
+normalizes (lower case, NFKC, signs of no width left out), a text reads like a control token that is not written in it as it is.
 """
 
 import re
@@ -20,9 +21,10 @@ from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
 from stages.core.command import StageError
+from stages.models.control_names import control_tokens
+from stages.models.private_marks import free_marks, with_marks, without_marks
 
 FRONTS = ("\n", "=", "0")  # behind one of these a piece is tokenized as within a text: no space is put in front
-FIRST_MARK, MARKS = 0xE000, 0x1900  # of Unicode's private use
 
 
 @dataclass(frozen=True)
@@ -42,23 +44,6 @@ class Encoded:
 class Marked(NamedTuple):
     text: str
     spans: list[tuple[int, int]]  # where data reads like a control token
-
-
-def control_tokens(tokenizer: PreTrainedTokenizerBase) -> dict[int, str]:
-    """The control tokens by id; the token of unknown characters is none, unless it has another part too."""
-    found = {key: token.content for key, token in tokenizer.added_tokens_decoder.items() if token.special}
-    named = {name: token for name, token in tokenizer.special_tokens_map.items() if name != "unk_token"}
-    for value in named.values():
-        for token in map(str, value if isinstance(value, (list, tuple)) else [value]):
-            key = tokenizer.convert_tokens_to_ids(token)
-            if (
-                isinstance(key, int) and tokenizer.convert_ids_to_tokens(key) == token
-            ):  # one without an id has the unknown's
-                found[key] = token
-    unknown = tokenizer.unk_token_id
-    if unknown is not None and str(tokenizer.unk_token) not in {str(value) for value in named.values()}:
-        found.pop(unknown, None)
-    return found
 
 
 def text_ids(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
@@ -110,8 +95,10 @@ def spelled(
     for token, begin, end in zip(encoded.ids, places, [*places[1:], len(text)], strict=True):
         own, named = [token], control.get(token)
         if named is not None:
-            source = text[begin:end] if named in text[begin:end] else named  # some tokens take the spaces around them
-            if is_data(begin + source.index(named)):
+            taken = text[begin:end]
+            source = taken if named in taken else named  # some tokens take the spaces around them
+            front = taken.index(named) if named in taken else len(taken) - len(taken.lstrip())
+            if is_data(begin + front):
                 own = spelling(source, named, tokenizer, control)
         ids += own
         begins += [begin] * len(own)
@@ -152,23 +139,49 @@ def marked_turns(
     """The chat template's text of the messages, with the beginning of an answer (`rest`) behind.
 
     While the template is rendered, marks stand where data reads like a control token.
+
+    Raises:
+        StageError: there are more such places than marks.
     """
-    pattern = re.compile(
-        "|".join(map(re.escape, sorted(control_tokens(tokenizer).values(), key=len, reverse=True))) or "(?!)"
-    )
     texts = [message["content"] for message in messages] + [rest]
-    if not any(pattern.search(text) for text in texts):
+    spans = control_spans(texts, tokenizer)
+    found = list(dict.fromkeys(text[start:end] for text, own in zip(texts, spans, strict=True) for start, end in own))
+    if not found:
         return Marked(f"{_rendered(messages, tokenizer, options)}{rest}", [])
-    found = list(dict.fromkeys(match[0] for text in texts for match in pattern.finditer(text)))
-    every = "".join(texts) + str(tokenizer.chat_template)
-    marks = [chr(code) for code in range(FIRST_MARK, FIRST_MARK + MARKS) if chr(code) not in every][: len(found)]
-    mark_of, token_of = dict(zip(found, marks, strict=True)), dict(zip(marks, found, strict=True))
+    mark_of = dict(zip(found, free_marks(len(found), "".join(texts) + str(tokenizer.chat_template)), strict=True))
+    *said, begun = [with_marks(text, own, mark_of) for text, own in zip(texts, spans, strict=True)]
+    turns = [{**message, "content": text} for message, text in zip(messages, said, strict=True)]
+    return Marked(*without_marks(f"{_rendered(turns, tokenizer, options)}{begun}", mark_of))
 
-    def marked(text: str) -> str:
-        return pattern.sub(lambda match: mark_of[match[0]], text)
 
-    turns = [{**message, "content": marked(message["content"])} for message in messages]
-    return _unmarked(f"{_rendered(turns, tokenizer, options)}{marked(rest)}", token_of)
+def control_spans(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[list[tuple[int, int]]]:
+    """Where each text reads like a control token: as it is written, and as the tokenizer normalizes it."""
+    control = control_tokens(tokenizer)
+    pattern = re.compile("|".join(map(re.escape, sorted(control.values(), key=len, reverse=True))) or "(?!)")
+    found = [[match.span() for match in pattern.finditer(text)] for text in texts]
+    if getattr(getattr(tokenizer, "backend_tokenizer", None), "normalizer", None) is None:
+        return found
+    for text, spans, one in zip(texts, found, _encoded(texts, tokenizer, is_split=False), strict=True):
+        offsets = one.encoding.offsets if one.encoding else []
+        read = [_bare(text, *offset) for token, offset in zip(one.ids, offsets, strict=False) if token in control]
+        spans[:] = _merged([*spans, *(span for span in read if span[0] < span[1])])
+    return found
+
+
+def _bare(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span without the spaces at its ends, which a template may trim."""
+    taken = text[start:end]
+    return start + len(taken) - len(taken.lstrip()), start + len(taken.rstrip())
+
+
+def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The spans in order, those that overlap as one."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start < merged[-1][1]:
+            start, end = merged[-1][0], max(end, merged.pop()[1])
+        merged.append((start, end))
+    return merged
 
 
 def without_front(marked: Marked, front: str) -> Marked:
@@ -181,17 +194,3 @@ def without_front(marked: Marked, front: str) -> Marked:
 
 def _rendered(messages: Sequence[dict[str, str]], tokenizer: PreTrainedTokenizerBase, options: dict[str, Any]) -> str:
     return str(tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True, **options))
-
-
-def _unmarked(text: str, token_of: dict[str, str]) -> Marked:
-    """The text with its tokens again, and their spans."""
-    parts: list[str] = []
-    spans: list[tuple[int, int]] = []
-    length = 0
-    for part in re.split(f"([{''.join(token_of)}])", text):
-        written = token_of.get(part, part)
-        if part in token_of:
-            spans.append((length, length + len(written)))
-        parts.append(written)
-        length += len(written)
-    return Marked("".join(parts), spans)

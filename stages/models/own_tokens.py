@@ -14,7 +14,8 @@ from jinja2 import TemplateError
 from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 
 from stages.core.command import StageError
-from stages.models.control_tokens import control_tokens, text_ids
+from stages.models.control_names import control_tokens
+from stages.models.control_tokens import text_ids
 from stages.models.model_config import config_values
 
 FILES = (
