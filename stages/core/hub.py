@@ -6,9 +6,9 @@
     split: train                         # or several: train+test
     columns: {text: content}             # only where they differ from the reader's
 
-A local folder may keep its configs as the hub does (a README.md that names them), as folders around or within those of the splits, or as
-a column `config`. A record
-of a named config tells it under `config`, if it has no such column of its own.
+A local folder may keep its configs as the hub does (a README.md that names them), as folders around or within those of the
+splits (hub_folders.py), or as a column `config`. A record of a named config tells it under `config`, if it has no such
+column of its own.
 
 The file is what DVC tracks: the pinned revision makes it name the same records for ever, as a checksum would. Records
 are streamed; nothing but the part that is read is downloaded.
@@ -24,12 +24,12 @@ from typing import Any
 import yaml
 
 from stages.core.command import StageError
+from stages.core.hub_folders import chosen_files, files_by_split, placed_files, unknown_configs
 
 KEYS = {"dataset", "revision", "config", "split", "columns"}
 BATCH_ROWS = 1000
 BATCH_BYTES = 1 << 20
 DEFAULT = "default"  # the one config of a folder that names none
-SPLITS = {"train", "test", "validation", "valid", "dev"}  # as files and folders are named for them
 Record = dict[str, Any]
 
 
@@ -125,35 +125,23 @@ def _parts(descriptor: HubDataset) -> Iterator[Iterable[Record]]:
         return
     from datasets import get_dataset_config_names
 
-    folder = Path(descriptor.dataset)
     known = get_dataset_config_names(descriptor.dataset, revision=descriptor.revision)
-    if folder.is_dir() and known == [DEFAULT] and DEFAULT not in descriptor.configs:
-        splits = set(descriptor.split.split("+"))
-        known = sorted({inner.name for inner in folder.rglob("*") if inner.is_dir()} - splits)
-        if not any(fnmatchcase(name, pattern) for name in known for pattern in descriptor.configs):
-            yield _of_column(descriptor)
-            return
-        for name in chosen_configs(descriptor, known):
-            yield _named(_loaded(descriptor, data_files=files_of_config(folder, name, splits)), name)
+    if Path(descriptor.dataset).is_dir() and known == [DEFAULT] and DEFAULT not in descriptor.configs:
+        yield from _parts_of_folder(descriptor)
         return
     for name in chosen_configs(descriptor, known):
         yield _named(_loaded(descriptor, name=name), name)
 
 
-def files_of_config(folder: Path, name: str, splits: Iterable[str]) -> dict[str, list[str]]:
-    """A config's files by split, whichever of the two is the outer folder; a split that no path names has all of them.
-
-    Raises:
-        ValueError: the config has files of other splits only.
-    """
-    inside = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
-    files = [path for path in inside if name in path.parts[:-1] and not any(part[0] == "." for part in path.parts)]
-    words = {path: set(re.split(r"[\W_]+", path.as_posix().replace(name, ""))) for path in files}
-    found = {split: [str(path) for path in files if split in words[path]] for split in splits}
-    lacking = [split for split, paths in found.items() if not paths]
-    if lacking and (not files or any(words[path] & SPLITS for path in files)):
-        raise ValueError(f"config {name} has no file of split {', '.join(lacking)}")
-    return {split: paths or [str(path) for path in files] for split, paths in found.items()}
+def _parts_of_folder(descriptor: HubDataset) -> Iterator[Iterable[Record]]:
+    """The records of each config of a folder whose README.md names none: by its folders, else by its column `config`."""
+    splits = [split.strip() for split in descriptor.split.split("+")]
+    chosen = chosen_files(placed_files(Path(descriptor.dataset), splits), descriptor.configs)
+    data_files = {name: files_by_split(name, files, splits) for name, files in chosen.items()}
+    for name, paths in data_files.items():
+        yield _named(_loaded(descriptor, data_files=paths), name)
+    if not data_files:
+        yield from _of_column(descriptor)
 
 
 def chosen_configs(descriptor: HubDataset, known: list[str]) -> list[str]:
@@ -163,9 +151,8 @@ def chosen_configs(descriptor: HubDataset, known: list[str]) -> list[str]:
         ValueError: it names one that the dataset does not have.
     """
     found = {pattern: [name for name in known if fnmatchcase(name, pattern)] for pattern in descriptor.configs}
-    strange = [pattern for pattern, names in found.items() if not names]
-    if strange:
-        raise ValueError(f"no config is named {', '.join(strange)}; there are {', '.join(known)}")
+    if strange := [pattern for pattern, names in found.items() if not names]:
+        raise ValueError(unknown_configs(strange, known))
     return list(dict.fromkeys(name for names in found.values() for name in names))
 
 
@@ -186,16 +173,30 @@ def _named(records: Iterable[Record], config: str) -> Iterator[Record]:
         yield {"config": config, **record}
 
 
-def _of_column(descriptor: HubDataset) -> Iterator[Record]:
-    """The records whose column `config` is one of the descriptor's.
+def _of_column(descriptor: HubDataset) -> Iterator[Iterable[Record]]:
+    """The records by their column `config`: those of each name or pattern of the descriptor, in its order, none twice.
 
     Raises:
-        ValueError: there is none.
+        ValueError: a name or pattern fits no value.
     """
-    is_empty = True
-    for record in _loaded(descriptor):
-        if any(fnmatchcase(str(record.get("config")), pattern) for pattern in descriptor.configs):
-            is_empty = False
-            yield record
-    if is_empty:
-        raise ValueError(f"no config, folder or value of a column `config` is {', '.join(descriptor.configs)}")
+    known = sorted({_config_of(record) for record in _loaded(descriptor)})
+    strange = [pattern for pattern in descriptor.configs if not any(fnmatchcase(name, pattern) for name in known)]
+    if strange:
+        raise ValueError(
+            f"no folder or value of a column `config` is {', '.join(strange)}: {unknown_configs(strange, known)}"
+        )
+    chosen: set[str] = set()
+    for pattern in descriptor.configs:
+        names = {name for name in known if fnmatchcase(name, pattern)} - chosen
+        chosen |= names
+        yield _of_configs(names, _loaded(descriptor))
+
+
+def _of_configs(names: set[str], records: Iterable[Record]) -> Iterator[Record]:
+    return (record for record in records if _config_of(record) in names)
+
+
+def _config_of(record: Record) -> str:
+    """ "" where the column is missing or empty."""
+    value = record.get("config")
+    return "" if value is None else str(value)
