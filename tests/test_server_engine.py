@@ -12,6 +12,7 @@ from stages.core.command import StageError
 from stages.generation import server_engine
 from stages.generation.engine import generate
 from stages.generation.interface import Prompt, Sampling
+from stages.generation.server_requests import IDS, Asking
 from stages.models.folders import load_tokenizer, save_model
 from stages.models.tokenization import encode_prompt
 from tests.fault_server import echoes, end_loop, written_ways
@@ -25,13 +26,14 @@ class CompletionServer:
     """Completions that say what was asked; `failures` first calls fail with `failure_status`.
 
     It takes token ids, or, where `texts` is not None, only texts, and puts so many tokens in front of them. Fields in `refused` it
-    does not know.
+    does not know, from call `refused_from` on. `misread` says how it reads token ids.
     """
 
     def __init__(self) -> None:
         self.tokenizer, self.read = tiny_tokenizer(), []  # type: ignore[var-annotated]
         self.texts: int | None = None
         self.refused: set[str] = set()
+        self.refused_from, self.num_asked, self.misread = 0, 0, ""
         self.usage: dict[str, int] | None = {"completion_tokens": 7}
         self.max_model_len = 4096
         self.served, self.failures, self.bodies = FOLDER.as_posix(), 0, []  # type: ignore[var-annotated]
@@ -67,7 +69,11 @@ class CompletionServer:
         if self.odd:
             return web.Response(text=self.odd.pop(), content_type="application/json")
         body = await request.json()
-        if unknown := self.refused & body.keys():
+        self.num_asked += 1
+        if self.misread and isinstance(body["prompt"], list):
+            return web.json_response(misread(body["prompt"], self.misread))
+        if self.num_asked > self.refused_from and (unknown := self.refused & body.keys()):
+            await asyncio.sleep(0.02)  # others are under way
             self.num_calls += 1
             return web.json_response({"detail": f"Unexpected fields in the request: {unknown}"}, status=422)
         if self.texts is not None and not isinstance(body["prompt"], str):
@@ -87,6 +93,10 @@ class CompletionServer:
         if self.failures:
             self.failures -= 1
             return web.json_response({"error": {"message": self.failure_words}}, status=self.failure_status)
+        if "odd" in asked:
+            await asyncio.sleep(0.02)
+            detail = {"type": "value_error", "loc": ["body"], "msg": "this prompt is not supported", "input": body}
+            return web.json_response({"detail": [detail]}, status=422)
         if "bad" in asked:
             return web.json_response({"error": {"message": "prompt too long"}}, status=400)
         self.bodies.append(body)
@@ -106,6 +116,20 @@ class CompletionServer:
                 "usage": usage,
             }
         )
+
+
+MISREAD = {
+    "with a beginning": lambda n: n + 1,
+    "as a string": lambda n: 5 * n,
+    "cut": lambda n: 2,
+    "as prompts": lambda n: n,
+}
+
+
+def misread(ids: list[int], how: str) -> dict:
+    choice = {"index": 0, "text": "of another prompt", "finish_reason": "stop"}
+    choices = [choice] * (len(ids) if how == "as prompts" else 1)
+    return {"choices": choices, "usage": {"prompt_tokens": MISREAD[how](len(ids)), "completion_tokens": 7}}
 
 
 @pytest.fixture
@@ -203,6 +227,59 @@ def test_a_server_of_texts_that_reads_other_tokens_is_refused(
         StageError, match=r"takes no token ids, and reads (99|an unknown number of) tokens in a prompt of 3"
     ):
         generate(FOLDER, [Prompt("Tom.")], Sampling(5))
+
+
+@pytest.mark.parametrize("how", MISREAD)
+def test_a_server_that_reads_other_ids_is_asked_with_texts(
+    how: str, server: CompletionServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.misread = how
+    outputs = generate(FOLDER, [Prompt("", 7), *(Prompt(f"Tom has {i} apples.", i) for i in range(9))], Sampling(5))
+    assert [output.text for output in outputs[1:]] == [f"Tom has {i} apples./{i}" for i in range(9)]
+    assert "takes no token ids: it is asked with a text" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("how", MISREAD)
+def test_a_server_that_reads_other_ids_and_other_texts_is_refused(how: str, server: CompletionServer) -> None:
+    server.misread, server.usage = how, {"prompt_tokens": 99}
+    with pytest.raises(StageError, match="takes no token ids, and reads 99 tokens in a prompt of 3"):
+        generate(FOLDER, [Prompt("Tom.")], Sampling(5))
+
+
+def test_a_prompt_that_a_server_cuts_is_an_error_of_its_own() -> None:
+    asking = Asking("http://host")
+    assert asking.settle(4, 1, 4)
+    assert not asking.settle(2, 1, 9)
+    assert not asking.settle(9, 9, 9)
+    assert (asking.form, asking.is_settled) == (IDS, True)
+
+
+def test_a_refused_prompt_takes_no_sampling_from_the_others(server: CompletionServer) -> None:
+    """Even where the server sends the request, with all its fields, back with its words."""
+    prompts = [Prompt("one", 1), Prompt("two", 2), Prompt("odd", 3), *(Prompt(f"p{i}", i) for i in range(9))]
+    outputs = generate(FOLDER, prompts, Sampling(5))
+    assert [output.finish_reason for output in outputs] == ["stop", "stop", "error", *["stop"] * 9]
+    assert "this prompt is not supported" in outputs[2].stopped_by
+    assert all(body["top_k"] == -1 and body["repetition_penalty"] == 1 for body in server.bodies)
+
+
+@pytest.mark.parametrize(
+    "words", ["top_k=-1 is not supported, use 0", "Unsupported value: 'top_k' does not support -1 with this model."]
+)
+def test_a_value_that_is_not_supported_ends_the_stage(words: str, server: CompletionServer) -> None:
+    server.failures, server.failure_status, server.failure_words = 1, 400, words
+    with pytest.raises(StageError, match="does not take top_k as it must be"):
+        generate(FOLDER, [Prompt("Tom.")], Sampling(5))
+
+
+def test_prompts_under_way_when_a_field_is_refused_are_asked_again(
+    server: CompletionServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.refused, server.refused_from = {"min_p", "top_k"}, 2
+    outputs = generate(FOLDER, [Prompt(f"p{i}", i) for i in range(10)], Sampling(5))
+    assert [output.text for output in outputs] == [f"p{i}/{i}" for i in range(10)]
+    assert server.num_calls > 1, "several were under way"
+    assert capsys.readouterr().err.count("does not know min_p, top_k: left out") == 1
 
 
 def test_a_server_that_will_not_sample_so_is_refused(server: CompletionServer) -> None:

@@ -53,6 +53,7 @@ def server_url() -> str:
 class Answer(NamedTuple):
     generated: Generated
     num_prompt_tokens: int | None  # as the server counts them
+    num_choices: int
 
 
 class ServerEngine:
@@ -114,15 +115,18 @@ class ServerEngine:
                 return Generated("", "error", 0, NO_TEXT)
             found = await _asked(server, "/completions", body, _answer, patience)
             if isinstance(found, Failure):
-                if self.asking.learns(found.words):
+                if self.asking.learns(found, body):
                     continue
                 return Generated("", "error", 0, f"the server refused: {found.words[:200]}")
-            if self.asking.settle(found.num_prompt_tokens, len(ids)):
+            if self.asking.settle(found.num_prompt_tokens, found.num_choices, len(ids)):
                 return found.generated
             if form == self.asking.form:
-                return Generated(
-                    "", "error", 0, f"the server read {found.num_prompt_tokens} tokens in a prompt of {len(ids)}"
+                read = (
+                    f"read {found.num_prompt_tokens} tokens in"
+                    if found.num_choices == 1
+                    else f"gave {found.num_choices} answers to"
                 )
+                return Generated("", "error", 0, f"the server {read} a prompt of {len(ids)}")
 
 
 async def _served(server: Server, patience: Patience) -> dict[str, dict[str, Any]]:
@@ -152,8 +156,14 @@ def _answer(reply: Any) -> Answer:
         raise ValueError(f"the reply counts {num_tokens} tokens")
     reason = "stop" if choice.get("finish_reason") == "stop" else "length"
     stop_text = printable(scrub(stopped_by)) if isinstance(stopped_by, str) else ""
-    count = usage.get("prompt_tokens")
-    return Answer(Generated(scrub(text), reason, num_tokens, stop_text), count if isinstance(count, int) else None)
+    generated = Generated(scrub(text), reason, num_tokens, stop_text)
+    return Answer(generated, _count(usage.get("prompt_tokens")), len(reply["choices"]))
+
+
+def _count(told: Any) -> int | None:
+    """A number of tokens, however the server writes it; None: it tells none."""
+    written = str(told)
+    return int(float(written)) if re.fullmatch(r"[0-9]{1,9}(\.0*)?", written) else None
 
 
 async def _asked(

@@ -4,8 +4,9 @@
     body = asking.body("models/x", ids, tokenizer, Sampling(64, 0.7), seed=7, end_ids=[2], max_tokens=64)
 
 Every field that vLLM, SGLang, llama.cpp or `transformers serve` would else fill from a model's generation_config.json, or by a
-default of its own, is sent with the value that changes nothing. A server that does not know a field says so, and it is left out;
-one that takes no token ids gets the text of the same ids, and its count of tokens must be theirs.
+default of its own, is sent with the value that changes nothing. A server that does not know a field says so, and it is left out; one
+that does not take its value ends the stage. One that takes no token ids, or reads others, gets the text of the same ids. Its count of
+tokens, where it tells it, must be theirs, and its answer one.
 """
 
 import json
@@ -17,6 +18,8 @@ from transformers import PreTrainedTokenizerBase
 
 from stages.core.command import StageError, say
 from stages.generation.interface import Sampling
+from stages.generation.refusals import fields_in
+from stages.generation.transport import Failure
 
 IDS, WHOLE, BARE = "token ids", "a text", "a text to which it adds its own beginning"  # how a prompt is sent
 NEUTRAL: dict[str, Any] = {
@@ -29,11 +32,6 @@ LLAMA_CPP: dict[str, Any] = {  # others ignore these
     "samplers": ["temperature", "top_p"], "repeat_penalty": 1.0, "typical_p": 1.0, "mirostat": 0, "dry_multiplier": 0.0,
     "xtc_probability": 0.0, "top_n_sigma": -1.0, "dynatemp_range": 0.0,
 }  # fmt: skip
-UNKNOWN_FIELD = re.compile(
-    r"unexpected|unknown|unrecognized|unsupported|extra (?:inputs|fields)|not (?:supported|permitted|allowed|recognized)|does not support",
-    re.IGNORECASE,
-)
-COMMON_WORDS = {"n", "stream", "samplers"}
 NO_IDS = re.compile(r"\bstr(?:ing)?\b|unmarshal|deseriali|untagged|\btype\b", re.IGNORECASE)
 
 
@@ -61,51 +59,68 @@ class Asking:
             del fields["stop"]
         return {name: value for name, value in fields.items() if name not in self.left_out}
 
-    def learns(self, words: str) -> bool:
-        """Whether a refusal says what the server does not take, which will not be sent again.
+    def learns(self, failure: Failure, body: dict[str, Any]) -> bool:
+        """Whether a refused request is to be asked again, as it is made by now: without a field, or with a text.
+
+        Others may have learnt of the field while this one was under way.
 
         Raises:
-            StageError: it does not take the value of a field of sampling.
+            StageError: the server does not take the value of a field of sampling.
         """
-        known = {*NEUTRAL, *LLAMA_CPP, "stop_token_ids", "generation_config"} - self.left_out
-        named = {name for name in known if re.search(rf"(?<!\w){name}(?!\w)", words)}
-        if named and UNKNOWN_FIELD.search(words):
-            self.left_out |= named
-            say(
-                f"{self.url} does not know {', '.join(sorted(named))}: left out. See that its own defaults change nothing."
-            )
-            return True
-        if named := named - COMMON_WORDS:
+        fields = fields_in(
+            failure.complaints, body.keys() & {*NEUTRAL, *LLAMA_CPP, "stop_token_ids", "generation_config"}
+        )
+        if refused := fields.value or (set() if self.is_settled else fields.unclear - fields.unknown):
             raise StageError(
-                f"{self.url} does not take {', '.join(sorted(named))} as it must be for the same sampling on every engine: {words}. "
-                "Serve the model with vLLM, SGLang or llama.cpp."
+                f"{self.url} does not take {', '.join(sorted(refused))} as it must be for the same sampling on every engine: "
+                f"{failure.words}. Serve the model with vLLM, SGLang or llama.cpp."
             )
-        if self.is_settled or not (self.form == WHOLE or NO_IDS.search(words)):
+        if new := fields.unknown - self.left_out:
+            self.left_out |= new
+            say(
+                f"{self.url} does not know {', '.join(sorted(new))}: left out. See that its own defaults change nothing."
+            )
+        if self.left_out & body.keys():
+            return True
+        if self.is_settled or not (self.form == WHOLE or NO_IDS.search(failure.words)):
             return False
         self.form, self.is_settled = (WHOLE, False) if self.form == IDS else (IDS, True)  # a text will not do, either
         return not self.is_settled
 
-    def settle(self, count: int | None, num_ids: int) -> bool:
-        """Whether an answer is one to the ids that were meant: `count` are the server's tokens of the prompt, None: it does not say.
+    def settle(self, count: int | None, num_choices: int, num_ids: int) -> bool:
+        """Whether an answer is one to the ids that were meant.
+
+        `count` are the server's tokens of the prompt, None: it does not say, which is taken of ids alone. A server may add a
+        beginning to ids, read them as a string, cut them, or take each for a prompt; then it is asked with texts.
 
         Raises:
-            StageError: the server takes texts alone, and reads other tokens than the model's tokenizer.
+            StageError: the server reads other tokens than the model's tokenizer, whatever it is asked with.
         """
-        if self.form == IDS or count == num_ids:
-            if not self.is_settled and self.form != IDS:
-                say(
-                    f"{self.url} takes no token ids: it is asked with {self.form}, and must count as many tokens as there are ids."
-                )
-            self.is_settled = True
-            return True
-        if not self.is_settled and self.form == BARE:
-            raise StageError(
-                f"{self.url} takes no token ids, and reads {count if count is not None else 'an unknown number of'} tokens in a prompt of "
-                f"{num_ids}: its answers would be to another prompt. Serve the model with vLLM, SGLang or llama.cpp."
+        is_meant = num_choices == 1 and (count == num_ids or (count is None and self.form == IDS))
+        if not is_meant:
+            self._try_another(count, num_choices, num_ids)
+            return False
+        if not self.is_settled and self.form != IDS:
+            say(
+                f"{self.url} takes no token ids: it is asked with {self.form}, and must count as many tokens as there are ids."
             )
-        if not self.is_settled:
-            self.form = BARE
-        return False
+        self.is_settled |= num_ids > 1 or self.form != IDS  # one id is read alike as a prompt and as a list of prompts
+        return True
+
+    def _try_another(self, count: int | None, num_choices: int, num_ids: int) -> None:
+        if self.is_settled:
+            return
+        if self.form == BARE:
+            read = f"gives {num_choices} answers to" if num_choices != 1 else f"reads {_number(count)} tokens in"
+            raise StageError(
+                f"{self.url} takes no token ids, and {read} a prompt of {num_ids}: its answers would be to another prompt. Serve the "
+                "model with vLLM, SGLang or llama.cpp."
+            )
+        self.form = WHOLE if self.form == IDS else BARE
+
+
+def _number(count: int | None) -> str:
+    return "an unknown number of" if count is None else str(count)
 
 
 def text_of_ids(ids: list[int], tokenizer: PreTrainedTokenizerBase, is_bare: bool) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any
 from stages.core.foreign_json import parse_json
 from stages.core.redaction import printable, scrub
 from stages.generation.ends import BILLED_STATUSES, End, end_of, stop_sentence
+from stages.generation.refusals import complaints
 from stages.generation.rests import retry_after_seconds
 
 MAX_WORDS = 500  # characters of a server's own
@@ -33,6 +34,9 @@ class Failure:
     words: str = ""  # the server's or the network's own, without keys and control characters
     codes: tuple[str, ...] = ()  # the server's own names of the error
     retry_after: float | None = None  # seconds, where the server says so
+    complaints: tuple[
+        str, ...
+    ] = ()  # its sentences, without what it sends back of the request (stages/generation/refusals.py)
 
     @property
     def end(self) -> End:
@@ -65,7 +69,9 @@ def failure_of_status(status: int, headers: Mapping[str, str], content: bytes) -
     words = told(text) or f"(status {status} without a word)"
     if 300 <= status < 400:
         words = f"status {status}, to {told(headers.get('location', 'nowhere'))}"
-    return Failure(str(status), status, words, tuple(_codes(_body(content))), retry_after_seconds(headers, text))
+    body = _body(content)
+    sentences = tuple(complaints(text if body is None else body))
+    return Failure(str(status), status, words, tuple(_codes(body)), retry_after_seconds(headers, text), sentences)
 
 
 def _body(content: bytes) -> Any:
