@@ -1,5 +1,6 @@
 """Per-example gradients and values against a float64 brute force, and their independence of batches."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from stages.core.command import StageError
 from stages.models import token_losses
 from stages.models.folders import load_model
 from stages.models.tokenization import tokenize
+from stages.value.base_fit import Pairs, misfit_of
 from stages.value.gradients import batches_of, reduced_gradients
 from stages.value.influence import Cosines, adam_steps, mean_direction, precondition_by, whole_gradients
 from stages.value.projection import CountSketch, decode, encode
@@ -207,6 +209,36 @@ def test_checkpoints_weigh_by_their_rates(reference_folder: Path) -> None:
 def test_a_folder_without_checkpoints_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(StageError, match="dvc repro train_reference"):
         checkpoints_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda pairs: pairs, ""),
+        (lambda pairs: {"model.layers.7.mlp.up_proj": next(iter(pairs.values())), **pairs}, "does not have"),
+        (lambda pairs: {name: pair for name, pair in pairs.items() if ".1." not in name}, "it does not adapt model.layers.1."),
+        (lambda pairs: {name: (a, b[1:]) for name, (a, b) in pairs.items()}, "of 31 x 32 weights, this model's has 32 x 32"),
+    ],
+)  # fmt: skip
+def test_weights_of_another_base_do_not_fit(change: Callable[[Pairs], Pairs], told: str) -> None:
+    model = tiny_model("llama")
+    pairs = {
+        name: (torch.zeros(4, layer.in_features), torch.zeros(layer.out_features, 4))
+        for name, layer in model.named_modules()
+        if isinstance(layer, torch.nn.Linear) and name != "lm_head"
+    }
+    misfit = misfit_of(model, change(pairs))
+    assert told in misfit
+    assert bool(misfit) == bool(told)
+
+
+def test_moments_of_other_weights_are_refused(tiny_model_folder: Path, tmp_path: Path) -> None:
+    write_reference(tiny_model_folder, tmp_path / "one")
+    write_reference(tiny_model_folder, tmp_path / "other", rank=8)
+    mixed = tmp_path / "one/checkpoint-1"
+    (tmp_path / "other/checkpoint-1/adam_moments.safetensors").replace(mixed / "adam_moments.safetensors")
+    with pytest.raises(StageError, match="it is not of these LoRA weights"):
+        load_reference(tiny_model_folder, mixed, torch.device("cpu"))
 
 
 def test_a_model_that_scales_its_logits_is_refused(

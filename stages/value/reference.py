@@ -25,6 +25,7 @@ from safetensors.torch import load_file
 
 from stages.core.command import StageError
 from stages.models.folders import PROVENANCE, load_model, to_device
+from stages.value.base_fit import Pairs, misfit_of
 
 PREFIX = "base_model.model."
 Receive = Callable[[str, torch.Tensor], None]  # a part's name and its gradients, (B, D)
@@ -136,7 +137,8 @@ def load_reference(base: Path, checkpoint: Path, device: torch.device, dtype: to
     """Merge the adapter in `checkpoint` into `base` and put taps on its layers.
 
     Raises:
-        StageError: no LoRA weights, or a model whose logits are more than its head's product with the last states.
+        StageError: no LoRA weights, or weights of another base; or a model whose logits are more than its head's product
+            with the last states.
     """
     config = PeftConfig.from_pretrained(str(checkpoint))
     scale = config.lora_alpha / config.r
@@ -150,16 +152,19 @@ def load_reference(base: Path, checkpoint: Path, device: torch.device, dtype: to
         for layer in layers
     }
     model = to_device(load_model(base, dtype), device)
+    if misfit := misfit_of(model, pairs):
+        raise StageError(
+            f"{checkpoint} belongs to another base than {base}: {misfit}. Name the base that it was trained on, or a reference "
+            f"of this one."
+        )
     taps = merge_and_tap(model, pairs, scale)
     provenance = provenance_of(checkpoint)
     betas = (float(provenance["adam_betas"][0]), float(provenance["adam_betas"][1]))
     return Reference(model, taps, load_moments(checkpoint, taps, device), provenance["num_steps"], betas)
 
 
-def merge_and_tap(
-    model: torch.nn.Module, pairs: dict[str, tuple[torch.Tensor, torch.Tensor]], scale: float
-) -> list[Tap]:
-    """Merge scale * B A into each layer and tap it; `pairs`: layer -> A (R, I), B (O, R).
+def merge_and_tap(model: torch.nn.Module, pairs: Pairs, scale: float) -> list[Tap]:
+    """Merge scale * B A into each layer and tap it.
 
     Raises:
         StageError: an adapted layer is not linear, or the model's logits are more than its head's product.
@@ -191,17 +196,28 @@ def check_logits(model: torch.nn.Module) -> None:
 def load_moments(
     checkpoint: Path, taps: list[Tap], device: torch.device
 ) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """AdamW's moments of each part, flat and in float32."""
+    """AdamW's moments of each part, flat and in float32.
+
+    Raises:
+        StageError: the file has none for a part, or of another size: it is of other LoRA weights.
+    """
     saved = load_file(checkpoint / "adam_moments.safetensors")
 
-    def moment(layer: str, matrix: str, kind: str) -> torch.Tensor:
-        return saved[f"{PREFIX}{layer}.lora_{matrix}.default.weight.{kind}"].float()
+    def moment(tap: Tap, matrix: str, kind: str) -> torch.Tensor:
+        name = f"{PREFIX}{tap.name}.lora_{matrix}.default.weight.{kind}"
+        size = tap.part_sizes["AB".index(matrix)]
+        if name not in saved or saved[name].numel() != size:
+            raise StageError(
+                f"{checkpoint}/adam_moments.safetensors has not the {size:,} moments {name}: it is not of these LoRA weights. "
+                f"Copy the whole checkpoint again, or run `dvc repro train_reference`."
+            )
+        return saved[name].float()
 
     moments = {}
     for tap in taps:
         a_part, b_part = tap.part_names
-        first, second = (moment(tap.name, "A", kind).flatten().to(device) for kind in ("exp_avg", "exp_avg_sq"))
+        first, second = (moment(tap, "A", kind).flatten().to(device) for kind in ("exp_avg", "exp_avg_sq"))
         moments[a_part] = (first, second)
-        first, second = (moment(tap.name, "B", kind).T.flatten().to(device) for kind in ("exp_avg", "exp_avg_sq"))
+        first, second = (moment(tap, "B", kind).T.flatten().to(device) for kind in ("exp_avg", "exp_avg_sq"))
         moments[b_part] = (first, second)
     return moments
