@@ -197,7 +197,7 @@ def test_a_worker_that_dies_gives_its_gpu_back_and_loses_one_prompt(gpus: pytest
 
 def test_workers_that_only_die_end_the_stage(gpus: pytest.MonkeyPatch, tmp_path: Path) -> None:
     gpus.setattr(owners_module, "MAX_DEATHS", 4)
-    with pytest.raises(StageError, match=r"worker processes died 5 times .*status 9.*run the stage again"):
+    with pytest.raises(StageError, match=r"worker processes died 5 times .*status 9.*run this again"):
         dict(run_jobs(DyingEngine, tmp_path, [prompts_of(64)], SAMPLING, ["0", "1"]))
     gpus.setattr(bad_prompts, "MAX_BAD", 2)
     jobs = [[Prompt(f"die {number}")] for number in range(3)]

@@ -1,7 +1,9 @@
 """`ninechapters eval`: any model by folder or hub id, on named benchmarks; a table, and results in lm-eval's shape."""
 
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,16 @@ def test_a_folder_is_evaluated_with_a_table_and_results(place: Path) -> None:
     assert results["n-samples"]["grade_cot"] == {"original": 2, "effective": 2}
     assert results["config"]["model"] == "theirs"
     assert not list((place / ".work").glob("eval-*")), "nothing is left"
+
+
+def test_an_interrupted_run_names_the_command_that_goes_on(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("stages.evaluation.tasks.predictions_of", interrupt)
+    told = run("theirs", "--benchmark", "gsm8k=grade.jsonl", "--mode", "cot", code=143)
+    assert "is kept in .work/eval-theirs-" in told
+    assert told.endswith("Run the same command again to go on from there.")
 
 
 @pytest.mark.sandbox

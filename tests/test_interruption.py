@@ -153,6 +153,13 @@ def test_what_is_finished_is_not_told() -> None:
     assert interrupted_line("report") == expected
 
 
+def test_a_tool_is_no_stage_that_dvc_runs() -> None:
+    with interruptible("plan", is_stage=False):
+        assert interrupted_line("plan") == "plan: interrupted; nothing is half-written. Run the same command again."
+        note_kept("what is finished is kept in .work/x")
+        assert interrupted_line("plan").endswith("kept in .work/x. Run the same command again to go on from there.")
+
+
 def test_the_second_signal_and_the_end_of_patience_stop_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def asked(number_of_signals: int) -> None:
         with finishing_first("test"):

@@ -1,7 +1,9 @@
 """`ninechapters value`: the value of each row of an existing data set for a target, with any model."""
 
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,10 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from stages.core.command import StageError
+from stages.models.folders import save_model
 from stages.problems.foreign_problems import problem_of
 from stages.problems.grammar import Rejection
 from stages.project.ninechapters import main
 from stages.value import valuation
+from tests.tiny import tiny_model, tiny_tokenizer
 from tests.valuing import write_reference
 
 SOLVED = [("What is 3+4?", "3+4=7"), ("Tom has 12 apples and buys 7 more.", "12+7=19"), ("What is 3+9?", "3+9=12")]
@@ -117,6 +121,27 @@ def test_trained_checkpoints_are_used_with_adam(place: Path) -> None:
     words = ("in.jsonl", "out.jsonl", "--target", "target.jsonl", "--model", "model")
     assert "2 checkpoints" in run(*words, "--reference", "reference")
     assert "name trained checkpoints with --reference" in run(*words, "--preconditioner", "adam", code=1)
+
+
+def test_a_reference_of_another_base_is_told(place: Path) -> None:
+    save_model(tiny_model("llama", hidden_size=64), tiny_tokenizer(), place / "wide", {"kind": "test"})
+    write_reference(place / "wide", place / "reference")
+    words = ("in.jsonl", "out.jsonl", "--target", "target.jsonl", "--model", "model", "--reference", "reference")
+    assert "error: reference/checkpoint-1 belongs to another base than model: it adapts" in run(*words, code=1)
+    assert not (place / "out.jsonl").exists()
+
+
+def test_an_interrupted_run_names_the_command_that_goes_on(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    words = ("in.jsonl", "out.jsonl", "--target", "target.jsonl", "--model", "model")
+    monkeypatch.setattr(valuation, "shard_values", interrupt)
+    kept = run(*words, code=130)
+    assert "is kept in .work/value-out.jsonl-" in kept
+    assert kept.endswith("Run the same command again to go on from there.")
+    monkeypatch.setattr("stages.project.foreign_models.local_model_folder", interrupt)
+    assert run(*words, code=130).endswith("value: interrupted; nothing is half-written. Run the same command again.")
 
 
 @pytest.mark.parametrize(

@@ -47,19 +47,22 @@ def stage_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
 
     The name is also that of the stage's code in data/code (stages/project/closure.py).
     """
-    return tool_command(name)
+    return _command(name, is_stage=True)
 
 
 def tool_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
     """Turn a function into a command that people type, no stage of the pipeline."""
+    return _command(name, is_stage=False)
 
+
+def _command(name: str, is_stage: bool) -> Callable[[Callable[..., None]], click.Command]:
     def decorate(function: Callable[..., None]) -> click.Command:
         @functools.wraps(function)
         def run(**options: object) -> None:
             started = time.monotonic()
             gc.freeze()  # what was imported stays to the end: the collector need not look at it, nor at exit
             try:
-                with interruptible(name):
+                with interruptible(name, is_stage):
                     function(**options)
             except OSError as error:
                 raise StageError(f"{name}: {os_error_text(error)}") from error
@@ -77,9 +80,9 @@ def os_error_text(error: OSError) -> str:
     """An operating system's error as one sentence that says what to do next."""
     where = f" at {error.filename}" if error.filename else ""
     advice = {
-        errno.ENOSPC: "The disk is full: free some space and run the stage again; nothing was half-written.",
-        errno.EDQUOT: "Your quota of the disk is used up: free some space and run the stage again; nothing was half-written.",
-        errno.EFBIG: "A limit of the size of files is reached: raise it (`ulimit -f`) and run the stage again.",
+        errno.ENOSPC: "The disk is full: free some space and run this again; nothing was half-written.",
+        errno.EDQUOT: "Your quota of the disk is used up: free some space and run this again; nothing was half-written.",
+        errno.EFBIG: "A limit of the size of files is reached: raise it (`ulimit -f`) and run this again.",
         errno.EROFS: "The file system may only be read: mount it for writing, or name a folder elsewhere.",
         errno.EACCES: "Give this user the right to it.",
         errno.ENOENT: "Run the stage that makes it (`dvc repro`), or correct the path.",

@@ -101,7 +101,7 @@ def hub_batches(descriptor: HubDataset, place: Path) -> Iterator[list[Record]]:
     except (ValueError, OSError, RuntimeError, NotImplementedError, DatasetsError, HTTPError) as error:
         raise StageError(
             f"{place}: {descriptor.dataset} cannot be read from row {number + 1:,} on: {type(error).__name__}: {error}. "
-            f"Where the network failed, run the stage again."
+            f"Where the network failed, run this again."
         ) from error
 
 

@@ -6,6 +6,8 @@
 pretrain llama: interrupted at step 340 of 1,900; the checkpoint at step 300 is kept in .work/pretrain-llama-1a2b3c4d. Run the
 same command again (`dvc repro`) to go on from there.
 
+A tool is no stage: `dvc repro` does not run it, so `interruptible("value", is_stage=False)` leaves that out.
+
 Trackers note how far the stage is, work folders and trainings what is kept. No worker process notes anything.
 """
 
@@ -29,6 +31,7 @@ class Notes:
     title: str = ""
     progress: str = ""
     kept: str = ""
+    is_stage: bool = True  # that `dvc repro` runs; False: a command that people type
     signal: int = 0  # the one that interrupts it; 0: none has come
 
 
@@ -47,14 +50,14 @@ class Interrupted(click.ClickException):
 
 
 @contextmanager
-def interruptible(stage: str) -> Iterator[None]:
-    """Run a stage; end it with one line where Ctrl-C, SIGTERM or SIGUSR1 interrupts it.
+def interruptible(stage: str, is_stage: bool = True) -> Iterator[None]:
+    """Run a stage, or a tool; end it with one line where Ctrl-C, SIGTERM or SIGUSR1 interrupts it.
 
     Raises:
         Interrupted: it was interrupted.
     """
     global _notes
-    _notes = Notes()
+    _notes = Notes(is_stage=is_stage)
     with _signals({number: _interrupt for number in ENDING if signal.getsignal(number) == signal.SIG_DFL}):
         try:
             yield
@@ -70,10 +73,15 @@ def interrupted_line(stage: str) -> str:
     'pretrain llama: interrupted at step 340 of 1,900; the checkpoint at step 300 is kept in .work/x. Run the same command again (`dvc repro`) to go on from there.'
     """
     kept = _notes.kept or "nothing is half-written"
-    how = "go on from there" if _notes.kept else "start anew"
+    how = " to go on from there" if _notes.kept else " to start anew" if _notes.is_stage else ""
     where = f" {_notes.progress}" if _notes.progress else ""
     title = _notes.title or stage
-    return f"{title}: interrupted{where}; {kept}. Run the same command again (`dvc repro`) to {how}."
+    return f"{title}: interrupted{where}; {kept}. Run {same_command()}{how}."
+
+
+def same_command() -> str:
+    """What to type to run again what runs now."""
+    return f"the same command again{' (`dvc repro`)' if _notes.is_stage else ''}"
 
 
 def note_progress(title: str, done: int, total: int, unit: str) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 from stages.core.cluster import actors_for, connect, sentence_of
 from stages.core.command import StageError
 from stages.core.devices import take
+from stages.core.interruption import same_command
 from stages.core.parallel import end_with_parent
 
 MakeShard = Callable[[int], bytes]
@@ -108,7 +109,7 @@ def made_by_processes(job: ShardJob, numbers: Sequence[int], places: Sequence[st
         except BrokenProcessPool as error:
             raise StageError(
                 f"a worker process on one of {', '.join(filter(None, places))} ended without a word: the system may have ended it for "
-                f"its memory (`dmesg` tells). What is finished is kept: run the same command again (`dvc repro`) to go on."
+                f"its memory (`dmesg` tells). What is finished is kept: run {same_command()} to go on."
             ) from error
         finally:  # where one failed, the others need not begin
             for future in futures:

@@ -85,7 +85,7 @@ def tool(name: str, package: str) -> str:
     if not found:
         raise SandboxUnavailable(
             f"{package} ({name}) is not installed, so no model-written program is run. "
-            f"Install it (`sudo apt-get install {package}`, `sudo dnf install {package}`) and run the stage again; "
+            f"Install it (`sudo apt-get install {package}`, `sudo dnf install {package}`) and run this again; "
             f"{UNSAFE}=1 runs programs without isolation, on your own risk, and marks every result."
         )
     return found

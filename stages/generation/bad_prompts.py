@@ -31,7 +31,7 @@ class BadPrompts:
         if len(self.errors) > MAX_BAD:
             raise StageError(
                 f"{self.folder} failed on more than {MAX_BAD} prompts, each alone; the last time: {self.errors[-1]}. "
-                f"Finished shards are kept: mend the cause, and run the stage again."
+                f"Finished shards are kept: mend the cause, and run this again."
             )
 
     def isolated(self, run: Run, prompts: list[Prompt]) -> list[Generated]:

@@ -99,7 +99,7 @@ class Owners:
         if self.num_deaths > MAX_DEATHS:
             raise StageError(
                 f"{self.folder}: worker processes died {self.num_deaths} times without doing anything between; the last time {told}. "
-                f"Finished shards are kept: free memory or mend the machine, and run the stage again."
+                f"Finished shards are kept: free memory or mend the machine, and run this again."
             )
         if piece.is_suspect and len(piece.places) == 1:
             piece.batch.outputs[piece.places[0]] = broken(told)

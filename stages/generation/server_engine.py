@@ -199,7 +199,7 @@ async def _asked(
         if attempt > MAX_RETRIES:
             raise StageError(
                 f"{server.url} failed {attempt} times ({reply.reason} {reply.words}). Finished shards are kept: start the server, "
-                f"and run the stage again."
+                f"and run this again."
             )
         await asyncio.sleep(backoff_seconds(attempt, FIRST_BACKOFF, reply.retry_after))
 

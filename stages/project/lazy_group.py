@@ -23,7 +23,7 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an interrupt while its script is loaded says what to type, as one of the command itself does."""
-        with interruptible(ctx.info_name or "ninechapters"):
+        with interruptible(ctx.info_name or "ninechapters", is_stage=False):
             return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
