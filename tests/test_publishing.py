@@ -120,6 +120,45 @@ def test_load_dataset_reads_the_folder(project: Path, tmp_path: Path, monkeypatc
         assert rows.info.splits["train"].num_examples == len(ids)
 
 
+def program_of(card: str) -> str:
+    return card.partition("```python\n")[2].partition("```")[0]
+
+
+@pytest.mark.parametrize(("to", "named"), [("published/dataset", "published/dataset"), ("./a/b", "a/b"), ("ds", "ds")])
+def test_the_program_on_the_dataset_s_card_runs_where_publish_ran(
+    project: Path, monkeypatch: pytest.MonkeyPatch, to: str, named: str
+) -> None:
+    import datasets
+
+    written("dataset", to)
+    program = program_of(Path(to, "README.md").read_text())
+    assert f'load_dataset("{named}", split="train")' in program
+    loaded, load = [], datasets.load_dataset
+    monkeypatch.setattr(
+        datasets,
+        "load_dataset",
+        lambda *words, **options: loaded.append(load(*words, cache_dir=str(project / "cache"), **options)),
+    )
+    exec(program, {})  # noqa: S102
+    assert (loaded[0].num_rows, loaded[1]["train"].num_rows) == (6, 4)
+
+
+@pytest.mark.parametrize("kind", ["dataset", "model"])
+def test_a_card_names_no_path_outside_the_project(project: Path, tmp_path: Path, kind: str) -> None:
+    for to in (str(tmp_path / "elsewhere"), "../elsewhere"):
+        written(kind, to)
+        program = program_of((tmp_path / "elsewhere/README.md").read_text())
+        assert '"path/to/elsewhere"' in program
+    written(kind, str(project / "inside/thing"))
+    assert '"inside/thing"' in program_of((project / "inside/thing/README.md").read_text())
+
+
+def test_the_help_names_the_folders_that_the_documents_name() -> None:
+    named = re.findall(r"publish dataset (\S+)", run("--help").output)
+    assert named == ["published/dataset"]
+    assert f"publish dataset {named[0]}" in (ROOT / "docs/publishing.md").read_text()
+
+
 def test_the_card_of_a_dataset_tells_the_run(project: Path) -> None:
     written("dataset", "out")
     card = Path("out/README.md").read_text()
@@ -193,6 +232,32 @@ def test_several_licenses_are_listed_and_none_is_chosen(project: Path) -> None:
 def test_a_license_has_the_hub_s_name_or_none(stated: str, hub_name: str) -> None:
     assert licenses.hub_license(stated) == hub_name
     assert hub_name in licenses.HUB_LICENSES | {"other", "unknown"}
+
+
+@pytest.mark.parametrize(
+    ("stated", "asked"),
+    [
+        ("CC BY-NC-SA", ["nc", "sa"]), ("All rights reserved", ["reserved"]), ("GPL-3.0", ["sa"]), ("CC BY-NC 4.0 Deutschland", ["nc"]),
+        ("CC BY-SA 2.5", ["sa"]), ("GFDL-1.3-or-later", ["sa"]), ("GNU Free Documentation License", ["sa"]), ("LGPLv2.1", ["sa"]), ("MPL 2.0", ["sa"]),
+        ("https://creativecommons.org/licenses/by-nc-nd/3.0/de/", ["nc", "nd"]), ("Attribution-NonCommercial-ShareAlike 3.0", ["nc", "sa"]),
+        ("Creative Commons Attribution Share Alike 2.0", ["sa"]), ("CC BY\u2013NC 2.1 JP", ["nc"]), ("cc_by_nd_2.0", ["nd"]), ("CC-BYNCSA", ["nc", "sa"]),
+        ("MIT (non-commercial use)", ["nc"]), ("ODbL 1.0", ["sa"]), ("\u00a9 2020 A. Author.  All Rights Reserved.", ["reserved"]),
+        ("for research use only", ["nc"]), ("http://arxiv.org/licenses/nonexclusive-distrib/1.0/", ["reserved"]),
+        ("CC BY 4.0", []), ("CC0-1.0", []), ("MIT", []), ("Apache-2.0", []), ("BSD-3-Clause", []), ("public domain", []), ("", []), ("ODC-By-1.0", []),
+        ("Unlicense", []), ("Verlag Beispiel SA", []), ("CC BY 4.0 Saarland", []), ("Some rights reserved", []),
+    ],
+)  # fmt: skip
+def test_what_a_license_asks_is_read_from_its_own_words(stated: str, asked: list[str]) -> None:
+    told = licenses.explained({stated: 3, "CC0-1.0": 2})
+    for term, (sentence, _) in licenses.TERMS.items():
+        assert (f"Texts of 3 rows ask for more: {sentence}." in told) == (term in asked), term
+
+
+def test_the_model_s_card_tells_what_the_base_model_s_license_asks(project: Path) -> None:
+    told = {"kind": "folder", "path": "models/base/llama", "num_parameters": 9}
+    Path("models/base/llama/provenance.json").write_text(json.dumps(told))
+    written("model", "out", "--base-license", "CC BY-NC 4.0")
+    assert "The base model's license asks for more: no commercial use." in Path("out/README.md").read_text()
 
 
 def test_nothing_of_this_machine_is_published(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,7 +390,7 @@ def test_the_program_on_the_model_s_card_runs(
 ) -> None:
     written("model", "out")
     card = Path("out/README.md").read_text()
-    program = card.partition("```python\n")[2].partition("```")[0].replace('"out"', repr(str(Path("out").resolve())))
+    program = program_of(card).replace('"out"', repr(str(Path("out").resolve())))
     exec(program.replace("256", "4"), {})  # noqa: S102
     assert capsys.readouterr().out
     assert not Path("out/provenance.json").exists()

@@ -1,6 +1,6 @@
 """The commands `ninechapters publish`: one for each thing that can be shared.
 
-ninechapters publish dataset data/published/dataset
+ninechapters publish dataset published/dataset
 ninechapters publish model me/my-student --push
 """
 
@@ -21,5 +21,5 @@ def main() -> None:
 
     \b
     Example:
-        ninechapters publish dataset data/published/dataset
+        ninechapters publish dataset published/dataset
     """

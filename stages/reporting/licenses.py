@@ -39,11 +39,28 @@ WORDS = {  # in this order: the short forms are parts of the slug
     "affero general public": "agpl", "lesser general public": "lgpl", "general public": "gpl", "free documentation|fdl": "gfdl",
     "new or revised|revised|new": " ", "(?<=bsd )3 clause": "3-clause",
 }  # fmt: skip
+# What a stated license asks -> how it is told, and how it is stated in words; a Creative Commons license also states it by a mark.
 TERMS = {
-    "nc": "no commercial use",
-    "nd": "no derivatives: whether a problem made from such a text is one is for you to judge",
-    "sa": "works built on them are shared under the same license",
-}
+    "nc": (
+        "no commercial use",
+        r"non-? ?commercial|not? (?:for )?(?:any )?commercial|commercial use (?:is )?(?:prohibited|forbidden|excluded|not)"
+        r"|(?:research|academic|educational|teaching|personal|private)(?: use| purposes?|(?= only))",
+    ),
+    "nd": (
+        "no derivatives: whether a problem made from such a text is one is for you to judge",
+        r"no-? ?deriv|no modification|unmodified|verbatim",
+    ),
+    "sa": (
+        "works built on them are shared under the same license (share-alike, copyleft)",
+        r"share-? ?alike|copyleft|\b[al]?gpl|\bgfdl|\bgnu\b|\b(?:lesser |affero )?general public li|free documentation li|\bodbl|open database li"
+        r"|cdla-sharing|free art li|art libre|\b(?:mpl|mozilla|eupl|european union public|epl|eclipse|osl|open software li|ofl|sil open font)\b",
+    ),
+    "reserved": (
+        "all rights are reserved: ask their owners before you share what was made from them",
+        r"(?<!some )rights? (?:are )?reserved|proprietary|rechte vorbehalten|droits r[ée]serv[ée]s|derechos reservados|diritti riservati"
+        r"|no license granted|do not (?:copy|distribute|share)|not (?:be )?(?:copied|redistributed|distributed)|non-?exclusive.distrib",
+    ),
+}  # fmt: skip
 
 
 class License(NamedTuple):
@@ -90,14 +107,29 @@ def combined(stated: Iterable[str]) -> License:
     return License(OTHER, _slug(texts[0])) if known == {OTHER} else License(known.pop(), "")
 
 
+def terms(stated: str) -> list[str]:
+    """What a license asks beyond naming the author, in the order of TERMS; read from its own words, so also of one that the hub does not list.
+
+    >>> terms("CC BY-NC-SA"), terms("GPL-3.0"), terms("CC BY 4.0")
+    (['nc', 'sa'], ['sa'], [])
+    """
+    text = re.sub(r"\s+", " ", re.sub("[\u2010-\u2015]", "-", stated.lower()))
+    marks = re.sub(r"[\s_/,+-]+", "-", text.replace("creative commons", "cc").replace("attribution", "by"))
+    return [
+        term
+        for term, (_, words) in TERMS.items()
+        if re.search(words, text)
+        or re.search(rf"(?<![a-z])(?:cc-?|by-?)(?:(?:by|nc|nd|sa)-?)*{term}(?:-?(?:nc|nd|sa))*(?![a-z])", marks)
+    ]
+
+
 def explained(counts: Mapping[str, int]) -> str:
     """What the texts' licenses (license -> number of rows) ask of who uses what was made from them."""
     known = {stated: hub_license(stated) for stated in counts}
-    asked = [
-        f"Some ask for more: {told}."
-        for mark, told in TERMS.items()
-        if any(_has_mark(one, mark) for one in known.values())
-    ]
+    asked = []
+    for term, (told, _) in TERMS.items():
+        if count := sum(count for stated, count in counts.items() if term in terms(stated)):
+            asked.append(f"Texts of {count:,} rows ask for more: {told}.")
     if without := sum(count for stated, count in counts.items() if known[stated] == UNKNOWN):
         asked.append(
             f"{without:,} rows are made from texts that state no license: ask their owners before you share them on."
@@ -117,10 +149,6 @@ def license_head(license_of_all: License) -> dict[str, str]:
     """The members of a card's head; where the hub knows no name, LICENSE.md tells."""
     named = {"license_name": license_of_all.name, "license_link": LICENSE_FILE} if license_of_all.name else {}
     return {"license": license_of_all.hub, **named}
-
-
-def _has_mark(name: str, mark: str) -> bool:
-    return name.startswith("cc-") and mark in name.split("-")
 
 
 def _slug(stated: str) -> str:

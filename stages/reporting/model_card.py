@@ -15,7 +15,17 @@ from stages.problems.student_format import COT, TOOL, student_prompt
 from stages.reporting.card_sections import run_sections
 from stages.reporting.cards import Counts, card, table
 from stages.reporting.exporting import with_lineage
-from stages.reporting.licenses import LICENSE_FILE, UNKNOWN, License, combined, explained, hub_license, license_head
+from stages.reporting.licenses import (
+    LICENSE_FILE,
+    TERMS,
+    UNKNOWN,
+    License,
+    combined,
+    explained,
+    hub_license,
+    license_head,
+    terms,
+)
 from stages.reporting.masking import masked_text
 from stages.reporting.run_record import SYNTHETIC, TEXTS, Base, RunRecord
 
@@ -30,7 +40,7 @@ QUESTION = "Tom has 3 apples and buys 4 more. How many apples has he now?"
 
 
 class Model(NamedTuple):
-    name: str  # that it will have: owner/name, or the folder's
+    name: str  # what transformers loads: owner/name on the hub, or the folder's path
     student: str
     folder: Path
     base: Base
@@ -87,7 +97,9 @@ def license_section(base: Base, licenses: Mapping[str, int]) -> str:
     rows += [
         (f"texts of {count:,} training problems", one or "none", hub_license(one)) for one, count in licenses.items()
     ]
-    return f"{explained(licenses)}\n\n{table(['part', 'license', 'on the hub'], rows)}"
+    asked = "; ".join(TERMS[term][0] for term in ([] if base.kind == "config" else terms(base.license)))
+    of_base = f" The base model's license asks for more: {asked}." if asked else ""
+    return f"{explained(licenses)}{of_base}\n\n{table(['part', 'license', 'on the hub'], rows)}"
 
 
 def head_of(

@@ -9,6 +9,7 @@ that nobody has edited the card since.
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,14 @@ Command = TypeVar("Command", bound=Callable[..., None])
 class Destination(NamedTuple):
     folder: Path
     hub_id: str  # "" where TO is a folder
+
+    @property
+    def loaded_from(self) -> str:
+        """What the program on the card loads: the hub's id, or the folder as seen from the project; never a path of this machine."""
+        if self.hub_id:
+            return self.hub_id
+        inside = os.path.relpath(self.folder)
+        return f"path/to/{self.folder.resolve().name}" if inside.startswith("..") else Path(inside).as_posix()
 
 
 def publishing_options(function: Command) -> Command:

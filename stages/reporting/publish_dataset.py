@@ -13,6 +13,7 @@ from stages.core.command import StageError, say, tool_command
 from stages.reporting.publication import publishing_options
 
 if TYPE_CHECKING:
+    from stages.reporting.publication import Destination
     from stages.reporting.published_rows import PublishedRows
     from stages.reporting.run_record import RunRecord
 
@@ -58,17 +59,16 @@ def main(
             raise StageError(
                 f"{SYNTHETIC} has no problems: nothing to publish. The funnel in reports/index.html tells why."
             )
-        (folder / CARD).write_text(
-            card_of(rows, run, folder, place.hub_id or place.folder.name, checked, languages), encoding="utf-8"
-        )
+        (folder / CARD).write_text(card_of(rows, run, folder, place, checked, languages), encoding="utf-8")
     say(f"publish dataset: {rows.counts.num_problems:,} problems in {place.folder}")
     if push or dry_run:
         publish(place.folder, place.hub_id, KIND, push=push and not dry_run, update=update, private=private)
 
 
 def card_of(
-    rows: "PublishedRows", run: "RunRecord", folder: Path, name: str, checked: Path | None, languages: tuple[str, ...]
-) -> str:
+    rows: "PublishedRows", run: "RunRecord", folder: Path, place: "Destination", checked: Path | None,
+    languages: tuple[str, ...],
+) -> str:  # fmt: skip
     """The dataset's card, with nothing in it that must not be published."""
     from stages.reporting.card_sections import precision, run_sections
     from stages.reporting.cards import TITLE, card, count_tables, described, sample_of, table
@@ -94,9 +94,8 @@ def card_of(
         (folder / LICENSE_FILE).write_text(license_text, encoding="utf-8")
     told = checked_rows(checked, rows.ids) if checked else None
     shared = run_sections(run.figures, run.params)
-    modes = f'load_dataset("{name}", "{next(iter(rows.sizes))}")  # one mode\n' if len(rows.sizes) > 1 else ""
     sections = {
-        "Load it": f'```python\nfrom datasets import load_dataset\n\nload_dataset("{name}", split="train")\n{modes}```',
+        "Load it": loading(place, list(rows.sizes)),
         "Columns": table(["column", "what it is"], [(f"`{column}`", COLUMNS[column]) for column in rows.columns]),
         "Counts": count_tables(counts),
         "License": license_text,
@@ -109,6 +108,16 @@ def card_of(
         "Sample": sample_of(rows.sample.drop("rank").to_dicts() if rows.sample is not None else []),
     }
     return masked_text(card(head, TITLE, described(counts), sections))
+
+
+def loading(place: "Destination", modes: list[str]) -> str:
+    """A program that loads the rows; of a folder it names the path from where `publish` ran."""
+    where = "" if place.hub_id else "Put the path of this folder from where you are:\n\n"
+    one = f'load_dataset("{place.loaded_from}", "{modes[0]}")  # one mode\n' if len(modes) > 1 else ""
+    return (
+        f"{where}```python\nfrom datasets import load_dataset\n\n"
+        f'load_dataset("{place.loaded_from}", split="train")\n{one}```'
+    )
 
 
 def synthesizer_line() -> str:

@@ -51,7 +51,7 @@ def main(
     if not (source / "config.json").is_file():
         raise StageError(f"{source} is missing. Run `dvc repro`, or `dvc pull finetune`, which fetches it.")
     base = base_of(source)
-    model = Model(place.hub_id or place.folder.name, name, source, base._replace(license=base_license or base.license))
+    model = Model(place.loaded_from, name, source, base._replace(license=base_license or base.license))
     run = read_run_record((SYNTHETIC, TEXTS, source))
     facts = {"kind": KIND, "commit": run.revision.commit, "is_dirty": run.revision.is_dirty}
     with publication(place.folder, facts) as folder:
