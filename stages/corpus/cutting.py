@@ -3,7 +3,8 @@ r"""Cutting a cleaned document into snippets, at the borders of paragraphs, sent
     cut("Let $x$ be 3. Then ...", max_chars=1000)  ->  ["Let $x$ be 3. Then ...", ...]
 
 A snippet is a piece of the document as it stands. No cut falls inside a word, a formula ($...$, \[...\], an equation),
-an environment, or fenced code: what holds no border and is longer than the limit is left out. The release takes the
+an environment, or fenced code: what holds no border and is longer than the limit is no snippet (`runs` gives it all the same,
+so that it can be counted). The release takes the
 first 1,000 characters, wherever they end (synthesis/build_math_*_prompts.py of github.com/RUCAIBox/JiuZhang3.0); that is the strategy `blind`, for comparison.
 """
 
@@ -66,21 +67,27 @@ def pieces(text: str) -> list[tuple[int, int]]:
     return spans
 
 
-def cut(text: str, max_chars: int) -> list[str]:
-    """Snippets of at most `max_chars`, each as many whole pieces in a row as fit."""
-    snippets: list[str] = []
+def runs(text: str, max_chars: int) -> list[str]:
+    """All of the text, in order: as many whole pieces in a row as fit in `max_chars`, and each longer piece alone."""
+    found: list[str] = []
     first: int | None = None
     last = 0
     for start, end in pieces(text):
         if first is not None and end - first > max_chars:
-            snippets.append(text[first:last])
+            found.append(text[first:last])
             first = None
         if end - start > max_chars:
+            found.append(text[start:end])
             continue
         first, last = start if first is None else first, end
     if first is not None:
-        snippets.append(text[first:last])
-    return snippets
+        found.append(text[first:last])
+    return found
+
+
+def cut(text: str, max_chars: int) -> list[str]:
+    """The runs of at most `max_chars`."""
+    return [run for run in runs(text, max_chars) if len(run) <= max_chars]
 
 
 def blind_cut(text: str, max_chars: int) -> list[str]:
@@ -108,8 +115,8 @@ def spread_snippets(snippets: list[str], count: int) -> list[str]:
 Cutter = Callable[[str, int], list[str]]
 Chooser = Callable[[list[str], int], list[str]]
 STRATEGIES: dict[str, tuple[Cutter, Chooser]] = {
-    "first": (cut, first_snippets),
-    "densest": (cut, densest_snippets),
-    "spread": (cut, spread_snippets),
+    "first": (runs, first_snippets),
+    "densest": (runs, densest_snippets),
+    "spread": (runs, spread_snippets),
     "blind": (blind_cut, first_snippets),
 }

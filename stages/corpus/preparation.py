@@ -21,6 +21,8 @@ from stages.corpus.quality import DocumentRules, Fault, document_fault, snippet_
 from stages.corpus.readers.documents import BadRecord, Chunk, Document
 
 HEAD_CHARS = 200  # of a rejected document's text that is kept to be looked at
+LENGTH_REASONS = {"too_short", "too_long"}
+MAX_LONG_CHARS = 10_000  # of a snippet that is too long: an environment that never ends holds all that follows
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Prepared:
 class Snippets:
     """Of one document: what is kept, and what breaks a rule."""
 
+    num_cut: int
     chosen: list[str]
     faulty: list[tuple[str, Fault]]
 
@@ -78,9 +81,11 @@ class Preparation:
         text = clean(record.text)
         if fault := document_fault(text, self.rules):
             return fault
-        snippets = self._snippets(text, counts)
-        if not snippets.chosen and not snippets.faulty:
+        snippets = self._snippets(text)
+        if not snippets.chosen and all(fault.reason in LENGTH_REASONS for _, fault in snippets.faulty):
             return Fault("no_snippet", f"no whole sentences of {self.min_chars}-{self.max_chars} characters")
+        counts["snippets.cut"] += snippets.num_cut
+        counts["snippets.not_chosen"] += snippets.num_cut - len(snippets.faulty) - len(snippets.chosen)
         return snippets
 
     def _license_fault(self, document: Document) -> Fault | None:
@@ -89,17 +94,21 @@ class Preparation:
             return None
         return Fault("license", f"{name or 'none stated'}; allowed are {', '.join(self.licenses)}")
 
-    def _snippets(self, text: str, counts: Counter[str]) -> Snippets:
+    def _snippets(self, text: str) -> Snippets:
         """The chosen snippets, and those that break a rule; the choice is among those that break none."""
         cutter, chooser = STRATEGIES[self.strategy]
-        snippets = [snippet for snippet in cutter(text, self.max_chars) if len(snippet) >= self.min_chars]
-        faults = [snippet_fault(snippet) for snippet in snippets]
+        snippets = cutter(text, self.max_chars)
+        faults = [self._length_fault(snippet) or snippet_fault(snippet) for snippet in snippets]
         good = [snippet for snippet, fault in zip(snippets, faults, strict=True) if not fault]
-        chosen = chooser(good, self.max_snippets)
-        counts["snippets.cut"] += len(snippets)
-        counts["snippets.not_chosen"] += len(good) - len(chosen)
-        faulty = [(snippet, fault) for snippet, fault in zip(snippets, faults, strict=True) if fault]
-        return Snippets(chosen, faulty)
+        faulty = [(text[:MAX_LONG_CHARS], fault) for text, fault in zip(snippets, faults, strict=True) if fault]
+        return Snippets(len(snippets), chooser(good, self.max_snippets), faulty)
+
+    def _length_fault(self, snippet: str) -> Fault | None:
+        if len(snippet) > self.max_chars:
+            return Fault("too_long", f"{len(snippet):,} characters, over max_chars = {self.max_chars:,}")
+        if len(snippet) < self.min_chars:
+            return Fault("too_short", f"{len(snippet):,} characters, under min_chars = {self.min_chars:,}")
+        return None
 
     def _row(self, record: Document | BadRecord, text: str) -> Row:
         known = {name: getattr(record, name, "") for name in ("title", "url", "license")}

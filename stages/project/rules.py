@@ -4,7 +4,6 @@ Each rule yields a sentence for every fault: the place, the value, and what to d
 """
 
 import difflib
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -17,10 +16,10 @@ from stages.distillation.pricing import load_table, prices_file
 from stages.distillation.sections import BUILTIN_TEACHER, parse_model_share
 from stages.evaluation.sections import parse_shots
 from stages.models.sections import ConfigModel, GgufModel, LocalModel
+from stages.project.input_paths import unfit_path, unwatchable
 from stages.project.params import Params
 from stages.texts.quota_grammar import parse_quota
 
-WRITTEN = {"data", "models", "reports", ".work", ".dvc", ".git"}
 SUITE = "suite"
 SYNTHESIZER = "synthesizer"  # the name under `models` that both synthesizers start from
 
@@ -89,23 +88,14 @@ def paths_are_inputs(params: Params) -> Iterator[str]:
             yield f"{section}.{name}.path is {str(path)!r}: {reason}"
 
 
-def unfit_path(text: str) -> str:
-    """Why a path is nothing that a stage can read and DVC can watch; empty if it is."""
-    root, path = os.getcwd(), os.path.normpath(os.path.join(os.getcwd(), text))
-    inside = os.path.relpath(path, root).split(os.sep)[0]
-    if "'" in text or re.match(r"\w+:/", text) or text.startswith("~") or any(sign in text for sign in "*?["):
-        return "no file or folder of this disk that a command can name as it stands; rename it, write it out, or link to it."
-    if path == root or root.startswith(path.rstrip(os.sep) + os.sep):
-        return "it holds the project itself. Name the file or folder that is meant."
-    if inside in WRITTEN:
-        return f"the pipeline itself writes under {inside}/. Put what you bring elsewhere, such as inputs/."
-    return ""
-
-
 def missing_inputs(params: Params) -> Iterator[str]:
-    """Files and folders that are not on this disk and that nobody has read before: a clone may do without what was read."""
+    """What is named and cannot be used on this disk: files and folders that are not there and that nobody has read before (a
+    clone may do without what was read), and folders that hold what DVC cannot read."""
     for section, name, path in missing_paths(params):
         yield f"{section}.{name}.path is {str(path)!r}: there is no such file or folder. Bring it, or correct the path."
+    for section, name, path in paths_of(params):
+        if reason := unwatchable(path):
+            yield f"{section}.{name}.path is {str(path)!r}: {reason}"
 
 
 def missing_paths(params: Params) -> Iterator[tuple[str, str, Path]]:
