@@ -3,6 +3,7 @@
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +15,9 @@ from stages.core.named_tables import names_in, write_names
 from stages.core.section import RuleError
 from stages.core.table_writer import write_table
 from stages.core.tables import read_table
+from stages.corpus.example_rows import example_row
 from stages.corpus.prepare_examples import main as prepare_examples
+from stages.corpus.readers.documents import Document
 from stages.corpus.sections import parse_example_column
 from stages.training.example_pool import example_pool
 from stages.training.finetune import FinetuneSettings
@@ -149,6 +152,81 @@ def test_a_mix_of_pretraining_has_no_examples() -> None:
 
     with pytest.raises(RuleError, match="'example' stands there twice, or is none of cot, tool"):
         PretrainSettings(mix=("cot=0.5", "example=0.5"), frac=1.0, max_problems=0, keep_optimizer=False)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+@pytest.mark.parametrize(
+    "given", [["Tom has 6 pens."], [{"role": "user", "content": "Tom has 6 pens."}], {"content": "x"}, 6]
+)
+@pytest.mark.parametrize("column", ["input", "output"])
+def test_what_is_no_string_is_no_input_and_no_output(place: Path, column: str, given: Any, name: str) -> None:
+    rows = write([{**PLAIN, column: given}], place / "bad" / name)
+    result = prepared(place, sft=f"kind={'jsonl' if name.endswith('jsonl') else 'parquet'} path={rows.parent}")
+    assert result.exit_code == 1
+    assert f"column '{column}' " in result.output
+    write([PLAIN, {**PLAIN, column: given}], place / "mixed.jsonl")
+    assert prepared(place, sft=f"kind=jsonl path={place}/mixed.jsonl").exit_code == 0
+    assert len(read_table("examples", place / "examples/sft.parquet")) == 1
+    rejected = read_table("rejected_examples", place / "examples/rejected/sft.parquet")
+    assert [(row["reason"], "not a string" in row["detail"]) for row in rejected] == [("unreadable", True)]
+
+
+ASKED = "## Question\nTom has 6 pens.\n\n## Solution\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("## Question:\nTom has 6 pens.\n\n## Solution:\n", ASKED),
+        ("### Question\nTom has 6 pens.\n\n### Solution\n", ASKED),
+        ("# QUESTION 3: Tom has 6 pens.\n#### Answer:", ASKED),
+        ("## **Question:**\nTom has 6 pens.\n## **Step-by-Step Solution:**\n", ASKED),
+        ("##Problem\r\nTom has 6 pens.\r\n\r\n##Solution\r\n", ASKED),
+        ("## Question\nTom has 6 pens.", ASKED),
+        ("Tom has 6 pens.\n\n## Solution\n", ASKED),
+        ("## Question\nTom has 6 pens.\n\n## Solution\nLet us count.", ASKED + "Let us count."),
+        ("### Question:\nTom has 6 pens.\n### Solution: Let us count.\n", ASKED + "Let us count.\n"),
+        ("### Question:\nTom has 6 pens.\n### Code Solution\n", ASKED.replace("Solution", "Code Solution")),
+        ("Tom has 6 pens.\n## Answer choices\n(A) 6", "## Question\nTom has 6 pens.\n## Answer choices\n(A) 6\n\n## Solution\n"),
+        ("Read.\n## Solution\nMix 6 g. Is it acid?", "## Question\nRead.\n## Solution\nMix 6 g. Is it acid?\n\n## Solution\n"),
+        ("## Questions of Tom\nHow many?", "## Question\n## Questions of Tom\nHow many?\n\n## Solution\n"),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_headings_of_any_spelling_stand_once(given: str, asked: str) -> None:
+    row, problem = example_row("sft", Document("So 6.", title=given))
+    assert (row["input"], row["output"]) == (asked, "So 6.")
+    assert row["mode"] == ("tool" if "Code" in given else "cot")
+    assert "Solution" not in problem or "Read" in problem, "what benchmarks are searched for"
+
+
+@pytest.mark.parametrize("given", ["Tom has 6 pens.", ASKED, "### Question\nTom has 6 pens.\n"])
+@pytest.mark.parametrize(
+    "head", ["## Solution\n", "### Solution:\n\n", "\n## Solution: ", "# Step-by-Step Solution\r\n"]
+)
+def test_a_heading_at_the_outputs_head_is_the_prompts(given: str, head: str) -> None:
+    row, _ = example_row("sft", Document(f"{head}So 6.\n## Solution 2\nSix.", title=given))
+    assert (row["input"], row["output"]) == (ASKED, "So 6.\n## Solution 2\nSix.")
+
+
+def test_a_heading_alone_is_no_output(place: Path) -> None:
+    path = write([PLAIN, {"input": "x", "output": "## Solution\n"}], place / "a.jsonl")
+    assert "'no_output': 1" in prepared(place, sft=f"kind=jsonl path={path}").output
+
+
+@pytest.mark.parametrize(
+    "fence", ["```python", "```py", "``` python", "~~~python", "~~~ py", "````Python3", "```{.python}", "So: ```python"]
+)
+def test_a_program_in_any_fence_is_one(fence: str) -> None:
+    row, _ = example_row("sft", Document(f"Count.\n{fence}\nprint(6)\n{fence[:3]}", title="Tom has 6 pens."))
+    assert (row["mode"], row["input"]) == ("tool", ASKED.replace("Solution", "Code Solution"))
+
+
+@pytest.mark.parametrize(
+    "output", ["```\npy\n```", "```text\npython\n```", "```pytb\nx\n```", "``python``", "A python ate 6."]
+)
+def test_another_block_is_no_program(output: str) -> None:
+    assert example_row("sft", Document(output, title="Tom has 6 pens."))[0]["mode"] == "cot"
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the release's samples are not beside the project")
