@@ -10,9 +10,11 @@ import pytest
 
 from stages.core.command import StageError
 from stages.core.slurm import Task, counts_of, hosts_of, nodes_here, task_here
+from stages.training import launch as launch_module
 from stages.training import meeting as meeting_module
 from stages.training.launch import JOB
-from stages.training.meeting import Meeting, Place, place_here, task_variables, wait_for_file
+from stages.training.meeting import Meeting, wait_for_file
+from stages.training.place import Place, place_here
 from stages.training.run import train
 from tests.conftest import ROOT
 from tests.forked import Forked
@@ -58,7 +60,7 @@ def given(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], **changes:
     ("told", "hosts"),
     [
         ("node[01-03,07],gpu-a1", ["node01", "node02", "node03", "node07", "gpu-a1"]),
-        ("gpu-a1", ["gpu-a1"]), ("a,b", ["a", "b"]), ("n[9-11]", ["n9", "n10", "n11"]), ("n[1,3]-ib", ["n1-ib", "n3-ib"]),
+        ("gpu-a1", ["gpu-a1"]), ("a,b", ["a", "b"]), ("a,  x", ["a", "x"]), (" n[1-2, 4] ,m", ["n1", "n2", "n4", "m"]), ("n[9-11]", ["n9", "n10", "n11"]), ("n[1,3]-ib", ["n1-ib", "n3-ib"]),
         ("r[1-2]n[08-09]", ["r1n08", "r1n09", "r2n08", "r2n09"]), ("n[099-101],m[5]", ["n099", "n100", "n101", "m5"]),
         ("n1.site.org,n[2-3].site.org", ["n1.site.org", "n2.site.org", "n3.site.org"]),
     ],
@@ -67,7 +69,9 @@ def test_node_lists(told: str, hosts: list[str]) -> None:
     assert hosts_of(told) == hosts
 
 
-@pytest.mark.parametrize("told", ["", "n[1-", "n[3-1]", "n[a-b]", "n[]", ",", "n1]"])
+@pytest.mark.parametrize(
+    "told", ["", "n[1-", "n[3-1]", "n[a-b]", "n[]", ",", "n1]", "n]1[", "n[1[2]]", "a,,b", "a b", "n[1]]["]
+)
 def test_what_is_no_node_list_is_told(told: str) -> None:
     with pytest.raises(StageError, match="list of nodes"):
         hosts_of(told)
@@ -122,7 +126,6 @@ def test_places_of_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (place.rank, place.size, place.has_one_gpu, place.address) == (3, 4, True, "node01")
     wanted = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "node01"}
     assert place.variables(0) == wanted
-    assert task_variables() == {**wanted, "MASTER_PORT": str(place.port)}
     tasks = {"SLURM_NTASKS": "2", "SLURM_PROCID": "1", "SLURM_LOCALID": "0", "SLURM_TASKS_PER_NODE": "1(x2)"}
     given(monkeypatch, tasks, NINECHAPTERS_PROCESSES="2", MASTER_ADDR="10.0.0.7", MASTER_PORT="29500")
     place = place_here()
@@ -130,6 +133,81 @@ def test_places_of_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [place.variables(i)["RANK"] for i in range(2)] == ["2", "3"]
     assert [place.variables(i)["LOCAL_RANK"] for i in range(2)] == ["0", "1"]
     assert place.variables(0)["WORLD_SIZE"] == "4"
+
+
+@pytest.mark.parametrize(("rank", "local", "node"), [("0", "0", "0"), ("1", "1", "0"), ("2", "0", "1")])
+def test_a_task_alone_on_its_node_is_one_process_where_others_are_two(
+    rank: str, local: str, node: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """2 tasks on one node, 1 on the other: it started all its GPUs, and no setting was right for both."""
+    tasks = {"SLURM_PROCID": rank, "SLURM_LOCALID": local, "SLURM_NODEID": node, "SLURM_NTASKS": "3"}
+    given(monkeypatch, STEP, **tasks, SLURM_STEP_TASKS_PER_NODE="2,1")
+    for processes in (None, "1"):
+        given(monkeypatch, {}, NINECHAPTERS_PROCESSES=processes)
+        place = place_here()
+        assert (place.has_one_gpu, place.num_processes, place.size) == (True, 1, 3)
+        assert [place.variables(0)[name] for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")] == [rank, "3", local]
+
+
+def test_a_process_alone_on_its_node_under_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = {
+        "RANK": "2",
+        "WORLD_SIZE": "3",
+        "LOCAL_RANK": "0",
+        "LOCAL_WORLD_SIZE": "1",
+        "MASTER_ADDR": "h",
+        "MASTER_PORT": "29500",
+    }
+    given(monkeypatch, variables, GROUP_WORLD_SIZE="2")
+    assert place_here().has_one_gpu, "of three on two nodes"
+    given(monkeypatch, {}, GROUP_WORLD_SIZE="3")
+    assert not place_here().has_one_gpu, "one on each node, which starts its GPUs"
+
+
+def test_trainings_at_once_in_a_job_meet_at_places_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, STEP)
+    ports = {place_here("pretrain a").port, place_here("pretrain b").port}
+    given(monkeypatch, {}, SLURM_STEP_ID="1")
+    ports |= {place_here("pretrain a").port}
+    given(monkeypatch, {}, SLURM_JOB_ID="4712")
+    ports |= {place_here("pretrain a").port}
+    assert len(ports) == 4
+    given(monkeypatch, {}, SLURM_PROCID="2", SLURM_LOCALID="0")
+    assert place_here("pretrain a").port in ports, "which all of its processes know"
+    given(monkeypatch, {}, MASTER_PORT="29500")
+    assert place_here("pretrain a").port == 29500
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [("auto", "MASTER_PORT is 'auto', which is no whole number"), ("70000", "MASTER_PORT is 70000"), ("0", "MASTER_PORT is 0")],
+)  # fmt: skip
+@pytest.mark.parametrize("starter", ["srun", "torchrun"])
+def test_what_is_no_port_is_told(starter: str, told: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torchrun = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "MASTER_ADDR": "h"}
+    given(monkeypatch, STEP if starter == "srun" else torchrun, MASTER_PORT=told)
+    with pytest.raises(StageError, match=words):
+        place_here()
+
+
+@pytest.mark.parametrize("name", ["RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"])
+def test_what_is_no_number_of_torchrun_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "MASTER_ADDR": "h", "MASTER_PORT": "29500"}
+    given(monkeypatch, variables, **{name: "two"})
+    with pytest.raises(StageError, match=f"^{name} is 'two', which is no whole number"):
+        place_here()
+
+
+def test_what_is_no_number_of_processes_is_told(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given(monkeypatch, {}, NINECHAPTERS_PROCESSES="eight")
+    with pytest.raises(StageError, match="NINECHAPTERS_PROCESSES is 'eight', which is no whole number"):
+        train("many", [tiny_model_folder], EXAMPLES, PLAN, tmp_path / "many", tmp_path / "many-curve")
+    given(monkeypatch, STEP, SLURM_NTASKS="2", SLURM_TASKS_PER_NODE="1(x2)")
+    with pytest.raises(StageError, match="NINECHAPTERS_PROCESSES is 'eight', which is no whole number"):
+        place_here().num_processes  # noqa: B018
 
 
 def test_places_of_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,6 +248,37 @@ def test_the_first_launch_tells_the_others(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(StageError, match="ended before it could tell"):
         second.told_job("other")
     assert second.has_failed(), "who holds the store is gone"
+
+
+def test_a_training_does_not_join_another_one_at_its_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One MASTER_PORT for two trainings at once: one is refused, and the other goes on."""
+    monkeypatch.setattr(meeting_module, "OWN_SECONDS", 0.5)
+    first = Meeting(Place(0, 2, run="step 4711.0"), "pretrain a")
+    port = first.store.port
+    others = (
+        (Place(1, 2, port=port, run="step 4711.1"), "pretrain a"),
+        (Place(1, 2, port=port, run="step 4711.0"), "b"),
+    )
+    for place, title in others:
+        with pytest.raises(StageError, match=r"where pretrain a of step 4711\.0 is.*MASTER_PORT of its own"):
+            Meeting(place, title)
+    second = Meeting(Place(1, 2, port=port, run="step 4711.0"), "pretrain a")
+    assert not first.has_failed()
+    assert not second.has_failed()
+
+
+def test_a_training_waits_until_the_one_before_has_left_its_port() -> None:
+    before = Meeting(Place(0, 2), "a")
+    port = before.store.port
+    joined: list[Meeting] = []
+    thread = threading.Thread(target=lambda: joined.append(Meeting(Place(1, 2, port=port), "b")))
+    thread.start()
+    time.sleep(0.3)
+    del before
+    first = Meeting(Place(0, 2, port=port), "b")
+    thread.join(30)
+    assert len(joined) == 1
+    assert not first.has_failed()
 
 
 def test_a_file_of_another_node_is_waited_for(tmp_path: Path) -> None:
@@ -298,6 +407,21 @@ def test_a_batch_script_trains_on_all_nodes(one: Path, tiny_model_folder: Path, 
     same_losses(one)
     told = (one / "srun.txt").read_text()
     assert "--nodes=2 --ntasks=2 --ntasks-per-node=1 --cpus-per-task=64 --kill-on-bad-exit=1" in told
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [("SIGUSR1", "a process of 2 was ended by SIGUSR1"), ("SIGKILL", "SIGKILL .often for want of memory")]
+)  # fmt: skip
+def test_a_process_that_a_signal_ends_before_it_can_speak_is_told_of(
+    number: str, words: str, tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker imports for seconds before it has handlers; it was said that its message stood above."""
+    ends = f"import os, signal, time; os.kill(os.getpid(), signal.{number}) if os.environ['RANK'] == '1' else time.sleep(60)"
+    monkeypatch.setattr(launch_module, "WORKER", ["-c", ends])
+    monkeypatch.chdir(tmp_path)
+    given(monkeypatch, {}, NINECHAPTERS_PROCESSES="2")
+    with pytest.raises(StageError, match=f"{words}.*Run the same command again"):
+        train("many", [tiny_model_folder], EXAMPLES, PLAN, tmp_path / "many", tmp_path / "many-curve")
 
 
 def test_an_allocation_without_srun_is_told(

@@ -98,4 +98,6 @@ def say(line: str) -> None:
 
 def worker_count() -> int:
     """How many worker processes to use: `NINECHAPTERS_WORKERS`, else the CPUs this process may use."""
-    return int(os.environ.get("NINECHAPTERS_WORKERS", 0)) or len(os.sched_getaffinity(0))
+    from stages.core.environment import count_in
+
+    return count_in("NINECHAPTERS_WORKERS") or len(os.sched_getaffinity(0))

@@ -2,7 +2,7 @@
 
 hosts_of("node[01-03,07],gpu-a1")      # ["node01", "node02", "node03", "node07", "gpu-a1"]
 counts_of("8(x2),4")                   # [8, 8, 4]
-task_here()                            # Task(rank=3, size=16, local_rank=3, local_size=8, hosts=[...], job=4711) or None
+task_here()                            # Task(rank=3, size=16, local_rank=3, local_size=8, hosts=[...], job=4711, step=0) or None
 nodes_here()                           # of an allocation whose batch script this is: 2; else 1
 """
 
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from stages.core.command import StageError
 
 SPECIAL_STEP = 0xFFFFFFF0  # from here on steps are no steps of srun: the batch script, an interactive shell
+NAME = re.compile(r"(?:[^\s\[\],]|\[[^\[\]]*\])+")
 RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 COUNT = re.compile(r"(\d+)(?:\(x(\d+)\))?")
 
@@ -28,12 +29,12 @@ def hosts_of(nodelist: str) -> list[str]:
         StageError: it is no node list.
     """
     hosts: list[str] = []
-    for name in re.findall(r"(?:\[[^\]]*\]|[^,\[\]])+", nodelist):
-        parts = re.split(r"\[([^\]]*)\]", name)  # text, bracket, text, bracket, ..., text
+    for name in re.split(r",(?![^\[]*\])", nodelist):  # not at a comma in brackets
+        if not NAME.fullmatch(name.strip()):
+            raise _fault("a list of nodes", nodelist)
+        parts = re.split(r"\[([^\]]*)\]", name.strip())  # text, bracket, text, bracket, ..., text
         choices = [_numbers(part, nodelist) if place % 2 else [part] for place, part in enumerate(parts)]
         hosts += ["".join(chosen) for chosen in itertools.product(*choices)]
-    if not hosts or nodelist.count("[") != nodelist.count("]"):
-        raise _fault("a list of nodes", nodelist)
     return hosts
 
 
@@ -79,6 +80,12 @@ class Task:
     local_size: int
     hosts: list[str]
     job: int
+    step: int = 0
+
+    @property
+    def shares_node(self) -> bool:
+        """Whether several tasks run on some node, this one or another: then each of them all is one process."""
+        return self.local_size > 1 or self.size > len(self.hosts)
 
 
 def task_here() -> Task | None:
@@ -96,7 +103,8 @@ def task_here() -> Task | None:
     is_told = sum(counts) == size and node < len(counts)  # a batch script's may be of another number of tasks
     local_size = counts[node] if is_told else -(-size // len(hosts))
     job = _number("SLURM_JOB_ID", "SLURM_JOBID", default=0)
-    return Task(_number("SLURM_PROCID"), size, _number("SLURM_LOCALID"), local_size, hosts, job)
+    step = _number("SLURM_STEP_ID", "SLURM_STEPID", default=0)
+    return Task(_number("SLURM_PROCID"), size, _number("SLURM_LOCALID"), local_size, hosts, job, step)
 
 
 def nodes_here() -> int:

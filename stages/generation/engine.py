@@ -22,6 +22,7 @@ import torch
 
 from stages.core.command import StageError
 from stages.core.devices import gpu_sets
+from stages.core.environment import count_in
 from stages.core.shards import IN_TURNS, Steps, finished, shards_going
 from stages.generation.copies import check_cpus, copies_of
 from stages.generation.interface import Engine, Generated, Prompt, Sampling
@@ -62,7 +63,7 @@ def is_spread() -> bool:
 
 def gpus_of_a_copy() -> int:
     """The GPUs that one copy of a model takes of a cluster's node."""
-    return int(os.environ.get("NINECHAPTERS_TENSOR_PARALLEL", 1))
+    return count_in("NINECHAPTERS_TENSOR_PARALLEL", 1)
 
 
 def generate(

@@ -7,11 +7,11 @@
 `NINECHAPTERS_USD_PER_GPU_HOUR` is the price; without it none is shown. A server's GPUs are not seen from here.
 """
 
-import os
 import time
 
 import torch
 
+from stages.core.environment import amount_in
 from stages.core.progress import Tracker
 from stages.generation import written
 
@@ -20,7 +20,7 @@ class Meter:
     def __init__(self, title: str, num_prompts: int) -> None:
         self.tracker = Tracker(title, num_prompts, "prompts")
         self.num_gpus = torch.cuda.device_count()
-        self.usd_per_hour = float(os.environ.get("NINECHAPTERS_USD_PER_GPU_HOUR", 0))
+        self.usd_per_hour = amount_in("NINECHAPTERS_USD_PER_GPU_HOUR", 0.0)
         self.num_tokens = self.num_judged = self.num_kept = 0
         self.written_before = written.total()
 

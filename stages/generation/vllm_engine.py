@@ -3,13 +3,13 @@
 A seed for each request on GPUs; vLLM on a CPU does not take them, and there the whole run has one.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from stages.core.command import StageError
+from stages.core.environment import count_in
 from stages.generation.interface import Generated, Prompt, Sampling, no_room
 from stages.models.folders import end_ids, load_tokenizer
 from stages.models.tokenization import encode_prompts
@@ -35,7 +35,7 @@ def tensor_parallel_size(model_folder: Path) -> int:
 
     `NINECHAPTERS_TENSOR_PARALLEL` decides else.
     """
-    if told := int(os.environ.get("NINECHAPTERS_TENSOR_PARALLEL", 0)):
+    if told := count_in("NINECHAPTERS_TENSOR_PARALLEL"):
         return told
     if not torch.cuda.is_available():
         return 1

@@ -7,7 +7,6 @@ Saving takes a fiftieth of the time at most: it is measured, and the next checkp
 or a file `stop` in the work folder, have one saved at the end of the step, which ends the run in all its processes.
 """
 
-import os
 import shutil
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from stages.core.environment import amount_in
 from stages.core.interruption import is_interrupted
 from stages.training.process_group import highest, is_first
 
@@ -34,7 +34,7 @@ class Checkpoints(TrainerCallback):
 
     def __init__(self, work: Path, num_bytes: float = 0.0) -> None:
         self.stop = work / STOP
-        self.every = float(os.environ.get("NINECHAPTERS_CHECKPOINT_SECONDS", CHECKPOINT_SECONDS))
+        self.every = amount_in("NINECHAPTERS_CHECKPOINT_SECONDS", CHECKPOINT_SECONDS)
         self.seconds = num_bytes / FIRST_RATE  # that the last one took
         self.last = self.began = time.monotonic()
         self.is_stopping = False

@@ -23,15 +23,18 @@ import torch
 
 from stages.core.cluster import is_healed, sentence_of
 from stages.core.command import StageError, say
+from stages.core.environment import count_in
 from stages.core.interruption import finishing_first, note_kept, own_handlers
 from stages.core.slurm import nodes_here
 from stages.training.checkpoints import STOP, kept_text
 from stages.training.job import TrainingJob, read_job
-from stages.training.meeting import Meeting, Place
+from stages.training.meeting import Meeting
+from stages.training.place import Place
 from stages.training.worker import INTERRUPTED, REFUSAL, end_with_parent, refuse, run_job
 
 JOB = "job.json"
 MAX_FAILURES = 3  # lost workers or nodes of a Ray cluster
+SIGNALLED = 128  # srun ends with it and the number of the signal that ended a task
 LOOK_SECONDS = 0.1  # between two looks at the processes
 WORKER = ["-m", "stages.training.worker"]
 
@@ -51,7 +54,7 @@ def launch(job: TrainingJob, meeting: Meeting | None = None) -> None:
             meeting.tell_job(job.title, job.work / JOB)
             _run_here(job, meeting)
         else:
-            _run(job, int(os.environ.get("NINECHAPTERS_PROCESSES", 0)))
+            _run(job, count_in("NINECHAPTERS_PROCESSES"))
 
 
 def launch_told(title: str, meeting: Meeting) -> None:
@@ -108,7 +111,7 @@ def _run_here(job: TrainingJob, meeting: Meeting) -> None:
         if status == INTERRUPTED:
             raise KeyboardInterrupt
     if status:
-        raise _failure(job, f"a process of {processes * meeting.place.size}")
+        raise _failure(job, f"a process of {processes * meeting.place.size}", -status)
 
 
 def _run_with_srun(job: TrainingJob, nodes: int, each: int) -> None:
@@ -134,7 +137,7 @@ def _run_with_srun(job: TrainingJob, nodes: int, each: int) -> None:
     if status and (job.work / STOP).exists() and not (job.work / REFUSAL).exists():
         raise KeyboardInterrupt
     if status:
-        raise _failure(job, f"one of {nodes * each} tasks on {nodes} nodes")
+        raise _failure(job, f"one of {nodes * each} tasks on {nodes} nodes", status - SIGNALLED)
 
 
 def _cpus(each: int) -> int:
@@ -142,10 +145,19 @@ def _cpus(each: int) -> int:
     return max(1, int(os.environ.get("SLURM_CPUS_ON_NODE") or len(os.sched_getaffinity(0))) // each)
 
 
-def _failure(job: TrainingJob, who: str) -> StageError:
+def _failure(job: TrainingJob, who: str, number: int = 0) -> StageError:
+    """What a process has refused; else who failed, or which signal, by its number, ended it: it has no message then."""
     refusal = job.work / REFUSAL
-    said = refusal.read_text(encoding="utf-8") if refusal.exists() else ""
-    return StageError(said or f"{job.title}: {who} failed; its message stands above.")
+    if refusal.exists():
+        return StageError(refusal.read_text(encoding="utf-8"))
+    if number <= 0:
+        return StageError(f"{job.title}: {who} failed; its message stands above.")
+    names = {int(one): one.name for one in signal.Signals}
+    why = " (often for want of memory)" if number == signal.SIGKILL else ""
+    return StageError(
+        f"{job.title}: {who} was ended by {names.get(number, f'signal {number}')}{why}. Run the same command again (`dvc repro`) to go on from its "
+        f"last checkpoint."
+    )
 
 
 def _worker(job: TrainingJob) -> list[str]:

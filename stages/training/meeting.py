@@ -1,10 +1,11 @@
 """Where the launches of one training meet: this process alone, or one on each node or GPU, started by srun or torchrun.
 
-    meeting = meeting_here()
+    meeting = meeting_here("pretrain llama")
     if meeting: meeting.tell_job(title, path) if meeting.is_first else meeting.told_job(title)    # waits until it is told
 
 The first prepares the work on the file system that all share, and tells the others over a socket which job it is: no file is waited for
-that an earlier run may have left. The processes of the training then meet at the same place.
+that an earlier run may have left. The processes of the training then meet at the same place. Whose place it is is said first: two
+trainings that were given one port do not mix.
 """
 
 import hashlib
@@ -12,113 +13,41 @@ import json
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-import torch
 from torch.distributed import DistError, TCPStore
 
 from stages.core.command import StageError
 from stages.core.slurm import task_here
+from stages.training.place import Place, place_here
 
-TORCHRUN = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-PORTS = range(20_000, 60_000)
 CONNECT_SECONDS = 1800.0  # for the first to start, on the slowest file system
 VISIBLE_SECONDS = 180.0  # for a file of another node: a directory is cached for a minute, and clocks differ
 PREPARED = timedelta(days=7)  # while the first one tokenizes
 PARTING = timedelta(seconds=60)
-FAILED = "ninechapters/failed"
-
-
-@dataclass(frozen=True)
-class Place:
-    """This launch among those of one training."""
-
-    rank: int = 0
-    size: int = 1
-    local_rank: int = 0
-    local_size: int = 1
-    has_one_gpu: bool = False  # it is one process of the training, not all those of its node
-    address: str = "127.0.0.1"
-    port: int = 0  # 0: any that is free
-    has_store: bool = False  # torchrun keeps it
-
-    @property
-    def num_processes(self) -> int:
-        """The processes of the training that this launch starts."""
-        told = int(os.environ.get("NINECHAPTERS_PROCESSES", 0))
-        if self.has_one_gpu:
-            if told and told != self.local_size:
-                raise StageError(
-                    f"NINECHAPTERS_PROCESSES is {told}, and this stage was started {self.local_size} times on this node: start it once on each "
-                    f"node, or {told} times."
-                )
-            return 1
-        return told or torch.cuda.device_count() or 1
-
-    def variables(self, local: int) -> dict[str, str]:
-        """Of the `local`-th process that this launch starts, under torchrun's names."""
-        each = self.num_processes
-        told = {
-            "RANK": self.rank * each + local, "WORLD_SIZE": self.size * each, "LOCAL_RANK": self.local_rank * each + local,
-            "LOCAL_WORLD_SIZE": self.local_size * each, "MASTER_ADDR": self.address,
-        }  # fmt: skip
-        return {name: str(value) for name, value in told.items()}
-
-
-def place_here() -> Place:
-    """From torchrun's variables, or Slurm's where srun has started several tasks; else the one launch that there is.
-
-    Raises:
-        StageError: variables are missing or contradict one another.
-    """
-    if os.environ.get("WORLD_SIZE", "1") != "1":
-        return _place_of_torchrun()
-    task = task_here()
-    if task is None:
-        return Place()
-    address = os.environ.get("MASTER_ADDR") or task.hosts[0]
-    port = int(os.environ.get("MASTER_PORT") or PORTS[task.job % len(PORTS)])
-    return Place(task.rank, task.size, task.local_rank, task.local_size, task.local_size > 1, address, port)
-
-
-def _place_of_torchrun() -> Place:
-    missing = [name for name in (*TORCHRUN, "LOCAL_RANK") if name not in os.environ]
-    if missing:
-        raise StageError(
-            f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, and {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set. Start the "
-            f"stage with torchrun or srun, or unset WORLD_SIZE."
-        )
-    try:
-        rank, size, local_rank, port = (int(os.environ[n]) for n in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_PORT"))
-        local_size = int(os.environ.get("LOCAL_WORLD_SIZE", 0))
-    except ValueError as error:
-        raise StageError(f"torchrun's variables should be numbers: {error}.") from error
-    if not 0 <= rank < size:
-        raise StageError(f"RANK is {rank} and WORLD_SIZE {size}: it must be from 0 to {size - 1}.")
-    has_store = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
-    address = os.environ["MASTER_ADDR"]
-    return Place(rank, size, local_rank, local_size or 1, local_size != 1, address, port, has_store)
-
-
-def task_variables() -> dict[str, str]:
-    """torchrun's variables of this process where srun has started it as one of a training's; else none."""
-    task = task_here()
-    if task is None:
-        return {}
-    place = replace(place_here(), has_one_gpu=True)
-    return {**place.variables(0), "MASTER_PORT": str(place.port)}
+OWN_SECONDS = 30.0  # for the first to say whose place it is, and for a training that ends to leave it
+WHOSE, FAILED = "ninechapters/whose", "ninechapters/failed"
 
 
 class Meeting:
     """The place, and the store that the launches share."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, title: str = "") -> None:
         self.place = place
-        owns = self.is_first and not place.has_store
+        whose = f"{title or 'a training'}{f' of {place.run}' if place.run else ''}"
+        self.store = self._opened()
+        if place.size > 1 and not place.has_store:  # torchrun's own is of one training
+            if self.is_first:
+                self.store.set(WHOSE, whose)
+            else:
+                self._find(whose)
+
+    def _opened(self) -> TCPStore:
+        place, owns = self.place, self.is_first and not self.place.has_store
         try:
-            self.store = TCPStore(
+            return TCPStore(
                 place.address,
                 place.port,
                 is_master=owns,
@@ -126,12 +55,34 @@ class Meeting:
                 timeout=timedelta(seconds=CONNECT_SECONDS),
             )
         except (DistError, RuntimeError) as error:
-            where = f"{place.address}:{place.port}"
             what = "cannot be opened" if owns else f"was not open within {CONNECT_SECONDS / 60:.0f} minutes"
             raise StageError(
-                f"the processes of the training meet at {where}, which {what}: {error}. Set MASTER_ADDR to a name of the first node that the "
+                f"the processes of the training meet at {self._where}, which {what}: {error}. Set MASTER_ADDR to a name of the first node that the "
                 f"others reach, and MASTER_PORT to a port that is free there."
             ) from error
+
+    @property
+    def _where(self) -> str:
+        return f"{self.place.address}:{self.place.port}"
+
+    def _find(self, whose: str) -> None:
+        """Join the first launch of this training; another training may just be leaving the place."""
+        end = time.monotonic() + OWN_SECONDS
+        while (found := self._whose()) != whose:
+            if time.monotonic() > end:
+                raise StageError(
+                    f"{whose}: its processes should meet at {self._where}, where {found or 'something else'} is. Give each training at the same "
+                    f"time a MASTER_PORT of its own, or unset it; or start one after the other."
+                )
+            time.sleep(min(1.0, OWN_SECONDS / 10))
+            self.store = self._opened()
+
+    def _whose(self) -> str:
+        try:
+            self.store.wait([WHOSE], timedelta(seconds=OWN_SECONDS))
+            return self.store.get(WHOSE).decode()
+        except (DistError, RuntimeError):
+            return ""
 
     @property
     def is_first(self) -> bool:
@@ -199,10 +150,15 @@ class Meeting:
         return path
 
 
-def meeting_here() -> Meeting | None:
+def meeting_here(title: str) -> Meeting | None:
     """None where this is the only launch."""
-    place = place_here()
-    return Meeting(place) if place.size > 1 else None
+    place = place_here(title)
+    return Meeting(place, title) if place.size > 1 else None
+
+
+def task_meeting(title: str) -> Meeting | None:
+    """Of this process where srun has started it as one of the training's; else none."""
+    return Meeting(replace(place_here(title), has_one_gpu=True), title) if task_here() else None
 
 
 def wait_for_file(path: Path, sha256: str, seconds: float = VISIBLE_SECONDS) -> None:

@@ -24,6 +24,7 @@ from typing import Any
 
 import torch
 
+from stages.core.environment import count_in
 from stages.core.files import json_in, write_json
 from stages.core.machine_memory import free_bytes, total_bytes
 from stages.models.shape import Shape
@@ -149,7 +150,7 @@ def fit_here(model: Any, plan: TrainingPlan, num_devices: int, work: Path, has_p
 
 def _told_ways(work: Path) -> list[Way]:
     """Those with the tokens that the environment says, or the one that a run began with; none where neither is told."""
-    if told := int(os.environ.get("NINECHAPTERS_MICRO_TOKENS", 0)):
+    if told := count_in("NINECHAPTERS_MICRO_TOKENS"):
         return [(told, False), (told, True)]
     kept = json_in(work / KEPT_WAY)
     return [(int(kept[0]), bool(kept[1]))] if isinstance(kept, list) else []

@@ -25,7 +25,7 @@ def train(
     `inputs` and `options` (beside the plan) are all that the weights depend on: a run that was killed goes on only with the
     same ones. Where the stage was started several times, on each node or GPU, the first one prepares, writes and cleans up.
     """
-    meeting = meeting_here()
+    meeting = meeting_here(title)
     if meeting and not meeting.is_first:
         launch_told(title, meeting)
         return

@@ -30,7 +30,7 @@ from stages.models.folders import (
 )
 from stages.training.job import TrainingJob, read_job
 from stages.training.lora import ReferenceCheckpoints, lora_model, move_checkpoints
-from stages.training.meeting import task_variables
+from stages.training.meeting import task_meeting
 from stages.training.optimizer_state import FOLDER, ContinuedOptimizer, save_optimizer_state, state_files
 from stages.training.process_group import is_first, join, num_processes
 from stages.training.sharding import empty_model, whole_state
@@ -106,12 +106,20 @@ def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
 
 
+def run_task(job: TrainingJob) -> None:
+    """Run the job as one of the processes that torchrun's variables tell of, or Slurm's."""
+    meeting = None if "RANK" in os.environ else task_meeting(job.title)
+    if meeting:
+        os.environ.update(meeting.variables(0))
+    run_job(job)
+    if meeting:
+        meeting.part(job.title)
+
+
 if __name__ == "__main__":
     job = read_job(Path(sys.argv[1]))
-    if "RANK" not in os.environ:
-        os.environ.update(task_variables())
     try:
-        run_job(job)
+        run_task(job)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except StageError as error:
