@@ -179,3 +179,12 @@ def test_a_column_of_configs_gives_the_lists_order(column: Path) -> None:
 def test_each_name_that_a_column_of_configs_lacks_is_told(column: Path) -> None:
     with pytest.raises(StageError, match=r"`config` is algebrra, top.: .* there are algebra, geometry, poetry"):
         read(column, config=["geometry", "algebrra", "top*"], split="test")
+
+
+def test_a_readme_that_names_the_only_config_says_what_it_holds(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "data", "data/test-0.parquet", "old/test-0.parquet")
+    told = {"configs": [{"config_name": "default", "data_files": [{"split": "test", "path": "data/test-*"}]}]}
+    (folder / "README.md").write_text(f"---\n{yaml.safe_dump(told)}---\n")
+    for config in ("*", "default"):
+        assert read(folder, config=config, split="test") == [("default", "data/test-0.parquet")]
+    assert read(folder, config="old", split="test") == [("old", "old/test-0.parquet")]

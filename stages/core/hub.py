@@ -24,7 +24,7 @@ from typing import Any
 import yaml
 
 from stages.core.command import StageError
-from stages.core.hub_folders import chosen_files, files_by_split, placed_files, unknown_configs
+from stages.core.hub_folders import chosen_files, files_by_split, has_config, placed_files, unknown_configs
 
 KEYS = {"dataset", "revision", "config", "split", "columns"}
 BATCH_ROWS = 1000
@@ -126,7 +126,11 @@ def _parts(descriptor: HubDataset) -> Iterator[Iterable[Record]]:
     from datasets import get_dataset_config_names
 
     known = get_dataset_config_names(descriptor.dataset, revision=descriptor.revision)
-    if Path(descriptor.dataset).is_dir() and known == [DEFAULT] and DEFAULT not in descriptor.configs:
+    folder = Path(descriptor.dataset)
+    is_default = any(
+        name == DEFAULT or (fnmatchcase(DEFAULT, name) and has_config(folder)) for name in descriptor.configs
+    )
+    if folder.is_dir() and known == [DEFAULT] and not is_default:
         yield from _parts_of_folder(descriptor)
         return
     for name in chosen_configs(descriptor, known):

@@ -14,6 +14,8 @@ from fnmatch import fnmatchcase
 from glob import escape
 from pathlib import Path
 
+import yaml
+
 SUFFIXES = {"parquet", "json", "jsonl", "ndjson", "csv", "tsv", "arrow"}  # compressed or not
 METADATA = {"dataset_infos.json", "dataset_info.json", "dataset_dict.json", "state.json", "config.json"}
 SPELLINGS = {"training": "train", "testing": "test", "valid": "validation", "val": "validation", "evaluation": "eval"}
@@ -28,6 +30,18 @@ class PlacedFile:
     folders: tuple[str, ...]  # around it, without that of its split
     split: str | None  # that a folder or its own name says outright
     words: frozenset[str]  # the splits that are a word in its name, else in its folders': "algebra_test.json"
+
+
+def has_config(folder: Path) -> bool:
+    """Whether the folder's README.md names a config; `datasets` calls the only one of a folder without it `default` too."""
+    readme = folder / "README.md"
+    head = (
+        re.match(r"---\s*\n(.*?)\n---", readme.read_text(encoding="utf-8", errors="replace"), re.DOTALL)
+        if readme.is_file()
+        else None
+    )
+    told = yaml.safe_load(head[1]) if head else None
+    return isinstance(told, dict) and bool(told.get("configs"))
 
 
 def placed_files(folder: Path, splits: Iterable[str]) -> list[PlacedFile]:
