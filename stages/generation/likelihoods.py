@@ -21,6 +21,7 @@ from stages.generation.workers import run_jobs
 from stages.models.cached_agreement import check_reading
 from stages.models.control_tokens import text_ids
 from stages.models.folders import compute_dtype, load_model, load_tokenizer, to_device, use_device
+from stages.models.rotary_reach import max_positions
 from stages.models.tokenization import IGNORED, encode_prompt
 
 JOB_PROMPTS = 64
@@ -58,7 +59,7 @@ class LikelihoodEngine:
         self.model = to_device(load_model(model_folder, dtype), self.device).eval()
         if dtype == torch.float32:  # in half precision a difference may be rounding
             check_reading(self.model)
-        self.max_length: int = getattr(self.model.config, "max_position_embeddings", None) or ANY_LENGTH
+        self.max_length: int = max_positions(self.model.config) or ANY_LENGTH
 
     @torch.inference_mode()
     def run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:

@@ -32,6 +32,7 @@ from stages.generation.server_requests import Asking
 from stages.generation.transport import Failure, told
 from stages.models.folders import end_ids, load_tokenizer
 from stages.models.model_config import read_config
+from stages.models.rotary_reach import max_positions
 from stages.models.tokenization import encode_prompt
 
 CONCURRENCY = 256
@@ -62,7 +63,7 @@ class ServerEngine:
         self.model = model_folder.as_posix()
         self.tokenizer = load_tokenizer(model_folder)
         self.end_ids = end_ids(model_folder, self.tokenizer)
-        self.positions: int = getattr(read_config(model_folder), "max_position_embeddings", None) or MAX_TOKENS
+        self.positions: int = max_positions(read_config(model_folder)) or MAX_TOKENS
         self.max_length, self.asking = self.positions, Asking()
 
     def run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:

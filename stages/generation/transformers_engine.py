@@ -19,6 +19,7 @@ from stages.generation.key_value_cache import GrowingLayer
 from stages.generation.token_sampling import Uniforms, sample_tokens
 from stages.generation.written_agreement import check_writing
 from stages.models.folders import end_ids, load_model, load_tokenizer, to_device, use_device
+from stages.models.rotary_reach import max_positions
 from stages.models.tokenization import encode_prompts
 
 TAIL_TOKENS = 12  # decoded after each token to look for a stop string
@@ -36,7 +37,7 @@ class TransformersEngine:
         if copies.is_large and self.shape.num_query != self.shape.num_key_value:
             use_grouped_attention(self.model)
         self.eos_ids = set(end_ids(model_folder, self.tokenizer))
-        self.max_length: int = getattr(self.model.config, "max_position_embeddings", None) or ANY_LENGTH
+        self.max_length: int = max_positions(self.model.config) or ANY_LENGTH
         if copies.dtype == torch.float32:  # in half precision a difference may be rounding
             check_writing(self.model)
 

@@ -12,6 +12,8 @@ from stages.core.command import StageError
 from stages.core.environment import count_in
 from stages.generation.interface import Generated, Prompt, Sampling, no_room
 from stages.models.folders import end_ids, load_tokenizer
+from stages.models.model_config import read_config
+from stages.models.rotary_reach import reach_of
 from stages.models.tokenization import encode_prompts
 
 WEIGHTS_FRAC = 0.6  # of a GPU's memory; the rest is for the cache
@@ -52,8 +54,10 @@ def tensor_parallel_size(model_folder: Path) -> int:
     return size
 
 
-def load_vllm(model_folder: Path, seed: int = 0, dtype: str = "auto") -> "vllm.LLM":  # type: ignore[name-defined]  # noqa: F821
-    """The model in this process, over as many GPUs as one copy of it needs; `auto` is the type that its config says.
+def load_vllm(model_folder: Path, seed: int = 0, dtype: str = "auto", max_length: int | None = None) -> "vllm.LLM":  # type: ignore[name-defined]  # noqa: F821
+    """The model in this process, over as many GPUs as one copy of it needs.
+
+    `dtype`: "auto" is the type that its config says. `max_length`: of its positions, so many tokens alone; None: all.
 
     Raises:
         StageError: vLLM is not installed, or there are too few GPUs.
@@ -68,6 +72,7 @@ def load_vllm(model_folder: Path, seed: int = 0, dtype: str = "auto") -> "vllm.L
         model=str(model_folder), tensor_parallel_size=tensor_parallel_size(model_folder),
         dtype=dtype, enable_prefix_caching=True, trust_remote_code=False,
         seed=seed, generation_config="vllm",  # not the model's own: params.yaml says how to sample
+        max_model_len=max_length,
     )  # fmt: skip
 
 
@@ -76,7 +81,10 @@ class VllmEngine:
         self.tokenizer = load_tokenizer(model_folder)
         self.end_ids = end_ids(model_folder, self.tokenizer)
         self.has_seeds = torch.cuda.is_available()
-        self.llm = load_vllm(model_folder, dtype="bfloat16" if torch.cuda.is_available() else "float32")
+        reach = reach_of(read_config(model_folder))
+        self.llm = load_vllm(
+            model_folder, dtype="bfloat16" if torch.cuda.is_available() else "float32", max_length=reach
+        )
         self.max_length: int = self.llm.model_config.max_model_len
 
     def run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:

@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from stages.core.command import StageError
 from stages.core.files import json_in, whole, write_json
 from stages.models.attention_options import use_exact_attention
+from stages.models.rotary_reach import refuse_beyond_reach
 
 PROVENANCE = "provenance.json"
 CHAT_TEMPLATE = "chat_template.jinja"  # there, in a folder of ours, where prompts are turns of a chat
@@ -82,6 +83,7 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedMo
     if missing := sorted(report["missing_keys"]):
         raise StageError(f"model folder {folder} lacks weights: {shortened(missing)}. Make it anew (`dvc repro`).")
     use_exact_attention(model)
+    refuse_beyond_reach(model)
     return cast(PreTrainedModel, model)
 
 

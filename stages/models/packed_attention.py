@@ -20,6 +20,7 @@ from transformers import AttentionInterface, PreTrainedModel
 
 from stages.core.command import StageError
 from stages.models.attention_options import refuse_unknown
+from stages.models.rotary_reach import refuse_beyond_reach
 
 PACKED = "ninechapters_packed"
 FLASH_CAPABILITY = (8, 0)  # flash-attn 2 runs on Ampere and later,
@@ -28,7 +29,9 @@ FLASH_HEAD = 256  # with heads of at most so many numbers (its README)
 
 
 def use_packed_attention(model: PreTrainedModel) -> None:
+    """Examples that are longer than the model's reach are refused from then on (stages/models/rotary_reach.py)."""
     model.set_attn_implementation(PACKED)
+    refuse_beyond_reach(model)
 
 
 def borders(lengths: list[int], device: torch.device) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from stages.models.folders import PROVENANCE, library_versions, save_model
 from stages.models.model_config import config_values, read_config
 from stages.models.own_tokens import adopted_tokenizer
 from stages.models.packed_agreement import check_packing, first_layers, unfit_for_value
+from stages.models.rotary_reach import reach_of
 from stages.models.sections import HubModel, LocalModel
 from stages.models.weight_files import DTYPES, INDEX, SINGLE, Stored, check_finite, stored_weights, weight_files
 from stages.models.weight_fit import check_weights
@@ -87,6 +88,10 @@ def adopt_model(folder: Path, out: Path, provenance: dict[str, Any], has_chat: b
     if reason := unfit_for_value(model):
         say(f"{out}: it can be a student, but not the synthesizer, whose reference model estimates values: {reason}")
     del model
+    if (reach := reach_of(config)) and reach < config.max_position_embeddings:
+        say(
+            f"{out}: {reach:,} of its {config.max_position_embeddings:,} positions are used: beyond, texts of a batch would change one another"
+        )
     facts = {**provenance, **sizes_of(config, stored), "num_tokens": len(tokenizer)}
     if len(tokenizer) > config.vocab_size:
         _save_resized(folder, out, tokenizer, facts)

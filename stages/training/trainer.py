@@ -23,6 +23,7 @@ from stages.core.interruption import finishing_first
 from stages.models.folders import has_bf16
 from stages.models.packed_agreement import has_plain_head
 from stages.models.packed_attention import use_packed_attention
+from stages.models.rotary_reach import refuse_longer
 from stages.models.token_losses import is_chunked
 from stages.training.batches import MICRO_TOKENS, Collator, Rows
 from stages.training.checkpoints import Checkpoints, last_checkpoint, written_bytes
@@ -57,6 +58,7 @@ def train_model(
     """
     plan, num_devices = job.plan, num_processes()
     config = base_model(model).config
+    refuse_longer(config, int(store.lengths.max()), f"{job.title}: the longest example")
     use_packed_attention(base_model(model))
     # Logits of one chunk are the model's own, whatever it does with them.
     is_plain = not is_chunked(MICRO_TOKENS, config.vocab_size) or of_the_first(
