@@ -115,7 +115,7 @@ def recipe() -> list[str]:
         .partition("## When two branches meet in dvc.lock")[2]
         .partition("\n## ")[0]
     )
-    lines = [line.strip().partition("  #")[0] for line in section.splitlines() if line.startswith("    ")]
+    lines = [line.strip().partition("  #")[0].rstrip() for line in section.splitlines() if line.startswith("    ")]
     commands = [line for line in lines if not line.startswith("git merge")]
     assert len(commands) >= 3
     return [f"{line} {LAST}" if line.startswith("dvc repro") else line for line in commands]

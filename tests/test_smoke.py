@@ -102,11 +102,17 @@ def test_every_command_of_the_tutorial_runs(clone: Path, tmp_path: Path, fork_se
     first = lines.index("source .venv/bin/activate")
     assert len(lines) - first > 12
     outputs = {line: run("sh", "-c", line, folder=folder, forks=fork_server) for line in lines[first + 1 :]}
-    assert ran_stages(outputs["dvc exp run --set-param evaluate.max_tokens=31"]) == {
-        "check_project", "evaluate@pretrained-llama", "evaluate@base-llama", "evaluate_untrained@llama", "track_student@llama", "report",
+    assert ran_stages(outputs["dvc exp run --set-param filter_problems.max_words=12"]) == {
+        "check_project", "filter_problems", "export_dataset", "pretrain@llama", "finetune@pretrained-llama", "evaluate@pretrained-llama",
+        "track_student@llama", "report",
     }  # fmt: skip
-    assert "max_tokens" in outputs["dvc params diff"]
-    assert "problems" in outputs["dvc metrics show"]
+    assert "max_words" in outputs["dvc params diff"]
+    assert "problems" in outputs["dvc metrics diff"]
+    assert "failed to load" not in outputs["dvc plots show dvc.yaml"]
+    experiments = outputs["dvc exp show --only-changed --drop '.*/|.*yaml'"]
+    assert "max_words" in experiments
+    assert "llama.loss" in experiments
+    assert max(map(len, experiments.splitlines())) <= 160
     assert ran_stages(outputs["dvc repro"]) <= {"check_project", "track_student@llama"}
 
 
