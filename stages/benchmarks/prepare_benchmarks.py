@@ -18,9 +18,9 @@ from stages.core.options import named_sections
 @click.argument("out", type=click.Path(path_type=Path))
 @named_sections("benchmarks", Benchmark)
 def main(fingerprints: Path, out: Path, benchmarks: dict[str, Benchmark]) -> None:
-    """Write each benchmark to OUT/NAME.parquet, whole: what is evaluated is evaluate's choice, what is kept out all.
+    """Write each benchmark to OUT/NAME.parquet, whole: `evaluate` may sample it, decontamination uses all of it.
 
-    FINGERPRINTS hold what DVC knows of their files.
+    FINGERPRINTS is the folder of the checksums of their files.
 
     \b
     Example:

@@ -1,10 +1,10 @@
-"""Read the targets of value estimation and fine-tuning into tables, without what would leak from them into a benchmark.
+"""Read the targets of value estimation and fine-tuning into tables, without the problems that leak a benchmark.
 
     python -m stages.benchmarks.prepare_targets data/fingerprints/targets data/benchmarks data/targets data/leaks \\
         --long-words 13 ... --grade.kind gsm8k --grade.path grade_target.jsonl ...
 
-Twelve of 1,000 MATH training problems are, word for word, questions of MMLU: a student that is trained on them, or on
-texts chosen for them, has seen the test. They are kept apart, each with the benchmark's item and the words they share.
+Twelve of 1,000 MATH training problems are, word for word, questions of MMLU: a student trained on them, or on texts
+chosen for them, has seen the test. They go to a table of their own, each with the benchmark's problem and the shared words.
 """
 
 from collections import Counter
@@ -41,9 +41,9 @@ def main(
     rules: DecontaminationRules,
     targets: dict[str, Target],
 ) -> None:
-    """Write what touches none of the BENCHMARKS to OUT/NAME.parquet, the others with their hits to LEAKS/NAME.parquet.
+    """Write target problems that match no benchmark to OUT/NAME.parquet, the others with their matches to LEAKS/NAME.parquet.
 
-    FINGERPRINTS hold what DVC knows of the targets' files.
+    BENCHMARKS is the folder of the benchmarks' tables, FINGERPRINTS that of the checksums of the targets' files.
 
     \b
     Example:

@@ -16,11 +16,11 @@ class Benchmark:
     """One of `benchmarks`."""
 
     kind: BenchmarkKind
-    "Which benchmark it is, or is like."
+    "The benchmark whose format and answers it has."
     path: Path
-    "The JSON lines or JSON file, or a YAML file that names a dataset of the hub."
+    "A JSON or JSON lines file, or a YAML file that names a data set on the hub."
     num_problems: CountOrNone
-    "The number of problems that the whole file has; another number is an error, 0 takes any."
+    "How many problems the whole file must have; another number is an error, 0 accepts any."
 
 
 @section
@@ -28,4 +28,4 @@ class Target(Benchmark):
     """One of `targets`."""
 
     max_problems: CountOrNone
-    "Take only the first so many problems; 0 takes all."
+    "Take at most this many problems, from the start; 0 takes all."

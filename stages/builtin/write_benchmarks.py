@@ -2,8 +2,8 @@
 
     python -m stages.builtin.write_benchmarks stages/builtin/benchmarks
 
-The files are committed; a test writes them anew and compares. Benchmarks and targets have different seeds, and share
-no problem; what is taught has other numbers and other pairs of sentences (see stages/builtin/family.py).
+The files are committed; a test writes them again and compares. Benchmarks and targets have different seeds and share no
+problem; training data have other numbers and other pairs of sentences (stages/builtin/family.py).
 """
 
 import json

@@ -1,14 +1,14 @@
-"""Write the built-in source of notes: short texts, each about one topic, in known shares of what the targets ask.
+"""Write the built-in source of notes: short texts about one topic each, a known share of them on the targets' topics.
 
     python -m stages.builtin.write_corpus stages/builtin/corpus/notes.jsonl
 
-ASKED_FRAC of the notes are about topics that the built-in targets ask (stages/builtin/all_families.py), the others about topics
-that they do not; within each part every topic has as many. `--asked-frac 0.2` writes a corpus in which there is more to choose.
-A note is a template of note_templates.json with numbers, names and things that its topic's family could draw:
+ASKED_FRAC of the notes are on topics of the built-in targets (stages/builtin/all_families.py), the others on other topics;
+within each part all topics have equally many. With `--asked-frac 0.2` fewer notes are useful, so selection matters more.
+A note is a template of note_templates.json, filled with numbers, names and things of its topic's family:
 
     {"id": "notes-0007", "title": "groups", "text": "Each row on the shelf holds 4 shells, says Mia.", "url": "", "license": "CC0-1.0"}
 
-The file is committed; a test writes it anew and compares. Numbers are of the taught half, so no note has a benchmark's.
+The file is committed; a test writes it again and compares. The numbers are from the training half, never a benchmark's.
 """
 
 import json
@@ -38,7 +38,7 @@ TEMPLATES: dict[str, list[str]] = json.loads(
 @click.option("--num-notes", type=click.IntRange(1), default=NUM_NOTES, show_default=True)
 @click.option(
     "--asked-frac", type=click.FloatRange(0, 1), default=ASKED_FRAC, show_default=True,
-    help="Share of notes on topics that the targets ask.",
+    help="Share of the notes that are on the targets' topics.",
 )  # fmt: skip
 def main(path: Path, num_notes: int, asked_frac: float) -> None:
     """Write the notes as JSON lines to PATH."""

@@ -100,7 +100,7 @@ def options_of_union(union: Any) -> list[Option]:
     for member in get_args(union):
         for option in options_of(member):
             found.setdefault(option.name, option)
-    kind = dataclasses.replace(found["kind"], hint=Literal[tuple(members_of(union))], help="Which of them it is.")
+    kind = dataclasses.replace(found["kind"], hint=Literal[tuple(members_of(union))], help="The kind.")
     return list({**found, "kind": kind}.values())
 
 

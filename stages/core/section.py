@@ -3,7 +3,7 @@
     @section
     class ReferencePlan:
         lora_rank: Count
-        "Rank of the update (LESS: 128)."
+        "Rank of the LoRA weights (LESS: 128)."
 
         def rules(self) -> Iterator[str]:
             if self.lora_rank > 512: yield "lora_rank is over 512"

@@ -1,9 +1,9 @@
-"""Drop the texts that touch a benchmark, and exact and near duplicates within and across the sources.
+"""Drop texts that match a benchmark, and exact and near-duplicates within and across the sources.
 
     python -m stages.corpus.curate_texts data/corpus data/benchmarks data/curated --shingle-words 5 ...
 
-Of texts alike the first stays, in the order of the sources in params.yaml. The texts are read twice: to sign them, on all workers, and
-to write them. What stands between is on the disk under `.work/`, so memory does not grow with the corpus.
+Of near-duplicates the first is kept, in the order of the sources in params.yaml. The texts are read twice: to compute their
+MinHashes, on all workers, and to write them. The hashes are on disk, under `.work/`, so memory does not grow with the corpus.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ from stages.overlap.duplicate_rules import DuplicateRules
 @click.argument("out", type=click.Path(path_type=Path))
 @section_options(duplicates=DuplicateRules, rules=DecontaminationRules)
 def main(corpus: Path, benchmarks: Path, out: Path, duplicates: DuplicateRules, rules: DecontaminationRules) -> None:
-    """Write the texts of CORPUS/NAME/texts that stay to OUT/texts, the others to OUT/rejected, and OUT/counts.json.
+    """Write the kept texts of CORPUS/NAME/texts to OUT/texts, the others to OUT/rejected, and the counts to OUT/counts.json.
 
     \b
     Example:

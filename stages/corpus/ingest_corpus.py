@@ -1,10 +1,10 @@
-"""Read the sources, clean their documents, cut them into snippets; what is left out is kept with its reason.
+"""Read the sources, clean their documents and cut them into snippets; rejected documents are kept with the reason.
 
     python -m stages.corpus.ingest_corpus data/fingerprints/sources data/corpus --min-chars 25 ... \\
         --web.kind jsonl --web.path stages/builtin/corpus/web.jsonl --qa.kind jsonl ...
 
-Every record of a source is cut or rejected, every snippet kept, rejected or not chosen: `counts.json` says how many.
-Memory does not grow with a source. A source that is done is kept under `.work/` until all are: a killed run goes on with the next.
+`counts.json` accounts for every record (cut or rejected) and every snippet (kept, rejected or not chosen). Memory does not
+grow with a source. Finished sources wait under `.work/` until all are done: after a kill the stage continues with the next.
 """
 
 from pathlib import Path
@@ -23,9 +23,9 @@ from stages.corpus.sections import IngestSettings, Source
 @section_options(settings=IngestSettings)
 @named_sections("sources", Source)
 def main(fingerprints: Path, out: Path, settings: IngestSettings, sources: dict[str, Source]) -> None:
-    """Read the sources, whose FINGERPRINTS say what they held; write OUT/NAME/texts, .../rejected and .../counts.json of each.
+    """Read each source and write its OUT/NAME/texts, OUT/NAME/rejected and OUT/NAME/counts.json.
 
-    What a source says beside kind and path (min_chars, strategy ...) stands in the place of the same option.
+    A source may override the options (--NAME.min_chars, --NAME.strategy ...). FINGERPRINTS is the folder of the sources' checksums.
 
     \b
     Example:

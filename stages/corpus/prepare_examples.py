@@ -1,9 +1,9 @@
-"""Read what others wrote to fine-tune with, rows of `input` and `output`, without what would leak into a benchmark.
+"""Read published fine-tuning data, rows of `input` and `output`, without the rows that leak a benchmark.
 
     python -m stages.corpus.prepare_examples data/fingerprints/examples data/benchmarks data/examples --long-words 13 ... \\
         --sft.kind hub --sft.path inputs/JiuZhang3.0-Corpus-SFT.yaml
 
-Of 1,000 rows of the release's corpus 17 share 13 words in a row with a benchmark, and three are whole questions of MMLU.
+Of 1,000 rows of the release's set, 17 share 13 words in a row with a benchmark, and three are whole questions of MMLU.
 """
 
 from collections import Counter
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 def main(
     fingerprints: Path, benchmarks: Path, out: Path, rules: DecontaminationRules, examples: dict[str, ExampleSource]
 ) -> None:
-    """Write the sound rows of each source that touch none of the BENCHMARKS to OUT/NAME.parquet, the others to OUT/rejected.
+    """Write the well-formed rows of each source that match no benchmark to OUT/NAME.parquet, the others to OUT/rejected.
 
-    FINGERPRINTS hold what DVC knows of the sources' files. Without a source OUT names none.
+    BENCHMARKS is the folder of the benchmarks' tables, FINGERPRINTS that of the sources' checksums. Without sources OUT has no tables.
 
     \b
     Example:

@@ -19,21 +19,21 @@ class SampleSettings:
     """`sample_texts`: the three disjoint sets."""
 
     initial_frac: Share
-    "Share of all texts from which the first round's are drawn."
+    "Share of all texts from which the texts of the first round are drawn."
     candidate_frac: Share
-    "Share from which the candidates are drawn; the rest is for synthesis."
+    "Share of all texts from which candidates are drawn; the rest is for synthesis."
     num_initial: CountOrNone
     "Texts for the first round of teaching (paper: 5,300 requests); 0 takes the whole share."
     num_candidate: CountOrNone
-    "Texts whose value is estimated for the second round (paper: UNKNOWN); 0 takes the whole share."
+    "Candidates for the second round, whose value is estimated (paper: UNKNOWN); 0 takes the whole share."
     num_synthesis: CountOrNone
     "Texts for synthesis at scale; 0 takes the whole share."
     source_quota: tuple[SourceQuota, ...]
-    "Largest share of a set from one source: web=0.4."
+    "Largest share of a set that one source may have: web=0.4."
     length_quota: tuple[LengthQuota, ...]
-    "Largest share of texts of so many characters: 0-500=0.3."
+    "Largest share of a set with a length in this range, in characters: 0-500=0.3."
     level_quota: tuple[LevelQuota, ...]
-    "Largest share of texts of a level: grade=0.2."
+    "Largest share of a set that one level may have: grade=0.2."
     seed: Seed
     "Changes which texts fall into which set."
 
@@ -54,7 +54,7 @@ class SampleSettings:
 @click.argument("out", type=click.Path(path_type=Path))
 @section_options(settings=SampleSettings)
 def main(curated: Path, out: Path, settings: SampleSettings) -> None:
-    """Read CURATED/texts and write initial, candidate and synthesis texts under OUT, in the corpus's order.
+    """Draw the initial, candidate and synthesis texts from CURATED/texts and write them under OUT, in the order of the corpus.
 
     \b
     Example:

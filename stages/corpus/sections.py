@@ -36,11 +36,11 @@ class IngestSettings:
     max_snippets: Count
     "Most snippets from one document."
     strategy: CutStrategy
-    "Which snippets: the first, the densest in mathematics, spread over the document; blind is the release's."
+    "Which snippets: the first, the densest in mathematics, or spread over the document; blind cuts as the release does."
     max_foreign: Share
-    "Reject a document of another language with this probability; 0 turns the rule off."
+    "Reject a document that is not English with at least this probability; 0 turns the rule off."
     min_math: NotNegative
-    "Reject a document with fewer mathematical signs and words a word; 0 turns the rule off."
+    "Reject a document with fewer mathematical symbols and terms per word; 0 turns the rule off."
 
     def rules(self) -> Iterator[str]:
         if self.min_chars > self.max_chars:
@@ -49,18 +49,18 @@ class IngestSettings:
 
 @section
 class Source:
-    """One of `sources`: a reader, what it reads, and what stands in the place of the same option of `ingest_corpus`."""
+    """One of `sources`: a reader, what it reads, and options that override those of `ingest_corpus`."""
 
     kind: SourceKind
-    "Which reader reads the source."
+    "The reader."
     path: Path
     "The file or folder that the reader reads."
     column: tuple[Annotated[str, Grammar(parse_column, "text=content")], ...] = ()
-    "Where a field stands, if not under its own name: text=content, url=meta.url (kinds jsonl, parquet, hub)."
+    "The column of a field, if its name differs: text=content, url=meta.url (kinds jsonl, parquet, hub)."
     license: tuple[str, ...] = ()
-    "A license that is allowed, or a pattern (CC-BY*); none given allows all."
+    "An allowed license, or a pattern (CC-BY*); an empty list allows all."
     min_score: Share = 0.0
-    "automathtext: read only the files whose range of scores (0.60-0.65 in their path) begins here or above."
+    "automathtext: read only files whose score range (0.60-0.65 in the path) starts at this score or above."
     min_chars: Count | None = None
     "`ingest_corpus.min_chars` for this source."
     max_chars: Annotated[int, Ge(20)] | None = None
@@ -98,13 +98,13 @@ def parse_example_column(text: str) -> tuple[str, str]:
 
 @section
 class ExampleSource:
-    """One of `examples`: rows of `input` and `output` that fine-tuning learns beside the teacher's problems and the targets."""
+    """One of `examples`: more rows of `input` and `output` for fine-tuning."""
 
     kind: Literal["hub", "jsonl", "parquet"]
-    "Which reader reads them."
+    "The reader."
     path: Path
     "The file or folder that the reader reads."
     column: tuple[Annotated[str, Grammar(parse_example_column, "input=prompt")], ...] = ()
-    "Where input or output stand, if not under their own names: input=prompt, output=messages.answer."
+    "The column of input or output, if its name differs: input=prompt, output=messages.answer."
     max_examples: CountOrNone = 0
-    "Take only the first so many sound rows; 0 takes all."
+    "Take at most this many rows, from the start; rejected rows do not count. 0 takes all."

@@ -1,4 +1,4 @@
-"""Build the requests of one round from its texts; pure and free.
+"""Build the requests of one round from its texts; costs nothing.
 
 python -m stages.distillation.build_requests initial data/texts/initial.parquet data/distillation/initial/requests.parquet ...
 """

@@ -3,9 +3,9 @@
     python -m stages.distillation.distill data/distillation/initial/requests.parquet .../completions.parquet
     TEACHER_LIVE=1 TEACHER_BUDGET_USD=5 dvc repro distill@initial
 
-Answers live in the ledger (in Git's own folder and, published, `data/ledger/`), outside DVC's reach; the completions are a pure
-function of the requests and the ledger. Without TEACHER_LIVE=1 nothing is bought. The built-in teacher is free and
-answers the same request with the same completion: it needs no ledger.
+Answers are kept in the ledger (inside Git's folder and, once published, in `data/ledger/`), which DVC does not manage. The
+completions depend only on the requests and the ledger. Without TEACHER_LIVE=1 nothing is bought. The built-in teacher is free,
+always gives the same completion for the same request, and needs no ledger.
 """
 
 from pathlib import Path
@@ -24,32 +24,32 @@ from stages.distillation.concurrency import parse_model_concurrency
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--live", is_flag=True, envvar="TEACHER_LIVE", show_envvar=True, help="Buy what is missing.")
 @click.option("--budget-usd", type=FiniteRange(min=0), envvar="TEACHER_BUDGET_USD", show_envvar=True,
-              help="The most that this ledger (LEDGER_DIR) may have cost in all, earlier runs included, in USD.")  # fmt: skip
+              help="Limit of the total cost of this ledger (LEDGER_DIR), earlier runs included, in USD.")  # fmt: skip
 @click.option("--via", type=click.Choice(["chat", "batch", "vllm"]), default="chat", envvar="TEACHER_VIA", show_envvar=True,
               help="Chat Completions, the Batch API at its discount, or vLLM in this process.")  # fmt: skip
 @click.option("--concurrency", type=click.IntRange(min=1), default=64, envvar="TEACHER_CONCURRENCY", show_envvar=True,
-              help="chat: calls to each model under way at once.")  # fmt: skip
+              help="chat: concurrent calls to each model.")  # fmt: skip
 @click.option("--model-concurrency", multiple=True, type=GrammarType(Grammar(parse_model_concurrency, "gpt-4-0613=8")),
               envvar="TEACHER_MODEL_CONCURRENCY", show_envvar=True,
-              help="chat: the same for one model, in place of --concurrency; several with spaces between them.")  # fmt: skip
+              help="chat: MODEL=N overrides --concurrency for one model; separate several with spaces.")  # fmt: skip
 @click.option("--timeout", type=FiniteRange(min=0, min_open=True), default=180.0, envvar="TEACHER_TIMEOUT", show_envvar=True,
-              help="chat: seconds for one call.")  # fmt: skip
+              help="chat: time limit of a call, in seconds.")  # fmt: skip
 @click.option("--patience", type=FiniteRange(min=0), default=600.0, envvar="TEACHER_PATIENCE", show_envvar=True,
-              help="Seconds that a server which answers nobody (it restarts, or limits all) is waited for.")  # fmt: skip
+              help="Seconds to wait for a server that answers no call (it restarts, or limits every call).")  # fmt: skip
 @click.option("--poll", type=FiniteRange(min=0, min_open=True), default=30.0, envvar="TEACHER_POLL", show_envvar=True,
-              help="batch: seconds between two looks at a batch.")  # fmt: skip
+              help="batch: seconds between two checks of a batch.")  # fmt: skip
 @click.option("--batch-size", type=click.IntRange(min=1), default=20_000, envvar="TEACHER_BATCH_SIZE", show_envvar=True,
-              help="batch: requests in one batch.")  # fmt: skip
+              help="batch: requests in a batch.")  # fmt: skip
 @click.option("--batches", type=click.IntRange(min=1), default=8, envvar="TEACHER_BATCHES", show_envvar=True,
-              help="batch: batches of each model under way at once.")  # fmt: skip
+              help="batch: concurrent batches of each model.")  # fmt: skip
 @click.option("--batch-tokens", type=click.IntRange(min=0), default=0, envvar="TEACHER_BATCH_TOKENS", show_envvar=True,
-              help="batch: tokens of prompts in a model's batches under way, the account's limit; 0: learnt from its refusals.")  # fmt: skip
+              help="batch: your limit of prompt tokens in a model's unfinished batches; 0: learn it from refusals.")  # fmt: skip
 @click.option("--folder", type=click.Path(path_type=Path), envvar="TEACHER_FOLDER", show_envvar=True,
               help="vllm: the model's folder.")  # fmt: skip
 def main(requests: Path, out: Path, live: bool, budget_usd: float | None, **settings: Any) -> None:
     """Write the teacher's completions of REQUESTS to OUT.
 
-    A server is named by OPENAI_BASE_URL and OPENAI_API_KEY.
+    OPENAI_BASE_URL is the address of the server, OPENAI_API_KEY its key.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""What the missing answers of some requests will cost, and how long they take; spends nothing.
+"""Estimate the cost and the time of the missing answers to some requests; spends nothing.
 
 ninechapters estimate data/distillation/initial/requests.parquet
 """
@@ -16,12 +16,15 @@ ALL = "(all)"
 @tool_command("estimate")
 @click.argument("requests", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--requests-per-minute", type=FiniteRange(min=0, min_open=True), default=500.0,
-              help="Your account's limit for a model; the server's headers tell it once it is asked.")  # fmt: skip
+              help="Your account's limit for a model; once asked, the server states it in its headers.")  # fmt: skip
 @click.option(
-    "--tokens-per-minute", type=FiniteRange(min=0, min_open=True), default=200_000.0, help="Likewise, in and out."
+    "--tokens-per-minute",
+    type=FiniteRange(min=0, min_open=True),
+    default=200_000.0,
+    help="Likewise, prompt and completion tokens together.",
 )
 def main(requests: tuple[Path, ...], requests_per_minute: float, tokens_per_minute: float) -> None:
-    """Print requests, tokens, USD (low, likely, high) and minutes for what REQUESTS lack in the ledger, by model.
+    """Print requests, tokens, USD (low, likely, high) and minutes, by model, for those of REQUESTS that the ledger cannot answer.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""Refill the ledger from a file of completions, so that what somebody has bought is not bought again.
+"""Add completions from a file to the ledger, so that nobody buys them twice.
 
     ninechapters import data/distillation/initial/requests.parquet completions.parquet
     ninechapters import data/distillation/initial/requests.parquet batch_output.jsonl
@@ -18,7 +18,7 @@ from stages.core.command import say, tool_command
 @click.argument("requests", type=click.Path(path_type=Path))
 @click.argument("completions", type=click.Path(path_type=Path))
 def main(requests: Path, completions: Path) -> None:
-    """Add the COMPLETIONS of REQUESTS that the ledger lacks; what answers no request is counted and left out.
+    """Add to the ledger the COMPLETIONS of REQUESTS that it lacks; count and skip completions of other requests.
 
     \b
     Example:

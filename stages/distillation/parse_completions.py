@@ -1,4 +1,4 @@
-"""Parse a round's completions into problems; whatever is not whole or touches a benchmark is rejected with a reason.
+"""Parse a round's completions into problems; incomplete ones and those that match a benchmark are rejected with a reason.
 
 python -m stages.distillation.parse_completions .../requests.parquet .../completions.parquet data/benchmarks OUT ...
 """
@@ -21,7 +21,7 @@ from stages.overlap.decontamination_rules import DecontaminationRules
 @click.argument("out", type=click.Path(path_type=Path))
 @section_options(rules=DecontaminationRules)
 def main(requests: Path, completions: Path, benchmarks: Path, out: Path, rules: DecontaminationRules) -> None:
-    """Write OUT/problems.parquet, OUT/rejected.parquet and OUT/repairs.json from REQUESTS and COMPLETIONS.
+    """Parse the COMPLETIONS of REQUESTS; write OUT/problems.parquet, OUT/rejected.parquet and OUT/repairs.json.
 
     \b
     Example:

@@ -1,10 +1,10 @@
-"""Share this project's answers: put its segments into one file in `data/ledger`, and track it with DVC.
+"""Share this project's paid answers: put them into one file in `data/ledger` and track it with DVC.
 
     ninechapters publish ledger
     dvc push data/ledger.dvc && git add data/ledger.dvc && git commit -m "Publish answers"
 
-Segments are only ever added, to those that others have published. Where two people have published at once, Git finds a conflict in data/ledger.dvc: take
-theirs (`git checkout --theirs data/ledger.dvc`) and publish again, which adds yours to theirs.
+Answers are added to those that others have published; none are removed. If two people publish at once, Git reports a conflict
+in data/ledger.dvc: take theirs (`git checkout --theirs data/ledger.dvc`) and publish again, which adds yours.
 """
 
 import subprocess
@@ -24,7 +24,7 @@ SET_ASIDE = Path("data/ledger-set-aside")
 
 @tool_command("publish ledger")
 def main() -> None:
-    """Put this project's new segments into the file in data/ledger, report double purchases, and `dvc add` it.
+    """Add this project's new answers to the file in data/ledger, report answers bought twice, and run `dvc add` on it.
 
     \b
     Example:

@@ -43,21 +43,21 @@ class RequestPlan:
     """One round of `build_requests`."""
 
     model: Annotated[str, MinLen(1)]
-    "The teacher's exact snapshot; part of each request's key."
+    "The exact snapshot of the teacher; part of each request's key."
     num_samples: Count
     "Requests for each text."
     tool_frac: Share
     "Fraction of requests for tool problems (paper: UNKNOWN; its corpus has 27% tool rows)."
     level_choice: LevelChoice
-    "Choose the level by fit to the text, by its own topic alone, or at random as the release does."
+    "How to choose a level: the one that fits the text (fit), that of the text's topic (topic), or random, as in the release."
     temperature: NotNegative
-    "Teacher's sampling (release: 0.6)."
+    "Sampling temperature of the teacher (release: 0.6)."
     max_tokens: Count
-    "Tokens of an answer (release: 2500)."
+    "Most tokens in an answer (release: 2500)."
     other_models: tuple[ModelShare, ...] = ()
-    "Other teachers of the round, each with its share of the requests; `model` gets the rest."
+    "More teachers, each with its share of the requests; `model` gets the rest."
     form: Form = "tags"
-    "How an answer is asked for: in tags, as JSON by a schema, or as JSON whose schema bounds each field, for small models."
+    "Form of an answer: tags, JSON with a schema, or JSON with a schema that limits each field's length, for small models."
 
     num_examples: Annotated[int, Interval(ge=0, le=MAX_EXAMPLES)] = 0
     "Worked examples before each prompt, in the same form: for small models."

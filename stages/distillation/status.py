@@ -1,4 +1,4 @@
-"""What the ledger holds: bought, missing and refused answers of each round, and what they cost.
+"""Show what the ledger holds: bought, missing and refused answers of each round, and their cost.
 
 ninechapters status data/distillation/*/requests.parquet
 """
@@ -13,7 +13,7 @@ from stages.core.command import tool_command
 @tool_command("status")
 @click.argument("requests", type=click.Path(path_type=Path), nargs=-1)
 def main(requests: tuple[Path, ...]) -> None:
-    """Print what of REQUESTS is bought, missing or refused, by model, and the cost account of the whole ledger.
+    """Print how many of REQUESTS are bought, missing and refused, by model, and the cost of the whole ledger.
 
     \b
     Example:

@@ -1,11 +1,11 @@
-"""Compare two revisions' evaluations of a student: paired differences, exact tests, and what made each item flip.
+"""Compare a student's evaluations at two revisions: paired differences, exact tests, and why each answer flipped.
 
 ninechapters compare main HEAD
 ninechapters compare main workspace --json
-ninechapters compare workspace workspace --against untrained      # after the training, and before
+ninechapters compare workspace workspace --against untrained      # the trained student with its base model
 
 A revision is a Git commit, branch or tag; `workspace` is the working tree. Predictions are read through DVC, from the
-cache or a remote. Tasks whose prompts, items or grader differ are refused and named.
+cache or a remote. Tasks whose prompts, problems or grader differ are not compared, and named.
 """
 
 import json
@@ -22,17 +22,19 @@ STARTS = ["pretrained", "base", "untrained"]
 @tool_command("compare")
 @click.argument("a")
 @click.argument("b")
-@click.option("--student", help="A name under `models`; without it the first of `students` in params.yaml.")
+@click.option("--student", help="A name under `models`; default: the first of `students` in params.yaml.")
 @click.option(
     "--start",
     type=click.Choice(STARTS),
     default="pretrained",
-    help="What was fine-tuned; untrained: the base model as it is.",
+    help="Which model was fine-tuned; untrained: the base model itself, not fine-tuned.",
 )
-@click.option("--against", type=click.Choice(STARTS), help="The --start of A; without it that of B.")
-@click.option("--policy", type=click.Choice(["ours", "jiuzhang"]), default="ours", help="Whose verdicts to compare.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with every flip, no table.")
-@click.option("--flips", "num_flips", type=click.IntRange(min=0), default=5, help="Flips to list under the table.")
+@click.option("--against", type=click.Choice(STARTS), help="--start of A; default: that of B.")
+@click.option("--policy", type=click.Choice(["ours", "jiuzhang"]), default="ours", help="Whose grading to compare.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every flip, instead of a table.")
+@click.option(
+    "--flips", "num_flips", type=click.IntRange(min=0), default=5, help="How many flips to list under the table."
+)
 def main(
     a: str, b: str, student: str | None, start: str, against: str | None, policy: str, as_json: bool, num_flips: int
 ) -> None:

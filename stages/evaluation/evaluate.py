@@ -1,4 +1,4 @@
-"""Evaluate a student on the benchmarks, in natural language and with the tool; every prediction is kept.
+"""Evaluate a student on the benchmarks, in natural language and with Python; every prediction is kept.
 
 python -m stages.evaluation.evaluate models/finetuned/pretrained/llama data/benchmarks data/targets data/leaks \\
     data/predictions/pretrained/llama METRICS --max-tokens 1024 ...
@@ -28,8 +28,8 @@ def main(
 ) -> None:  # fmt: skip
     """Solve the named BENCHMARKS with MODEL; write OUT/predictions.parquet, OUT/results.json and METRICS.
 
-    Solved problems for `shots` are of TARGETS; problems that one of LEAKS touched are counted apart. With `majority_samples`
-    there is also OUT/votes.parquet. Of a MODEL with random weights, which solves nothing, all of these are empty.
+    Solved problems for `shots` come from TARGETS. Problems in LEAKS are counted separately. With `majority_samples` there is
+    also OUT/votes.parquet. For a MODEL with random weights, which solves nothing, all outputs are empty.
 
     \b
     Example:

@@ -30,25 +30,25 @@ class EvaluationSettings:
     """`evaluate`."""
 
     benchmark: tuple[str, ...]
-    "A benchmark to solve; none given solves all."
+    "A benchmark to solve; an empty list solves all."
     max_tokens: Count
-    "New tokens for each call of the model (release: 1024)."
+    "Most new tokens in a call of the model (release: 1024)."
     max_problems: CountOrNone
-    "Solve only the first so many of each benchmark; 0 solves all. An accuracy names its number."
+    "Solve at most this many problems of each benchmark, from the start; 0 solves all. Each accuracy states its number."
     num_samples: Count
-    "Responses to each problem (release: 1); from two on also pass@k and maj@k."
+    "Responses to each problem (release: 1); two or more add pass@k and maj@k."
     temperature: NotNegative
-    "0 is greedy (release: 0)."
+    "Sampling temperature; 0 is greedy (release: 0)."
     top_p: ShareOverZero
-    "Nucleus (release: 1)."
+    "Nucleus sampling (release: 1)."
     majority_samples: CountOrNone
-    "Responses to each problem that vote, beside those of num_samples: maj@k; 0: no vote."
+    "More responses to each problem, for a majority vote (maj@k); 0: no vote."
     majority_temperature: Positive
-    "Of the responses that vote (Wang et al. 2022, arXiv 2203.11171: 0.7)."
+    "Temperature of the responses that vote (Wang et al. 2022, arXiv 2203.11171: 0.7)."
     reference_loss: bool
-    "Read the benchmarks' own solutions with the model: their loss moves before the accuracy does."
+    "Also compute the loss on the benchmarks' solutions, which improves before accuracy does."
     shots: tuple[Annotated[str, Grammar(parse_shots, "aqua=mathqa:5")], ...]
-    "benchmark=target:count, solved problems before its questions (release: 5 for aqua, sat_math, mmlu_stem)."
+    "benchmark=target:count puts solved problems of a target into its prompts (release: 5 for aqua, sat_math, mmlu_stem)."
 
     def rules(self) -> Iterator[str]:
         if self.num_samples > 1 and self.temperature == 0:

@@ -1,4 +1,4 @@
-"""Run files of Python in the sandbox, and print one line of JSON for each.
+"""Run Python files in the sandbox and print a line of JSON for each.
 
 ninechapters run-program FILE ...
 """
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 @click.argument(
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
 )
-@click.option("--allow-unsafe", is_flag=True, help="Run without isolation, with limits alone; every line then says so.")
+@click.option(
+    "--allow-unsafe", is_flag=True, help="Run without isolation, with resource limits only; every line says so."
+)
 def main(files: tuple[Path, ...], allow_unsafe: bool) -> None:
     """Run each FILE; print `file, status, stdout, stderr, wall_seconds, isolation, is_chance` as a line of JSON.
 
-    Statuses: ok, error, timeout, memory, output, killed, refused (too long, or nothing here can isolate it). `is_chance`: a second run, with other seeds, printed
-    something else.
+    Statuses: ok, error, timeout, memory, output, killed, refused (too long, or this machine cannot isolate it). `is_chance` is true
+    if a second run, with other seeds, printed something else.
 
     \b
     Example:

@@ -32,8 +32,8 @@ def main(
 ) -> None:  # fmt: skip
     """Filter SYNTHESIS/problems.parquet into OUT/problems.parquet and OUT/rejected.parquet; write METRICS and FUNNEL.
 
-    A problem that passes the rules on its text has its program run, is compared with the others and the BENCHMARKS, and,
-    if asked, is solved again by SOLVER from the text among TEXTS that it was made of.
+    First come rules on the text. Then the program is run, the problem is compared with the others and the BENCHMARKS, and, if
+    num_solutions is not 0, SOLVER solves it again, given its text from TEXTS.
 
     \b
     Example:

@@ -18,17 +18,17 @@ class FilterSettings:
     """The rules on a problem's text."""
 
     min_words: CountOrNone
-    "The least words of a problem."
+    "Fewest words in a problem."
     max_words: Count
-    "The most words of a problem."
+    "Most words in a problem."
     max_solution_words: Count
-    "The most words of a solution."
+    "Most words in a solution."
     max_repeated: Share
-    "The largest share of 4-grams that occur before (Gopher)."
+    "Largest share of repeated 4-grams (Gopher)."
     max_foreign: Share
-    "Reject another language with this probability; 0 turns the rule off."
+    "Reject a problem that is not English with at least this probability; 0 turns the rule off."
     let_through: tuple[Reason, ...]
-    "Reasons that reject nothing, such as equation: to find what a rule is worth (studies/quality)."
+    "Reasons that do not reject, such as equation: to measure what a rule is worth (studies/quality)."
 
     def rules(self) -> Iterator[str]:
         if self.min_words > self.max_words:
@@ -40,17 +40,17 @@ class AgreementSettings:
     """How a problem is compared with others, and solved again."""
 
     min_jaccard: Share
-    "The least Jaccard index of near-duplicates' three-word shingles; 0 drops equal problems alone."
+    "Problems whose three-word shingles have at least this Jaccard index are near-duplicates; 0 drops only identical ones."
     num_solutions: CountOrNone
-    "Solve each problem at most so many times again and ask for agreement, fewer where the verdict is certain; 0 does not."
+    "Solve each problem again up to this many times, until agreement is certain either way; 0 turns this off."
     min_agreement: Share
-    "The least share of the new answers that must equal the problem's."
+    "Share of the new answers that must equal the problem's."
     solver_form: Literal["synthesizer", "student"]
-    "The form in which SOLVER is asked: as the synthesizer or as a student."
+    "How SOLVER is prompted: as a synthesizer or as a student."
     solver_temperature: NotNegative
-    "Of the new solutions."
+    "Sampling temperature of the new solutions."
     solver_max_tokens: Count
-    "Tokens of a new solution."
+    "Most tokens in a new solution."
 
     def rules(self) -> Iterator[str]:
         if self.num_solutions > 1 and self.solver_temperature == 0:

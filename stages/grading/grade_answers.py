@@ -2,8 +2,8 @@
 
 ninechapters grade IN.jsonl OUT.jsonl
 
-A row has `gold`, and `pred` (an answer) or `response` (a whole reply); it may have `dataset` (its kind of answers follows
-from it), `mode` ("number", "math", "choice" or "text", where no dataset says it) and `options`.
+A row has `gold`, and `pred` (an answer) or `response` (a whole reply). It may have `dataset` (which implies the kind of
+answer), `mode` ("number", "math", "choice" or "text", if there is no dataset) and `options`.
 """
 
 import json
@@ -21,7 +21,7 @@ BATCH_ROWS = 100
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 def main(source: Path, out: Path) -> None:
-    """Write each row of IN to OUT with `correct, extracted, rule, flags` under `ours` and under `jiuzhang`.
+    """Write each row of IN to OUT with its grades, `correct, extracted, rule, flags`, under `ours` and under `jiuzhang`.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""Make a base model's folder from a model on this disk: a folder, weights as they are, or a GGUF file; its tokenizer's traps mended.
+"""Make a base model's folder from a model on this disk, a folder or a GGUF file: same weights, known tokenizer faults corrected.
 
 python -m stages.models.adopt_model models/base/synthesizer --path inputs/models/deepseek-math-7b-rl
 """
@@ -16,7 +16,7 @@ from stages.models.sections import LocalModel
 @click.argument("out", type=click.Path(path_type=Path))
 @section_options(model=LocalModel)
 def main(out: Path, model: LocalModel) -> None:
-    """Write the model folder OUT.
+    """Write the model at --path as the model folder OUT.
 
     \b
     Example:

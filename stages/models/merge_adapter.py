@@ -15,7 +15,7 @@ from stages.core.command import StageError, say, tool_command
 @click.argument("adapter", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 def main(base: Path, adapter: Path, out: Path) -> None:
-    """Write BASE with the LoRA weights in ADAPTER (PEFT's format, safetensors) merged into it to OUT.
+    """Merge the LoRA weights in ADAPTER (PEFT's format, safetensors) into BASE and write the model folder OUT.
 
     \b
     Example:

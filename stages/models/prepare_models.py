@@ -2,8 +2,8 @@
 
     python -m stages.models.prepare_models models/base/llama data/texts/initial.parquet data/problems/initial --kind config ...
 
-A config's tokenizer is trained on the initial texts and the teacher's first problems. Everything after this stage
-takes the folder and does not know where it came from. A model on this disk is taken by `adopt_model`.
+The tokenizer of a config model is trained on the initial texts and the teacher's first problems. Later stages read the
+folder and do not depend on its origin. For a model on this disk see `adopt_model`.
 """
 
 from dataclasses import asdict
@@ -22,7 +22,7 @@ from stages.models.sections import ConfigModel, GgufModel, HubModel
 @click.argument("distillation", type=click.Path(path_type=Path))
 @union_options(model=ConfigModel | HubModel | GgufModel)
 def main(out: Path, texts: Path, distillation: Path, model: ConfigModel | HubModel | GgufModel) -> None:
-    """Write the model folder OUT; TEXTS and DISTILLATION train a config's tokenizer.
+    """Write the model folder OUT; the tokenizer of a config model is trained on TEXTS and DISTILLATION.
 
     \b
     Example:

@@ -17,27 +17,27 @@ class ConfigModel:
     """One of `models` with random weights; its tokenizer is trained on the first round's problems."""
 
     kind: Literal["config"]
-    "A small model of random weights, made here."
+    "A small model with random weights, created by this stage."
     architecture: Architecture = "llama"
-    "config: the model class."
+    "config: the architecture."
     hidden_size: Annotated[int, Ge(8)] = 128
     "config: width."
     intermediate_size: Annotated[int, Ge(8)] = 384
     "config: width of the MLP."
     num_layers: Count = 4
-    "config: layers."
+    "config: number of layers."
     num_heads: Count = 4
-    "config: attention heads."
+    "config: number of attention heads."
     num_key_value_heads: Count = 4
-    "config: key and value heads."
+    "config: number of key and value heads."
     vocab_size: Annotated[int, Ge(300)] = 1024
-    "config: tokens of the tokenizer."
+    "config: size of the tokenizer's vocabulary."
     max_length: Annotated[int, Ge(64)] = 1024
-    "config: positions."
+    "config: context length, in tokens."
     initializer_range: Positive = 0.02
     "config: standard deviation of the random weights (about 1/sqrt(width) suits small models)."
     seed: Seed = 0
-    "config: of the random weights."
+    "config: seed of the random weights."
 
     def rules(self) -> Iterator[str]:
         if self.hidden_size % (2 * self.num_heads):
@@ -55,11 +55,11 @@ class HubModel:
     kind: Literal["hub"]
     "A model of the Hugging Face hub."
     name: str
-    "hub: its id."
+    "hub: its id, such as Qwen/Qwen2.5-Math-1.5B."
     revision: str
-    "hub: the commit (40 hex digits), so that the same name means the same bytes."
+    "hub: the commit (40 hex digits); it pins the files."
     chat_template: bool = True
-    "hub, gguf, local: write prompts as turns of the model's chat template, if it has one; false: as plain text."
+    "hub, gguf, local: use the model's chat template, if it has one; false: plain text prompts."
 
     def rules(self) -> Iterator[str]:
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", self.name):
@@ -72,18 +72,18 @@ class HubModel:
 
 @section
 class GgufModel:
-    """One of `models` from a GGUF file: an installed package's, or one on this disk (`local_models` takes those, too, and watches them)."""
+    """One of `models` from a GGUF file, in an installed package or on this disk (in `local_models` DVC tracks it)."""
 
     kind: Literal["gguf"]
-    "A GGUF file, of your disk or of an installed package."
+    "A GGUF file, on this disk or in an installed package."
     path: Path
-    "gguf: the file; with a package its path in it."
+    "gguf: the file; with `package`, its path inside the package."
     package: str = ""
-    "gguf: NAME==VERSION of the installed Python package that has the file; empty: it is a file of this disk."
+    "gguf: NAME==VERSION of the installed Python package with the file; empty: the file is on this disk."
     sha256: str = ""
-    "gguf: of the file (64 hex digits): one of other bytes is refused; empty: not compared."
+    "gguf: the expected SHA-256 of the file (64 hex digits); empty: not checked."
     chat_template: bool = True
-    "hub, gguf, local: write prompts as turns of the model's chat template, if it has one; false: as plain text."
+    "hub, gguf, local: use the model's chat template, if it has one; false: plain text prompts."
 
     def rules(self) -> Iterator[str]:
         if self.path.suffix.lower() != ".gguf":
@@ -98,9 +98,9 @@ class GgufModel:
 
 @section
 class LocalModel:
-    """One of `local_models`, which DVC watches: a folder with config.json, a tokenizer and safetensors weights, or a GGUF file."""
+    """One of `local_models`, which DVC tracks: a folder with config.json, a tokenizer and safetensors weights, or a GGUF file."""
 
     path: Path
     "local: its folder, or its GGUF file."
     chat_template: bool = True
-    "hub, gguf, local: write prompts as turns of the model's chat template, if it has one; false: as plain text."
+    "hub, gguf, local: use the model's chat template, if it has one; false: plain text prompts."

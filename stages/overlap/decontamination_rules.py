@@ -12,10 +12,10 @@ class DecontaminationRules:
     """`decontaminate`: the n-grams' sizes and the least covered share of a question."""
 
     long_words: Annotated[int, Ge(8)] = 13
-    "So many words of a benchmark's question in a row are a hit (GPT-3: 13; release: UNKNOWN)."
+    "A match is this many words of a benchmark's question in a row (GPT-3: 13; release: UNKNOWN)."
     short_words: Annotated[int, Ge(6)] = 8
-    "Words of the n-grams that cover a question."
+    "Words in the n-grams that cover a question."
     min_coverage: ShareOverZero = 0.5
-    "The least share of a question that these n-grams must cover for a hit."
+    "A match is also a question of which these n-grams cover at least this share."
     abstract_numbers: bool = True
-    "Also hit a question that differs only in its numbers."
+    "Also match questions that differ only in their numbers."

@@ -8,10 +8,10 @@ class DuplicateRules:
     """`curate_texts`: when two texts are alike."""
 
     shingle_words: Count
-    "Words in a row that are one shingle of a text (FineWeb: 5)."
+    "Words in a shingle (FineWeb: 5)."
     num_bands: Count
-    "Bands of MinHashes: more find more."
+    "Bands of MinHashes: more bands find more pairs."
     band_rows: Count
-    "MinHashes a band: more propose fewer pairs."
+    "MinHashes in a band: with more, fewer pairs are compared."
     min_jaccard: Share
-    "The least Jaccard index of two near-duplicates' shingles; 0 drops only equal texts."
+    "Texts whose shingles have at least this Jaccard index are near-duplicates; 0 drops only identical texts."

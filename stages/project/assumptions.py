@@ -8,47 +8,47 @@ class Assumptions:
     """Shares of a device's rates, sizes of texts, and what the machine around the devices gives."""
 
     mfu: ShareOverZero = 0.4
-    "Share of the arithmetic rate that training and the reading of prompts reach."
+    "Share of the peak arithmetic rate that training and prompt processing reach."
     generation_mfu: ShareOverZero = 0.15
-    "Share of it that writing can reach (vLLM's 3,000 to 4,000 tokens a second of a 7B on an A100)."
+    "Share of it that generation reaches (vLLM: 3,000 to 4,000 tokens a second for a 7B on an A100)."
     kept_frac: Share = 0.75
-    "Share of the problems that passes the filter."
+    "Share of the problems that pass the filter."
     target_tokens: Count = 280
-    "Tokens of a target's problem with its solution (0.8 billion of 2.86 million in the paper)."
+    "Tokens in a target's problem with its solution (paper: 0.8 billion in 2.86 million)."
     example_rows: Count = 2_860_000
-    "Rows of a source of examples that has no max_examples (the release's corpus)."
+    "Rows of an `examples` source without max_examples (release: 2.86 million)."
     bandwidth_frac: ShareOverZero = 0.92
-    "Share of the memory's bandwidth that writing reaches."
+    "Share of the memory bandwidth that generation reaches."
     max_sequences: Count = 256
-    "Sequences that an engine writes at a time (vLLM's default)."
+    "Sequences that an engine generates at a time (vLLM's default)."
     cache_bytes: Count = 2
-    "Bytes of a number in the cache of keys and values (1: float8)."
+    "Bytes per number in the key-value cache (1: float8)."
     solved_frac: Share = 0.75
-    "Share of num_solutions that a problem needs until its verdict is certain."
+    "Share of num_solutions after which the verdict on a problem is certain."
     solution_frac: Share = 0.75
-    "Share of a problem's tokens that are its solution (1,831 of 2,393 characters in the release's samples)."
+    "Share of a problem's tokens in its solution (release's samples: 1,831 of 2,393 characters)."
     node_gpus: Count = 8
-    "GPUs of one node."
+    "GPUs in a node."
     host_gb: Positive = 200.0
     "Host memory for each GPU, in GB."
     host_cpus: Count = 12
     "CPU cores for each GPU."
     tokens_per_cpu_second: Positive = 100_000.0
-    "Tokens that a core makes of text in a second."
+    "Tokens that a CPU core tokenizes in a second."
     read_gb_per_second: Positive = 2.0
-    "Of the disk, when weights are loaded."
+    "Disk rate when weights are loaded."
     write_gb_per_second: Positive = 1.0
-    "Of the disk, when checkpoints are written."
+    "Disk rate when checkpoints are written."
     start_seconds: NotNegative = 90.0
-    "Until a loaded engine or training runs (kernels, graphs, process groups)."
+    "Time to start an engine or a training after loading (kernels, graphs, process groups)."
     checkpoint_seconds: Positive = 120.0
-    "Between two checkpoints of a training (NINECHAPTERS_CHECKPOINT_SECONDS)."
+    "Seconds between two checkpoints of a training (NINECHAPTERS_CHECKPOINT_SECONDS)."
     checkpoint_frac: Share = 0.02
-    "The most of a training's time that they take: written more rarely where they would take more."
+    "Largest share of a training's time that checkpoints may take; beyond it they are written less often."
     stored_copies: Count = 2
-    "Copies of each output on the disk: DVC's cache is a second one, unless it links (`dvc config cache.type`)."
+    "Copies of each output on the disk: two, because DVC's cache holds one; one if it links (`dvc config cache.type`)."
     disk_gb: NotNegative = 0.0
-    "What the disk holds, in GB; 0 says nothing of it."
+    "Size of the disk, in GB; 0 skips the check."
 
     def words(self) -> str:
         """All of them, as they were given."""

@@ -1,9 +1,9 @@
-"""Bring the files that params.yaml wants under inputs/ and that are not there: from a folder of yours, or from where they are published.
+"""Get the files that params.yaml names under inputs/: link them from a folder of yours, or fetch them from their publishers.
 
     ninechapters bring --folder ../data        # ../data/benchmarks/gsm8k.jsonl is linked as inputs/benchmarks/gsm8k.jsonl
-    ninechapters bring                         # fetched, each at a pinned commit and held against its sha256
+    ninechapters bring                         # fetched, each at a pinned commit, its sha256 checked
 
-`make repro INPUTS=../data` does it first. A file that is there is left as it is.
+`make repro INPUTS=../data` does this first. Files that exist are left alone.
 """
 
 from pathlib import Path
@@ -17,10 +17,10 @@ from stages.core.command import say, tool_command
 @click.argument("params", type=click.Path(path_type=Path), default=Path("params.yaml"))
 @click.option(
     "--folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=None,
-    help="A folder laid out as inputs/ is; its files are linked, the others fetched.",
+    help="A folder laid out like inputs/: its files are linked, the missing ones fetched.",
 )  # fmt: skip
 def main(params: Path, folder: Path | None) -> None:
-    """Link or fetch what PARAMS names under inputs/ and what is not there.
+    """Link or fetch the files that PARAMS names under inputs/ and that are missing.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""Check params.yaml, or a profile, as the first stage does; nothing else runs and nothing is written.
+"""Check params.yaml, or a profile, as the first stage does; runs nothing else and writes nothing.
 
 ninechapters check profiles/paper-7b.yaml
 """
@@ -13,7 +13,7 @@ from stages.core.command import say, tool_command
 @tool_command("check")
 @click.argument("params", type=click.Path(path_type=Path), default=Path("params.yaml"))
 def main(params: Path) -> None:
-    """Tell every fault in PARAMS: section, key, value, and what is allowed.
+    """List every fault in PARAMS: section, key, value, and what is allowed.
 
     \b
     Example:

@@ -1,10 +1,10 @@
-"""The first door: check the whole of params.yaml, and write what each stage's code means. Every other stage depends on it.
+"""The first stage, on which all others depend: check params.yaml, and fingerprint the code of each stage.
 
 python -m stages.project.check_project data/code
 
-OUT/<stage>.json names the modules that the stage's script runs, each with the hash of its meaning, the files that they read, and
-the pinned versions of the libraries that decide what is written (stages/project/closure.py). It is the stage's only code dep:
-an edit of a comment changes no such file, and `git diff data/code` says which module made a stage stale. OUT/profile.json tells
+OUT/<stage>.json lists the modules that the stage's script runs, each with a hash that ignores comments, the files that they read,
+and the pinned versions of the libraries that affect outputs (stages/project/closure.py). It is the stage's only code dependency:
+an edit of a comment leaves it unchanged, and `git diff data/code` shows which module made a stage stale. OUT/profile.json says
 which profile params.yaml is (stages/project/nearest_profile.py), for the report.
 """
 
@@ -23,7 +23,7 @@ PROFILES, PROFILE = Path("profiles"), "profile.json"
 @stage_command("check_project")
 @click.argument("out", type=click.Path(path_type=Path))
 def main(out: Path) -> None:
-    """Check params.yaml, and write OUT/STAGE.json for every stage's script.
+    """Check params.yaml, and write the fingerprint of every stage's code to OUT/STAGE.json.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""The command `ninechapters`: one door to what people type, and to the stages' scripts, each of which is loaded when it is asked for.
+"""The command `ninechapters`: its tools and the stages' scripts as subcommands, each loaded when it is used.
 
 ninechapters check
 ninechapters plan profiles/paper-7b.yaml --gpu h100 --num-gpus 8
@@ -36,7 +36,7 @@ TITLED = {"Commands": TOOLS, "Stages, which `dvc repro` runs": STAGES}
 def main() -> None:
     """A small language model learns to write mathematics problems, and students learn from them: a DVC pipeline.
 
-    `dvc repro` runs it. These commands look at it, before and after.
+    `dvc repro` runs the pipeline. These commands prepare a run and read its results.
 
     \b
     Example:

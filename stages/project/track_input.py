@@ -1,9 +1,9 @@
-"""The fingerprint of files or folders, as a small file that Git keeps: what depends on all of a section depends on these.
+"""Fingerprint files or folders into a small file under Git; stages that read a whole section depend on these files.
 
     python -m stages.project.track_input data/fingerprints/sources/web.json inputs/corpus/web.jsonl
 
-DVC cannot let a stage depend on as many things as params.yaml names. So each has a stage that depends on it alone and writes its
-fingerprint; and what reads all of them depends on the folder of fingerprints, which every clone has, pulled or not.
+A DVC stage cannot list its dependencies from params.yaml. So each input has a stage of its own that writes its fingerprint, and a
+stage that reads all of them depends on the folder of fingerprints, which every clone has even without the inputs.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from stages.core.command import say, stage_command
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
 def main(out: Path, paths: tuple[Path, ...]) -> None:
-    """Write the sha256 of each PATH, a file or a folder, to OUT.
+    """Write the SHA-256 of each PATH, a file or a folder, to OUT.
 
     \b
     Example:

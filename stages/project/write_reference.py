@@ -1,7 +1,7 @@
 """The reference: every command, option, key of params.yaml, environment variable and table, read from the code.
 
 ninechapters reference                              # print it
-ninechapters reference --out docs/reference.md      # write it; a test holds the file to the code
+ninechapters reference --out docs/reference.md      # write it; a test compares the file with the code
 """
 
 import dataclasses
@@ -20,7 +20,9 @@ Every command, option, key of `params.yaml`, environment variable and table. Mad
 
 
 @tool_command("reference")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it there, and print nothing.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead of the terminal."
+)
 def main(out: Path | None) -> None:
     """Print the reference as Markdown.
 

@@ -1,4 +1,4 @@
-"""Write the final corpus as JSONL with full lineage, and its dataset card.
+"""Write the final corpus as JSON lines with full lineage, and its data set card.
 
 ninechapters export data/synthetic data/texts/synthesis.parquet data/exported
 """
@@ -18,7 +18,7 @@ LINES = 2000  # encoded at once
 @click.argument("texts", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 def main(synthetic: Path, texts: Path, out: Path) -> None:
-    """Write OUT/problems.jsonl and OUT/README.md from the problems of SYNTHETIC and the table TEXTS that they were made of.
+    """Write OUT/problems.jsonl and OUT/README.md from the problems in SYNTHETIC and the table TEXTS of their source texts.
 
     \b
     Example:

@@ -44,8 +44,8 @@ def publishing_options(function: Command) -> Command:
     for option in reversed((
         click.option("--push", is_flag=True, help="Upload the folder to the hub, as TO (owner/name)."),
         click.option("--dry-run", is_flag=True, help="Write the folder and list what --push would upload; needs no network."),
-        click.option("--update", is_flag=True, help="With --push: replace what an earlier publication has uploaded there."),
-        click.option("--private", is_flag=True, help="With --push: a new repository that only its owners see."),
+        click.option("--update", is_flag=True, help="With --push: replace the files of an earlier publication."),
+        click.option("--private", is_flag=True, help="With --push: make a new repository private."),
     )):  # fmt: skip
         function = option(function)
     return function

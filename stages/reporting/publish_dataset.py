@@ -1,4 +1,4 @@
-"""Publish the verified problems: a folder of Parquet with a card, which `load_dataset` reads; `--push` uploads it to the hub.
+"""Publish the verified problems: Parquet files and a card, for `load_dataset`; `--push` uploads them to the hub.
 
 ninechapters publish dataset published/dataset
 ninechapters publish dataset me/math-problems --push
@@ -27,9 +27,9 @@ KIND = "dataset"
     "--without-texts", is_flag=True, help="Leave out the source texts; their titles, addresses and licenses stay."
 )
 @click.option("--checked", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help='Lines {"problem_id": ..., "right": true} of rows drawn at random that you checked: the card tells their share.')  # fmt: skip
+              help='JSON lines {"problem_id": ..., "right": true} of random rows that you checked, for the card.')  # fmt: skip
 @click.option(
-    "--language", "languages", multiple=True, default=["en"], help="Of the problems (ISO 639-1), for the card."
+    "--language", "languages", multiple=True, default=["en"], help="Language of the problems (ISO 639-1), for the card."
 )
 def main(
     to: str, push: bool, dry_run: bool, update: bool, private: bool, without_texts: bool, checked: Path | None,

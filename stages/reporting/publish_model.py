@@ -18,11 +18,11 @@ STUDENTS = Path("models/finetuned/pretrained")
 @tool_command("publish model")
 @click.argument("to")
 @publishing_options
-@click.option("--student", help="Which of `students` in params.yaml; without it the first.")
-@click.option("--base-license", default="", help="License of the base model, where its card cannot be read here.")
-@click.option("--dataset", default="", help="Where the training data are on the hub (owner/name), for the card.")
+@click.option("--student", help="Which of `students` in params.yaml; default: the first.")
+@click.option("--base-license", default="", help="License of the base model, if its card is not available.")
+@click.option("--dataset", default="", help="The training data on the hub (owner/name), for the card.")
 @click.option(
-    "--language", "languages", multiple=True, default=["en"], help="That the model writes (ISO 639-1), for the card."
+    "--language", "languages", multiple=True, default=["en"], help="Language of the model (ISO 639-1), for the card."
 )
 def main(
     to: str, push: bool, dry_run: bool, update: bool, private: bool, student: str | None, base_license: str, dataset: str,

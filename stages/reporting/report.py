@@ -1,4 +1,4 @@
-"""Gather all figures, pick the headline, and write the page: one file that needs nothing else, not even a network.
+"""Collect all results, choose the headline, and write the page: one self-contained file that works offline.
 
 python -m stages.reporting.report reports data data/fingerprints/students reports/metrics.json reports/details.json ...
 """
@@ -29,7 +29,7 @@ class ReportSettings:
     """`report`."""
 
     max_problems: Count
-    "Problems in the page's browser; of more, a fair part is shown."
+    "Most problems that the page lists; of a larger corpus it shows a random sample."
 
 
 @stage_command("report")
@@ -48,7 +48,7 @@ def main(
 ) -> None:  # fmt: skip
     """Write METRICS, DETAILS, the HTML PAGE, ACCURACY and CURVES (for dvc plots) from REPORTS and DATA.
 
-    METRICS is the headline, at most twenty numbers; DETAILS has every figure. STUDENTS is the folder of the students' fingerprints.
+    METRICS has the headline, at most twenty numbers; DETAILS has all results. STUDENTS is the folder of the students' fingerprints.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""Gather the points of a study into tables, a comparison and a picture.
+"""Collect the points of a study into tables, a comparison and a figure.
 
 python -m stages.studies.gather_study studies/boost --title "..." --x-label "..." --scale names --baseline series=random
 """
@@ -18,7 +18,7 @@ from stages.studies.sections import FigureSettings
 def main(study: Path, settings: FigureSettings) -> None:
     """Write STUDY/points.csv (a row for each point and task), STUDY/figure.csv, STUDY/summary.json and STUDY/figure.svg.
 
-    The points are those that STUDY/dvc.yaml makes; a file of one that it does not make any more is passed over.
+    The points are those that STUDY/dvc.yaml defines; files of other points are ignored.
 
     \b
     Example:

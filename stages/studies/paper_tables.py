@@ -1,4 +1,4 @@
-"""The paper's tables, and its first picture, with this run's models beside what others published.
+"""The paper's tables and its first figure, with this run's models next to published ones.
 
 ninechapters tables                       # natural-language reasoning, as Markdown
 ninechapters tables --table tools --form latex
@@ -26,31 +26,31 @@ DETAILS = Path("reports/details.json")
     type=click.Choice(["natural", "formats", "tools", "cost"]),
     default="natural",
     show_default=True,
-    help="Natural-language reasoning, other formats, tools, or what each run cost.",
+    help="natural: natural-language reasoning; formats: other formats; tools: with Python; cost: what each run cost.",
 )
 @click.option(
     "--form",
     type=click.Choice(["markdown", "latex", "csv"]),
     default="markdown",
     show_default=True,
-    help="How it is written.",
+    help="Output format.",
 )
 @click.option("--details", "path", type=click.Path(dir_okay=False, path_type=Path), default=DETAILS, show_default=True,
-              help="Every figure of a run, as `dvc repro report` gathers them.")  # fmt: skip
-@click.option("--group", help="Stand beside the published models of this size: 'over 20B' or '7B and 8B'.")
+              help="All results of a run, written by `dvc repro report`.")  # fmt: skip
+@click.option("--group", help="List your models with the published ones of this size: 'over 20B' or '7B and 8B'.")
 @click.option("--plan", "profiles", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="A profile whose planned cost stands in the cost table, too.")  # fmt: skip
-@click.option("--gpu", type=click.Choice(sorted(GPUS)), default="h100", show_default=True, help="Plan for these.")
-@click.option("--num-gpus", type=click.IntRange(min=1), default=8, show_default=True, help="Plan for so many.")
+              help="A profile whose planned cost the cost table also shows.")  # fmt: skip
+@click.option("--gpu", type=click.Choice(sorted(GPUS)), default="h100", show_default=True, help="GPUs of the plan.")
+@click.option("--num-gpus", type=click.IntRange(min=1), default=8, show_default=True, help="How many GPUs.")
 @click.option(
     "--usd-per-gpu-hour",
     type=click.FloatRange(min=0),
-    help="What one costs; without it a plan has the teacher's price alone.",
+    help="Price of a GPU-hour; without it the plan has only the teacher's cost.",
 )
 @click.option(
     "--picture",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Draw accuracy beside total cost to this SVG file.",
+    help="Also draw accuracy against total cost into this SVG file.",
 )
 def main(
     name: str, form: str, path: Path, group: str | None, profiles: tuple[Path, ...], gpu: str, num_gpus: int,
@@ -58,8 +58,8 @@ def main(
 ) -> None:  # fmt: skip
     """Print one of the paper's tables.
 
-    Accuracies are in percent, ours with their 95% interval; of each size the best is bold and the second best underlined. `unknown` is
-    a number that was published and that this project does not have.
+    Accuracies are in percent, this run's with a 95% interval. In each size the best is bold, the second best underlined.
+    `unknown` is a published number that this project does not have.
 
     \b
     Example:

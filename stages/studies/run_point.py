@@ -15,24 +15,26 @@ STARTS = ("pretrained", "base", "untrained")
 
 @stage_command("run_point")
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--series", required=True, help="The point's line in the study's figure.")
-@click.option("--x", required=True, help="Its place on that line.")
-@click.option("--seed", type=click.IntRange(min=0), required=True, help="Of the options that --seeded names.")
-@click.option("--student", required=True, help="A name under `models` of the changed parameters.")
+@click.option("--series", required=True, help="The line of this point in the figure.")
+@click.option("--x", required=True, help="The x value of this point.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), required=True, help="The seed for the sections that --seeded names."
+)
+@click.option("--student", required=True, help="A name under `models`, after the changes.")
 @click.option("--start", type=click.Choice(STARTS), default=STARTS[0], show_default=True,
-              help="Fine-tuned from the pre-trained or the base model; or the base model as it is.")  # fmt: skip
-@click.option("--seeded", multiple=True, help="A section whose `seed` is set to the point's.")
-@click.option("--set", "settings", multiple=True, help="A changed parameter, as pretrain.frac=0.5.")
+              help="Evaluate the student fine-tuned from the pre-trained or the base model, or the base model itself.")  # fmt: skip
+@click.option("--seeded", multiple=True, help="A section whose `seed` becomes --seed.")
+@click.option("--set", "settings", multiple=True, help="A parameter to change: pretrain.frac=0.5.")
 @click.option("--overrides", multiple=True, metavar="FILE[:ARM]",
-              help="A YAML file of changed parameters, or those under a name in it.")  # fmt: skip
+              help="A YAML file of parameters to change, or FILE:ARM for those of one arm.")  # fmt: skip
 def main(
     out: Path, series: str, x: str, seed: int, student: str, start: str, seeded: tuple[str, ...],
     settings: tuple[str, ...], overrides: tuple[str, ...],
 ) -> None:  # fmt: skip
-    """Write to OUT what the student of the changed pipeline came to, and what it cost.
+    """Write the results of the changed pipeline's student, and its cost, to OUT.
 
-    The pipeline runs in a copy of the project, on the same DVC cache (stages/studies/workspace.py): only what the changes touch is
-    run, and of that nothing that any point has run before.
+    The pipeline runs in a copy of the project with the same DVC cache (stages/studies/workspace.py): only stages that the changes
+    affect run, and none that another point has already run.
 
     \b
     Example:

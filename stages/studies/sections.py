@@ -26,15 +26,15 @@ class FigureSettings:
     title: str
     "What the figure shows."
     x_label: str
-    "What stands along the axis."
+    "Label of the x axis."
     scale: Literal["numbers", "names"]
     "Whether x is a number or a name."
     baseline: Baseline
-    "What the others are compared with: series=NAME at the same x, or x=VALUE in the same series."
+    "What every other point is compared with: series=NAME at the same x, or x=VALUE in the same series."
     equal: tuple[str, ...]
-    "Budgets that all points share to within 1%, of those that a point's file holds."
+    "Budgets (fields of a point's file) that must agree to within 1% over all points."
     equal_at_x: tuple[str, ...]
-    "Budgets that points of the same x share to within 1%."
+    "Budgets that must agree to within 1% over points of the same x."
 
     def rules(self) -> Iterator[str]:
         if both := sorted({*self.equal} & {*self.equal_at_x}):

@@ -1,4 +1,4 @@
-"""Run a study and show what it says; without a name, show which there are.
+"""Run a study and show its results; without a name, list the studies.
 
 ninechapters study
 ninechapters study boost
@@ -13,12 +13,12 @@ from stages.core.command import StageError, tool_command
 
 @tool_command("study")
 @click.argument("name", required=False)
-@click.option("--only-show", is_flag=True, help="Show what is there; run nothing.")
+@click.option("--only-show", is_flag=True, help="Show the results so far; run nothing.")
 def main(name: str | None, only_show: bool) -> None:
-    """Run the points of the study NAME that are not there, gather them, and show the table.
+    """Run the missing points of the study NAME, collect them, and show the table.
 
-    It is `dvc repro studies/NAME/dvc.yaml`: what the main pipeline has made is used, and run first where it is stale. Values and
-    seeds stand in studies/NAME/params.yaml.
+    This is `dvc repro studies/NAME/dvc.yaml`: it uses the main pipeline's outputs, and first runs the stages that are stale. Values
+    and seeds are in studies/NAME/params.yaml.
 
     \b
     Example:

@@ -15,19 +15,19 @@ class WritingPlan:
     tool_frac: Share
     "Fraction of tool problems (the paper's corpus: 0.27)."
     level_choice: LevelChoice
-    "Choose the level by fit to the text, by its own topic alone, or at random as the release does."
+    "How to choose a level: the one that fits the text (fit), that of the text's topic (topic), or random, as in the release."
     temperature: NotNegative
-    "Release: 1.0."
+    "Sampling temperature (release: 1.0)."
     top_p: ShareOverZero
-    "Nucleus (release: 1.0)."
+    "Nucleus sampling (release: 1.0)."
     max_tokens: Count
-    "Tokens of an output (release: 2500)."
+    "Most tokens in an output (release: 2500)."
     tool_temperature: NotNegative | None = None
-    "Of tool problems; without it, temperature (release: 0.1)."
+    "`temperature` for tool problems, if it differs (release: 0.1)."
     tool_top_p: ShareOverZero | None = None
-    "Of tool problems; without it, top_p (release: 0.95)."
+    "`top_p` for tool problems, if it differs (release: 0.95)."
     tool_max_tokens: Count | None = None
-    "Of tool problems; without it, max_tokens (release: 5000)."
+    "`max_tokens` for tool problems, if it differs (release: 5000)."
 
     def sampling(self, mode: str) -> Sampling:
         """How problems of a mode (cot or tool) are sampled."""

@@ -1,4 +1,4 @@
-"""Let a synthesizer write problems from texts: `problems.parquet`, and what could not be parsed with its reason.
+"""Let a synthesizer write problems from texts; outputs that cannot be parsed are rejected with a reason.
 
 python -m stages.synthesis.synthesize models/synthesizer/boosted data/texts/synthesis.parquet data/synthesis/corpus ...
 """
@@ -19,7 +19,7 @@ from stages.synthesis.sections import WritingPlan
 @click.argument("out", type=click.Path(path_type=Path))
 @section_options(plan=WritingPlan)
 def main(synthesizer: Path, texts: Path, out: Path, plan: WritingPlan) -> None:
-    """Write OUT/problems.parquet and OUT/rejected.parquet: what SYNTHESIZER makes of TEXTS.
+    """Let SYNTHESIZER write problems from TEXTS into OUT/problems.parquet and OUT/rejected.parquet.
 
     \b
     Example:

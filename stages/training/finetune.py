@@ -1,8 +1,8 @@
-"""Fine-tune a student on the teacher's problems, the training sets of the targets, and the examples that others wrote.
+"""Fine-tune a student on the teacher's problems, the targets' training problems, and published examples.
 
     python -m stages.training.finetune models/pretrained/llama data/targets models/finetuned/llama CURVE --problems data/problems/initial ...
 
-Run from `models/base/<student>` it makes the control: the same student without the synthetic pre-training.
+With BASE `models/base/<student>` it makes the control: the same student without synthetic pre-training.
 """
 
 from collections.abc import Iterator
@@ -23,11 +23,11 @@ class FinetuneSettings:
     """`finetune` beside its plan."""
 
     target: tuple[str, ...]
-    "A target whose problems are learnt too; none given takes all."
+    "A target whose problems are learnt too; an empty list takes all."
     mix: tuple[MixShare, ...]
-    "Share of a kind in what is learnt: cot, tool (the teacher's problems by mode), target, example. None: all of each."
+    "Share of a kind in training: cot and tool (the teacher's problems), target, example. An empty list takes all of each."
     continue_optimizer: bool
-    "Go on with the optimizer's state that BASE has, without warm-up (the release: one run); else a fresh one."
+    "Continue with the optimizer state saved in BASE, without warm-up (release: one run)."
 
     def rules(self) -> Iterator[str]:
         yield from mix_faults(self.mix, FINETUNE_POOLS)
@@ -40,7 +40,7 @@ class FinetuneSettings:
 @click.argument("curve", type=click.Path(path_type=Path))
 @click.argument("examples", type=click.Path(path_type=Path), required=False)
 @click.option("--problems", type=click.Path(path_type=Path), multiple=True, required=True,
-              help="A folder of the teacher's problems; they are learnt in the order of the folders' names.")  # fmt: skip
+              help="A folder of the teacher's problems. Folders are learnt in the order of their names.")  # fmt: skip
 @section_options(plan=TrainingPlan, settings=FinetuneSettings)
 def main(
     base: Path, targets: Path, out: Path, curve: Path, examples: Path | None, problems: tuple[Path, ...], plan: TrainingPlan,

@@ -20,13 +20,13 @@ class PretrainSettings:
     """`pretrain` beside its plan."""
 
     mix: tuple[MixShare, ...]
-    "Share of a kind in what is learnt: cot, tool (synthetic problems by mode). None: all of each."
+    "Share of a kind of synthetic problems in training: cot=0.7, tool=0.3. An empty list takes all of each."
     frac: ShareOverZero
-    "Learn this share of all problems, drawn by `seed`; with a mix, so many in its shares."
+    "Train on this share of all problems, drawn by `seed`; a mix divides that number by its shares."
     max_problems: CountOrNone
-    "Learn at most so many, drawn likewise; 0 sets no limit."
+    "Train on at most this many problems, drawn likewise; 0 sets no limit."
     keep_optimizer: bool
-    "Save the optimizer's state too, so that fine-tuning can go on as one schedule (the release: one run)."
+    "Save the optimizer's state too, so that fine-tuning can continue the same schedule (release: one run)."
 
     def rules(self) -> Iterator[str]:
         yield from mix_faults(self.mix, PROBLEM_POOLS)

@@ -17,25 +17,25 @@ class TrainingPlan:
     num_epochs: Count
     "Passes over the examples (release: synthesizer 5, student 1)."
     learning_rate: Positive
-    "AdamW's peak rate; Muon's is twice as high (release: 1e-5)."
+    "Peak rate of AdamW; that of Muon is twice as high (release: 1e-5)."
     optimizer: Literal["adamw", "muon"]
-    "muon: Muon for hidden matrices, AdamW for the rest."
+    "muon uses Muon for hidden matrices and AdamW for the rest."
     warmup_ratio: Share
-    "Share of steps (release: 0.03)."
+    "Share of the steps that warm up (release: 0.03)."
     decay_ratio: Share
-    "Share of steps of the final decay to a tenth; 0: none (release: 0.15 of pre-training and fine-tuning)."
+    "Share of the steps, at the end, over which the rate falls to a tenth; 0: no decay (release: 0.15 of both trainings)."
     weight_decay: NotNegative
-    "Decoupled decay (release: synthesizer 0.1, student 0)."
+    "Decoupled weight decay (release: synthesizer 0.1, student 0)."
     batch_rows: Count
-    "Packed rows in a step over all devices (release: synthesizer 32, student 512)."
+    "Packed rows in a step, over all devices (release: synthesizer 32, student 512)."
     max_length: Annotated[int, Ge(16)]
     "Tokens in a row (release: 2048)."
     seed: Seed
-    "Order of the examples and any dropout."
+    "Seed of the order of the examples and of dropout."
     adam_beta1: Decay = field(default=0.9, kw_only=True)
     "Decay of AdamW's first moment (release: 0.9)."
     adam_beta2: Decay = field(default=0.98, kw_only=True)
-    "Decay of AdamW's second moment (release: 0.999, which suits long runs)."
+    "Decay of AdamW's second moment (release: 0.999, for long runs)."
 
     @property
     def betas(self) -> tuple[float, float]:

@@ -1,10 +1,10 @@
-"""Train the reference model: LoRA on a base, on the problems that the initial synthesizer made of the candidates.
+"""Train the reference model: LoRA on a base, with the problems that the initial synthesizer wrote from the candidates.
 
     python -m stages.training.train_reference models/synthesizer/initial data/synthesis/candidates models/reference CURVE ...
 
 OUT holds the adapter (PEFT's format) and AdamW's moments of each LoRA parameter, which value estimation reads. Rank,
-base and data of the paper's reference model are UNKNOWN; LESS (arXiv 2402.04333) trains LoRA r=128, alpha=512 on
-q, k, v, o for 4 epochs, and that is the stand-in here, at the size of the model.
+base and data of the paper's reference model are UNKNOWN. LESS (arXiv 2402.04333) trains LoRA of rank 128 and alpha 512 on
+q, k, v, o for 4 epochs; this stage does the same, scaled to the model.
 """
 
 from pathlib import Path
@@ -22,11 +22,11 @@ class ReferenceSettings:
     """`train_reference` beside its plan."""
 
     lora_rank: Count
-    "Rank of the update (LESS: 128)."
+    "Rank of the LoRA weights (LESS: 128)."
     lora_alpha: Count
-    "Its scale is alpha / rank (LESS: 512)."
+    "LoRA updates are scaled by alpha / rank (LESS: 512)."
     num_checkpoints: Count
-    "Evenly spaced checkpoints whose values are summed, weighted by learning rate (LESS: one an epoch)."
+    "Evenly spaced checkpoints; a value is their sum, weighted by learning rate (LESS: one per epoch)."
 
 
 @stage_command("train_reference")
@@ -38,7 +38,7 @@ class ReferenceSettings:
 def main(
     base: Path, problems: Path, out: Path, curve: Path, plan: TrainingPlan, settings: ReferenceSettings
 ) -> None:  # fmt: skip
-    """Train LoRA weights on BASE with PROBLEMS; save checkpoints of them and of AdamW's moments to OUT.
+    """Train LoRA weights on BASE with PROBLEMS; save their checkpoints and AdamW's moments to OUT.
 
     \b
     Example:

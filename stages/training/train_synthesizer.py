@@ -1,4 +1,4 @@
-"""Teach a small model to write problems from texts, on what the teacher wrote in one round or in both.
+"""Train a small model to write problems from texts, on the teacher's problems of one round or of both.
 
 python -m stages.training.train_synthesizer models/base/synthesizer models/synthesizer/initial CURVE
     --problems data/problems/initial --texts data/texts/initial.parquet ...
@@ -18,9 +18,9 @@ from stages.training.sections import TrainingPlan
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("curve", type=click.Path(path_type=Path))
 @click.option("--problems", type=click.Path(path_type=Path), multiple=True, required=True,
-              help="A folder of the teacher's problems; they are learnt in the order of the folders' names.")  # fmt: skip
+              help="A folder of the teacher's problems. Folders are learnt in the order of their names.")  # fmt: skip
 @click.option("--texts", type=click.Path(path_type=Path), multiple=True, required=True,
-              help="A table of texts, in which the problems' texts are found.")  # fmt: skip
+              help="A table with the texts of these problems.")  # fmt: skip
 @section_options(plan=TrainingPlan)
 def main(
     base: Path, out: Path, curve: Path, problems: tuple[Path, ...], texts: tuple[Path, ...], plan: TrainingPlan

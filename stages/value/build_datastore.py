@@ -1,4 +1,4 @@
-"""Store the projected gradient of every candidate problem, when `projection_dim` says so.
+"""Store the projected gradient of every candidate problem, unless `projection_dim` is 0.
 
 python -m stages.value.build_datastore models/synthesizer/initial models/reference data/synthesis/candidates OUT ...
 """
@@ -22,7 +22,7 @@ from stages.value.sections import GradientSettings
 @click.argument("out", type=click.Path(path_type=Path))
 @section_options(settings=GradientSettings)
 def main(base: Path, reference: Path, candidates_folder: Path, out: Path, settings: GradientSettings) -> None:
-    """Write the header of the gradients of CANDIDATES to OUT, and their projections if projection_dim is not 0.
+    """Write the header of the datastore of CANDIDATES to OUT, and projected gradients if projection_dim is not 0.
 
     \b
     Example:

@@ -3,7 +3,7 @@
     python -m stages.value.estimate_value models/synthesizer/initial models/reference data/synthesis/candidates
         data/targets data/value/datastore OUT HISTOGRAM RECORD --aggregate max ...
 
-Exact when the datastore is empty; else from its features, and then a target more costs its own gradients alone.
+Values are exact if the datastore is empty. Otherwise they come from its projections, and another target costs only its gradients.
 """
 
 from pathlib import Path
@@ -24,9 +24,9 @@ class ValueSettings:
     """`estimate_value`."""
 
     target: tuple[str, ...]
-    "A target task; none given takes all."
+    "A target task; an empty list takes all."
     aggregate: Literal["max", "mean"]
-    "A candidate's value from its values for the targets (LESS: max; paper: UNKNOWN)."
+    "How to combine a candidate's values for several targets (LESS: max; paper: UNKNOWN)."
 
 
 @stage_command("estimate_value")
@@ -43,7 +43,7 @@ def main(
     base: Path, reference: Path, candidates_folder: Path, targets: Path, datastore: Path, out: Path, histogram: Path,
     record: Path, settings: ValueSettings, gradients: GradientSettings,
 ) -> None:  # fmt: skip
-    """Write the value of each problem of CANDIDATES for the named TARGETS to OUT, a HISTOGRAM, and a RECORD of counts.
+    """Write the value of each problem in CANDIDATES for the named TARGETS to OUT, a HISTOGRAM, and counts to RECORD.
 
     \b
     Example:

@@ -12,18 +12,18 @@ class GradientSettings:
     """`gradients`: what decides an example's gradient and its stored features."""
 
     loss: Literal["mean", "sum"]
-    "Over an example's output tokens (LESS: mean)."
+    "How the loss of an example combines its output tokens (LESS: mean)."
     preconditioner: Literal["adam", "sgd"]
-    "A candidate's step: AdamW's from the reference's moments (LESS), or the gradient."
+    "adam: a candidate's AdamW step, with the moments of the reference model (LESS); sgd: its gradient."
     max_length: Annotated[int, Ge(16)]
-    "Tokens of an example (LESS: 2048)."
+    "Most tokens in an example (LESS: 2048)."
     token_budget: Annotated[int, Ge(64)]
-    "Padded tokens in a batch; changes speed and memory, not values."
+    "Tokens in a batch, padding included. Changes speed and memory, not values."
     shard_rows: Count
-    "Candidates in a shard: what a kill can cost, and what a Ray actor takes at a time."
+    "Candidates in a shard: the work that a kill can lose, and that a Ray actor takes at a time."
     projection_dim: CountOrNone
-    "Numbers stored for a candidate (LESS: 8192), for targets to come; 0: none, values are exact."
+    "Dimension of stored gradients, to value new targets later (LESS: 8192); 0 stores none, and values are exact."
     projection_dtype: Literal["float32", "float16", "int8"]
-    "Their type in the datastore."
+    "Type of the stored gradients."
     projection_seed: Seed
-    "Of the projection."
+    "Seed of the projection."

@@ -1,4 +1,4 @@
-"""Choose the texts that are worth a second round of teaching.
+"""Select the texts for the second round of teaching.
 
 python -m stages.value.select_texts data/texts/candidate.parquet data/value/values data/synthesis/candidates
     data/targets models/synthesizer/initial models/reference OUT METRICS --strategy value ...
@@ -27,19 +27,19 @@ class SelectionSettings:
     strategy: Strategy
     "How to rank the candidates."
     compare: tuple[Strategy, ...]
-    "A strategy whose selection is compared with the others' in the report; not used."
+    "Strategies that the report compares; they do not change the selection."
     num_texts: CountOrNone
-    "Texts to select (paper: the texts of 4,000 requests); 0: no boost round."
+    "How many texts to select (paper: those of 4,000 requests); 0: no second round."
     length_bins: CountOrNone
-    "Compare a value with those of problems as long, in so many bins of lengths; 0: with all."
+    "Rank a value among problems of similar length, in this many bins; 0: among all."
     source_quota: tuple[SourceQuota, ...]
-    "Largest share of one source: web=0.4."
+    "Largest share of a set that one source may have: web=0.4."
     level_quota: tuple[LevelQuota, ...]
-    "Largest share of texts of a level: grade=0.2."
+    "Largest share of a set that one level may have: grade=0.2."
     on_topic: Literal["likeness", "words"]
-    "Which texts the report calls on topic: by the topics that built-in targets ask (words), or the half most like the targets."
+    "Texts that the report calls on topic: with a topic of the built-in targets (words), or the half most like the targets."
     seed: Seed
-    "Of the random strategy, and of clusters."
+    "Seed of the random strategy and of clustering."
 
 
 @stage_command("select_texts")
@@ -56,7 +56,7 @@ def main(
     texts: Path, values: Path, candidates: Path, targets: Path, base: Path, reference: Path, out: Path, metrics: Path,
     settings: SelectionSettings,
 ) -> None:  # fmt: skip
-    """Write the selected TEXTS by their VALUES to OUT; METRICS compares their topics with the others'.
+    """Select TEXTS by their VALUES into OUT; METRICS compares their topics with those of the other texts.
 
     \b
     Example:
