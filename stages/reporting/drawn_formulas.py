@@ -4,8 +4,9 @@ r"""Formulas of texts as MathML, which every browser draws; made when the page i
     mathml("$2x = 6$")                        -> "<math><mn>2</mn><mi>x</mi><mo>=</mo><mn>6</mn></math>"
     marked("Solve $2x = 6$.", formulas)       -> "Solve \x02$2x = 6$\x03.", and its MathML in `formulas`
 
-math-core converts; what it cannot read stays as typed. Dollars are told from prices as Pandoc does (tex_math_dollars): no space
-inside, no digit after; besides, a formula that starts as an amount has no two words in a row.
+math-core converts; what it cannot read, or the page not draw (stages/reporting/formula_rewriting.py), stays as typed. Dollars are told
+from prices as Pandoc does (tex_math_dollars): no digit after, and no space inside, but where there is a command and no word. Besides, a
+formula that starts as an amount has no two words in a row, and no operator at its end.
 """
 
 import functools
@@ -14,33 +15,45 @@ import re
 from markupsafe import Markup, escape
 from math_core import LatexError, LatexToMathML
 
+from stages.reporting.formula_rewriting import MACROS, TEXT_GROUP, drawable, readable
 from stages.texts.formulas import MATH_ENVIRONMENTS
 
 MAX_CHARS = 1500  # of a formula's source
 MAX_GROWTH = 60  # characters of MathML for one of its source: a macro can make a page of a line
 START, CODE, END = "\x02", "\x05", "\x03"  # around a formula, around code, and after both
 
-BRACED = r"\{(?:[^{}$]|\{(?:[^{}$]|\{(?:[^{}$]|\{[^{}$]*\})*\})*\})*\}"
+PICTURES = "asy tikzpicture tikzcd verbatim lstlisting minted".split()
+# A statement: an indented paragraph in a list is no program, though Markdown would say so elsewhere.
+STATEMENT = r"(?:def|class|import|from|let|var|const|echo|export|print|return)\b|for\ \w+\ in\b|(?:if|while)\b[^\n]*[:{]\s*\n|>>>|[A-Za-z_]\w+\ =\ |\w+=\S"
 PART = re.compile(
     rf"""
-    (?P<code>^```[^\n`]*\n.*?(?:^```[ \t]*$|\Z))
+    (?P<code>^[ \t]*(?P<fence>`{{3,}}|~{{3,}})[^\n`]*\n.*?(?:^[ \t]*(?P=fence)[`~]*[ \t]*$|\Z)
+      | (?<![\\`\w])(?P<ticks>`+)(?![\s`])[^\n]*?(?<![\s`])(?P=ticks)(?![`\w])
+      | (?:\A|(?<=\n\n))(?=[ \t]+(?:{STATEMENT}))(?:(?:[ ]{{4}}|\t)(?![^\n]*\\[A-Za-z]{{2}})[^\n]+(?:\n|\Z))+
+      | \[asy\].*?\[/asy\] | <(?P<tag>pre|code)\b[^<>]*>.*?</(?P=tag)>
+      | \\begin\{{(?P<picture>{"|".join(PICTURES)})\}}.*?\\end\{{(?P=picture)\}})
   | (?P<math>
-        (?<!\\)\$\$(?:[^$\\]|\\.)+\$\$
-      | (?<![\\\w$])\$(?=[^\s$])(?:[^$\\\n]|\\.|\n(?!\s*\n))*(?<!\s)\$(?![\d$])
-      | (?<!\\)\\\((?:(?!\\\().)+?\\\)
-      | (?<!\\)\\\[(?:(?!\\\[).)+?\\\]
+        (?<!\\)\$\$(?:{TEXT_GROUP}|[^$\\]|\\.|\$(?![\s$])(?:[^$\\\n]|\\.)*(?<!\s)\$(?!\$))++\$\$
+      | (?<![\\\w$])\$(?=[^\s$])(?:{TEXT_GROUP}|[^$\\\n]|\\.|\n(?!\s*\n))*+(?<!\s)\$(?![\d$])
+      | (?<![\\\w$])\$(?=[^$\n]*\\[A-Za-z])(?:{TEXT_GROUP}|[^$\\\n]|\\.)*+\$(?![\d$])
+      | (?<!\\)\\\((?:{TEXT_GROUP}|(?!\\\().)+?\\\)
+      | (?<!\\)\\\[(?:{TEXT_GROUP}|(?!\\\[).)+?\\\]
       | \\begin\{{(?P<name>(?:{"|".join(MATH_ENVIRONMENTS)})\*?)\}}(?:(?!\\begin\{{(?P=name)\}}).)+?\\end\{{(?P=name)\}}
-      | \\boxed\s?{BRACED}
+      | (?P<boxed>\\boxed\s?(?=\{{))
     )""",
     re.VERBOSE | re.DOTALL | re.MULTILINE,
 )
-AMOUNT = re.compile(r"\$\d")
+BRACE = re.compile(r"\\.|[{}$]", re.DOTALL)
+AMOUNT = re.compile(r"\$\.?\d")
 WORDS = re.compile(r"(?<![\\{A-Za-z])[A-Za-z]{2,}\s+[A-Za-z]{2,}")
+# Between two prices: $<<2*3=6>>6, then 6+1=$; $12 x 5 =$; and between two variables of a page.
+BETWEEN_PRICES = re.compile(r"\$(?=\.?\d)[^$\\]*[=+*/×÷(-]\s*\$|\$[^$]*(?:<<|</|/>)[^$]*\$")
+AIRY, PLAIN_WORD = re.compile(r"\$(?:\s.*|.*\s)\$"), re.compile(r"(?<![\\A-Za-z])[a-z]{2,}")
 DELIMITERS = {"$$": 2, "\\[": 2, "\\(": 2, "$": 1}
 
 TAGS = frozenset(
     "math mrow mi mn mo mtext ms mspace mfrac msqrt mroot msup msub msubsup munder mover munderover mmultiscripts mprescripts "
-    "mtable mtr mtd mpadded mphantom menclose mstyle b i".split()
+    "mtable mtr mtd mpadded mphantom menclose mstyle b i span code".split()
 )
 ATTRIBUTES = frozenset(
     "accent accentunder class columnalign depth dir display displaystyle fence form height largeop linethickness lspace "
@@ -48,32 +61,57 @@ ATTRIBUTES = frozenset(
     "width".split()
 )
 TAG = re.compile(r"</?([a-z]+)((?: [a-z]+=\"[\w .:;,#%+-]*\")*) ?/?>")
-READER = LatexToMathML(fancy_error=False, macros={"mbox": r"\text{#1}"})
+READER = LatexToMathML(fancy_error=False, macros=MACROS)
 
 
 def parts_of(text: str) -> list[tuple[str, str]]:
     """(kind, source) of the parts of a text in order, which together are the text; a kind is "text", "math" or "code"."""
-    parts, place = [], 0
-    for found in PART.finditer(text):
-        if found["code"] is not None or mathml(found[0]):
-            kind = "math" if found["code"] is None else "code"
-            parts += [("text", text[place : found.start()]), (kind, found[0])]
-            place = found.end()
+    parts, place, start = [], 0, 0
+    while found := PART.search(text, start):
+        start = end = found.end() if found["boxed"] is None else _group_end(text, found.end())
+        source = text[found.start() : end]
+        if found["code"] is not None or mathml(source):
+            parts += [("text", text[place : found.start()]), ("math" if found["code"] is None else "code", source)]
+            place = end
+        elif is_price(source):
+            start = found.start() + 1  # the second dollar may be a formula's first
     return [part for part in [*parts, ("text", text[place:])] if part[1]]
+
+
+def _group_end(text: str, start: int) -> int:
+    """Where the group in braces at `start` ends; `start` itself if it has no end, is too long, or has a dollar."""
+    depth = 0
+    for found in BRACE.finditer(text, start, start + MAX_CHARS):
+        depth += {"{": 1, "}": -1}.get(found[0], 0)
+        if found[0] == "$":
+            break
+        if not depth:
+            return found.end()
+    return start
 
 
 @functools.lru_cache(maxsize=1 << 16)
 def mathml(formula: str) -> str:
     """The MathML of a formula with its delimiters; empty where it is none, cannot be read, or would be more than MathML."""
-    if len(formula) > MAX_CHARS or (AMOUNT.match(formula) and WORDS.search(formula)):
+    if len(formula) > MAX_CHARS or is_price(formula):
         return ""
     width = next((width for mark, width in DELIMITERS.items() if formula.startswith(mark)), 0)
-    body = formula[width:-width] if width else formula
+    display = formula.startswith(("$$", "\\[", "\\begin"))
+    body = readable(formula[width:-width] if width else formula, display)
     try:
-        drawn = READER.convert_with_local_state(body, displaystyle=formula.startswith(("$$", "\\[", "\\begin")))
+        drawn = drawable(READER.convert_with_local_state(body, displaystyle=display))
     except (LatexError, UnicodeError):
         return ""
     return drawn if is_mathml(drawn) and len(drawn) <= MAX_GROWTH * len(formula) + 200 else ""
+
+
+def is_price(formula: str) -> bool:
+    """Whether its dollars are two prices', or a program's, and what stands between them is prose."""
+    return bool(
+        (AMOUNT.match(formula) and WORDS.search(formula))
+        or BETWEEN_PRICES.fullmatch(formula)
+        or (AIRY.fullmatch(formula) and PLAIN_WORD.search(formula))
+    )
 
 
 def is_mathml(drawn: str) -> bool:
