@@ -18,7 +18,6 @@ from stages.project.hardware import GPUS, Hardware
 from stages.project.measured import with_measured
 from stages.project.overheads import disk_rows, faults_of
 from stages.project.plan import main as plan
-from stages.project.plan_table import plan_table
 from stages.project.profile_shapes import PUBLISHED, config_in_profile, published_shape, shape_of
 from stages.project.workloads import plan_rows, works_of
 from stages.project.writing_time import Writer
@@ -209,20 +208,6 @@ def test_disk_and_host_memory_are_counted_and_judged() -> None:
     )
 
 
-@pytest.mark.parametrize("profile", sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml")))
-def test_the_document_holds_what_the_table_says(profile: str) -> None:
-    params = yaml.safe_load((ROOT / f"profiles/{profile}.yaml").read_text())
-    table = plan_table(params, Assumptions(), lambda name: published_shape(name, params))
-    assert f"## {profile}\n\n{table}" in (ROOT / "docs/plan.md").read_text(encoding="utf-8")
-
-
-def test_the_document_tells_every_assumption() -> None:
-    page = (ROOT / "docs/plan.md").read_text(encoding="utf-8")
-    assert Assumptions().words() in page
-    for option in options_of(Assumptions):
-        assert f"| `--{option.name.replace('_', '-')}` | {option.default} | {option.help} |" in page
-
-
 def test_each_assumption_is_told_as_it_was_given() -> None:
     """Another value of any gives other words."""
     plain = Assumptions()
@@ -403,12 +388,3 @@ def test_no_name_is_every_name() -> None:
         return next(row["tokens"] for row in rows if row["stage"].startswith("evaluate"))
 
     assert tokens([]) == tokens(list(params["benchmarks"])) == 540 / 300 * tokens(["grade"])
-
-
-def test_a_broken_profile_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "p.yaml").write_text("sources: {}\n")
-    done = CliRunner().invoke(plan, [str(tmp_path / "p.yaml"), "--gpu", "h100"])
-    assert done.exit_code == 1
-    assert "is missing or no section of a profile" in done.output
-    (tmp_path / "p.yaml").write_text("a: [\n")
-    assert "is not YAML" in CliRunner().invoke(plan, [str(tmp_path / "p.yaml"), "--gpu", "h100"]).output

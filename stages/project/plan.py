@@ -7,14 +7,13 @@
 Hours are the devices' together; reading texts, filtering and grading, which are minutes beside them, are left out.
 """
 
-import os
 from pathlib import Path
 
 import click
 
 from stages.core.command import StageError, tool_command
+from stages.core.environment import amount_in
 from stages.core.options import section_options
-from stages.core.section import RuleError
 from stages.project.assumptions import Assumptions
 from stages.project.hardware import GPUS, Hardware, hardware_here
 
@@ -43,32 +42,19 @@ def main(
     Example:
         ninechapters plan profiles/paper-7b.yaml --gpu h100 --num-gpus 8 --usd-per-gpu-hour 2.5
     """
-    import yaml
-
+    from stages.project.params import read_params
     from stages.project.plan_table import plan_table
     from stages.project.profile_shapes import published_shape
 
-    try:
-        profile = yaml.safe_load(params.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise StageError(f"{params} is not YAML: {error}") from error
-    price = usd_per_gpu_hour
-    if price is None and "NINECHAPTERS_USD_PER_GPU_HOUR" in os.environ:
-        price = float(os.environ["NINECHAPTERS_USD_PER_GPU_HOUR"])
+    profile = read_params(params).model_dump(mode="json")
+    price = usd_per_gpu_hour if usd_per_gpu_hour is not None else amount_in("NINECHAPTERS_USD_PER_GPU_HOUR", None)
     if table and (gpu or num_gpus or measured):
         raise StageError("--table has its own machines: leave out --gpu, --num-gpus and --measured, or --table.")
-    try:
-        if table:
-            click.echo(plan_table(profile, assumed, lambda name: published_shape(name, profile), price), nl=False)
-        else:
-            hardware = Hardware(gpu, num_gpus or 1, *GPUS[gpu], price) if gpu else hardware_here(num_gpus, price)
-            tell(profile, hardware, assumed, measured)
-    except RuleError as error:
-        raise StageError(f"{params}: {error}.") from error
-    except (KeyError, TypeError) as error:
-        raise StageError(
-            f"{params}: {error} is missing or no section of a profile; compare it with profiles/laptop.yaml."
-        ) from error
+    if table:
+        click.echo(plan_table(profile, assumed, lambda name: published_shape(name, profile), price), nl=False)
+    else:
+        hardware = Hardware(gpu, num_gpus or 1, *GPUS[gpu], price) if gpu else hardware_here(num_gpus, price)
+        tell(profile, hardware, assumed, measured)
 
 
 def tell(profile: dict[str, object], hardware: Hardware, assumed: Assumptions, measured: Path | None) -> None:

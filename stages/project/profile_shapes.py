@@ -47,14 +47,24 @@ def shape_of(name: str, profile: dict[str, Any]) -> Shape:
     `models/base` may hold another profile's models of the same names: a folder there counts if it was made of this one.
 
     Raises:
-        StageError: it is on a hub or disk that is not here, and not among the published ones.
+        StageError: it is on a hub or disk that is not here, and not among the published ones; or its config tells no shape.
     """
     entry = {**profile["models"], **profile.get("local_models", {})}[name]
     folders = [Path(entry["path"])] if "path" in entry else []
     if entry.get("kind") != "config" and is_made_of(Path("models/base") / name, entry):
         folders.append(Path("models/base") / name)
     made = next((folder / "config.json" for folder in folders if (folder / "config.json").is_file()), None)
-    return Shape.of(json.loads(made.read_text(encoding="utf-8")) if made else config_in_profile(name, entry))
+    return _shape_in(made) if made else Shape.of(config_in_profile(name, entry))
+
+
+def _shape_in(path: Path) -> Shape:
+    """The shape that a model's config.json tells."""
+    try:
+        return Shape.of(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
+        raise StageError(
+            f"{path} tells no sizes of a language model ({type(error).__name__}: {error}). Bring the model's own config.json."
+        ) from error
 
 
 def published_shape(name: str, profile: dict[str, Any]) -> Shape:
@@ -67,7 +77,7 @@ def is_made_of(folder: Path, entry: dict[str, Any]) -> bool:
     told = json_in(folder / PROVENANCE)
     wanted = {"kind": "local", **entry}
     return isinstance(told, dict) and all(
-        told.get(key) == wanted[key] for key in ("kind", "name", "revision", "package", "path") if key in wanted
+        told.get(key) == wanted[key] for key in ("kind", "name", "revision", "package", "path") if wanted.get(key)
     )
 
 

@@ -6,7 +6,7 @@ from stages.project.hardware import Hardware
 from stages.project.work_rows import Work
 from stages.project.writing_time import Writer
 from stages.training.checkpoints import SAVED_BYTES
-from stages.training.memory import STATE_BYTES, USABLE, device_of, fit
+from stages.training.memory import STATE_BYTES, USABLE, Fit, device_of, fit
 from stages.training.sections import TrainingPlan
 
 DEVICES = tuple(2**power for power in range(11))  # that a fault looks through for enough
@@ -44,21 +44,20 @@ def training(
     return Work(
         stage, f"{count:,} examples, {plan.num_epochs} epochs", total, flop / assumed.mfu / hardware.flop_per_second / hardware.count, steps,
         memory, num_bytes=needed, host_bytes=node * loaded + checkpoint, weight_bytes=loaded, learnt_tokens=count * tokens,
-        checkpoint_bytes=checkpoint, num_starts=1, fault="" if is_fit else _training_fault(stage, trained, needed, hardware, savings.is_sharded),
+        checkpoint_bytes=checkpoint, num_starts=1, fault=_training_fault(stage, plan, trained, fitted, hardware),
     )  # fmt: skip
 
 
-def _training_fault(stage: str, trained: int, needed: float, hardware: Hardware, is_sharded: bool) -> str:
-    """Why a training does not fit, and how many devices would hold it."""
+def _training_fault(stage: str, plan: TrainingPlan, trained: int, fitted: Fit, hardware: Hardware) -> str:
+    """Why a training is refused or does not fit, and how many devices would hold it; empty where it runs."""
+    is_sharded, needed = fitted.savings.is_sharded, fitted.num_bytes
+    if is_sharded and (refused := plan.sharding_fault(hardware.count)):
+        return f"{stage}: {refused}"
+    if needed < hardware.num_bytes:
+        return ""
     state = STATE_BYTES * trained
-    enough = next(
-        (
-            n
-            for n in DEVICES
-            if state / n + needed - state / (hardware.count if is_sharded else 1) < USABLE * hardware.num_bytes
-        ),
-        0,
-    )
+    activations = needed - state / (hardware.count if is_sharded else 1)
+    enough = next((n for n in DEVICES if state / n + activations < USABLE * hardware.num_bytes), 0)
     over = f" over {hardware.count}" if is_sharded else ""
     more = f"; {enough} such devices would hold it" if enough else ""
     return (

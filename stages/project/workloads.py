@@ -18,11 +18,13 @@ from stages.distillation.sections import BUILTIN_TEACHER, shares_of
 from stages.models.shape import Shape
 from stages.project.assumptions import Assumptions
 from stages.project.hardware import Hardware
+from stages.project.learnt_counts import TEST_SETS, finetune_counts, pretrain_counts, problem_count
 from stages.project.overheads import overheads
 from stages.project.stage_costs import training, writing
 from stages.project.work_rows import Work, rows_of
 from stages.project.writing_time import Writer
 from stages.training.memory import USABLE
+from stages.training.mix_shares import PROBLEM_POOLS
 from stages.training.sections import TrainingPlan
 
 CHARS_PER_TOKEN = 2.75  # measured on the released samples
@@ -154,21 +156,16 @@ def value_works(params: dict[str, Any], hardware: Hardware, shape: Shape, assume
 def student_works(
     params: dict[str, Any], hardware: Hardware, student: str, shape: Shape, assumed: Assumptions
 ) -> list[Work]:
-    corpus = params["synthesize"]["corpus"]
-    written = params["sample_texts"]["num_synthesis"] * corpus["num_samples"]
+    problem, taught = _problem_tokens(params["synthesize"]["corpus"]), _taught_tokens(params)
     plan = plan_in(params["pretrain"])
-    learnt = int(written * assumed.kept_frac * params["pretrain"].get("frac", 1.0))
-    kept, tokens = (
-        min(learnt, params["pretrain"].get("max_problems") or learnt),
-        min(plan.max_length, _problem_tokens(corpus)),
-    )
+    kept, tokens = sum(pretrain_counts(params, assumed).values()), min(plan.max_length, problem)
     pretrain = training(f"pretrain@{student}", plan, kept, tokens, shape, hardware, assumed)
     plan = plan_in(params["finetune"])
-    examples = sum(source.get("max_examples") or assumed.example_rows for source in params.get("examples", {}).values())
-    targets = sum(_size(target) for target in _named(params["targets"], params["finetune"]["target"]))
-    finetune = training(
-        f"finetune@{student} (twice)", plan, targets + examples, assumed.target_tokens, shape, hardware, assumed
-    )
+    counts = finetune_counts(params, assumed)
+    sizes = {name: min(plan.max_length, taught if name in PROBLEM_POOLS else assumed.target_tokens) for name in counts}
+    learnt = sum(counts.values())
+    tokens = sum(count * sizes[name] for name, count in counts.items()) / max(1, learnt)
+    finetune = training(f"finetune@{student} (twice)", plan, learnt, tokens, shape, hardware, assumed)
     return [
         pretrain,
         replace(
@@ -184,7 +181,9 @@ def evaluation_works(
 ) -> list[Work]:
     """The two students and, unless its weights are random, the untrained model; solutions are read at the rate of training."""
     evaluation = params["evaluate"]
-    problems = sum(_size(b, evaluation["max_problems"]) for b in _named(params["benchmarks"], evaluation["benchmark"]))
+    benchmarks, most = params["benchmarks"], evaluation["max_problems"]
+    names = evaluation["benchmark"] or benchmarks
+    problems = sum(problem_count(benchmarks[name], TEST_SETS, most) for name in names)
     samples = evaluation["num_samples"] + evaluation.get("majority_samples", 0)
     length, question = (
         min(evaluation["max_tokens"], assumed.target_tokens),
@@ -218,17 +217,9 @@ def _problem_tokens(section: dict[str, Any]) -> float:
     return min(PROBLEM_TOKENS, 0.7 * section["max_tokens"])
 
 
-def _size(entry: dict[str, Any], most: int = 0) -> int:
-    count = entry["num_problems"]
-    most = most or entry.get("max_problems", 0)
-    if count == 0 and most == 0:
-        count = {"gsm8k": 7473, "math": 7500}.get(entry["kind"], 0)  # the published training sets
-    return min(count or most, most or count)
-
-
-def _named(entries: dict[str, Any], names: list[str]) -> list[Any]:
-    """The named entries; all of them where none is named."""
-    return [entries[name] for name in names or entries]
+def _taught_tokens(params: dict[str, Any]) -> float:
+    """Of a problem that the teacher writes, as `teacher_tokens` counts it."""
+    return min(PROBLEM_TOKENS, *(params["build_requests"][name]["max_tokens"] for name in ("initial", "boost")))
 
 
 def plan_in(section: dict[str, Any]) -> TrainingPlan:

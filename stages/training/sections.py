@@ -37,6 +37,12 @@ class TrainingPlan:
     adam_beta2: Decay = field(default=0.98, kw_only=True)
     "Decay of AdamW's second moment (release: 0.999, for long runs)."
 
+    def sharding_fault(self, num_devices: int) -> str:
+        """Why a model that is sharded over so many devices cannot be trained so; empty where it can."""
+        if self.optimizer == "adamw":
+            return ""
+        return f"optimizer {self.optimizer!r} needs whole matrices, and this model is sharded over {num_devices} devices. Set adamw."
+
     @property
     def betas(self) -> tuple[float, float]:
         """As torch's optimizers take them."""

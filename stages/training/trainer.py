@@ -130,11 +130,8 @@ def _trainer(
 
 
 def _refuse_sharded(job: TrainingJob, fitted: Fit) -> None:
-    if fitted.savings.is_sharded and job.plan.optimizer != "adamw":
-        raise StageError(
-            f"{job.title}: optimizer {job.plan.optimizer!r} needs whole matrices, and this model is sharded over "
-            f"{fitted.layout.num_devices} devices. Set adamw."
-        )
+    if fitted.savings.is_sharded and (fault := job.plan.sharding_fault(fitted.layout.num_devices)):
+        raise StageError(f"{job.title}: {fault}")
     if fitted.savings.is_sharded and fitted.layout.num_devices == 1:
         raise StageError(f"{job.title}: NINECHAPTERS_FSDP is 1, and there is one process alone. Unset it.")
 
