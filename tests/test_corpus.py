@@ -70,6 +70,20 @@ def assert_sums(counts: dict) -> None:
     assert snippets["cut"] == snippets["kept"] + snippets["not_chosen"] + sum(snippets["rejected"].values())
 
 
+def test_sentences_that_are_too_long_or_short_are_kept_with_their_reason(tmp_path: Path) -> None:
+    """A first sentence of over max_chars went without a count."""
+    long = f"Let the first of the {'very ' * 20}many numbers be 3."
+    out = ingest_lines(tmp_path, [{"text": f"{long}\n\nThen add 4 to the number."}, {"text": f"{long}\n\nAdd 4."}])
+    rows = read_table("rejected_texts", out / "rejected")
+    assert [(row["reason"], row["text"]) for row in rows[:1]] == [("too_long", long)]
+    assert f"{len(long)} characters, over max_chars = 80" in rows[0]["detail"]
+    assert [row["reason"] for row in rows[1:]] == ["no_snippet"], "whose only sentences are too long and too short"
+    counts = counts_of(out)
+    assert_sums(counts)
+    assert counts["snippets"]["rejected"] == {"too_long": 1}
+    assert (counts["snippets"]["cut"], counts["snippets"]["kept"]) == (2, 1)
+
+
 @pytest.mark.parametrize("source", ["web", "qa", "books", "papers", "wiki"])
 def test_builtin_sources_have_forty_different_texts(source: str) -> None:
     records = [r for chunk in read_json_lines(BUILTIN / f"{source}.jsonl", Columns()) for r in chunk.records()]

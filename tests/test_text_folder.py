@@ -81,7 +81,7 @@ def mine(tmp_path: Path) -> Path:
 
 def test_every_kind_of_file_is_read_by_its_suffix(mine: Path) -> None:
     records = read("text", mine)
-    found = {record.title: record.text for record in records if isinstance(record, Document)}
+    found = {Path(record.place).name.split(".")[0]: record.text for record in records if isinstance(record, Document)}
     assert found["Week 1"] == "The square root of numbers is shown.\nA second page adds 3 and 4."
     assert found["B"] == found["bom"] == found["no-printing"] == SENTENCE
     assert found["old"] == "Le théorème de Gauß: «démontré» à Noël."

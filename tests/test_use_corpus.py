@@ -1,5 +1,6 @@
 """`ninechapters use-corpus`: a folder of one's own as the only source, with one command instead of edits in four places."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,102 @@ def test_a_file_of_another_form_is_left_to_the_user(tmp_path: Path, monkeypatch:
     told = run("notes", code=1)
     assert "Edit it by hand: sources: mine: {kind: text, path: notes} sample_texts.num_initial: 0" in told
     assert (tmp_path / "params.yaml").read_text() == text
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project's folder with the smoke profile, to whose texts no limit but that of length matters."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "params.yaml").write_text((ROOT / "profiles/smoke.yaml").read_text())
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def write_sentences(folder: Path, sentences: list[str]) -> Path:
+    folder.mkdir(parents=True)
+    for number, sentence in enumerate(sentences):
+        (folder / f"{number}.txt").write_text(sentence)
+    return folder
+
+
+def boxes(count: int) -> list[str]:
+    return [f"Box number {n} has {n + 2} rows of {3 * n + 5} apples." for n in range(count)]
+
+
+def test_copies_do_not_make_a_corpus(project: Path) -> None:
+    before = (project / "params.yaml").read_text()
+    write_sentences(project / "inputs/notes", boxes(12) + boxes(12) + [f"  {text.upper()}" for text in boxes(12)])
+    assert "gives 12 texts that differ (24 more are their copies), under 30" in run("inputs/notes", code=1)
+    assert (project / "params.yaml").read_text() == before
+
+
+def test_as_many_texts_are_asked_for_as_differ(project: Path) -> None:
+    write_sentences(project / "inputs/notes", boxes(40) + boxes(40) + boxes(40))
+    assert "as its only source, mine: 40 texts (80 more are copies of them)" in run("inputs/notes")
+    found = read_params(Path("params.yaml"))
+    assert found.select_texts.num_texts == int(0.4 * found.sample_texts.candidate_frac * 40)
+
+
+def test_sentences_that_are_too_long_are_told_and_the_advice_keeps_them(project: Path) -> None:
+    long = [
+        f"{text[:-1]}, of which {'one is green, ' * (1 + number % 5)}the rest red."
+        for number, text in enumerate(boxes(40))
+    ]
+    write_sentences(
+        project / "inputs/notes", [f"{short}\n\n{text}" for short, text in zip(boxes(40), long, strict=True)]
+    )
+    told = run("inputs/notes")
+    limit, missed = read_params(Path("params.yaml")).ingest_corpus.max_chars, "sentences are over max_chars"
+    num_long = sum(len(text) > limit for text in long)
+    assert f"{num_long} {missed} = {limit} and left out. --max-chars " in told
+    advised = told.partition("--max-chars ")[2].split()[0]
+    assert "max_length (" in told
+    assert missed not in run("inputs/notes", "--max-chars", advised)
+    assert read_params(Path("params.yaml")).sources["mine"].max_chars == int(advised)
+    run("inputs/notes")
+    assert read_params(Path("params.yaml")).sources["mine"].max_chars is None
+
+
+def test_documents_of_long_sentences_alone_are_told_with_the_option(project: Path) -> None:
+    write_sentences(project / "inputs/notes", [*boxes(5), *(f"{'a very ' * 40}long box {n}." for n in range(40))])
+    told = run("inputs/notes", code=1)
+    assert "gives 5 texts, under 30" in told
+    assert "40 documents have no sentence of " in told
+    assert "--max-chars keeps longer sentences" in told
+
+
+@pytest.mark.parametrize("way", ["absolute", "dotted", "through a link"])
+def test_a_path_within_the_project_is_written_as_every_clone_has_it(project: Path, way: str) -> None:
+    write_notes(project / "inputs/notes")
+    (project.parent / "link").symlink_to(project)
+    path = {
+        "absolute": project / "inputs/notes", "dotted": "../project/./inputs/notes", "through a link": "../link/inputs/notes",
+    }[way]  # fmt: skip
+    assert "outside of the project" not in run(path)
+    assert read_params(Path("params.yaml")).sources["mine"].path == Path("inputs/notes")
+
+
+def test_a_link_within_the_project_stays_one(project: Path) -> None:
+    write_notes(project.parent / "elsewhere")
+    (project / "inputs").mkdir()
+    (project / "inputs/mine").symlink_to(project.parent / "elsewhere")
+    assert "outside of the project" not in run(project / "inputs/mine")
+    assert read_params(Path("params.yaml")).sources["mine"].path == Path("inputs/mine")
+
+
+def test_a_path_outside_is_told_with_the_command_that_brings_it_in(project: Path) -> None:
+    notes = write_notes(project.parent / "my notes")
+    told = run(notes)
+    command = f"mkdir -p inputs && ln -sT '{notes}' inputs/mine"
+    assert f"other clones of it do not find it. To share the run, link it in each clone, `{command}`" in told
+    subprocess.run(["sh", "-c", command], check=True)
+    assert "outside of the project" not in run("inputs/mine")
+
+
+def test_a_link_to_nothing_is_told_before_dvc_meets_it(project: Path) -> None:
+    write_notes(project / "inputs/notes")
+    (project / "inputs/notes/broken.md").symlink_to("/nonexistent")
+    told = run("inputs/notes", code=1)
+    assert "inputs/notes/broken.md is a link to nothing (/nonexistent)" in told
+    assert "delete it, or mend it" in told

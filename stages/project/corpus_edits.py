@@ -1,48 +1,50 @@
 """The edits of params.yaml that another corpus needs, line by line, so that comments and everything else stay."""
 
+import os
 import re
+import shlex
 import tempfile
 from pathlib import Path
 from typing import cast
 
 from stages.core.command import StageError
-from stages.core.files import json_in
-from stages.core.section import RuleError
-from stages.corpus.ingestion import COUNTS, write_source
 from stages.corpus.sections import Source, SourceKind
+from stages.project.input_paths import unfit_path
 from stages.project.params import Params, read_params
-from stages.project.rules import unfit_path
 
 SELECTED_FRAC = 0.4  # of the candidates, as in the laptop profile: 140 of 340
-MIN_TEXTS = 30  # with fewer, one of the three sets may be empty
 Edits = dict[tuple[str, str], str]  # section and key -> value as YAML
 
 
-def read_source(name: str, kind: str, path: Path, params: Params) -> tuple[Source, int]:
-    """The source, and the number of texts that are cut from it under params.yaml's rules.
+def named_source(name: str, kind: str, path: Path, max_chars: int | None) -> Source:
+    """The source as params.yaml is to name it: its path is relative where the project holds it.
 
     Raises:
-        StageError: no stage can read the path, or it gives too few texts.
+        StageError: no stage can read the path, or params.yaml cannot hold the name.
     """
     if reason := unfit_path(str(path)):
         raise StageError(f"{str(path)!r}: {reason}")
     if not re.fullmatch(r"[A-Za-z][\w-]*", name):
         raise StageError(f"--name is {name!r}: write letters, digits, - and _.")
-    source = Source(cast(SourceKind, kind), path)
-    try:
-        settings = source.settings(params.ingest_corpus)
-    except RuleError as error:
-        raise StageError(f"ingest_corpus of params.yaml: {error}.") from error
-    with tempfile.TemporaryDirectory() as folder:
-        write_source(name, source, settings, Path(folder))
-        counts = json_in(Path(folder) / COUNTS)
-    num_texts = int(counts["snippets"]["kept"]) if isinstance(counts, dict) else 0
-    if num_texts < MIN_TEXTS:
-        raise StageError(
-            f"{path} gives {num_texts} texts, under {MIN_TEXTS}: three sets are drawn from them. Add documents, or cut more from "
-            f"each: ingest_corpus.max_snippets is {settings.max_snippets}, min_chars {settings.min_chars}."
-        )
-    return source, num_texts
+    return Source(cast(SourceKind, kind), _inside(path) or path, max_chars=max_chars)
+
+
+def _inside(path: Path) -> Path | None:
+    """The path from the project's folder, which is the current one; None for one that is elsewhere."""
+    whole, root = Path(os.path.abspath(path)), Path.cwd()
+    places = (whole, whole.parent.resolve() / whole.name)  # a link within the project stays, wherever it leads
+    return next((place.relative_to(root) for place in places if place.is_relative_to(root)), None)
+
+
+def outside_told(name: str, path: Path) -> str:
+    """What to tell of a path that no other clone of the project has; empty for one within."""
+    if _inside(path):
+        return ""
+    link = Path("inputs") / name
+    return (
+        f"{path} is outside of the project, so other clones of it do not find it. To share the run, link it in each clone, "
+        f"`mkdir -p inputs && ln -sT {shlex.quote(os.path.abspath(path))} {link}`, and use {link} in its place"
+    )
 
 
 def edits_for(params: Params, num_texts: int) -> Edits:
@@ -62,7 +64,8 @@ def with_edits(path: Path, name: str, source: Source, edits: Edits) -> str:
         StageError: the file is written in a way that lines cannot be edited in.
     """
     text = path.read_text(encoding="utf-8")
-    line = f"  {name}: {{kind: {source.kind}, path: {_quoted(source.path)}}}\n"
+    own = f", max_chars: {source.max_chars}" if source.max_chars else ""
+    line = f"  {name}: {{kind: {source.kind}, path: {_quoted(source.path)}{own}}}\n"
     text, count = re.subn(
         r"(?m)^sources:[^\n]*\n(?: [^\n]*\n|\n(?= ))*", f"sources:\n{line}".replace("\\", r"\\"), text
     )

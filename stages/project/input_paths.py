@@ -43,7 +43,9 @@ def _unfit_name(text: str) -> str:
     if text.startswith("~"):
         return "it begins with ~, which only a shell reads as your home folder. Write the folder out."
     named = [told for sign, told in SIGNS.items() if sign in text]
-    named += [f"the character {sign!r}, which cannot be printed" for sign in dict.fromkeys(text) if not sign.isprintable()]
+    named += [
+        f"the character {sign!r}, which cannot be printed" for sign in dict.fromkeys(text) if not sign.isprintable()
+    ]
     if named:
         return f"it has {'; and '.join(named)}. Rename it, or link to it under another name: `ln -s`."
     return ""
@@ -55,7 +57,9 @@ def unwatchable(path: Path) -> str:
     if not faults:
         return ""
     more = f", and {len(faults) - MAX_TOLD:,} more" if len(faults) > MAX_TOLD else ""
-    return f"{', '.join(faults[:MAX_TOLD])}{more}. DVC reads every file of what a stage depends on: delete it, or mend it."
+    return (
+        f"{', '.join(faults[:MAX_TOLD])}{more}. DVC reads every file of what a stage depends on: delete it, or mend it."
+    )
 
 
 def _faults(path: Path) -> Iterator[str]:
@@ -66,7 +70,9 @@ def _faults(path: Path) -> Iterator[str]:
         return
     for folder, folders, names in os.walk(path):  # as DVC, not into linked folders
         folders[:] = sorted(set(folders) - PASSED_OVER)
-        yield from (f"{folder}/{name} is {CLOSED}" for name in folders if not os.access(Path(folder, name), os.R_OK | os.X_OK))
+        yield from (
+            f"{folder}/{name} is {CLOSED}" for name in folders if not os.access(Path(folder, name), os.R_OK | os.X_OK)
+        )
         for name in sorted(names):
             if reason := _fault(Path(folder, name)):
                 yield f"{Path(folder, name)} is {reason}"

@@ -2,8 +2,9 @@
 
     mine: {kind: text, path: inputs/mine}        # in params.yaml
 
-Suffixes count in any case, with .gz, .bz2, .xz or .zst behind them, too. The title is the file's name. Cleaning tells
-the formats apart by their content (stages/corpus/cleaning.py). What is not read is a bad record with its reason.
+Suffixes count in any case, with .gz, .bz2, .xz or .zst behind them, too. The title is the one that the text states, else the
+file's name; the address is the one that a page calls its own (stages/corpus/titles.py). Cleaning tells the formats apart by
+their content (stages/corpus/cleaning.py). What is not read is a bad record with its reason.
 """
 
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from stages.corpus.readers.documents import (  # fmt: skip
 )
 from stages.corpus.readers.legacy_encodings import text_of
 from stages.corpus.readers.source_files import found_files, other_format
+from stages.corpus.titles import PAGE, stated_title, stated_url
 
 SUFFIXES = (".txt", ".text", ".md", ".markdown", ".tex", ".rst", ".html", ".htm", ".xhtml", ".pdf")
 MAX_PDF_BYTES = 256 << 20  # most of a large PDF is pictures
@@ -71,11 +73,14 @@ def _records_of(file: Path) -> list[Record]:
     if found:
         return [BadRecord(str(file), "other_format", other_format(content[:HEAD_BYTES], "text"))]
     try:
-        return [Document(text_of(content), title=_bare(file).stem, place=str(file))]
+        text = text_of(content)
     except UnicodeDecodeError as error:
         byte = f"byte {error.object[error.start]:#x} at {error.start}"
         detail = f"neither Unicode nor Latin-1: {byte}. Convert it (`iconv -f ENCODING -t utf-8`)"
         return [BadRecord(str(file), "unreadable", detail)]
+    suffix = _suffix(file)
+    url = stated_url(text) if suffix in PAGE else ""
+    return [Document(text, stated_title(text, suffix) or _bare(file).stem, url, place=str(file))]
 
 
 def _content(file: Path) -> bytes:
