@@ -16,6 +16,7 @@ from stages.project.input_paths import MAX_TOLD, unfit_path, unwatchable
         ("what?", "a question mark (?)"),
         ("[a]", "a bracket ([)"),
         ("a\nb", "the character '\\n'"),
+        ("a${b}", "a dollar sign before a brace (${)"),
         ("~/notes", "begins with ~"),
         ("s3://bucket/x", "it is an address (s3:)"),
         ("data/mine", "the pipeline itself writes under data/"),
@@ -53,6 +54,14 @@ def test_each_file_that_dvc_cannot_read_is_told(tmp_path: Path) -> None:
     for number in range(MAX_TOLD):
         (folder / f"gone{number}").symlink_to("/nonexistent")
     assert "and 3 more" in unwatchable(folder)
+
+
+def test_a_name_that_is_no_utf_8_is_told_for_dvc_fails_on_it(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xfcbung"))
+    folder.mkdir()
+    assert unwatchable(tmp_path) == "", "DVC looks at files alone"
+    (folder / "a.txt").write_text("text")
+    assert "bung/a.txt is of a name that is no UTF-8" in unwatchable(tmp_path)
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root reads everything")

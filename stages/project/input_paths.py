@@ -21,6 +21,7 @@ SIGNS = {
     "*": "an asterisk (*), which stands for any characters in a command",
     "?": "a question mark (?), which stands for any character in a command",
     "[": "a bracket ([), which begins a choice of characters in a command",
+    "${": "a dollar sign before a brace (${), which begins the name of a parameter in DVC",
 }
 
 
@@ -70,9 +71,9 @@ def _faults(path: Path) -> Iterator[str]:
         return
     for folder, folders, names in os.walk(path):  # as DVC, not into linked folders
         folders[:] = sorted(set(folders) - PASSED_OVER)
-        yield from (
-            f"{folder}/{name} is {CLOSED}" for name in folders if not os.access(Path(folder, name), os.R_OK | os.X_OK)
-        )
+        for name in folders:
+            if not os.access(Path(folder, name), os.R_OK | os.X_OK):
+                yield f"{Path(folder, name)} is {CLOSED}"
         for name in sorted(names):
             if reason := _fault(Path(folder, name)):
                 yield f"{Path(folder, name)} is {reason}"
@@ -80,7 +81,10 @@ def _faults(path: Path) -> Iterator[str]:
 
 def _fault(file: Path) -> str:
     try:
+        os.fspath(file).encode()
         mode = file.stat().st_mode
+    except UnicodeEncodeError:
+        return "of a name that is no UTF-8 (`convmv -f latin1 -t utf8 -r --notest` renames)"
     except OSError as error:
         told = "a link to nothing" if isinstance(error, FileNotFoundError) else f"out of reach, {error.strerror}"
         return f"{told} ({os.readlink(file)})" if file.is_symlink() else told
