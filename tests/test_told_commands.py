@@ -16,9 +16,10 @@ PLACES = [
     ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "Makefile", *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "profiles").glob("*.yaml")), *sorted((ROOT / "stages").rglob("*.py")), *sorted((ROOT / "stages").rglob("*.j2")),
 ]  # fmt: skip
-# Between backticks or in <code>, or a line of a block that is indented by four spaces, up to a comment or a pipe.
+# Between backticks or in <code>, or a line of a block that is indented by four spaces, up to a comment or a pipe that is not quoted.
 SPAN = re.compile(
-    r"[`>]((?:dvc|ninechapters|make) [^`<\n]+)[`<]|^ {4}((?:dvc|ninechapters|make) (?!=)[^#|&\n\\]+)", re.MULTILINE
+    r"[`>]((?:dvc|ninechapters|make) [^`<\n]+)[`<]|^ {4}((?:dvc|ninechapters|make) (?!=)(?:'[^'\n]*'|[^#|&\n\\])+)",
+    re.MULTILINE,
 )
 STAGES = set(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"])
 NAMES = (["add"], ["plots"], ["remote", "add"])  # commands that are named, not typed
