@@ -49,7 +49,12 @@ def test_one_command_edits_every_place_and_leaves_the_rest(
     monkeypatch.chdir(tmp_path)
     write_notes(tmp_path / "inputs/my notes")
     if profile.startswith(("paper", "pilot")):
-        text = text.replace("min_chars: ", "min_chars: 20  # was ", 1)
+        for key, value in {
+            "min_chars": "20",
+            "initial_frac": "0.3",
+            "candidate_frac": "0.3",
+        }.items():  # for long texts, and many
+            text = text.replace(f"{key}: ", f"{key}: {value}  # was ", 1)
         (tmp_path / "params.yaml").write_text(text)
     run("inputs/my notes", "--name", "notes-1")
     found, before = read_params(Path("params.yaml")), text.splitlines()
@@ -66,7 +71,7 @@ def test_one_command_edits_every_place_and_leaves_the_rest(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["inputs/few"], "gives 3 texts, under 30"),
+        (["inputs/few"], "gives 3 texts, under 31"),
         (["inputs/none"], "inputs/none is a folder without a file of .txt"),
         (["data"], "the pipeline itself writes under data/"),
         (["inputs/notes", "--name", "a b"], "write letters, digits"),
@@ -124,7 +129,7 @@ def boxes(count: int) -> list[str]:
 def test_copies_do_not_make_a_corpus(project: Path) -> None:
     before = (project / "params.yaml").read_text()
     write_sentences(project / "inputs/notes", boxes(12) + boxes(12) + [f"  {text.upper()}" for text in boxes(12)])
-    assert "gives 12 texts that differ (24 more are their copies), under 30" in run("inputs/notes", code=1)
+    assert "gives 12 texts that differ (24 more are their copies), under 31" in run("inputs/notes", code=1)
     assert (project / "params.yaml").read_text() == before
 
 
@@ -158,9 +163,19 @@ def test_sentences_that_are_too_long_are_told_and_the_advice_keeps_them(project:
 def test_documents_of_long_sentences_alone_are_told_with_the_option(project: Path) -> None:
     write_sentences(project / "inputs/notes", [*boxes(5), *(f"{'a very ' * 40}long box {n}." for n in range(40))])
     told = run("inputs/notes", code=1)
-    assert "gives 5 texts, under 30" in told
+    assert "gives 5 texts, under 31" in told
     assert "40 documents have no sentence of " in told
     assert "--max-chars keeps longer sentences" in told
+
+
+def test_a_small_share_needs_more_texts(project: Path) -> None:
+    """With paper-7b's initial_frac of 0.01, 40 texts are a set without any."""
+    write_sentences(project / "inputs/notes", boxes(40))
+    text = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(text.replace("initial_frac: 0.34", "initial_frac: 0.01"))
+    assert "gives 40 texts, under 1,000: sample_texts draws three sets" in run("inputs/notes", code=1)
+    (project / "params.yaml").write_text(text.replace("initial_frac: 0.34", "initial_frac: 0.25"))
+    assert "next: make repro" in run("inputs/notes")
 
 
 @pytest.mark.parametrize("way", ["absolute", "dotted", "through a link"])

@@ -16,13 +16,16 @@ from stages.core.section import RuleError
 from stages.core.tables import count_rows, read_batches, read_rows
 from stages.corpus.curation import find_faults
 from stages.corpus.ingestion import write_source
+from stages.corpus.sample_texts import SampleSettings
 from stages.corpus.sections import IngestSettings, Source
 from stages.overlap.near_duplicates import KEPT
 from stages.overlap.screening import Screen
 from stages.project.input_paths import unwatchable
 from stages.project.params import Params
 
-MIN_TEXTS = 30  # with fewer, one of the three sets may be empty
+MIN_SET_TEXTS = (
+    10  # on average: of the sets that sample_texts draws, one with fewer may be empty, or too small to learn from
+)
 KEPT_BY_ADVICE = 0.9  # of the texts that are too long
 
 
@@ -74,8 +77,8 @@ def read_corpus(name: str, source: Source, params: Params) -> Reading:
         num_texts = int((faults.screened.state == KEPT).sum())
         too_long, num_without = _left_out(out / "rejected")
     reading = Reading(num_texts, num_cut - num_texts, too_long, num_without, settings)
-    if num_texts < MIN_TEXTS:
-        raise StageError(f"{source.path} {_too_few(reading)}")
+    if told := _too_few(reading, _smallest_share(params.sample_texts)):
+        raise StageError(f"{source.path} {told}")
     return reading
 
 
@@ -89,10 +92,20 @@ def _left_out(rejected: Path) -> tuple[tuple[int, ...], int]:
     return tuple(sorted(lengths)), num_without
 
 
-def _too_few(reading: Reading) -> str:
+def _smallest_share(settings: SampleSettings) -> float:
+    shares = (settings.initial_frac, settings.candidate_frac, 1 - settings.initial_frac - settings.candidate_frac)
+    return min(share for share in shares if share)
+
+
+def _too_few(reading: Reading, share: float) -> str:
+    """What to tell where the smallest of the three sets would have too few texts; empty if it has enough."""
+    needed = ceil(MIN_SET_TEXTS / share)
+    if reading.num_texts >= needed:
+        return ""
     copies = f" that differ ({reading.num_copies:,} more are their copies)" if reading.num_copies else ""
-    lost = f" {told}." if (told := reading.told_of_length()) else ""
+    long = f" {told}." if (told := reading.told_of_length()) else ""
     return (
-        f"gives {reading.num_texts} texts{copies}, under {MIN_TEXTS}: three sets are drawn from them. Add documents, or cut more "
-        f"from each: ingest_corpus.max_snippets is {reading.settings.max_snippets}, min_chars {reading.settings.min_chars}.{lost}"
+        f"gives {reading.num_texts:,} texts{copies}, under {needed:,}: sample_texts draws three sets from them, the smallest a share of "
+        f"{share:.3g} (initial_frac, candidate_frac, and the rest). Add documents, make the shares more equal, or cut more from each: "
+        f"ingest_corpus.max_snippets is {reading.settings.max_snippets}, min_chars {reading.settings.min_chars}.{long}"
     )
