@@ -45,6 +45,7 @@ RECORDS = {
     "sat_math": ({"question": "Q?", "options": "A. $f(x)$ B. $(A) + 2$", "Answer": "B"}, "B", "choice", ["$f(x)$", "$(A) + 2$"]),
     "mathqa": ({"problem": "Q?", "options": "a ) 1 : 1 , b ) rs . 87", "correct": "b", "rationale": "R", "type": "x"}, "B", "choice", ["1 : 1", "rs . 87"]),
     "mmlu_stem": ({"question": "Q?", "type": "machine_learning", "choices": ["x", 3], "answer": 1}, "B", "choice", ["x", "3"]),
+    "plain": ({"prompt": "Q?", "completion": "So $x = \\boxed{\\frac{1}{2}}$."}, "\\frac{1}{2}", "expression", []),
 }  # fmt: skip
 
 

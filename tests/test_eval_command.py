@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -9,11 +10,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from stages.benchmarks.loaders.records import load_benchmark
+from stages.core.command import StageError
 from stages.core.tables import read_table
 from stages.generation.owners import end_owners
 from stages.project import inputs
 from stages.project.ninechapters import main
-from stages.project.problem_files import KINDS
+from stages.project.problem_files import KINDS, fitting_kinds, problem_file
 from tests.conftest import ROOT
 
 TEMPLATE = (
@@ -65,6 +68,69 @@ def test_a_folder_is_evaluated_with_a_table_and_results(place: Path) -> None:
     assert results["n-samples"]["grade_cot"] == {"original": 2, "effective": 2}
     assert results["config"]["model"] == "theirs"
     assert not list((place / ".work").glob("eval-*")), "nothing is left"
+
+
+@pytest.mark.parametrize(
+    ("record", "read"),
+    [
+        ({"problem": "Q?", "answer": "7"}, ("Q?", "7", "number", "")),
+        ({"problem": "Q?", "answer": 7.0}, ("Q?", "7", "number", "")),
+        ({"Question": "Q?", "Answer": [7]}, ("Q?", "7", "number", "")),
+        ({"problem": "Q?", "answer": ["3", 5]}, ("Q?", "3, 5", "expression", "")),
+        ({"question": "Q?", "answer": "$\\frac{1}{2}$"}, ("Q?", "$\\frac{1}{2}$", "expression", "")),
+        ({"question": "Q?", "answer": "B"}, ("Q?", "B", "choice", "")),
+        ({"question": "Q?", "answer": "Tom's elder sister Ann"}, ("Q?", "Tom's elder sister Ann", "expression", "")),
+        ({"input": "Q?", "output": "The answer is 7."}, ("Q?", "7", "number", "The answer is 7.")),
+        ({"input": "Q?", "target": "x+1"}, ("Q?", "x+1", "expression", "")),
+        ({"prompt": "Q?", "answer": "7"}, ("Q?", "7", "number", "")),
+        ({"prompt": "Q?", "completion": "So $\\boxed{7}$."}, ("Q?", "7", "number", "So $\\boxed{7}$.")),
+        ({"instruction": "Add.", "input": "3, 4", "output": "7"}, ("Add.\n\n3, 4", "7", "number", "")),
+        ({"problem": "Q?", "response": "It is seven.", "final_answer": 7}, ("Q?", "7", "number", "It is seven.")),
+        ({"problem": "Q?", "answer": None, "output": "7"}, ("Q?", "7", "number", "")),
+        ({"messages": [{"role": "user", "content": "Q?"}, {"role": "assistant", "content": "#### 7"}]}, ("Q?", "7", "number", "#### 7")),
+        ({"prompt": [{"role": "user", "content": "Q?"}], "ground_truth": "7"}, ("Q?", "7", "number", "")),
+    ],
+)  # fmt: skip
+def test_any_problem_with_its_answer_is_of_the_plain_kind(
+    tmp_path: Path, record: dict, read: tuple[str, str, str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_lines(tmp_path / "exam.jsonl", [record])
+    found = problem_file(f"exam={path}", {})
+    (row,) = load_benchmark("exam", found.kind, path)
+    assert (found.kind, (row["problem"], row["answer"], row["kind"], row["solution"])) == ("plain", read)
+    assert f"exam: {path} is read as kind plain (a problem and its answer)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        (
+            {"problem": "Q?", "solution": "Tom has 7 apples now."},
+            "no final answer in 'Tom has 7 apples now.': write it as",
+        ),
+        ({"problem": "Q?", "answer": {"value": 7}}, "the answer {'value': 7} is no text and no number"),
+        ({"problem": "Q?", "answer": "7", "A": "7", "B": "8"}, "it has options"),
+        ({"problem": "Q?", "answer": ""}, "no_solution"),
+        ({"problem": ["Q?"], "answer": "7"}, "no_problem: problem is ['Q?'] (list), not text"),
+    ],
+)
+def test_what_is_no_problem_with_an_answer_is_told(tmp_path: Path, record: dict, told: str) -> None:
+    path = write_lines(tmp_path / "exam.jsonl", [{"problem": "Q?", "answer": "7"}, record])
+    with pytest.raises(StageError, match=re.escape(f"{path}:2: not a record of the kind plain: {told}")):
+        load_benchmark("exam", "plain", path)
+
+
+def test_published_kinds_are_still_told_by_their_columns(tmp_path: Path) -> None:
+    for kind, record in {"gsm8k": GSM8K[0], "math": MATH[0], "gsm_hard": {"input": "Q?", "target": 7}}.items():
+        assert fitting_kinds("exam", write_lines(tmp_path / "exam.jsonl", [record])) == [kind]
+
+
+def test_a_plain_file_is_graded_and_the_model_named_as_it_was_typed(place: Path) -> None:
+    write_lines(place / "exam.jsonl", [{"problem": "What is $3+4$?", "answer": 7}, {"problem": "A?", "answer": "x+1"}])
+    output = run("./theirs", "--benchmark", "exam.jsonl", "--max-tokens", 4, "--mode", "cot", "--out", "r.json")
+    assert "evaluate: ./theirs on exam, cot: 2 problems" in output
+    assert ".inputs/" not in output
+    assert json.loads((place / "r.json").read_text())["n-samples"]["exam_cot"]["effective"] == 2
 
 
 def test_an_interrupted_run_names_the_command_that_goes_on(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +189,16 @@ def test_a_chat_template_is_used_unless_plain_text_is_asked_for(place: Path) -> 
         (["nowhere", "--benchmark", "gsm8k=grade.jsonl"], "no such folder, and it is no id of the hub"),
         (["theirs", "--benchmark", "gsm9k"], "'gsm9k' is none of gsm8k, math-oai"),
         (["theirs", "--benchmark", "a=none.jsonl"], "there is no file none.jsonl"),
-        (["theirs", "--benchmark", "a=odd.jsonl"], "Say which: a=KIND:odd.jsonl"),
+        (
+            ["theirs", "--benchmark", "a=odd.jsonl"],
+            "no_problem: columns: x. If it is of another kind, say so: a=KIND:odd.jsonl",
+        ),
+        (["theirs", "--benchmark", "a=five.jsonl"], "five.jsonl:1: not a record of the kind plain"),
+        (["theirs", "--benchmark", "a=empty.jsonl"], "empty.jsonl is empty. Give a problems, or leave it out"),
+        (["theirs", "--benchmark", "a=broken.jsonl"], "broken.jsonl:1: not JSON"),
+        (["theirs", "--benchmark", "a=exam.csv"], "exam.csv is CSV, which is not read. Make Parquet of it"),
+        (["theirs", "--benchmark", "a=latin.jsonl"], "latin.jsonl:1: not JSON: str is not valid UTF-8"),
+        (["theirs", "--benchmark", "a=exam:grade.jsonl"], "exam is none of the kinds aqua, asdiv"),
         (["theirs", "--benchmark", "a=grade.jsonl", "--benchmark", "a=school.jsonl"], "'a' is named twice"),
         (["theirs", "--benchmark", "suite=grade.jsonl"], "Give the file another name"),
         (["theirs", "--benchmark", "a=aqua:grade.jsonl"], "grade.jsonl:1"),
@@ -135,6 +210,11 @@ def test_what_is_wrong_is_told(place: Path, words: list[str], told: str) -> None
     if "=" in words[-1]:
         (place / "params.yaml").write_text("- broken")
     write_lines(place / "odd.jsonl", [{"x": 1}])
+    write_lines(place / "five.jsonl", [5])
+    write_lines(place / "empty.jsonl", [])
+    (place / "broken.jsonl").write_text('{"problem": "2+2?"')
+    (place / "latin.jsonl").write_bytes(b'{"problem": "caf\xe9?", "answer": "7"}\n')
+    (place / "exam.csv").write_text("problem,answer\n2+2?,4\n")
     assert told in run(*words, code=1)
     assert not list((place / ".work").glob("eval-*"))
 

@@ -177,7 +177,7 @@ def test_the_document_lists_these_layouts() -> None:
     page = (ROOT / "docs/datasets.md").read_text(encoding="utf-8")
     table = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \| (.+?) \| (.+?) \| (.+?) \|$", page, re.MULTILINE)
     assert table == [listed(layout) for layout in LAYOUTS]
-    assert {layout.kind for layout in LAYOUTS} | {"carp"} == LOADERS.keys()
+    assert {layout.kind for layout in LAYOUTS} | {"carp", "plain"} == LOADERS.keys()
 
 
 def listed(layout: HubLayout) -> tuple[str, ...]:

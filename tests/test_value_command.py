@@ -1,9 +1,14 @@
 """`ninechapters value`: the value of each row of an existing data set for a target, with any model."""
 
+import csv
+import datetime
 import json
 import os
+import shlex
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -96,6 +101,122 @@ def test_parquet_in_and_out(place: Path) -> None:
     assert [entry["target"] for entry in found["target_values"][0].as_py()] == ["a", "b"]
 
 
+def test_a_problem_that_is_no_text_is_told_before_anything_is_computed(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_lines(
+        place / "in.jsonl", [{"problem": 5, "solution": "5"}, *({"problem": q, "solution": a} for q, a in SOLVED)]
+    )
+    words = ("--target", "target.jsonl", "--model", "model")
+    output = run("in.jsonl", "out.jsonl", *words)
+    early, late = output.index("no_problem, first in.jsonl:1: problem is 5"), output.index("candidates")
+    assert early < late
+    assert [row["value"] is None for row in read_lines(place / "out.jsonl")] == [True, False, False, False]
+    monkeypatch.setattr("stages.project.problem_valuation.estimate", None)
+    told = run("in.jsonl", "out.parquet", *words, code=1)
+    assert "column 'problem' fits no Parquet table: int (first in 1) and str (first in 2). Write JSON lines" in told
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([{"tags": {}}], "fits no Parquet table: Cannot write struct type"),
+        ([{"tags": [1]}, {"tags": ["a"]}], "column 'tags' fits no Parquet table"),
+        ([{"tags": 1}] * 1000 + [{"tags": "a"}], "int (first in 1) and str (first in 1001)"),
+        ([{"tags": 2**60 + 1}] * 1000 + [{"tags": 0.5}], "fits no Parquet table"),
+    ],
+)
+def test_columns_that_fit_no_parquet_table_are_told_before_anything_is_computed(
+    place: Path, monkeypatch: pytest.MonkeyPatch, rows: list[dict], told: str
+) -> None:
+    monkeypatch.setattr("stages.project.problem_valuation.estimate", None)
+    write_lines(place / "in.jsonl", [{"problem": SOLVED[0][0], "solution": SOLVED[0][1], **row} for row in rows])
+    assert told in run("in.jsonl", "out.parquet", "--target", "target.jsonl", "--model", "model", code=1)
+
+
+def test_parquet_of_lines_has_the_columns_of_all_rows(place: Path) -> None:
+    more = [{"score": 1}, {"score": 0.5, "tags": ["a"]}, {"tags": [], "about": {"level": 2}}]
+    rows = [{"problem": q, "solution": a} | extra for (q, a), extra in zip(SOLVED, more, strict=True)]
+    write_lines(place / "in.jsonl", [*rows, "{broken\n"])
+    run("in.jsonl", "out.parquet", "--target", "target.jsonl", "--model", "model")
+    found = pq.read_table(place / "out.parquet").to_pylist()
+    assert [row["score"] for row in found] == [1.0, 0.5, None, None]
+    assert (found[1]["tags"], found[2]["about"], found[3]["row"]) == (["a"], {"level": 2}, 4)
+    assert found[3]["value_fault"].startswith("unreadable")
+
+
+def test_the_types_of_a_parquet_file_are_kept(place: Path) -> None:
+    schema = pa.schema(
+        [
+            ("problem", pa.string()),
+            ("solution", pa.string()),
+            ("n", pa.int8()),
+            ("day", pa.date32()),
+            ("none", pa.float32()),
+        ]
+    )
+    rows = [{"problem": q, "solution": a, "n": 1, "day": datetime.date(2026, 1, 2)} for q, a in SOLVED]
+    pq.write_table(pa.Table.from_pylist(rows, schema), place / "in.parquet")
+    run("in.parquet", "out.parquet", "--target", "target.jsonl", "--model", "model")
+    assert list(pq.read_schema(place / "out.parquet"))[:5] == list(schema)
+
+
+@pytest.mark.parametrize("out", ["out.csv", "out.json", "out", "out.jsonl.gz", "in.jsonl", "target.jsonl/out.jsonl"])
+def test_a_place_that_cannot_be_written_is_refused_at_once(
+    place: Path, monkeypatch: pytest.MonkeyPatch, out: str
+) -> None:
+    monkeypatch.setattr("stages.project.foreign_models.given_model", None)
+    before = sorted(place.iterdir()), (place / "in.jsonl").read_bytes()
+    told = run("in.jsonl", out, "--target", "target.jsonl", "--model", "model", code=1)
+    assert told.startswith(f"error: {out} ") or told.startswith(f"error: {out}: JSON lines or Parquet are written.")
+    assert (sorted(place.iterdir()), (place / "in.jsonl").read_bytes()) == before
+
+
+def test_csv_is_refused_with_a_command_that_makes_parquet_of_it(place: Path) -> None:
+    with (place / "in.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([("question", "answer"), *SOLVED])
+    words = ("out.jsonl", "--target", "target.jsonl", "--model", "model")
+    told = run("in.csv", *words, code=1)
+    assert "in.csv is CSV, which is not read." in told
+    program = shlex.split(told.partition("Make Parquet of it: ")[2])
+    subprocess.run([sys.executable, *program[1:]], check=True)
+    assert "3 rows have a value" in run("in.parquet", *words)
+
+
+def test_a_valued_file_is_valued_for_a_second_target(place: Path) -> None:
+    write_lines(place / "other.jsonl", TARGET[:2])
+    words = ("--model", "model", "--max-length", 256)
+    run("in.jsonl", "one.jsonl", "--target", "target.jsonl", *words)
+    told = run("one.jsonl", "both.jsonl", "--target", "other.jsonl", *words, code=1)
+    column = told.rpartition("--column ")[2]
+    run("one.jsonl", "both.jsonl", "--target", "other.jsonl", *words, "--column", column)
+    one, both = read_lines(place / "one.jsonl"), read_lines(place / "both.jsonl")
+    assert column == "other_value"
+    assert [{name: row[name] for name in before} for before, row in zip(one, both, strict=True)] == one
+    assert [number for number, row in enumerate(both) if row["other_value"] is not None] == VALUED
+    assert both[0]["target_other_values"] == [{"target": "other", "value": both[0]["other_value"]}]
+    assert both[2]["other_value_fault"].startswith("no_problem")
+
+
+def test_a_list_is_read_and_lines_are_kept_as_they_stand(place: Path) -> None:
+    words = ("--target", "target.jsonl", "--model", "model")
+    (place / "list.json").write_text(json.dumps([ROWS[0], ROWS[1]], indent=2))
+    run("list.json", "out.jsonl", *words)
+    assert [row["value"] is not None for row in read_lines(place / "out.jsonl")] == [True, True]
+    lines = [
+        b'{ "problem": "What is 3+4?", "solution": "3+4=7", "big": 123456789012345678901234567890, "score": NaN }',
+        b'{"problem": "caf\xe9?", "solution": "3+4=7"}',
+        b"{}",
+    ]
+    (place / "in.jsonl").write_bytes(b"\n".join(lines))
+    run("in.jsonl", "out.jsonl", *words)
+    found = (place / "out.jsonl").read_bytes().splitlines()
+    assert [line.startswith(before[:-2]) for before, line in zip(lines, found, strict=True)] == [True] * 3
+    assert b"not valid UTF-8" in found[1]
+    assert json.loads(found[0])["value"] is not None
+    assert json.loads(found[2])["value_fault"].startswith("no_problem")
+
+
 def test_a_killed_run_goes_on_and_gives_the_same(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("in.jsonl", "out.jsonl", "--target", "target.jsonl", "--model", "model", "--max-length", 256)
     run(*words)
@@ -148,8 +269,10 @@ def test_an_interrupted_run_names_the_command_that_goes_on(place: Path, monkeypa
     ("rows", "words", "told"),
     [
         ([{"x": 1}], [], "in.jsonl has no problem with a solution. no_problem, first in.jsonl:1: columns: x"),
-        ([{**ROWS[0], "value": 1}], [], "it has a column 'value', which would be lost"),
-        (["[", '{"problem": "a"}', "]"], [], "jq -c"),
+        ([{**ROWS[0], "value": 1}], [], "Name the new value's column: --column target_value"),
+        ([{**ROWS[0], "value": 1, "target_value_fault": ""}], [], "--column target_value_again"),
+        (['[{"problem": "a"},'], [], "in.jsonl begins as a JSON list, and cannot be read"),
+        (["[]"], [], "in.jsonl has no problem with a solution. It is empty"),
         (ROWS, ["--target", "nothing"], "'nothing' is none of"),
         (ROWS, ["--target", "target=in.jsonl"], "is named twice"),
         (ROWS, ["--target", "empty.jsonl"], "so it is no target"),
@@ -171,4 +294,16 @@ def test_names_of_other_data_sets() -> None:
     )
     assert problem_of({"problem": "p", "solution": "because", "answer": "5"}) == ("p", "because")
     assert problem_of({"messages": []}) == Rejection("no_problem", "turns of nobody")
-    assert problem_of({"question": 5, "answer": "5"}) == Rejection("no_problem", "columns: question, answer")
+    assert problem_of({"Question": "2+3?", "Answer": 5}) == ("2+3?", "5")
+    assert problem_of({"question": "2+3?", "answer": True}) == Rejection(
+        "no_solution", "answer is True (bool), not text"
+    )
+    assert problem_of({"question": 5, "answer": "5"}) == Rejection("no_problem", "question is 5 (int), not text")
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "2+3?"}]
+    assert problem_of({"prompt": turns, "completion": [{"role": "assistant", "content": "5"}]}) == ("2+3?", "5")
+    assert problem_of({"messages": turns, "answer": "5"}) == ("2+3?", "5")
+    parts = [{"type": "image"}, {"type": "text", "text": "2+3?"}]
+    assert problem_of({"messages": [{"role": "user", "content": parts}, {"role": "assistant", "content": "5"}]}) == (
+        "2+3?",
+        "5",
+    )

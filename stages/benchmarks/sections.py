@@ -6,8 +6,8 @@ from typing import Literal
 from stages.core.section import CountOrNone, section
 
 BenchmarkKind = Literal[
-    "aqua", "asdiv", "carp", "gsm8k", "gsm_hard", "math", "mathqa", "mawps", "mmlu_stem", "ocw", "sat_math", "svamp",
-    "tabmwp",
+    "aqua", "asdiv", "carp", "gsm8k", "gsm_hard", "math", "mathqa", "mawps", "mmlu_stem", "ocw", "plain", "sat_math",
+    "svamp", "tabmwp",
 ]  # fmt: skip
 
 

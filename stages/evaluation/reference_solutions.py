@@ -65,7 +65,7 @@ class ReferenceJob:
         """[index, nats a token, tokens] of each problem whose solution has room, as JSON."""
         name, first = self.shards[number]
         rows = self.rows[name][first : first + SHARD_SOLUTIONS]
-        say(f"evaluate: {self.evaluation.model} reads {len(rows):,} solutions of {name} from number {first}")
+        say(f"evaluate: {self.evaluation.title} reads {len(rows):,} solutions of {name} from number {first}")
         asked = self.evaluation.prompts(name, COT, rows)
         read = likelihoods(
             self.evaluation.model,

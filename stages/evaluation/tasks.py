@@ -44,6 +44,11 @@ class EvaluationJob:
     leaks: Path
     shard_responses: int = SHARD_RESPONSES
     modes: tuple[str, ...] = MODES
+    called: str = ""  # the model, in what is said of it; "": its folder
+
+    @property
+    def title(self) -> str:
+        return self.called or str(self.model)
 
     @property
     def tasks(self) -> list[tuple[str, str]]:
@@ -99,7 +104,7 @@ class EvaluationJob:
         prompts = self.prompts(name, mode, rows)
         sampling = Sampling(self.settings.max_tokens, temperature, self.settings.top_p)
         say(
-            f"evaluate: {self.model} on {name}, {mode}: {len(rows):,} problems from number {first}, "
+            f"evaluate: {self.title} on {name}, {mode}: {len(rows):,} problems from number {first}, "
             f"{num_samples} samples each{' that vote' if draw == VOTES else ''}"
         )
         predictions = yield from predictions_of(

@@ -37,7 +37,9 @@ def evaluate_given(
         for empty in ("targets", "leaks"):
             write_names((), place / empty)
         with adopted(model, has_chat, place / model.slug) as folder:
-            job = EvaluationJob(folder, tables, settings, place / "targets", place / "leaks", modes=modes)
+            job = EvaluationJob(
+                folder, tables, settings, place / "targets", place / "leaks", modes=modes, called=model.name
+            )
             described = {"model": model.name, **({"revision": model.revision} if model.revision else {})}
             figures, work = evaluated(job, title, place / "out", described)
         Console(width=None if Console().is_terminal else 120).print(table_of(figures, list(files), modes))

@@ -1,7 +1,7 @@
 """The benchmark or target that a command line names: NAME, PATH, NAME=PATH or NAME=KIND:PATH.
 
 problem_file("gsm8k", {})               # of params.yaml, else published: under inputs/, fetched where it is not there
-problem_file("mine=exam.jsonl", {})     # the kind is NAME, if it is one, else the one whose loader reads the first record
+problem_file("mine=exam.jsonl", {})     # the kind is NAME, if it is one, else what its first record is, at least `plain`
 """
 
 from collections.abc import Callable, Mapping
@@ -18,6 +18,7 @@ from stages.project.rules import SUITE
 
 PARAMS = Path("params.yaml")
 KINDS = get_args(BenchmarkKind)
+PLAIN: BenchmarkKind = "plain"  # any problem with its answer, of no published form
 # Columns that tell a kind, in any case. The first kind whose columns a record has, and whose loader reads it, is its own: loaders
 # read other layouts too, and so much of each other's.
 SIGNS: dict[BenchmarkKind, set[str]] = {
@@ -61,35 +62,47 @@ def _given(name: str, place: str) -> Benchmark:
     kind, _, rest = place.partition(":")
     path = Path(rest if kind in KINDS and rest else place)
     if not name or not path.is_file():
-        raise StageError(f"{name}={place}: there is no file {path}. Write NAME=PATH, or NAME=KIND:PATH.")
+        no_kind = f" {kind} is none of the kinds {', '.join(KINDS)}." if Path(rest).is_file() else ""
+        raise StageError(f"{name}={place}: there is no file {path}.{no_kind} Write NAME=PATH, or NAME=KIND:PATH.")
     told = kind if kind in KINDS and rest else name.replace("-", "_")
     return Benchmark(cast(BenchmarkKind, told if told in KINDS else _kind_of(name, path)), path, 0)
 
 
 def _kind_of(name: str, path: Path) -> str:
-    """The one kind whose loader reads the file's first record."""
+    """The kind of the file, by its first record."""
     fits = fitting_kinds(name, path)
-    if len(fits) != 1:
-        told = f"may be of the kinds {', '.join(fits)}" if fits else f"is of none of the kinds {', '.join(KINDS)}"
+    if not fits:
+        try:
+            next(benchmark_rows(name, PLAIN, path))
+        except StageError as error:
+            raise StageError(
+                f"{path}: what kind it is cannot be told by its first record: {error.message} If it is of another kind, say so: "
+                f"{name}=KIND:{path}, KIND one of {', '.join(KINDS)} (docs/corpus.md has a record of each)."
+            ) from error
+    if len(fits) > 1:
         raise StageError(
-            f"{path}: its first record {told}. Say which: {name}=KIND:{path} (docs/corpus.md has a record of each kind)."
+            f"{path}: its first record may be of the kinds {', '.join(fits)}. Say which: {name}=KIND:{path} (docs/corpus.md has a "
+            f"record of each kind)."
         )
-    say(f"{name}: {path} is read as kind {fits[0]}")
+    what = " (a problem and its answer)" if fits == [PLAIN] else ""
+    say(f"{name}: {path} is read as kind {fits[0]}{what}; for another write {name}=KIND:{path}")
     return fits[0]
 
 
 def fitting_kinds(name: str, path: Path) -> list[str]:
-    """The kind that the columns of the file's first record tell; else all whose loaders read it."""
+    """The kind that the columns of the file's first record tell, else the plain one; else all whose loaders read it."""
     columns = _first_columns(name, path)
-    told = [kind for kind, signs in SIGNS.items() if signs <= columns and _reads(name, kind, path)]
-    return [told[0]] if told else [kind for kind in KINDS if _reads(name, kind, path)]
+    told = [kind for kind, signs in SIGNS.items() if signs <= columns]
+    known = next((kind for kind in (*told, PLAIN) if _reads(name, kind, path)), None)
+    return [known] if known else [kind for kind in KINDS if _reads(name, kind, path)]
 
 
 def _first_columns(name: str, path: Path) -> set[str]:
     try:
-        return {column.lower() for _, record in islice(records(name, path), 1) for column in record}
+        first = next((record for _, record in records(name, path)), None)
     except StageError:
         return set()
+    return {str(column).lower() for column in first} if isinstance(first, dict) else set()
 
 
 def _reads(name: str, kind: str, path: Path) -> bool:

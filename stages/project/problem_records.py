@@ -1,10 +1,12 @@
-"""The records of somebody's file of problems, one at a time: JSON lines or Parquet, known by its bytes.
+"""The records of somebody's file of problems, one at a time: JSON lines, a JSON list or Parquet, known by what stands there.
 
-for number, record in numbered_records(Path("mine.jsonl.gz")): ...      # (3, {"question": ...}), (4, BadLine("not JSON: ..."))
+for one in problem_records(Path("mine.jsonl.gz")): ...      # ProblemRecord(3, {"question": ...}, b'{"question": ...}')
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,42 +14,63 @@ from stages.core.command import StageError
 from stages.core.expansion import BrokenFile, expanded
 from stages.core.foreign_json import parse_json
 from stages.core.foreign_parquet import parquet_rows
-from stages.core.formats import HEAD_BYTES, PARQUET, format_of
+from stages.core.formats import HEAD_BYTES, PARQUET, format_of, table_of_text
 from stages.core.lines import numbered_lines, utf8_blocks
 
 MAX_LINE_BYTES = 16 << 20
+READ = "Problems are JSON lines, a JSON list, or Parquet."
 
 
 @dataclass(frozen=True)
-class BadLine:
-    fault: str
+class ProblemRecord:
+    number: int  # of its line, or of its row, from 1
+    content: Any  # None where it cannot be read
+    line: bytes = b""  # as it stands in a file of JSON lines
+    fault: str = ""  # why it cannot be read, or what of it is no JSON and was left out
 
 
-def numbered_records(path: Path) -> Iterator[tuple[int, Any]]:
-    """Each record with its line or row from 1; a line that cannot be read is a BadLine.
+def problem_records(path: Path) -> Iterator[ProblemRecord]:
+    """Each record in order.
 
     Raises:
         StageError: the file is of another format, or breaks off.
     """
-    with path.open("rb") as stream:
-        head = stream.read(HEAD_BYTES)
-    found = format_of(head)
-    if found is PARQUET:
-        yield from parquet_rows(path)
-        return
-    if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
-        raise StageError(f"{path} is a JSON list. Make JSON lines of it: jq -c '.[]' {path} > lines.jsonl")
     try:
-        for number, line in numbered_lines(utf8_blocks(expanded(path)), MAX_LINE_BYTES):
-            yield number, _parsed(line)
+        blocks = utf8_blocks(expanded(path))
+        head = b""
+        for block in blocks:
+            head += block
+            if len(head) >= HEAD_BYTES:
+                break
+        found = format_of(head[:HEAD_BYTES]) or table_of_text(path)
+        if found is PARQUET:
+            yield from (ProblemRecord(number, row) for number, row in parquet_rows(path))
+        elif found:
+            raise StageError(f"{path} is {found.name}. {READ} {found.advice}")
+        elif re.match(rb"\s*\[\s*(?:\{|\]\s*$)", head):
+            yield from _listed(path, head + b"".join(blocks))
+        else:
+            yield from _lines(chain([head], blocks))
     except BrokenFile as error:
         raise StageError(f"{path} cannot be read: {error}.") from error
 
 
-def _parsed(line: bytes | int) -> Any:
-    if isinstance(line, int):
-        return BadLine(f"a line of {line:,} bytes, over {MAX_LINE_BYTES:,}")
+def _lines(blocks: Iterable[bytes]) -> Iterator[ProblemRecord]:
+    for number, line in numbered_lines(blocks, MAX_LINE_BYTES):
+        if isinstance(line, int):
+            yield ProblemRecord(number, None, fault=f"a line of {line:,} bytes, over {MAX_LINE_BYTES:,}")
+            continue
+        try:
+            content, fault = parse_json(line)
+            yield ProblemRecord(number, content, line, fault)
+        except ValueError as error:
+            yield ProblemRecord(number, None, fault=str(error))
+
+
+def _listed(path: Path, content: bytes) -> Iterator[ProblemRecord]:
     try:
-        return parse_json(line)[0]
+        listed, fault = parse_json(content)
     except ValueError as error:
-        return BadLine(str(error))
+        raise StageError(f"{path} begins as a JSON list, and cannot be read: {error}. {READ}") from error
+    for number, record in enumerate(listed, 1):
+        yield ProblemRecord(number, record, fault=fault)

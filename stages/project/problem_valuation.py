@@ -7,13 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from stages.benchmarks.loaders.records import benchmark_rows
 from stages.core.command import StageError, say
-from stages.core.files import whole
 from stages.core.schemas import Row
 from stages.core.table_writer import write_table
 from stages.core.tables import read_batches
@@ -23,14 +18,12 @@ from stages.problems.foreign_problems import problem_of
 from stages.problems.grammar import Rejection
 from stages.problems.student_format import COT, TOOL
 from stages.project.foreign_models import GivenModel, adopted, known_targets
-from stages.project.problem_files import fitting_kinds, problem_file
-from stages.project.problem_records import BadLine, numbered_records
+from stages.project.problem_files import PLAIN, fitting_kinds, problem_file
+from stages.project.problem_records import ProblemRecord, problem_records
+from stages.project.valued_rows import Columns, schema_of, write_rows
 from stages.value.estimation import Estimate, estimate
 from stages.value.fresh_reference import write_fresh_reference
 from stages.value.sections import GradientSettings
-
-ADDED = ("value", "target_values", "value_fault")
-TARGET_VALUES = pa.list_(pa.struct([("target", pa.string()), ("value", pa.float64())]))
 
 
 @dataclass(frozen=True)
@@ -44,17 +37,19 @@ class Request:
     lora_rank: int
     seed: int
     aggregate: str
+    column: str  # of the value
 
 
 def value_rows(asked: Request) -> None:
     """Estimate the values and write OUT, whole or not at all."""
-    title = f"value-{asked.out.name}"
+    title, columns = f"value-{asked.out.name}", Columns(asked.column)
     own(title)
     place = WORK / f"{title}.inputs"
     try:
         files = target_tables(asked.targets, place / "targets")
         problems, values = place / "problems.parquet", place / "values"
-        rejected = write_problems(asked.problems, problems)
+        rejected = write_problems(asked.problems, problems, columns, next(iter(files)))
+        schema = schema_of(asked.problems, asked.out, columns)
         with adopted(asked.model, None, place / asked.model.slug) as base:
             reference = asked.reference or place / "reference"
             if not asked.reference:
@@ -63,15 +58,15 @@ def value_rows(asked: Request) -> None:
                 title, Estimate(base, reference, problems, files, asked.gradients, asked.aggregate), None, values
             )
         late = "too_long" if not found.valued.rejected["not_finite"] else "too_long or not_finite"
-        write_valued(valued_records(asked.problems, values, late), asked.out)
+        write_rows(valued_records(asked.problems, values, late, columns), asked.out, schema)
         finish_work(found.work)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    counted = ", ".join(f"{reason} {count:,}" for reason, count in (rejected + found.valued.rejected).items() if count)
-    say(f"value: {asked.out}: {found.valued.num_valued:,} rows have a value; rejected: {counted or 'none'}")
+    counted = told_counts(rejected + found.valued.rejected) or "none"
+    say(f"value: {asked.out}: {found.valued.num_valued:,} rows have a value; rejected: {counted}")
 
 
-def write_problems(path: Path, table: Path) -> Counter[str]:
+def write_problems(path: Path, table: Path, columns: Columns, target: str) -> Counter[str]:
     """Write the table `problems` of the file's records, by their number; returns the others by reason.
 
     Raises:
@@ -81,25 +76,42 @@ def write_problems(path: Path, table: Path) -> Counter[str]:
     first: dict[str, str] = {}
 
     def rows() -> Iterator[Row]:
-        for number, record in numbered_records(path):
-            if isinstance(record, dict) and (taken := [name for name in ADDED if name in record]):
-                raise StageError(
-                    f"{path}:{number}: it has a column {taken[0]!r}, which would be lost. Rename it first."
-                )
-            read = read_problem(record)
+        for one in problem_records(path):
+            if isinstance(one.content, dict):
+                refuse_taken(path, one, columns, target)
+            read = read_problem(one)
             if isinstance(read, Rejection):
                 rejected[read.reason] += 1
-                first.setdefault(read.reason, f"\n  {read.reason}, first {path}:{number}: {read.detail}")
+                first.setdefault(read.reason, f"\n  {read.reason}, first {path}:{one.number}: {read.detail}")
             else:
-                yield problem_row(number, *read)
+                yield problem_row(one.number, *read)
 
     if not write_table("problems", rows(), table):
-        raise StageError(f"{path} has no problem with a solution.{''.join(first.values())}")
+        raise StageError(f"{path} has no problem with a solution.{''.join(first.values()) or ' It is empty.'}")
+    if rejected:
+        say(f"value: {path}: {told_counts(rejected)} of its rows get no value:{''.join(first.values())}")
     return rejected
 
 
-def read_problem(record: Any) -> tuple[str, str] | Rejection:
-    return Rejection("unreadable", record.fault) if isinstance(record, BadLine) else problem_of(record)
+def refuse_taken(path: Path, one: ProblemRecord, columns: Columns, target: str) -> None:
+    if taken := [name for name in columns.names if name in one.content]:
+        other = f"{target}_value"
+        while any(name in one.content for name in Columns(other).names):
+            other += "_again"
+        raise StageError(
+            f"{path}:{one.number}: it has a column {taken[0]!r}, which would be lost. Name the new value's column: --column {other}"
+        )
+
+
+def told_counts(counts: Counter[str]) -> str:
+    return ", ".join(f"{reason} {count:,}" for reason, count in counts.items() if count)
+
+
+def read_problem(one: ProblemRecord) -> tuple[str, str] | Rejection:
+    if one.content is None:
+        return Rejection("unreadable", one.fault or "null")
+    read = problem_of(one.content)
+    return Rejection(read.reason, f"{read.detail}; {one.fault}") if isinstance(read, Rejection) and one.fault else read
 
 
 def problem_row(number: int, problem: str, solution: str) -> Row:
@@ -131,21 +143,26 @@ def target_tables(words: tuple[str, ...], folder: Path) -> dict[str, Path]:
 
 def target_rows(name: str, word: str, path: Path) -> Iterator[Row]:
     """The problems of a file of a published form; of another file those that have a solution."""
-    if path.is_file() and len(fitting_kinds(name, path)) != 1:
+    if path.is_file() and (len(kinds := fitting_kinds(name, path)) != 1 or kinds == [PLAIN]):
         return plain_rows(name, path)
     one = problem_file(f"{name}={path}", {}) if "=" in word or path.is_file() else problem_file(word, known_targets())
     return benchmark_rows(name, one.kind, one.path, one.num_problems)
 
 
 def plain_rows(name: str, path: Path) -> Iterator[Row]:
-    for index, (_, record) in enumerate(numbered_records(path)):
-        read = read_problem(record)
-        if not isinstance(read, Rejection):
-            problem, solution = read
-            yield {
-                "benchmark": name, "index": index, "problem": problem, "options": [], "solution": solution,
-                "answer": answer_of(record, solution), "kind": "text", "subject": "", "level": "",
-            }  # fmt: skip
+    rejected: Counter[str] = Counter()
+    for index, one in enumerate(problem_records(path)):
+        read = read_problem(one)
+        if isinstance(read, Rejection):
+            rejected[read.reason] += 1
+            continue
+        problem, solution = read
+        yield {
+            "benchmark": name, "index": index, "problem": problem, "options": [], "solution": solution,
+            "answer": answer_of(one.content, solution), "kind": "text", "subject": "", "level": "",
+        }  # fmt: skip
+    if rejected:
+        say(f"value: {path}: {told_counts(rejected)} of its rows are left out of the target {name}")
 
 
 def answer_of(record: dict[str, Any], solution: str) -> str:
@@ -157,47 +174,18 @@ def answer_of(record: dict[str, Any], solution: str) -> str:
     return boxes[-1].content if boxes else solution.splitlines()[-1]
 
 
-def valued_records(path: Path, values: Path, late: str) -> Iterator[dict[str, Any]]:
-    """Each record with its value, in order; a line that is no JSON is told by its number."""
+def valued_records(
+    path: Path, values: Path, late: str, columns: Columns
+) -> Iterator[tuple[ProblemRecord, dict[str, Any]]]:
+    """Each record, in order, with what is added to it: its value, or the fault for which it has none."""
     found = (row for batch in read_batches("values", values) for row in batch.to_pylist())
     next_one = next(found, None)
-    for number, record in numbered_records(path):
-        read = read_problem(record)
-        kept = record if isinstance(record, dict) else {"row": number}
-        added: dict[str, Any] = {"value": None, "target_values": [], "value_fault": ""}
+    for one in problem_records(path):
+        read = read_problem(one)
+        added: tuple[Any, Any, str] = (None, [], late)
         if isinstance(read, Rejection):
-            added["value_fault"] = f"{read.reason}: {read.detail}"
-        elif next_one and next_one["problem_id"] == f"{number:012d}":
-            added |= {name: next_one[name] for name in ("value", "target_values")}
+            added = (None, [], f"{read.reason}: {read.detail}")
+        elif next_one and next_one["problem_id"] == f"{one.number:012d}":
+            added = (next_one["value"], next_one["target_values"], "")
             next_one = next(found, None)
-        else:
-            added["value_fault"] = late
-        yield {**kept, **added}
-
-
-def write_valued(records: Iterator[dict[str, Any]], out: Path) -> None:
-    """Write JSON lines, or Parquet where the name says so."""
-    with whole(out) as temporary:
-        if out.suffix == ".parquet":
-            pq.write_table(table_of_records(list(records)), temporary)
-            return
-        with temporary.open("wb") as stream:
-            stream.writelines(orjson.dumps(record, default=str) + b"\n" for record in records)
-
-
-def table_of_records(records: list[dict[str, Any]]) -> pa.Table:
-    """All columns that a record has, null where another lacks them.
-
-    Raises:
-        StageError: a column holds values of several types.
-    """
-    columns: dict[str, pa.Array] = {}
-    for name in dict.fromkeys(key for record in records for key in record):
-        known = {"target_values": TARGET_VALUES, "value": pa.float64()}.get(name)
-        try:
-            columns[name] = pa.array([record.get(name) for record in records], known)
-        except pa.ArrowException as error:
-            raise StageError(
-                f"the column {name!r} fits no Parquet table: {error}. Write JSON lines: OUT.jsonl."
-            ) from error
-    return pa.table(columns)
+        yield one, dict(zip(columns.names, added, strict=True))

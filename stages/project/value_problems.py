@@ -27,17 +27,18 @@ from stages.core.command import StageError, tool_command
 @click.option("--lora-rank", type=click.IntRange(min=1), default=16, help="Of fresh LoRA weights: more is more exact.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, help="Of fresh LoRA weights.")
 @click.option("--aggregate", type=click.Choice(["max", "mean"]), default="max", help="One value of several targets'.")
+@click.option("--column", default="value", help="The value's column; target_NAMEs and NAME_fault are the others'.")
 @click.option("--max-length", type=click.IntRange(min=16), default=1024, help="Tokens of a problem with its solution.")
 @click.option("--token-budget", type=click.IntRange(min=64), default=8192, help="Padded tokens in a batch; no value.")
 def main(
     problems: Path, out: Path, targets: tuple[str, ...], model: str, revision: str, reference: Path | None,
-    preconditioner: str | None, lora_rank: int, seed: int, aggregate: str, max_length: int, token_budget: int,
+    preconditioner: str | None, lora_rank: int, seed: int, aggregate: str, column: str, max_length: int, token_budget: int,
 ) -> None:  # fmt: skip
     """Write the rows of IN with their values for each --target to OUT, in order.
 
-    IN is JSON lines (compressed or not) or Parquet with columns problem and solution, or question and answer, instruction and
-    output, prompt and response, messages. OUT is JSON lines, or Parquet where its name ends in .parquet. A row gets `value`,
-    `target_values`, and where there is none `value_fault`, the reason.
+    IN is JSON lines, a JSON list (compressed or not) or Parquet with columns problem and solution, or question and answer,
+    instruction and output, prompt and response, messages. OUT is JSON lines (.jsonl) or Parquet (.parquet). A row gets `value`,
+    `target_values`, and where there is none `value_fault`, the reason. To value it for a second target, name another --column.
 
     \b
     Example:
@@ -47,17 +48,30 @@ def main(
     from stages.models.folders import use_device
     from stages.project.foreign_models import given_model
     from stages.project.problem_valuation import Request, value_rows
+    from stages.project.valued_rows import check_out
     from stages.value.sections import GradientSettings
 
     step = preconditioner or ("adam" if reference else "sgd")
     if step == "adam" and not reference:
         raise StageError("--preconditioner adam needs AdamW's moments: name trained checkpoints with --reference.")
+    check_out(problems, out)
     use_device()
     gradients = GradientSettings(
         "mean", cast(Literal["adam", "sgd"], step), max_length, max(token_budget, max_length), 512, 0, "float16", 1
     )
     value_rows(
-        Request(problems, out, targets, given_model(model, revision), reference, gradients, lora_rank, seed, aggregate)
+        Request(
+            problems,
+            out,
+            targets,
+            given_model(model, revision),
+            reference,
+            gradients,
+            lora_rank,
+            seed,
+            aggregate,
+            column,
+        )
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from stages.benchmarks.loaders.expressions import load_carp, load_math, load_ocw
 from stages.benchmarks.loaders.multiple_choice import load_aqua, load_mathqa, load_mmlu_stem, load_sat_math
+from stages.benchmarks.loaders.plain import load_plain
 from stages.benchmarks.loaders.word_problems import (
     load_asdiv,
     load_gsm8k,
@@ -24,7 +25,7 @@ from stages.core.command import StageError
 from stages.core.expansion import BrokenFile, expanded
 from stages.core.foreign_json import parse_json
 from stages.core.foreign_parquet import parquet_rows
-from stages.core.formats import HEAD_BYTES, format_of
+from stages.core.formats import HEAD_BYTES, format_of, table_of_text
 from stages.core.hub import hub_batches, read_descriptor
 from stages.core.lines import numbered_lines, utf8_blocks
 from stages.core.schemas import Row
@@ -33,7 +34,7 @@ MAX_LINE_BYTES = 256 << 20
 LOADERS: dict[str, Callable[[Row], Row | None]] = {
     "gsm8k": load_gsm8k, "gsm_hard": load_gsm_hard, "svamp": load_svamp, "asdiv": load_asdiv, "mawps": load_mawps,
     "tabmwp": load_tabmwp, "math": load_math, "ocw": load_ocw, "carp": load_carp, "aqua": load_aqua,
-    "sat_math": load_sat_math, "mathqa": load_mathqa, "mmlu_stem": load_mmlu_stem,
+    "sat_math": load_sat_math, "mathqa": load_mathqa, "mmlu_stem": load_mmlu_stem, "plain": load_plain,
 }  # fmt: skip
 
 
@@ -62,7 +63,7 @@ def benchmark_rows(name: str, kind: str, path: Path, num_problems: int = 0) -> I
             yield {"benchmark": name, "index": index, **loaded}
             index += 1
     if not index:
-        raise StageError(f"{path} is empty. Give {name} problems, or remove it from params.yaml.")
+        raise StageError(f"{path} is empty. Give {name} problems, or leave it out.")
     if num_problems and num_problems not in (index, total):  # a kind may pass records over: MMLU's other subjects
         raise StageError(
             f"{path} holds {index:,} problems, not {num_problems:,}: an accuracy on it would be of another benchmark. "
@@ -106,6 +107,8 @@ def _file_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             raise StageError(
                 f"{path} is {found.name}. {found.advice}: a benchmark is JSON lines, JSON, Parquet, or a hub's YAML file."
             )
+        if found := table_of_text(path):
+            raise StageError(f"{path} is {found.name}. {found.advice}")
         if re.match(rb"\s*\[\s*\{", head):
             yield from _whole_records(path, head + b"".join(blocks))
         elif path.name.split(".")[-1] == "json":
