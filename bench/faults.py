@@ -15,10 +15,11 @@ from tests.faults import FAULTS, HOLDS
 
 HEAD = """# Faults: what a server may do, and what must hold
 
-Written by `python -m bench.faults --out docs/faults.md`, which makes each row happen. One request of a purchase meets the fault
-at its first call, beside all others of the table: none of their answers is lost. A call counts as spent at its worst case (each
-byte of the prompt a token, all of max_tokens) where its request was sent whole and the server tells no usage that can be
-believed.
+This table is for people who want to know what happens when a teacher's server misbehaves, and for those who change the code that
+asks it. `python -m bench.faults --out docs/faults.md` writes it and makes each row happen. In one purchase, one request meets the
+fault at its first call, together with the requests of all other rows; none of their answers is lost. A fault that stops the
+purchase, needs a short timeout or concerns a whole batch gets a purchase of its own. A call counts at its worst-case cost
+(each byte of the prompt a token, all of max_tokens) if its request was sent whole and the server reports no believable usage.
 
 """
 

@@ -18,18 +18,18 @@ from tests.fault_server import Odd
 Json = Any
 
 HOLDS = {
-    "kept": "the answer is kept, at the price of its usage",
-    "estimated": "the answer is kept, its cost the worst case and marked as estimated",
-    "again": "one failure at its worst case with the reply's bytes; asked again",
-    "again, counted": "one failure at the price of its usage, with the reply's bytes; asked again",
-    "stranger": "the line is kept, and counts at the worst case of any request without a line; those are asked once more",
-    "lost": "one failure at its worst case, as the request was sent whole; asked again",
+    "kept": "the answer is kept and costs what its usage says",
+    "estimated": "the answer is kept; its cost is the worst case, marked as estimated",
+    "again": "one failure at its worst-case cost, recorded with the reply's bytes; asked again",
+    "again, counted": "one failure at the cost that its usage says, recorded with the reply's bytes; asked again",
+    "stranger": "the line is kept and costs the worst case of any request without a line; those requests are asked again",
+    "lost": "one failure at its worst-case cost, because the whole request was sent; asked again",
     "free": "one failure that costs nothing; asked again",
-    "rejected": "recorded as rejected with the server's words, for nothing",
-    "stops": "no further call leaves, one sentence says why and what to do, nothing is billed",
-    "found": "all answers are bought once",
-    "left": "the batch stays open at its worst case and a sentence says why; its requests are not asked again, and the next run finds all answers",
-    "asked anew": "the batch counts at its worst case, is told, and its requests are asked again",
+    "rejected": "recorded as rejected with the server's words; costs nothing",
+    "stops": "no further call is sent; one sentence says why and what to do; nothing is billed",
+    "found": "every answer is bought once",
+    "left": "the batch stays open at its worst-case cost and a sentence says why; its requests are not asked again, and the next run finds all answers",
+    "asked anew": "the batch counts at its worst-case cost and is reported; its requests are asked again",
 }
 
 
