@@ -168,6 +168,24 @@ def test_documents_of_long_sentences_alone_are_told_with_the_option(project: Pat
     assert "--max-chars keeps longer sentences" in told
 
 
+def test_a_book_is_told_how_many_texts_max_snippets_leaves_out(project: Path) -> None:
+    write_sentences(project / "inputs/notes", ["\n\n".join(boxes(60))])
+    assert "max_snippets is 6, which leaves out 38 texts" in run("inputs/notes/0.txt", code=1)
+
+
+def test_json_lines_named_without_their_kind_are_told(project: Path) -> None:
+    (project / "web.jsonl").write_text("".join(f'{{"text": "{text}"}}\n' for text in boxes(40)))
+    assert "JSON or JSON lines (kind jsonl), which kind text does not read" in run("web.jsonl", code=1)
+    assert "mine: 40 texts" in run("web.jsonl", "--kind", "jsonl")
+
+
+def test_a_folder_of_links_to_folders_is_told(project: Path) -> None:
+    write_notes(project.parent / "notes")
+    (project / "inputs").mkdir()
+    (project / "inputs/link").symlink_to(project.parent / "notes")
+    assert "Links to folders are not followed, such as inputs/link." in run("inputs", code=1)
+
+
 def test_a_small_share_needs_more_texts(project: Path) -> None:
     """With paper-7b's initial_frac of 0.01, 40 texts are a set without any."""
     write_sentences(project / "inputs/notes", boxes(40))

@@ -12,10 +12,11 @@ from math import ceil
 from pathlib import Path
 
 from stages.core.command import StageError
+from stages.core.files import json_in
 from stages.core.section import RuleError
 from stages.core.tables import count_rows, read_batches, read_rows
 from stages.corpus.curation import find_faults
-from stages.corpus.ingestion import write_source
+from stages.corpus.ingestion import COUNTS, write_source
 from stages.corpus.sample_texts import SampleSettings
 from stages.corpus.sections import IngestSettings, Source
 from stages.overlap.near_duplicates import KEPT
@@ -37,6 +38,7 @@ class Reading:
     num_copies: int  # exact and near duplicates
     too_long: tuple[int, ...]  # characters of each sentence or formula that is over max_chars, ascending
     num_without: int  # documents without a sentence of min_chars to max_chars
+    num_not_chosen: int  # texts beyond max_snippets of a document
     settings: IngestSettings
 
     def told_of_length(self) -> str:
@@ -64,7 +66,7 @@ def read_corpus(name: str, source: Source, params: Params) -> Reading:
         StageError: DVC or the reader cannot read it, or it gives too few texts that differ.
     """
     if reason := unwatchable(source.path):
-        raise StageError(f"{source.path}: {reason}")
+        raise StageError(reason)
     try:
         settings = source.settings(params.ingest_corpus)
     except RuleError as error:
@@ -76,7 +78,8 @@ def read_corpus(name: str, source: Source, params: Params) -> Reading:
         faults = find_faults(read_batches("texts", out / "texts"), Screen(None, params.curate_texts), out, num_cut)
         num_texts = int((faults.screened.state == KEPT).sum())
         too_long, num_without = _left_out(out / "rejected")
-    reading = Reading(num_texts, num_cut - num_texts, too_long, num_without, settings)
+        num_not_chosen = json_in(out / COUNTS)["snippets"]["not_chosen"]
+    reading = Reading(num_texts, num_cut - num_texts, too_long, num_without, num_not_chosen, settings)
     if told := _too_few(reading, _smallest_share(params.sample_texts)):
         raise StageError(f"{source.path} {told}")
     return reading
@@ -107,5 +110,6 @@ def _too_few(reading: Reading, share: float) -> str:
     return (
         f"gives {reading.num_texts:,} texts{copies}, under {needed:,}: sample_texts draws three sets from them, the smallest a share of "
         f"{share:.3g} (initial_frac, candidate_frac, and the rest). Add documents, make the shares more equal, or cut more from each: "
-        f"ingest_corpus.max_snippets is {reading.settings.max_snippets}, min_chars {reading.settings.min_chars}.{long}"
+        f"ingest_corpus.max_snippets is {reading.settings.max_snippets}, which leaves out {reading.num_not_chosen:,} texts, and min_chars "
+        f"{reading.settings.min_chars}.{long}"
     )

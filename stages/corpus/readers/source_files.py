@@ -31,11 +31,13 @@ def found_files(
     seen = sorted(file for file in path.rglob("*") if not _is_hidden(file.relative_to(path)) and not _is_folder(file))
     files = [file for file in seen if file.is_file() and file.name.lower().endswith(suffixes)]
     if not files:
-        kinds = Counter(file.suffix or "no suffix" for file in seen)
+        links = [file for file in seen if file.is_dir()]
+        kinds = Counter(file.suffix or "no suffix" for file in seen if not file.is_dir())
         there = ", ".join(f"{number} of {suffix}" for suffix, number in kinds.most_common(5))
+        linked = f"Links to folders are not followed, such as {links[0]}. " if links else ""
         raise StageError(
             f"{path} is a folder without a file of {', '.join(told or suffixes)} (kind {kind}); it has {there or 'no file'}. "
-            f"Correct `path` or `kind` of the source in params.yaml."
+            f"{linked}Correct `path` or `kind` of the source in params.yaml."
         )
     chosen = set(files)
     return files, [_stray(file, kind) for file in seen if file not in chosen]

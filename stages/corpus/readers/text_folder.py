@@ -70,7 +70,7 @@ def _records_of(file: Path) -> list[Record]:
         return pdf_records(file, content)
     if len(content) > MAX_RECORD_BYTES:
         return [BadRecord(str(file), "too_long", f"over {MAX_RECORD_BYTES:,} bytes")]
-    if found:
+    if found or (_suffix(file) not in SUFFIXES and content.lstrip()[:1] == b"{"):  # named itself, without --kind jsonl
         return [BadRecord(str(file), "other_format", other_format(content[:HEAD_BYTES], "text"))]
     try:
         text = text_of(content)
