@@ -121,14 +121,17 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
         weights(**{UP: torch.ones(64, 32, dtype=torch.int8)}),
         "of type I8: quantized weights cannot be trained",
     ),
-    "weights cut short": (damaged(SINGLE, lambda raw: raw[:-100]), "is no whole safetensors file"),
-    "a header cut short": (damaged(SINGLE, lambda raw: raw[:100]), "is no whole safetensors file of 100 bytes"),
-    "an empty file": (damaged(SINGLE, lambda raw: b""), "is no whole safetensors file of 0 bytes"),
+    "weights cut short": (damaged(SINGLE, lambda raw: raw[:-100]), "is not a complete safetensors file"),
+    "a header cut short": (damaged(SINGLE, lambda raw: raw[:100]), "is not a complete safetensors file of 100 bytes"),
+    "an empty file": (damaged(SINGLE, lambda raw: b""), "is not a complete safetensors file of 0 bytes"),
     "a header of any length": (
         damaged(SINGLE, lambda raw: struct.pack("<Q", 2**60) + raw[8:]),
-        "is no whole safetensors file",
+        "is not a complete safetensors file",
     ),
-    "a header that is no JSON": (damaged(SINGLE, lambda raw: raw[:8] + b"x" + raw[9:]), "is no whole safetensors file"),
+    "a header that is no JSON": (
+        damaged(SINGLE, lambda raw: raw[:8] + b"x" + raw[9:]),
+        "is not a complete safetensors file",
+    ),
     "a pointer of Git LFS": (
         damaged(SINGLE, lambda raw: b"version https://git-lfs.github.com/spec/v1\n"),
         "pointer of Git LFS",
@@ -157,7 +160,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
         config(architectures=["LlamaForSequenceClassification"]),
         "LlamaForSequenceClassification, which has no",
     ),
-    "pictures": (config(vision_config={"depth": 2}), "reads pictures or sound"),
+    "pictures": (config(vision_config={"depth": 2}), "reads images or sound"),
     "quantized": (config(quantization_config={"quant_method": "gptq"}), r"quantized \(gptq\)"),
     "as many layers as atoms": (config(num_hidden_layers=10**9), "tells of 1,000,000,000 layers"),
     "a padding token that is not there": (config(pad_token_id=5000), "do not fit together|cannot read it"),
@@ -188,12 +191,12 @@ def test_a_faulty_model_is_refused_in_a_sentence(fault: str, tmp_path: Path) -> 
 INDEX = "model.safetensors.index.json"
 SHARD_FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "a shard is missing": (without("model-00002-*"), r"names model-00002-of-.*, which is not there"),
-    "an index that is no JSON": (damaged(INDEX, lambda raw: raw[:50]), "is no index of weights"),
-    "an index without a map": (damaged(INDEX, lambda raw: b'{"weight_map": []}'), "is no index of weights"),
+    "an index that is no JSON": (damaged(INDEX, lambda raw: raw[:50]), "is not an index of weights"),
+    "an index without a map": (damaged(INDEX, lambda raw: b'{"weight_map": []}'), "is not an index of weights"),
     "an index of nothing": (damaged(INDEX, lambda raw: b'{"weight_map": {}}'), "names no file of weights"),
     "an index that leads away": (
         damaged(INDEX, lambda raw: raw.replace(b'"model-00001', b'"../model-00001')),
-        "a shard's name has no folder",
+        "the name of a shard has no folder",
     ),
 }
 

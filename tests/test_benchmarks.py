@@ -130,7 +130,7 @@ def test_a_json_file_of_records_by_id(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_text(json.dumps({"16": record, "54": record}))
     assert len(load_benchmark("b", "tabmwp", tmp_path / "b.json", 2)) == 2
     (tmp_path / "b.json").write_text("3")
-    with pytest.raises(StageError, match="is not a JSON list of records"):
+    with pytest.raises(StageError, match="is neither a JSON list of records"):
         load_benchmark("b", "tabmwp", tmp_path / "b.json")
 
 

@@ -280,7 +280,7 @@ def test_actors_fit_the_nodes(nodes: Nodes, cpus: int, gpus: int, expected: tupl
 
 
 def test_a_cluster_without_anything_is_an_error() -> None:
-    with pytest.raises(StageError, match="neither GPUs nor CPUs"):
+    with pytest.raises(StageError, match="no GPUs and no CPUs"):
         actors_for(Nodes({"object_store": 1}), 1, 1)
 
 

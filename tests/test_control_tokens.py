@@ -188,7 +188,7 @@ def test_a_tokenizer_that_cannot_write_them_is_not_adopted(tmp_path: Path) -> No
     made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     only = PreTrainedTokenizerFast(tokenizer_object=made, unk_token="<unk>", bos_token="<s>", eos_token="</s>")
     with pytest.raises(
-        StageError, match="holds '<s>', and this model's tokenizer can write that only as a control token"
+        StageError, match="holds '<s>', which this model's tokenizer can encode only as a control token"
     ):
         text_ids(["Tom <s> has"], only)
     only.save_pretrained(folder)

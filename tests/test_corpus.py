@@ -467,11 +467,11 @@ def test_quotas_limit_sources_lengths_and_levels() -> None:
 @pytest.mark.parametrize(
     ("kind", "text", "message"),
     [
-        ("source", "web", "it is no name with a share from 0 to 1"),
-        ("source", "web=2", "it is no name with a share from 0 to 1"),
-        ("length", "10=0.3", "'10' is no span of lengths"),
-        ("length", "9-3=0.3", "'9-3' is no span of lengths"),
-        ("level", "kindergarten=0.1", "'kindergarten' is no level; the levels are grade, middle"),
+        ("source", "web", "it is not NAME=SHARE with a share from 0 to 1"),
+        ("source", "web=2", "it is not NAME=SHARE with a share from 0 to 1"),
+        ("length", "10=0.3", "'10' is not a range of lengths"),
+        ("length", "9-3=0.3", "'9-3' is not a range of lengths"),
+        ("level", "kindergarten=0.1", "'kindergarten' is not a level; the levels are grade, middle"),
     ],
 )
 def test_a_bad_quota_is_named(kind: str, text: str, message: str) -> None:
@@ -499,7 +499,7 @@ def test_sample_texts_writes_three_tables(tmp_path: Path) -> None:
     result = CliRunner().invoke(
         sample, [str(tmp_path / "curated"), str(tmp_path / "texts"), *options, "--source-quota", "web=0.2"]
     )
-    assert "a quota is a share of a number of texts" in result.output
+    assert "a quota needs the size of its set" in result.output
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the real corpora are not beside the project")

@@ -254,7 +254,7 @@ def test_the_users_gpus_keep_their_names(
 
 def test_sets_that_cannot_be_are_refused(gpus: pytest.MonkeyPatch) -> None:
     assert gpu_sets(3) == ["0,1,2"], "the fourth fills no set"
-    with pytest.raises(StageError, match=r"shall have 8 GPUs; this process may use 4 \(0,1,2,3\)"):
+    with pytest.raises(StageError, match=r"needs 8 GPUs; this process may use 4 \(0,1,2,3\)"):
         gpu_sets(8)
     gpus.setenv(devices.NVIDIA, "MIG-1,MIG-2")
     with pytest.raises(StageError, match="names parts of GPUs"):

@@ -180,13 +180,13 @@ def test_a_chat_template_is_used_unless_plain_text_is_asked_for(place: Path) -> 
     assert "turns of its chat template" in run(*common, "--chat")
     assert "prompts are plain text" in run(*common, "--no-chat")
     (place / "theirs/chat_template.jinja").unlink()
-    assert "has no chat template. Leave --chat out" in run(*common, "--chat", code=1)
+    assert "has no chat template. Omit --chat" in run(*common, "--chat", code=1)
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["nowhere", "--benchmark", "gsm8k=grade.jsonl"], "no such folder, and it is no id of the hub"),
+        (["nowhere", "--benchmark", "gsm8k=grade.jsonl"], "nowhere is neither a folder nor a hub id"),
         (["theirs", "--benchmark", "gsm9k"], "'gsm9k' is none of gsm8k, math-oai"),
         (["theirs", "--benchmark", "a=none.jsonl"], "there is no file none.jsonl"),
         (

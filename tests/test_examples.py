@@ -129,7 +129,7 @@ def test_no_examples_are_no_error(place: Path) -> None:
 
 
 def test_a_column_of_neither_is_refused() -> None:
-    with pytest.raises(ValueError, match="assigns none of input, output"):
+    with pytest.raises(ValueError, match=r"must assign a field \(input, output\)"):
         parse_example_column("text=prompt")
 
 

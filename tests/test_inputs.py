@@ -68,18 +68,18 @@ def test_a_folder_of_the_users_is_linked_and_what_is_there_is_left(clone: Path) 
     for name, content in (("benchmarks/gsm8k", "ours"), ("targets/math_train", "ours too"), ("corpus/web", "another")):
         (clone / f"data/{name}.jsonl").parent.mkdir(parents=True, exist_ok=True)
         (clone / f"data/{name}.jsonl").write_text(content)
-    assert "2 files brought" in brought("--folder", "data")
+    assert "2 files linked or fetched" in brought("--folder", "data")
     assert (GSM8K.read_text(), MATH.read_text(), Path("inputs/corpus/web.jsonl").read_text()) == (
         "ours",
         "ours too",
         "mine",
     )
     assert GSM8K.is_symlink()
-    assert "nothing is missing" in brought("--folder", "data")
+    assert "no file is missing" in brought("--folder", "data")
     (clone / "data/benchmarks/gsm8k.jsonl").rename(clone / "moved.jsonl")
     Path("other/benchmarks").mkdir(parents=True)
     (clone / "moved.jsonl").rename("other/benchmarks/gsm8k.jsonl")
-    assert "1 files brought" in brought("--folder", "other"), "a link that leads nowhere is no file"
+    assert "1 files linked or fetched" in brought("--folder", "other"), "a link that leads nowhere is no file"
 
 
 def test_published_files_are_fetched_whole(
@@ -90,7 +90,7 @@ def test_published_files_are_fetched_whole(
         (folder / name).write_text(name * 100_000)
     places = {GSM8K: Published(f"{url}/a", sha256("a" * 100_000)), MATH: Published(f"{url}/b", sha256("b" * 100_000))}
     publish(monkeypatch, places)
-    assert "2 files brought" in brought()
+    assert "2 files linked or fetched" in brought()
     assert (GSM8K.read_text(), MATH.read_text()) == ("a" * 100_000, "b" * 100_000)
 
 
@@ -101,8 +101,8 @@ def test_each_file_that_does_not_come_is_told_and_the_others_stay(
     (folder / "a").write_text("changed")
     publish(monkeypatch, {GSM8K: Published(f"{url}/a", "0" * 64), MATH: Published(f"{url}/none", "0" * 64)})
     told = brought()
-    assert told.startswith("error: 2 files are not there")
-    assert f"{GSM8K}: what came has the sha256 {sha256('changed')}, not {'0' * 64}" in told
+    assert told.startswith("error: 2 files are missing")
+    assert f"{GSM8K}: the download has the sha256 {sha256('changed')}, not {'0' * 64}" in told
     assert f"{MATH}: the server answered 404" in told
     assert f"published: {url}/none" in told
     assert "make repro INPUTS=FOLDER, with FOLDER/benchmarks/gsm8k.jsonl FOLDER/targets/math_train.jsonl" in told
@@ -110,8 +110,8 @@ def test_each_file_that_does_not_come_is_told_and_the_others_stay(
     Path("data/targets").mkdir(parents=True)
     Path("data/targets/math_train.jsonl").write_text("ours")
     told = brought("--folder", "data")
-    assert "error: 1 files are not there" in told
-    assert f"{GSM8K}: data has no benchmarks/gsm8k.jsonl; what came" in told
+    assert "error: 1 files are missing" in told
+    assert f"{GSM8K}: data has no benchmarks/gsm8k.jsonl; the download" in told
     assert MATH.read_text() == "ours"
 
 
@@ -139,7 +139,7 @@ def test_a_file_of_the_users_own_is_never_fetched(clone: Path, monkeypatch: pyte
     Path("inputs/corpus/web.jsonl").unlink()
     publish(monkeypatch, {})
     told = brought()
-    assert "inputs/corpus/web.jsonl: it is none of the published files" in told
+    assert "inputs/corpus/web.jsonl: it is not a published file" in told
     assert "published:" not in told
 
 

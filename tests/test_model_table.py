@@ -132,7 +132,7 @@ def test_a_line_that_changes_after_the_requests_are_built(
         ("  m: {limit: {}}", "limit is {}"), ("  m: {response_format: null}", "response_format is None"),
         ("  ? {a: b}\n  : {}", "t.yaml:3: a name is a table or a list"), ("  [a]: {}", "t.yaml:3: a name is a table or a list"),
         ("  m: {{a: b}: true}", "a name is a table or a list"), ("  m: {extra_body: {a: 1, a: 2}}", "t.yaml:3: 'a' stands twice"),
-        ("  m: {top_p: 1:59}", "1:59 is no decimal number"), ("  m: {extra_body: {k: 010}}", "010 is no decimal number"),
+        ("  m: {top_p: 1:59}", "1:59 is not a decimal number"), ("  m: {extra_body: {k: 010}}", "010 is no decimal number"),
         ("  m: {", "not a table of models"), ("more: {}", "not a table of models|none of|tables"),
     ],
 )  # fmt: skip

@@ -77,7 +77,7 @@ def test_a_hub_model_comes_from_its_pinned_revision(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("revision", ["main", ""])
 def test_what_is_not_pinned_is_refused(revision: str) -> None:
-    with pytest.raises(ValueError, match="no commit of 40 hex digits"):
+    with pytest.raises(ValueError, match="not a commit of 40 hex digits"):
         HubModel("hub", "mistralai/Mistral-7B-v0.1", revision)
 
 
@@ -89,7 +89,7 @@ def test_a_folder_that_is_no_model_is_refused() -> None:
 def test_an_option_of_another_kind_is_refused() -> None:
     arguments = ["base", "texts", "problems", "--kind", "hub", "--name", "a/b", "--revision", REVISION]
     done = CliRunner().invoke(prepare_models, [*arguments, "--hidden-size", "64"])
-    assert "--hidden-size is no option of kind hub" in done.output
+    assert "--hidden-size is not an option of kind hub" in done.output
     missing = CliRunner().invoke(prepare_models, ["base", "texts", "problems", "--kind", "hub", "--name", "a/b"])
     assert "kind hub: missing option revision" in missing.output
 

@@ -111,7 +111,7 @@ def test_latex_compiles(tmp_path: Path) -> None:
 def test_a_run_that_is_not_there_says_what_to_type(tmp_path: Path) -> None:
     done = CliRunner().invoke(tables, ["--details", str(tmp_path / "none.json")])
     assert done.exit_code != 0
-    assert "does not hold the figures of a run. Make it: `dvc repro report`" in done.output
+    assert "has no results of a run. Make it: `dvc repro report`" in done.output
     (tmp_path / "m.json").write_text('{"accuracy": {}}')
     done = CliRunner().invoke(tables, ["--details", str(tmp_path / "m.json"), "--group", "13B"])
     assert "no group '13B'; there are 'over 20B', '7B and 8B'" in done.output

@@ -83,7 +83,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     path.write_text(text)
     with pytest.raises(StageError) as caught:
         read_params(path)
-    assert "3 to mend" in caught.value.message
+    assert "3 to correct" in caught.value.message
 
 
 def test_a_section_may_name_one_thing_more(tmp_path: Path) -> None:

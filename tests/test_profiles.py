@@ -135,8 +135,8 @@ def test_a_package_that_cannot_be_had_ends_the_run_in_a_sentence(project: Path, 
 
 def test_a_fault_in_params_is_told_and_nothing_is_installed(project: Path, commands: Path) -> None:
     faulty = project / ".venv/bin/ninechapters"
-    faulty.write_text("#!/bin/sh\necho 'error: params.yaml: 1 to mend' >&2\nexit 1\n")
+    faulty.write_text("#!/bin/sh\necho 'error: params.yaml: 1 to correct' >&2\nexit 1\n")
     status, told = make(project, "repro", "-o", "setup")
     assert status != 0
-    assert "error: params.yaml: 1 to mend" in told
+    assert "error: params.yaml: 1 to correct" in told
     assert not commands.exists()

@@ -51,7 +51,7 @@ def test_its_first_half_runs_on_what_was_brought(tmp_path: Path, fork_server: Fo
     tiny_profile(clone / "params.yaml")
     (clone / "dvc.lock").unlink(missing_ok=True)
     bring = (sys.executable, "-m", "stages.project.bring")
-    assert "3 files brought" in run(*bring, "--folder", str(users_folder(tmp_path / "data")), folder=clone)
+    assert "3 files linked or fetched" in run(*bring, "--folder", str(users_folder(tmp_path / "data")), folder=clone)
     run(
         "dvc",
         "repro",

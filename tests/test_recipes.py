@@ -141,7 +141,7 @@ def test_evaluate_a_model(clone: Path, fork_server: ForkServer) -> None:
 def test_another_language(clone: Path, fork_server: ForkServer) -> None:
     for command in commands("Another language"):
         output = run("sh", "-c", command, folder=clone, forks=fork_server)
-    assert "params.yaml is sound" in output
+    assert "params.yaml is valid" in output
     found = read_params(clone / "params.yaml")
     assert (found.ingest_corpus.max_foreign, found.filter_problems.max_foreign) == (0, 0)
     assert {found.build_requests.initial.level_choice, found.synthesize.corpus.level_choice} == {"random"}

@@ -250,7 +250,7 @@ def test_too_few_texts_say_what_to_change(pool: Pool, tmp_path: Path) -> None:
     assert "only 10 of 10 candidate texts have a value and keep the quotas, but num_texts = 11" in done.output
     assert run_select(pool, tmp_path, "--num-texts", "8", "--source-quota", "web=0.1").exit_code == 1
     assert (
-        "'web': it is no name with a share"
+        "'web': it is not NAME=SHARE with a share"
         in run_select(pool, tmp_path, "--num-texts", "2", "--source-quota", "web").output
     )
 

@@ -96,7 +96,7 @@ def test_a_task_of_srun(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StageError, match="SLURM_LOCALID is not set"):
         task_here()
     given(monkeypatch, {}, SLURM_LOCALID="1", SLURM_JOB_NODELIST=None)
-    with pytest.raises(StageError, match="tells the nodes"):
+    with pytest.raises(StageError, match="names the nodes"):
         task_here()
 
 
@@ -180,7 +180,7 @@ def test_trainings_at_once_in_a_job_meet_at_places_of_their_own(monkeypatch: pyt
 
 @pytest.mark.parametrize(
     ("told", "words"),
-    [("auto", "MASTER_PORT is 'auto', which is no whole number"), ("70000", "MASTER_PORT is 70000"), ("0", "MASTER_PORT is 0")],
+    [("auto", "MASTER_PORT is 'auto', not a whole number"), ("70000", "MASTER_PORT is 70000"), ("0", "MASTER_PORT is 0")],
 )  # fmt: skip
 @pytest.mark.parametrize("starter", ["srun", "torchrun"])
 def test_what_is_no_port_is_told(starter: str, told: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +194,7 @@ def test_what_is_no_port_is_told(starter: str, told: str, words: str, monkeypatc
 def test_what_is_no_number_of_torchrun_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     variables = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "MASTER_ADDR": "h", "MASTER_PORT": "29500"}
     given(monkeypatch, variables, **{name: "two"})
-    with pytest.raises(StageError, match=f"^{name} is 'two', which is no whole number"):
+    with pytest.raises(StageError, match=f"^{name} is 'two', not a whole number"):
         place_here()
 
 
@@ -203,10 +203,10 @@ def test_what_is_no_number_of_processes_is_told(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     given(monkeypatch, {}, NINECHAPTERS_PROCESSES="eight")
-    with pytest.raises(StageError, match="NINECHAPTERS_PROCESSES is 'eight', which is no whole number"):
+    with pytest.raises(StageError, match="NINECHAPTERS_PROCESSES is 'eight', not a whole number"):
         train("many", [tiny_model_folder], EXAMPLES, PLAN, tmp_path / "many", tmp_path / "many-curve")
     given(monkeypatch, STEP, SLURM_NTASKS="2", SLURM_TASKS_PER_NODE="1(x2)")
-    with pytest.raises(StageError, match="NINECHAPTERS_PROCESSES is 'eight', which is no whole number"):
+    with pytest.raises(StageError, match="NINECHAPTERS_PROCESSES is 'eight', not a whole number"):
         place_here().num_processes  # noqa: B018
 
 

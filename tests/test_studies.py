@@ -174,7 +174,7 @@ def test_a_point_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert load_point(tmp_path / "a.json") == point()
     for text in ("", "{}", '{"losses": {}, "serious": 1}'):
         (tmp_path / "b.json").write_text(text)
-        with pytest.raises(StageError, match=r"b\.json is no point of a study"):
+        with pytest.raises(StageError, match=r"b\.json is not a point of a study"):
             load_point(tmp_path / "b.json")
 
 

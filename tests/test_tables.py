@@ -60,7 +60,7 @@ def test_a_truncated_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "problems.parquet"
     write_table("problems", [problem_row()], path)
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(StageError, match=r"problems\.parquet is not a whole Parquet file"):
+    with pytest.raises(StageError, match=r"problems\.parquet is not a complete Parquet file"):
         read_table("problems", path)
 
 
@@ -321,7 +321,7 @@ def test_a_table_of_no_rows_a_file_that_is_none_and_a_column_that_stands_twice(t
     assert list(frames(scan_table("problems", tmp_path / "none.parquet"))) == []
     assert count_rows(tmp_path / "none.parquet") == 0
     (tmp_path / "empty.parquet").write_bytes(b"")
-    with pytest.raises(StageError, match=r"empty\.parquet is not a whole Parquet file"):
+    with pytest.raises(StageError, match=r"empty\.parquet is not a complete Parquet file"):
         count_rows(tmp_path / "empty.parquet")
     names = [*SCHEMAS["problems"].names, "answer"]
     pq.write_table(pa.table([["x"]] * len(names), names=names), tmp_path / "twice.parquet")

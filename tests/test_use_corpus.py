@@ -72,8 +72,8 @@ def test_one_command_edits_every_place_and_leaves_the_rest(
     ("words", "told"),
     [
         (["inputs/few"], "gives 3 texts, under 31"),
-        (["inputs/none"], "inputs/none is a folder without a file of .txt"),
-        (["data"], "the pipeline itself writes under data/"),
+        (["inputs/none"], "inputs/none has no file of .txt"),
+        (["data"], "the pipeline writes under data/"),
         (["inputs/notes", "--name", "a b"], "write letters, digits"),
         (["inputs/german"], "40 of 40 documents are not English. Set max_foreign to 0"),
     ],

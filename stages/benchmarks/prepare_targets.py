@@ -80,11 +80,11 @@ def part(name: str, target: Target, index: "Index", clean: "TableWriter", leaked
     total = clean.num_rows + leaked.num_rows
     if not clean.num_rows:
         raise StageError(
-            f"target {name}: all {total:,} problems of {target.path} touch a benchmark, such as {example}."
+            f"target {name}: all {total:,} problems of {target.path} match a benchmark, such as {example}."
         )
     say(
         f"prepare_targets: {name}: took {clean.num_rows:,} of {total:,} problems of {target.path}; "
-        f"leaks kept apart: {dict(counts) or 'none'}"
+        f"leaks: {dict(counts) or 'none'}"
     )
 
 

@@ -61,6 +61,6 @@ def actors_for(ray: Any, num_jobs: int, num_cpus: int, num_gpus: int = 1) -> tup
         return min(num_jobs, sum(count // num_gpus for count in gpus)), {"num_gpus": num_gpus}
     cpus = [int(node["CPU"]) for node in nodes if node.get("CPU", 0) >= 1]
     if not cpus:
-        raise StageError("the Ray cluster has neither GPUs nor CPUs to work on.")
+        raise StageError("the Ray cluster has no GPUs and no CPUs to work with.")
     each = min(num_cpus, *cpus)
     return min(num_jobs, sum(count // each for count in cpus)), {"num_cpus": each}

@@ -43,13 +43,13 @@ def gpu_sets(size: int = 1) -> list[str]:
     names = gpu_names()
     if size > 1 and _are_parts(names):
         raise StageError(
-            f"one copy of the model shall have {size} GPUs, and {variable()}={','.join(names)} names parts of GPUs (MIG), which do "
-            f"not work together. Name whole GPUs, or set NINECHAPTERS_TENSOR_PARALLEL=1."
+            f"one copy of the model needs {size} GPUs, and {variable()}={','.join(names)} names parts of GPUs (MIG), "
+            f"which cannot share a model. Name whole GPUs, or set NINECHAPTERS_TENSOR_PARALLEL=1."
         )
     if names and size > len(names):
         raise StageError(
-            f"one copy of the model shall have {size} GPUs; this process may use {len(names)} ({','.join(names)}). Give it more, or set "
-            f"NINECHAPTERS_TENSOR_PARALLEL to {len(names)} or fewer."
+            f"one copy of the model needs {size} GPUs; this process may use {len(names)} ({','.join(names)}). Give it "
+            f"more, or set NINECHAPTERS_TENSOR_PARALLEL to {len(names)} or fewer."
         )
     return [",".join(names[start : start + size]) for start in range(0, len(names) - size + 1, size)]
 

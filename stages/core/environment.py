@@ -23,7 +23,7 @@ def count_in(name: str, default: int = 0) -> int:
     if not told:
         return default
     if not (told.isascii() and told.isdecimal()):
-        raise StageError(f"{name} is {told!r}, which is no whole number. Set it to one, such as 8, or unset it.")
+        raise StageError(f"{name} is {told!r}, not a whole number. Set it to one, such as 8, or unset it.")
     return int(told)
 
 
@@ -41,5 +41,5 @@ def amount_in(name: str, default: Default) -> float | Default:
     except ValueError:
         amount = math.nan
     if not (math.isfinite(amount) and amount >= 0):
-        raise StageError(f"{name} is {told!r}, which is no number from 0 on. Set it to one, such as 2.5, or unset it.")
+        raise StageError(f"{name} is {told!r}, not a number of at least 0. Set it to one, such as 2.5, or unset it.")
     return amount

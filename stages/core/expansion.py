@@ -65,7 +65,7 @@ def _within_limit(path: Path) -> Iterator[bytes]:
     for block in _blocks(path):
         num_bytes += len(block)
         if num_bytes > limit:
-            detail = f"its {size:,} bytes expand to over {limit:,}. Unpack and check it, or take it out"
+            detail = f"its {size:,} bytes expand to over {limit:,}. Unpack and check it, or remove it"
             raise BrokenFile(detail, "over_expanded")
         yield block
 
@@ -127,7 +127,7 @@ def _decompressed(stream: BinaryIO, codec: str) -> Iterator[bytes]:
                 break
             piece = member.unused_data.lstrip(b"\0") or stream.read(PIECE_BYTES).lstrip(b"\0")
             if piece and not MAGIC[codec].startswith(piece[:2]):
-                raise BrokenFile(f"bytes that are no {codec} follow the compressed data")
+                raise BrokenFile(f"the compressed data are followed by bytes that are not {codec}")
             member = _decompressor(codec) if piece else member
     if not member.eof:
         raise BrokenFile(f"the {codec} data break off: fetch the file again")

@@ -29,4 +29,4 @@ def parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     number += 1
                     yield number, row
     except (pa.ArrowException, OSError) as error:
-        raise StageError(f"{path} is a Parquet file that cannot be read behind row {number:,}: {error}.") from error
+        raise StageError(f"{path} is a Parquet file that cannot be read after row {number:,}: {error}.") from error

@@ -23,7 +23,7 @@ PARQUET = Format("a Parquet file", "Give it to a source of kind parquet")
 PDF = Format("a PDF", "Give it to a source of kind text, or extract its text (`pdftotext`)")
 PICTURE = Format("a picture", "Extract its text (OCR), or take it out")
 UNPACK = "Unpack it"
-EXTRACT = "Extract its text (`pandoc`), or take it out"
+EXTRACT = "Extract its text (`pandoc`), or remove it"
 CONVERT = "Convert it to JSON lines or Parquet"
 SIGNATURES = (
     (b"PAR1", PARQUET),

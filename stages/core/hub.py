@@ -51,8 +51,8 @@ def read_descriptor(path: Path) -> HubDataset:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, IsADirectoryError) as error:
-        raise StageError(f"{path} is not a YAML file that names a dataset of the hub: {error}") from error
-    wanted = f"It needs dataset, split, and for the hub revision; it may have config and columns ({__name__})."
+        raise StageError(f"{path} is not a YAML file that names a data set on the hub: {error}") from error
+    wanted = f"It needs dataset and split, and revision for a data set on the hub; it may have config and columns ({__name__})."
     if not isinstance(values, dict) or not {"dataset", "split"} <= values.keys() <= KEYS:
         found = sorted(values) if isinstance(values, dict) else type(values).__name__
         raise StageError(f"{path}: found {found}. {wanted}")
@@ -60,8 +60,8 @@ def read_descriptor(path: Path) -> HubDataset:
     is_pinned = re.fullmatch(r"[0-9a-f]{40}", descriptor.revision or "")
     if not Path(descriptor.dataset).is_dir() and not is_pinned:
         raise StageError(
-            f"{path}: revision {descriptor.revision!r} of {descriptor.dataset} is no commit of 40 hex digits, so its "
-            f"records could change unseen. Write the commit that the dataset's page shows under 'History'."
+            f"{path}: revision {descriptor.revision!r} of {descriptor.dataset} is not a commit of 40 hex digits, so "
+            f"its rows could change unnoticed. Write the commit that the data set's page shows under 'History'."
         )
     return descriptor
 
@@ -101,7 +101,7 @@ def hub_batches(descriptor: HubDataset, place: Path) -> Iterator[list[Record]]:
     except (ValueError, OSError, RuntimeError, NotImplementedError, DatasetsError, HTTPError) as error:
         raise StageError(
             f"{place}: {descriptor.dataset} cannot be read from row {number + 1:,} on: {type(error).__name__}: {error}. "
-            f"Where the network failed, run this again."
+            f"If the network failed, run this again."
         ) from error
 
 

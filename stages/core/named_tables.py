@@ -59,4 +59,4 @@ def refuse_strays(fingerprints: Path, names: Iterable[str]) -> None:
     strays = sorted({path.stem for path in fingerprints.glob("*.json")} - set(names))
     if strays:
         files = " ".join(f"{fingerprints / stray}.json" for stray in strays)
-        raise StageError(f"{fingerprints} tells of {', '.join(strays)}, which params.yaml does not name: rm {files}")
+        raise StageError(f"{fingerprints} describes {', '.join(strays)}, which params.yaml does not name: rm {files}")

@@ -35,7 +35,7 @@ class FiniteRange(click.FloatRange):
         except (TypeError, ValueError):
             number = math.nan
         if not math.isfinite(number):
-            self.fail(f"{value!r} is no finite number. Give one {self._describe_range()}, such as 5.00.", param, ctx)
+            self.fail(f"{value!r} is not a finite number. Give one {self._describe_range()}, such as 5.00.", param, ctx)
         return float(super().convert(number, param, ctx))
 
 
@@ -118,7 +118,7 @@ def build_of_kind(union: Any, values: dict[str, Any]) -> Any:
     foreign = values.keys() - {option.name for option in options_of(member)}
     if foreign:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(foreign))
-        raise StageError(f"{names} is no option of kind {values['kind']}. Take it out, or correct --kind.")
+        raise StageError(f"{names} is not an option of kind {values['kind']}. Remove it, or correct --kind.")
     return build(member, values, f"kind {values['kind']}: ")
 
 
@@ -151,7 +151,7 @@ def read_named(words: tuple[str, ...], kind: type) -> dict[str, Any]:
     known = {option.name: option for option in options_of(kind)}
     given: dict[str, dict[str, Any]] = {}
     if len(words) % 2:
-        raise StageError(f"{words[-1]!r} has no value. Options of named things are pairs: --NAME.FIELD VALUE.")
+        raise StageError(f"{words[-1]!r} has no value. Named options come in pairs: --NAME.FIELD VALUE.")
     for word, value in zip(words[::2], words[1::2], strict=True):
         name, _, field = word.removeprefix("--").rpartition(".")
         if not word.startswith("--") or not name or field not in known:

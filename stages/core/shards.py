@@ -108,8 +108,8 @@ def made_by_processes(job: ShardJob, numbers: Sequence[int], places: Sequence[st
                 yield future.result()
         except BrokenProcessPool as error:
             raise StageError(
-                f"a worker process on one of {', '.join(filter(None, places))} ended without a word: the system may have ended it for "
-                f"its memory (`dmesg` tells). What is finished is kept: run {same_command()} to go on."
+                f"a worker process on one of {', '.join(filter(None, places))} ended without a message: the system may "
+                f"have killed it for its memory (see `dmesg`). Finished work is kept: run {same_command()} to continue."
             ) from error
         finally:  # where one failed, the others need not begin
             for future in futures:

@@ -143,7 +143,8 @@ def _hosts() -> list[str]:
         if os.environ.get(name):
             return hosts_of(os.environ[name])
     raise StageError(
-        "srun started this stage as one of several tasks, and neither SLURM_STEP_NODELIST nor SLURM_JOB_NODELIST tells the nodes."
+        "srun started this stage as one of several tasks, but neither SLURM_STEP_NODELIST nor SLURM_JOB_NODELIST "
+        "names the nodes."
     )
 
 
@@ -152,12 +153,10 @@ def _number(*names: str, default: int | None = None) -> int:
     for name in names:
         if told := os.environ.get(name, ""):
             if not told.isdecimal():
-                raise StageError(
-                    f"{name} is {told!r}, which is no number. Start the stage with srun or sbatch, or unset it."
-                )
+                raise StageError(f"{name} is {told!r}, not a number. Start the stage with srun or sbatch, or unset it.")
             return int(told)
     if default is None:
         raise StageError(
-            f"{' and '.join(names)} is not set, and other variables say that this is one of several tasks of srun."
+            f"{' and '.join(names)} is not set, but other variables say that this is one of several tasks of srun."
         )
     return default

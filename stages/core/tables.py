@@ -156,7 +156,7 @@ def _footer(path: Path) -> pq.FileMetaData:
         return pq.read_metadata(path)
     except (pa.ArrowException, OSError) as error:
         raise StageError(
-            f"{path} is not a whole Parquet file ({error}). Delete it and run `dvc repro` again."
+            f"{path} is not a complete Parquet file ({error}). Delete it and run `dvc repro` again."
         ) from error
 
 
@@ -173,7 +173,7 @@ def _checked_footer(schema_name: str, path: Path) -> pq.FileMetaData:
     found = footer.schema.to_arrow_schema()
     for field in SCHEMAS[schema_name]:
         if found.names.count(field.name) > 1:
-            raise StageError(f"{path}: column {field.name!r} stands twice. Run the stage that writes this file again.")
+            raise StageError(f"{path}: column {field.name!r} occurs twice. Run the stage that writes this file again.")
         if field.name not in found.names:
             raise StageError(
                 f"{path}: column {field.name!r} is missing (it has {', '.join(found.names)}). "

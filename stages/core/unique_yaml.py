@@ -52,7 +52,7 @@ def _value(node: Any, place: str) -> Any:
         return [_value(value, place) for value in node.value]
     if node.tag in NUMBERS and OTHER_BASE.match(node.value):
         raise StageError(
-            f"{_line(node, place)}: {node.value} is no decimal number. Write it as 0.15 or 8, or in quotes as a text."
+            f"{_line(node, place)}: {node.value} is not a decimal number. Write it as 0.15 or 8, or in quotes as a string."
         )
     return yaml.SafeLoader("").construct_object(node, deep=True)
 
@@ -61,10 +61,11 @@ def _mapping(node: Any, place: str) -> dict[str, Any]:
     first: dict[str, Any] = {}
     for key, _ in node.value:
         if not isinstance(key, yaml.ScalarNode):
-            raise StageError(f"{_line(key, place)}: a name is a table or a list. Write it as a text.")
+            raise StageError(f"{_line(key, place)}: a name is a table or a list. Write it as a string.")
         if key.value in first:
             raise StageError(
-                f"{_line(first[key.value], place)}: {key.value!r} stands twice, again in line {key.start_mark.line + 1}. Take one out."
+                f"{_line(first[key.value], place)}: {key.value!r} occurs twice, again in line "
+                f"{key.start_mark.line + 1}. Remove one."
             )
         first[key.value] = key
     return {key.value: _value(value, place) for key, value in node.value}

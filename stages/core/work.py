@@ -57,13 +57,13 @@ def work_folder(stage: str, inputs: Iterable[Path], options: dict[str, object], 
     code_hash = hashlib.sha256("".join(file_hash(Path(path), "*.py") for path in code).encode()).hexdigest()
     record = {"stage": stage, "code": code_hash, "options": options, "inputs": input_hashes}
     if _has_work(folder) and not _record(folder):
-        say(f"{stage}: {folder / RECORD} is damaged: the work is begun anew")
+        say(f"{stage}: {folder / RECORD} is damaged: the work starts again")
         shutil.rmtree(folder)
     if _has_work(folder):
         if _record(folder)["code"] != code_hash and choice not in ("0", "1"):
             raise StageError(
-                f"{folder} holds unfinished work of {stage} that was made by other code. Set RESUME=1 to go on from it, or "
-                f"RESUME=0 to start anew."
+                f"{folder} holds unfinished work of {stage} that other code made. Set RESUME=1 to "
+                f"continue it, or RESUME=0 to start again."
             )
         if choice == "0":
             shutil.rmtree(folder)
@@ -87,8 +87,8 @@ def _refuse_other_options(folder: Path, record: dict[str, Any]) -> None:
             if before["options"].get(name) != now.get(name)
         ]
         raise StageError(
-            f"{other} holds unfinished work of {record['stage']} with other options ({'; '.join(changed)}). Put them back to "
-            f"go on from it; set RESUME=0 to leave it there and start anew; or delete it."
+            f"{other} holds unfinished work of {record['stage']} with other options ({'; '.join(changed)}). Restore "
+            f"them to continue it; set RESUME=0 to leave it there and start again; or delete it."
         )
 
 
@@ -156,7 +156,7 @@ def _owner_text(stage: str, file: TextIO) -> str:
         record = json_in(Path(file.name)) or {}  # empty where the owner has only just begun
     pid = record.get("pid", "PID")
     return (
-        f"process {pid} on {record.get('host', 'another host')} runs {stage} since {record.get('since', 'just now')}; it may have "
-        f"outlived a `dvc repro` that was killed. Wait until it has ended, or end it there (`kill {pid}`), and run this again: "
-        f"what it finishes is kept."
+        f"process {pid} on {record.get('host', 'another host')} runs {stage} since {record.get('since', 'just now')}; "
+        f"it may have outlived a killed `dvc repro`. Wait for it, or end it there (`kill {pid}`), "
+        f"and run this again: what it finishes is kept."
     )

@@ -79,7 +79,7 @@ def write_examples(name: str, source: ExampleSource, index: "Index", out: Path) 
         if not taken.num_rows:
             told = "".join(f"\n  {reason}: {detail[:300]}" for reason, detail in sorted(first.items()))
             raise StageError(
-                f"examples {name}: no row of {source.path} is sound. Correct its kind, path or column in params.yaml. "
+                f"examples {name}: no row of {source.path} is valid. Correct its kind, path or column in params.yaml. "
                 f"The first of each reason:{told or ' it is empty.'}"
             )
         say(f"prepare_examples: {name}: took {taken.num_rows:,} rows, rejected {rejected.num_rows:,}: {dict(counts)}")

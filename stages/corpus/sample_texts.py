@@ -40,13 +40,13 @@ class SampleSettings:
     def rules(self) -> Iterator[str]:
         if self.initial_frac + self.candidate_frac >= 1:
             total = self.initial_frac + self.candidate_frac
-            yield f"initial_frac + candidate_frac is {total:g}: under 1, so that something is left for synthesis"
+            yield f"initial_frac + candidate_frac is {total:g}; it must be under 1, to leave texts for synthesis"
         for name in ("initial", "candidate"):
             if getattr(self, f"{name}_frac") == 0 and getattr(self, f"num_{name}"):
-                yield f"{name}_frac is 0, but num_{name} {getattr(self, f'num_{name}')}: give the set a share"
+                yield f"{name}_frac is 0, but num_{name} is {getattr(self, f'num_{name}')}: give the set a share"
         has_quotas = self.source_quota or self.length_quota or self.level_quota
         if has_quotas and not (self.num_initial and self.num_candidate and self.num_synthesis):
-            yield "a quota is a share of a number of texts: give num_initial, num_candidate and num_synthesis"
+            yield "a quota needs the size of its set: give num_initial, num_candidate and num_synthesis"
 
 
 @stage_command("sample_texts")

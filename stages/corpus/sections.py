@@ -21,7 +21,7 @@ def parse_column(text: str) -> tuple[str, str]:
     """`text=content` as ("text", "content")."""
     name, _, column = text.partition("=")
     if name not in FIELDS or not column:
-        raise ValueError(f"it assigns none of {', '.join(FIELDS)} to a column of the source")
+        raise ValueError(f"it must assign a field ({', '.join(FIELDS)}) to a column of the source")
     return name, column
 
 
@@ -76,7 +76,7 @@ class Source:
 
     def rules(self) -> Iterator[str]:
         if self.min_score and self.kind != "automathtext":
-            yield f"min_score is {self.min_score:g}: kind {self.kind} has no files by score, automathtext alone has"
+            yield f"min_score is {self.min_score:g}: kind {self.kind} has no scores; only automathtext has"
 
     def settings(self, common: IngestSettings) -> IngestSettings:
         """The source's own options in the place of the common ones.
@@ -92,7 +92,7 @@ def parse_example_column(text: str) -> tuple[str, str]:
     """`input=prompt` as ("input", "prompt")."""
     name, _, column = text.partition("=")
     if name not in EXAMPLE_FIELDS or not column:
-        raise ValueError(f"it assigns none of {', '.join(EXAMPLE_FIELDS)} to a column of the source")
+        raise ValueError(f"it must assign a field ({', '.join(EXAMPLE_FIELDS)}) to a column of the source")
     return name, column
 
 

@@ -35,7 +35,7 @@ def refuse_unknown(options: Mapping[str, Any], who: str) -> None:
     unknown = sorted(name for name, given in options.items() if given is not None and name not in HARMLESS)
     if unknown:
         named = " and ".join(WORDS.get(name, f"an option {name!r}") for name in unknown)
-        raise StageError(f"its attention has {named}, which {who} does not have")
+        raise StageError(f"its attention has {named}, which {who} does not support")
 
 
 def use_exact_attention(model: PreTrainedModel) -> None:

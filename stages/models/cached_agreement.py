@@ -42,7 +42,8 @@ def refuse_difference(model: PreTrainedModel, what: str, difference_of: Any) -> 
             return
         reason = f"logits from its cache differ from its own by {difference:.1%} of the largest"
     raise StageError(
-        f"architecture {kind} cannot {what} here: {reason}. Take a model of another architecture (Llama, Mistral, Qwen, Gemma 3 ...)."
+        f"architecture {kind} cannot {what} here: {reason}. Use a model of another architecture (Llama, Mistral, Qwen, "
+        f"Gemma 3 ...)."
     )
 
 

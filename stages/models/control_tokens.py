@@ -122,8 +122,8 @@ def spelling(source: str, token: str, tokenizer: PreTrainedTokenizerBase, contro
             if str(tokenizer.decode([*head, *ids], clean_up_tokenization_spaces=False)).endswith(source):
                 return ids
     raise StageError(
-        f"a text holds {token!r}, and this model's tokenizer can write that only as a control token. Take it out of the text, or "
-        "take a model with another tokenizer."
+        f"a text holds {token!r}, which this model's tokenizer can encode only as a control token. Remove it from the "
+        "text, or use a model with another tokenizer."
     )
 
 

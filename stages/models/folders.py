@@ -81,7 +81,7 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedMo
     )
     model, report = loaded
     if missing := sorted(report["missing_keys"]):
-        raise StageError(f"model folder {folder} lacks weights: {shortened(missing)}. Make it anew (`dvc repro`).")
+        raise StageError(f"model folder {folder} lacks weights: {shortened(missing)}. Make it again (`dvc repro`).")
     use_exact_attention(model)
     refuse_beyond_reach(model)
     return cast(PreTrainedModel, model)

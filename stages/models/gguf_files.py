@@ -53,7 +53,7 @@ class GgufFile:
         """
         key = f"{self.architecture}.{name}"
         if key not in self.values and default is None:
-            raise StageError(f"{self.path} has no {key}, without which the model's shape is not known. Fetch it again.")
+            raise StageError(f"{self.path} has no {key}, so the shape of the model is unknown. Fetch it again.")
         return self.values.get(key, default)
 
     def number(self, name: str, default: float | None = None) -> float:
@@ -65,7 +65,8 @@ class GgufFile:
         value = self.value(name, default)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise StageError(
-                f"{self.path}: {self.architecture}.{name} is {str(value)[:60]!r}, and one number is read. Take the model's safetensors."
+                f"{self.path}: {self.architecture}.{name} is {str(value)[:60]!r}, but a single number is needed. Use "
+                f"the model's safetensors."
             )
         return value
 
@@ -139,10 +140,12 @@ def read_gguf(path: Path) -> GgufFile:
         StageError: it is not there, no GGUF, of another version or byte order, cut short or damaged.
     """
     if not path.is_file():
-        raise StageError(f"there is no GGUF file {str(path)!r}. Bring it, or correct `path` in params.yaml (models).")
+        raise StageError(
+            f"there is no GGUF file {str(path)!r}. Put it there, or correct `path` in params.yaml (models)."
+        )
     with path.open("rb") as stream:
         if path.stat().st_size < 24:
-            raise StageError(f"{path} is no GGUF file: it has {path.stat().st_size} bytes. Fetch it again.")
+            raise StageError(f"{path} is not a GGUF file: it has {path.stat().st_size} bytes. Fetch it again.")
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
             file = _read(path, data)
     _check_data(file)
@@ -152,10 +155,10 @@ def read_gguf(path: Path) -> GgufFile:
 def _read(path: Path, data: mmap.mmap) -> GgufFile:
     cursor = _Cursor(path, data)
     if (magic := cursor.take(4)) != MAGIC:
-        raise StageError(f"{path} is no GGUF file: it begins with {magic!r}. Fetch it again, or name another file.")
+        raise StageError(f"{path} is not a GGUF file: it begins with {magic!r}. Fetch it again, or name another file.")
     if (version := cursor.number("I")) not in VERSIONS:
         raise StageError(
-            f"{path} is GGUF of version {version}, and versions {VERSIONS} are read. Convert it anew with llama.cpp."
+            f"{path} is GGUF version {version}; this project reads {VERSIONS}. Convert it again with llama.cpp."
         )
     num_tensors, num_values = cursor.number("Q"), cursor.number("Q")
     values: dict[str, Any] = {}
@@ -165,7 +168,7 @@ def _read(path: Path, data: mmap.mmap) -> GgufFile:
     tensors = dict(_placed(cursor) for _ in range(num_tensors))
     if not isinstance(values.get("general.architecture"), str):
         raise StageError(
-            f"{path} does not name its architecture (general.architecture). Convert it anew with llama.cpp."
+            f"{path} does not name its architecture (general.architecture). Convert it again with llama.cpp."
         )
     alignment = values.get("general.alignment", ALIGNMENT)
     if not isinstance(alignment, int) or not 0 < alignment <= MAX_ALIGNMENT:
@@ -193,7 +196,8 @@ def _check_data(file: GgufFile) -> None:
     for name, placed in file.tensors.items():
         if placed.kind not in list(GGMLQuantizationType):
             raise StageError(
-                f"tensor {name} in {file.path} is of ggml's type {placed.kind}, which the package gguf does not know. Update it."
+                f"tensor {name} in {file.path} is of ggml's type {placed.kind}, unknown to the package gguf. Update "
+                f"the package."
             )
         end = file.data_start + placed.offset + file.num_bytes(name)
         if end > size:

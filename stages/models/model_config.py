@@ -58,9 +58,9 @@ def config_values(folder: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise StageError(f"{path} is no JSON ({error}). Fetch it again.") from error
+        raise StageError(f"{path} is not JSON ({error}). Fetch it again.") from error
     if not isinstance(values, dict):
-        raise StageError(f"{path} holds a {type(values).__name__}, no config of a model. Fetch it again.")
+        raise StageError(f"{path} holds a {type(values).__name__}, not the config of a model. Fetch it again.")
     return values
 
 
@@ -69,21 +69,23 @@ def unfit_config(values: dict[str, Any]) -> str:
     kind, version = values.get("model_type"), transformers.__version__
     if not isinstance(kind, str) or kind not in CONFIG_MAPPING_NAMES:
         own = " Its code is its own (auto_map), and is not run." if values.get("auto_map") else ""
-        return f"model_type is {kind!r}, which transformers {version} does not have.{own} Take a model of transformers' own."
+        return f"model_type is {kind!r}, which transformers {version} does not have.{own} Use a model that transformers has."
     if quantization := values.get("quantization_config"):
         method = quantization.get("quant_method") if isinstance(quantization, dict) else quantization
-        return f"its weights are quantized ({method}), and cannot be trained. Take the model in bfloat16 or float32."
+        return f"its weights are quantized ({method}) and cannot be trained. Use the model in bfloat16 or float32."
     if values.get("is_encoder_decoder"):
-        return f"{kind} has an encoder; only causal language models are taken."
+        return f"{kind} has an encoder; only causal language models are supported."
     if isinstance(values.get("vision_config"), dict) or isinstance(values.get("audio_config"), dict):
-        return f"{kind} reads pictures or sound beside text; take the model of text alone."
+        return f"{kind} reads images or sound as well as text; use the text-only model."
     if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
-        return f"{kind} is no causal language model in transformers {version}."
+        return f"{kind} is not a causal language model in transformers {version}."
     architectures = values.get("architectures") or []
     if (
         isinstance(architectures, list)
         and architectures
         and not any(str(name).endswith(HEADS) for name in architectures)
     ):
-        return f"its weights are of {architectures[0]}, which has no language model's head. Take the causal language model."
+        return (
+            f"its weights are of {architectures[0]}, which has no language model head. Use the causal language model."
+        )
     return ""

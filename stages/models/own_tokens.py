@@ -55,7 +55,7 @@ def adopted_tokenizer(folder: Path, config: PreTrainedConfig, has_chat: bool) ->
 def _loaded(folder: Path) -> PreTrainedTokenizerBase:
     if not any(all((folder / name).is_file() for name in names) for names in FILES):
         raise StageError(
-            f"model folder {folder} has no tokenizer (tokenizer.json). Copy its files from where the model is from."
+            f"model folder {folder} has no tokenizer (tokenizer.json). Copy its files from the model's source."
         )
     path = folder / "tokenizer.json"
     try:
@@ -67,8 +67,8 @@ def _loaded(folder: Path) -> PreTrainedTokenizerBase:
         raise StageError(f"the tokenizer in {folder} cannot be read ({told}). Fetch its files again.") from error
     if not tokenizer.is_fast:
         raise StageError(
-            f"the tokenizer in {folder} ({type(tokenizer).__name__}) has no fast form, which says where tokens begin. Save it as "
-            "tokenizer.json, or take another model."
+            f"the tokenizer in {folder} ({type(tokenizer).__name__}) has no fast version, which this project needs for "
+            "token offsets. Save it as tokenizer.json, or use another model."
         )
     return tokenizer
 
@@ -77,8 +77,8 @@ def _check_size(tokenizer: PreTrainedTokenizerBase, num_embeddings: int, folder:
     """Tokens that were added may outrun the embeddings, which then grow; a vocabulary may not: it is another model's."""
     if tokenizer.vocab_size > num_embeddings:
         raise StageError(
-            f"the tokenizer in {folder} has a vocabulary of {tokenizer.vocab_size:,} tokens, the model {num_embeddings:,} embeddings: "
-            "it is another model's. Bring the model's own."
+            f"the tokenizer in {folder} has a vocabulary of {tokenizer.vocab_size:,} tokens, the model {num_embeddings:,} "
+            "embeddings: it belongs to another model. Use the model's own."
         )
     if tokenizer.vocab_size < 2:
         raise StageError(
@@ -90,8 +90,8 @@ def _check_letters(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     written = str(tokenizer.decode(tokenizer(SAMPLE, add_special_tokens=False)["input_ids"]))
     if written.strip() != SAMPLE:
         raise StageError(
-            f"the tokenizer in {folder} loses characters: {SAMPLE!r} comes back as {written[:120]!r}. Its files do not belong "
-            "together, or it cannot write mathematics: bring the model's own, or take another model."
+            f"the tokenizer in {folder} loses characters: {SAMPLE!r} comes back as {written[:120]!r}. Its files do not "
+            "belong together, or it cannot write mathematics: use the model's own tokenizer, or another model."
         )
 
 
@@ -100,7 +100,7 @@ def _check_control(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     try:
         text_ids(list(control_tokens(tokenizer).values()), tokenizer)
     except StageError as error:
-        raise StageError(f"the tokenizer in {folder} cannot write texts of data: {error.message}") from error
+        raise StageError(f"the tokenizer in {folder} cannot encode training texts: {error.message}") from error
 
 
 def _find_end(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
@@ -113,7 +113,7 @@ def _find_end(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
         tokenizer.eos_token = str(tokenizer.convert_ids_to_tokens(first))
         return
     raise StageError(
-        f"neither the tokenizer in {folder} nor its config.json names an end token (eos_token), without which no text ends. "
+        f"neither the tokenizer in {folder} nor its config.json names an end token (eos_token), so no text would end. "
         "Name it in tokenizer_config.json."
     )
 
@@ -130,11 +130,12 @@ def end_of_turn(tokenizer: PreTrainedTokenizerBase, folder: Path) -> str | None:
         answered = str(tokenizer.apply_chat_template(turns, tokenize=False))
     except (TemplateError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise StageError(
-            f"the chat template in {folder} cannot be used ({error}). Correct it, or set chat_template: false, and prompts are plain text."
+            f"the chat template in {folder} cannot be used ({error}). Correct it, or set chat_template: false for "
+            f"plain text prompts."
         ) from error
     if PROMPT not in asked or ANSWER not in answered:
         raise StageError(
-            f"the chat template in {folder} leaves out what is said: {asked[:200]!r}. Correct it, or set chat_template: false, and "
+            f"the chat template in {folder} drops the prompt: {asked[:200]!r}. Correct it, or set chat_template: false, and "
             "prompts are plain text."
         )
     behind = tokenizer(answered.rpartition(ANSWER)[2], add_special_tokens=False)["input_ids"]

@@ -41,14 +41,14 @@ def check_packing(model: PreTrainedModel) -> None:
         raise StageError(_refused(kind, error.message)) from error
     except Exception as error:  # whatever an architecture that was not made for it raises
         told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise StageError(_refused(kind, f"it cannot be asked for packed logits ({told})")) from error
+        raise StageError(_refused(kind, f"it cannot compute packed logits ({told})")) from error
     if not difference <= TOLERANCE:
-        reason = f"packed logits differ from its own by {difference:.1%} of the largest: examples see each other, or positions are not told"
+        reason = f"packed logits differ from its own by {difference:.1%} of the largest: examples see each other, or positions are ignored"
         raise StageError(_refused(kind, reason))
 
 
 def _refused(kind: str, reason: str) -> str:
-    return f"architecture {kind} cannot be trained here: {reason}. Take a model of another architecture (Llama, Mistral, Qwen, Gemma 3 ...)."
+    return f"architecture {kind} cannot be trained here: {reason}. Use a model of another architecture (Llama, Mistral, Qwen, Gemma 3 ...)."
 
 
 def packed_difference(model: PreTrainedModel) -> float:

@@ -66,7 +66,7 @@ def packed_attention(
     if is_causal is False or (is_causal is None and not getattr(module, "is_causal", True)):
         raise StageError("its attention looks ahead, and packed attention does not")
     if attention_mask is not None:
-        raise StageError("its attention has a mask of its own, which packed attention does not have")
+        raise StageError("its attention has its own mask, which packed attention does not support")
     dtype = _kernel_dtype(query)
     if cu_seq_lens_q is not None and (flash := flash_kernel(query.device, dtype, query.shape[-1])):
         rows = (states[0].transpose(0, 1).to(dtype) for states in (query, key, value))  # (T, H, d)

@@ -86,11 +86,12 @@ def adopt_model(folder: Path, out: Path, provenance: dict[str, Any], has_chat: b
     check_reading(model)
     check_packing(model)
     if reason := unfit_for_value(model):
-        say(f"{out}: it can be a student, but not the synthesizer, whose reference model estimates values: {reason}")
+        say(f"{out}: it can be a student but not the synthesizer, which value estimation needs: {reason}")
     del model
     if (reach := reach_of(config)) and reach < config.max_position_embeddings:
         say(
-            f"{out}: {reach:,} of its {config.max_position_embeddings:,} positions are used: beyond, texts of a batch would change one another"
+            f"{out}: {reach:,} of its {config.max_position_embeddings:,} positions are used: beyond them, texts in a "
+            f"batch would affect each other"
         )
     facts = {**provenance, **sizes_of(config, stored), "num_tokens": len(tokenizer)}
     if len(tokenizer) > config.vocab_size:
@@ -150,7 +151,7 @@ def generation_values(folder: Path, tokenizer: PreTrainedTokenizerBase) -> dict[
         values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         told = values.get("eos_token_id", config_values(folder).get("eos_token_id"))
     except (ValueError, AttributeError, RecursionError) as error:
-        raise StageError(f"{path} is no JSON object ({error}). Fetch it again, or take it out.") from error
+        raise StageError(f"{path} is not a JSON object ({error}). Fetch it again, or remove it.") from error
     ends = dict.fromkeys([*(told if isinstance(told, list) else [told]), tokenizer.eos_token_id])
     named = [end for end in ends if end is not None]
     others = {name: values[name] for name in ("bos_token_id", "pad_token_id") if values.get(name) is not None}

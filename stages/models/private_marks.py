@@ -26,8 +26,8 @@ def free_marks(number: int, every: str) -> list[str]:
     marks = list(islice((chr(code) for code in chain(*PRIVATE) if chr(code) not in used), number))
     if len(marks) < number:
         raise StageError(
-            f"a chat reads like {number:,} control tokens and leaves {len(marks):,} characters of Unicode's private use free to "
-            "mark them. Take that text out."
+            f"a chat looks like {number:,} control tokens and leaves {len(marks):,} characters of Unicode's private "
+            f"use free to mark them. Remove that text."
         )
     return marks
 

@@ -50,8 +50,8 @@ def refuse_longer(config: PreTrainedConfig, num_tokens: int, what: str) -> None:
     if reach is not None and num_tokens > reach:
         raise StageError(
             f"{what} has {num_tokens:,} tokens, and architecture {config.model_type} chooses its rotary frequencies by the longest text beyond "
-            f"{reach:,}: texts of a batch would change one another. Set max_length to at most {reach:,} in params.yaml, or take a model "
-            "whose positions do not depend on lengths."
+            f"{reach:,}: texts in a batch would affect each other. Set max_length to at most {reach:,} in params.yaml, or "
+            "use a model whose positions do not depend on lengths."
         )
 
 

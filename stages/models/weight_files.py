@@ -59,15 +59,15 @@ def weight_files(folder: Path) -> list[Path]:
 def _no_weights(folder: Path) -> str:
     """What a folder without safetensors weights has in their place, and what to do."""
     if (folder / "adapter_config.json").is_file():
-        return "holds an adapter, no model. Merge it into its base: `ninechapters merge-adapter BASE ADAPTER OUT`."
+        return "holds an adapter, not a model. Merge it into its base: `ninechapters merge-adapter BASE ADAPTER OUT`."
     if found := next(folder.glob("*.gguf"), None):
         return f"has no safetensors weights, but a GGUF file: name the file {found.name} itself as the path."
     if found := next((file for pattern in PICKLES for file in folder.glob(pattern)), None):
         return (
-            f"has no safetensors weights; {found.name} is a pickle, which can run code and is not read. Convert it where you trust "
-            "it (`AutoModelForCausalLM.from_pretrained(...).save_pretrained(FOLDER)`), and name that folder."
+            f"has no safetensors weights; {found.name} is a pickle, which can run code and is not loaded. Convert it "
+            "where you trust it (`AutoModelForCausalLM.from_pretrained(...).save_pretrained(FOLDER)`), and name that folder."
         )
-    return f"has no safetensors weights (neither {SINGLE} nor {INDEX}). Bring them, or correct the path."
+    return f"has no safetensors weights (neither {SINGLE} nor {INDEX}). Add them, or correct the path."
 
 
 def _indexed(index: Path) -> list[Path]:
@@ -75,12 +75,14 @@ def _indexed(index: Path) -> list[Path]:
         shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise StageError(
-            f"{index} is no index of weights ({type(error).__name__}: {error}). Fetch it again."
+            f"{index} is not an index of weights ({type(error).__name__}: {error}). Fetch it again."
         ) from error
     names = sorted(str(shard) for shard in shards)
     for name in names:
         if Path(name).name != name:
-            raise StageError(f"{index} names the file {name!r}: a shard's name has no folder. Fetch the index again.")
+            raise StageError(
+                f"{index} names the file {name!r}: the name of a shard has no folder. Fetch the index again."
+            )
         if not (index.parent / name).is_file():
             raise StageError(f"{index} names {name}, which is not there: the model has {len(names)} shards. Fetch it.")
     if not names:
@@ -98,11 +100,11 @@ def stored_weights(files: list[Path]) -> dict[str, Stored]:
     for file in files:
         for name, stored in _stored_in(file).items():
             if name in found:
-                raise StageError(f"tensor {name} is in {found[name].file} and in {file}. Take one of the files out.")
+                raise StageError(f"tensor {name} is in {found[name].file} and in {file}. Remove one of the files.")
             if stored.dtype not in DTYPES and math.prod(stored.shape) > 1 and name.endswith(".weight"):
                 raise StageError(
-                    f"tensor {name} in {file} is of type {stored.dtype}: quantized weights cannot be trained. Take the model in "
-                    "bfloat16 or float32."
+                    f"tensor {name} in {file} is of type {stored.dtype}: quantized weights cannot be trained. Use the "
+                    "model in bfloat16 or float32."
                 )
             found[name] = stored
     return found
@@ -124,7 +126,9 @@ def _what_is_wrong(file: Path, error: Exception) -> str:
     stranger = next((words for begin, words in STRANGERS.items() if head.startswith(begin)), "")
     if stranger:
         return f"is {stranger}"
-    return f"is no whole safetensors file of {size:,} bytes ({error}): it was cut short or damaged. Fetch it again"
+    return (
+        f"is not a complete safetensors file of {size:,} bytes ({error}): it was cut short or damaged. Fetch it again"
+    )
 
 
 def check_finite(stored: dict[str, Stored]) -> None:
@@ -147,5 +151,5 @@ def _refuse_numbers(name: str, file: Path, tensor: torch.Tensor) -> None:
     place = tuple(int(number) for number in is_wrong.nonzero()[0])
     raise StageError(
         f"tensor {name} in {file}: {int(is_wrong.sum()):,} of {tensor.numel():,} numbers are NaN or infinite, the first at "
-        f"{list(place)}. The file is damaged, or the model diverged: fetch it again, or take another checkpoint."
+        f"{list(place)}. The file is damaged, or the model diverged: fetch it again, or use another checkpoint."
     )

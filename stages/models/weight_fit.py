@@ -30,7 +30,8 @@ def check_weights(folder: Path, config: PreTrainedConfig, stored: dict[str, Stor
     """
     if config.num_hidden_layers > len(stored):
         raise StageError(
-            f"config.json in {folder} tells of {config.num_hidden_layers:,} layers, the weights hold {len(stored):,} tensors. Fetch both anew."
+            f"config.json in {folder} says {config.num_hidden_layers:,} layers, but the weights hold {len(stored):,} "
+            f"tensors. Fetch both again."
         )
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -55,13 +56,13 @@ def check_weights(folder: Path, config: PreTrainedConfig, stored: dict[str, Stor
     if mismatched := sorted(report["mismatched_keys"]):
         name, ours, wanted = mismatched[0]
         raise StageError(
-            f"tensor {name} in {folder} has the shape {list(ours)}, config.json asks for {list(wanted)} ({len(mismatched)} differ{_gaps(stored)}): they "
-            "are of two models. Fetch both from one place."
+            f"tensor {name} in {folder} has the shape {list(ours)}, config.json asks for {list(wanted)} "
+            f"({len(mismatched)} differ{_gaps(stored)}): they belong to two models. Fetch both from one source."
         )
     if foreign := sorted(name for name in report["unexpected_keys"] if not MADE_ANEW.search(name)):
         raise StageError(
-            f"the weights in {folder} hold {shortened(foreign)}, which {config.model_type} has no place for as config.json tells it: "
-            "they would be left out. Bring the config of these weights."
+            f"the weights in {folder} hold {shortened(foreign)}, which {config.model_type} has no place for with this "
+            "config.json: they would be ignored. Use the config of these weights."
         )
     _check_tied(folder, config, stored)
 
@@ -85,8 +86,8 @@ def _check_tied(folder: Path, config: PreTrainedConfig, stored: dict[str, Stored
     head, table = (_tensor(stored[name], name) for name in (HEAD, embeddings))
     if not torch.equal(head, table):
         raise StageError(
-            f"config.json in {folder} says that the head is the embeddings (tie_word_embeddings), but {HEAD} and {embeddings} differ. "
-            "Set tie_word_embeddings to false, or take the head out."
+            f"config.json in {folder} ties the head to the embeddings (tie_word_embeddings), but {HEAD} and "
+            f"{embeddings} differ. Set tie_word_embeddings to false, or remove the head."
         )
 
 

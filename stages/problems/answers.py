@@ -17,7 +17,7 @@ def plain_number(value: object) -> str:
         return str(Fraction(text))
     number = float(text)  # ValueError names the text
     if number != number or number in (float("inf"), float("-inf")):
-        raise ValueError(f"the answer {value!r} is no finite number")
+        raise ValueError(f"the answer {value!r} is not a finite number")
     return str(int(number)) if number.is_integer() else text
 
 

@@ -135,13 +135,13 @@ def _decoded(text: str) -> tuple[Any, int, str]:
 
 
 def _no_number(constant: str) -> str:
-    raise ValueError(f"{constant} is no value of JSON")
+    raise ValueError(f"{constant} is not a JSON value")
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name.strip().lower() for name, _ in pairs]
     if len(set(names)) != len(names):
-        raise ValueError(f"a key stands twice in {names}")
+        raise ValueError(f"a key occurs twice in {names}")
     return dict(pairs)
 
 

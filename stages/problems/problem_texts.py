@@ -24,6 +24,6 @@ def problems_with_texts(problems: Sequence[Path], texts: Sequence[Path]) -> Iter
             if row["text"] is None:
                 raise StageError(
                     f"problem {row['problem_id']}: its text {row['text_id']} is in none of the tables "
-                    f"{', '.join(map(str, texts))}. Name the table of the texts that these problems were made from."
+                    f"{', '.join(map(str, texts))}. Name the table of texts from which these problems were written."
                 )
             yield row

@@ -41,5 +41,5 @@ def tame(text: str) -> str:
 def _template(name: str) -> str:
     path = PROMPTS / f"{name}.md"
     if not path.is_file():
-        raise StageError(f"{path} is missing. Restore it (`git checkout {path}`): a level's prompt is that file.")
+        raise StageError(f"{path} is missing. Restore it (`git checkout {path}`): it is the prompt of a level.")
     return path.read_text(encoding="utf-8")

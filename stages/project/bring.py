@@ -31,7 +31,7 @@ def main(params: Path, folder: Path | None) -> None:
 
     missing, published = inputs.wanted(read_params(params)), inputs.published_files()
     inputs.refuse_what_is_missing(inputs.bring(missing, folder, published), published)
-    say(f"bring: {len(missing)} files brought" if missing else "bring: nothing is missing under inputs/")
+    say(f"bring: {len(missing)} files linked or fetched" if missing else "bring: no file is missing under inputs/")
 
 
 if __name__ == "__main__":

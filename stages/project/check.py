@@ -31,7 +31,7 @@ def main(params: Path) -> None:
     names = ", ".join(
         f"{len(getattr(found, name))} {name}" for name in ("sources", "benchmarks", "targets", "students")
     )
-    say(f"check: {params} is sound: {names}")
+    say(f"check: {params} is valid: {names}")
 
 
 if __name__ == "__main__":

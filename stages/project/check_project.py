@@ -43,7 +43,7 @@ def main(out: Path) -> None:
     forget(FINGERPRINTS / "students", params.students)
     scripts = write_code(Path("."), out)
     write_json(profile_record(load_yaml(PARAMS), PROFILES), out / PROFILE)
-    say(f"check_project: params.yaml is sound; the code of {len(scripts)} stages is in {out}")
+    say(f"check_project: params.yaml is valid; fingerprinted the code of {len(scripts)} stages: {out}")
 
 
 def forget(folder: Path, names: object) -> None:

@@ -65,7 +65,7 @@ def read_module(source: str) -> Module:
             continue
         if isinstance(node, ast.ImportFrom) and node.level:
             raise SyntaxError(
-                f"line {node.lineno}: a relative import, which is not followed; write the module's whole name"
+                f"line {node.lineno}: relative imports are not followed; write the full name of the module"
             )
         if isinstance(node, ast.Import):
             imports.update(alias.name for alias in node.names)
@@ -117,7 +117,7 @@ class Code:
                 try:
                     self.known[key] = read_module(content.decode("utf-8-sig"))
                 except (SyntaxError, ValueError, RecursionError) as error:
-                    raise StageError(f"{path}: {error}. Mend the file: no stage that imports it can run.") from error
+                    raise StageError(f"{path}: {error}. Fix the file: no stage that imports it can run.") from error
             self.seen[path], self.used[key] = self.known[key], self.known[key]
         return self.seen[path]
 
@@ -192,7 +192,7 @@ class Code:
                 text = line.partition("#")[0].partition(";")[0].strip()
                 pin = re.fullmatch(r"([\w.-]+)\s*==\s*(\S+)", text)
                 if text and not pin:
-                    raise StageError(f"{file}:{number}: {line!r} is no pin. Write NAME==VERSION.")
+                    raise StageError(f"{file}:{number}: {line!r} is not a pin. Write NAME==VERSION.")
                 if pin:
                     found[re.sub(r"[-_.]+", "-", pin[1]).lower()] = pin[2]
         return found

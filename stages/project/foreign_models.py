@@ -43,7 +43,7 @@ def given_model(name: str, revision: str) -> GivenModel:
     if path.exists():
         return GivenModel(name, local_model_folder(LocalModel(path)), "")
     if not HUB_ID.fullmatch(name):
-        raise StageError(f"{name}: there is no such folder, and it is no id of the hub (owner/name). Correct it.")
+        raise StageError(f"{name} is neither a folder nor a hub id (owner/name). Correct it.")
     folder = hub_folder(name, revision)
     return GivenModel(name, folder, folder.name)
 
@@ -65,7 +65,7 @@ def adopted(model: GivenModel, has_chat: bool | None, out: Path) -> Iterator[Pat
         adopt_model(model.folder, out, {"kind": "eval", "name": model.name}, has_chat is not False)
         is_chat = (out / CHAT_TEMPLATE).is_file()
         if has_chat and not is_chat:
-            raise StageError(f"{model.name} has no chat template. Leave --chat out: it is asked in plain text then.")
+            raise StageError(f"{model.name} has no chat template. Omit --chat to prompt it with plain text.")
         say(f"{model.name}: prompts are {'turns of its chat template' if is_chat else 'plain text'}")
         yield out
     finally:

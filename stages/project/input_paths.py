@@ -14,7 +14,7 @@ from pathlib import Path
 
 WRITTEN = {"data", "models", "reports", ".work", ".dvc", ".git"}
 PASSED_OVER = {".git", ".hg", ".dvc"}  # by DVC
-CLOSED = "closed to this user (`chmod -R u+rX`)"
+CLOSED = "not readable by this user (`chmod -R u+rX`)"
 MAX_TOLD = 5
 SIGNS = {
     "'": "an apostrophe ('), which ends a quoted word of a command",
@@ -32,17 +32,17 @@ def unfit_path(text: str) -> str:
     if reason := _unfit_name(text):
         return reason
     if path == root or root.startswith(path.rstrip(os.sep) + os.sep):
-        return "it holds the project itself. Name the file or folder that is meant."
+        return "it contains the project itself. Name the file or folder that you mean."
     if inside in WRITTEN:
-        return f"the pipeline itself writes under {inside}/. Put what you bring elsewhere, such as inputs/."
+        return f"the pipeline writes under {inside}/. Put your own files elsewhere, such as inputs/."
     return ""
 
 
 def _unfit_name(text: str) -> str:
     if re.match(r"\w+:/", text):
-        return f"it is an address ({text.partition(':')[0]}:), no file or folder of this disk. Fetch it, and name the copy."
+        return f"it is an address ({text.partition(':')[0]}:), not a file or folder on this disk. Download it and name the copy."
     if text.startswith("~"):
-        return "it begins with ~, which only a shell reads as your home folder. Write the folder out."
+        return "it begins with ~, which only a shell expands. Write the full path."
     named = [told for sign, told in SIGNS.items() if sign in text]
     named += [
         f"the character {sign!r}, which cannot be printed" for sign in dict.fromkeys(text) if not sign.isprintable()
@@ -59,7 +59,7 @@ def unwatchable(path: Path) -> str:
         return ""
     more = f", and {len(faults) - MAX_TOLD:,} more" if len(faults) > MAX_TOLD else ""
     return (
-        f"{', '.join(faults[:MAX_TOLD])}{more}. DVC reads every file of what a stage depends on: delete it, or mend it."
+        f"{', '.join(faults[:MAX_TOLD])}{more}. DVC must read every file that a stage depends on: delete it, or correct it."
     )
 
 
@@ -89,5 +89,5 @@ def _fault(file: Path) -> str:
         told = "a link to nothing" if isinstance(error, FileNotFoundError) else f"out of reach, {error.strerror}"
         return f"{told} ({os.readlink(file)})" if file.is_symlink() else told
     if not stat.S_ISREG(mode):
-        return "no plain file (a pipe, a socket, or a device)"
+        return "not a regular file (a pipe, a socket, or a device)"
     return "" if os.access(file, os.R_OK) else CLOSED

@@ -65,7 +65,7 @@ def bring(paths: Iterable[Path], folder: Path | None, published: Mapping[Path, P
             continue
         lacks = f"{folder} has no {path.relative_to(INPUTS)}; " if folder else ""
         if path not in published:
-            reasons[path] = f"{lacks}it is none of the published files"
+            reasons[path] = f"{lacks}it is not a published file"
         elif offline:
             reasons[path] = lacks + offline
         else:
@@ -102,7 +102,7 @@ def fetch(place: Published, path: Path) -> None:
                 with temporary.open("rb") as stream:
                     found = hashlib.file_digest(stream, "sha256").hexdigest()
                 if found != place.sha256:
-                    raise FetchError(f"what came has the sha256 {found}, not {place.sha256}")
+                    raise FetchError(f"the download has the sha256 {found}, not {place.sha256}")
     except httpx2.HTTPStatusError as error:
         raise FetchError(f"the server answered {error.response.status_code}") from error
     except httpx2.HTTPError as error:
@@ -124,6 +124,7 @@ def refuse_what_is_missing(reasons: Mapping[Path, str], published: Mapping[Path,
         for path, reason in reasons.items()
     )
     raise StageError(
-        f"{len(reasons)} files are not there:{lines}\nPut each file at its place under inputs/; or name a folder that is laid out as "
+        f"{len(reasons)} files are missing:{lines}\nPut each file at its place under inputs/; or name a folder that is "
+        f"laid out as "
         f"inputs/ is: make repro INPUTS=FOLDER, with {' '.join(str(Path('FOLDER') / path.relative_to(INPUTS)) for path in reasons)}"
     )

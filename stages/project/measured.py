@@ -27,10 +27,10 @@ def with_measured(path: Path, hardware: Hardware, assumed: Assumptions) -> tuple
     figures = whole["gpu"] if isinstance(whole.get("gpu"), dict) else whole
     missing = [name for name in WANTED if name not in figures]
     if missing:
-        raise StageError(f"{path} lacks {', '.join(missing)}: it holds no figures of bench.gpu. {MENDED}")
+        raise StageError(f"{path} lacks {', '.join(missing)}: it is not an output of bench.gpu. {MENDED}")
     if figures.get("is_quick"):
         raise StageError(
-            f"{path} was made with --quick, on two layers: its figures say nothing of a real model. {MENDED}"
+            f"{path} was made with --quick, on two layers: its figures do not apply to a real model. {MENDED}"
         )
     try:
         rate = 1e12 * float(figures["matrix_tflops"])
@@ -39,10 +39,10 @@ def with_measured(path: Path, hardware: Hardware, assumed: Assumptions) -> tuple
             **writing_shares(figures, whole.get("gpu_writing"), rate, assumed),
         }
     except (TypeError, ValueError, KeyError, ZeroDivisionError) as error:
-        raise StageError(f"{path} holds figures that are no numbers ({error}). {MENDED}") from error
+        raise StageError(f"{path} has figures that are not numbers ({error}). {MENDED}") from error
     wrong = [f"{name} = {value:g}" for name, value in values.items() if not 0 < value <= 1]
     if wrong:
-        raise StageError(f"{path} gives {', '.join(wrong)}, no share of the chip's rate. {MENDED}")
+        raise StageError(f"{path} gives {', '.join(wrong)}, which is not a share of the chip's rate. {MENDED}")
     measured = dataclasses.replace(
         hardware, flop_per_second=rate, name=f"{hardware.name} (as measured on {figures['device']})"
     )

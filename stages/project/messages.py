@@ -42,9 +42,7 @@ def sentence(error: dict[str, Any], place: list[str | int], hint: Any, is_key: b
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
         return unknown_key(place, hint_at(root, error["loc"][:-1]))
     if kind == "union_tag_invalid" and error["ctx"]["tag"] == "local":
-        return (
-            f"{where}.kind is 'local': models on this disk stand in `local_models`, as {place[-1]}: {{path: FOLDER}}."
-        )
+        return f"{where}.kind is 'local': models on this disk belong under `local_models`, as {place[-1]}: {{path: FOLDER}}."
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return unknown_kind(where, value, hint)
     if kind == "value_error":
@@ -80,7 +78,7 @@ def unknown_key(place: list[str | int], owner: Any) -> str:
     where = f"section {written(place[:-1])}" if place[:-1] else "params.yaml"
     instead = GONE.get((str(place[0]), key))
     if instead:
-        return f"{written(place)}: this key is gone: {instead}. Take the line out."
+        return f"{written(place)}: this key no longer exists: {instead}. Remove the line."
     return f"{written(place)}: {where} has no key {key!r}; it has {', '.join(names)}.{meant_by(key, names)}"
 
 

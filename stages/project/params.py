@@ -149,7 +149,7 @@ def refuse(path: Path, faults: list[str]) -> None:
     """End with the faults of a file, if there are any."""
     if faults:
         lines = "".join(f"\n  {fault}" for fault in dict.fromkeys(faults))
-        raise StageError(f"{path}: {len(dict.fromkeys(faults))} to mend, nothing has run:{lines}")
+        raise StageError(f"{path}: {len(dict.fromkeys(faults))} to correct, nothing has run:{lines}")
 
 
 def unfit_values(values: Any, place: str = "", around: tuple[int, ...] = ()) -> Iterator[tuple[str, str]]:
@@ -173,7 +173,7 @@ def unfit_values(values: Any, place: str = "", around: tuple[int, ...] = ()) -> 
 def unfit(value: Any) -> str:
     """What is wrong with a single value; empty if nothing is."""
     if value is None:
-        return "is null: give it a value, or take the line out"
+        return "is null: give it a value, or remove the line"
     if isinstance(value, str):
         if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]|\$\{", value):
             return (
@@ -185,6 +185,6 @@ def unfit(value: Any) -> str:
             else ""
         )
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 1 << 63:
-        return "is a number of too many digits"
+        return "has too many digits"
     known = isinstance(value, (bool, int, float))
     return "" if known else f"is a {type(value).__name__} to YAML ({str(value)[:40]}): put it in quotes"

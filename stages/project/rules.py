@@ -36,9 +36,9 @@ def unknown(place: str, names: Iterable[str], known: Iterable[str], section: str
         if name not in known:
             close = difflib.get_close_matches(name, known, 1)
             meant = f" Did you mean {close[0]!r}?" if close else ""
-            yield f"{place} names {name!r}, which is none of `{section}`: {', '.join(known) or 'none'}.{meant}"
+            yield f"{place} names {name!r}, which is not in `{section}`: {', '.join(known) or 'none'}.{meant}"
         if names.count(name) > 1:
-            yield f"{place} names {name!r} twice. Take one out."
+            yield f"{place} names {name!r} twice. Remove one."
 
 
 def names_are_known(params: Params) -> Iterator[str]:
@@ -57,9 +57,9 @@ def names_are_one_thing(params: Params) -> Iterator[str]:
     for name in params.models.keys() & params.local_models.keys():
         yield f"local_models.{name}: `models` has the same name. Rename one."
     if SUITE in params.benchmarks:
-        yield f"benchmarks.{SUITE}: the figures over all benchmarks have this name. Rename it."
+        yield f"benchmarks.{SUITE}: the results over all benchmarks use this name. Rename it."
     if SYNTHESIZER not in [*params.models, *params.local_models]:
-        yield f"models has no {SYNTHESIZER!r}, the base that the synthesizers are trained from. Name one so."
+        yield f"models has no {SYNTHESIZER!r}, the base model of the synthesizers. Add a model with this name."
     sections: dict[str, Iterable[str]] = {
         "sources": params.sources, "benchmarks": params.benchmarks, "targets": params.targets, "examples": params.examples,
         "models": [*params.models, *params.local_models],
@@ -69,7 +69,7 @@ def names_are_one_thing(params: Params) -> Iterator[str]:
         for name in things:
             other = seen.setdefault(name.lower(), name)
             if other != name:
-                yield f"{section}: {name} and {other} are one file where capitals do not count. Rename one."
+                yield f"{section}: {name} and {other} are the same file on a disk that ignores case. Rename one."
 
 
 def paths_of(params: Params) -> Iterator[tuple[str, str, Path]]:
@@ -92,7 +92,7 @@ def missing_inputs(params: Params) -> Iterator[str]:
     """What is named and cannot be used on this disk: files and folders that are not there and that nobody has read before (a
     clone may do without what was read), and folders that hold what DVC cannot read."""
     for section, name, path in missing_paths(params):
-        yield f"{section}.{name}.path is {str(path)!r}: there is no such file or folder. Bring it, or correct the path."
+        yield f"{section}.{name}.path is {str(path)!r}: there is no such file or folder. Put it there, or correct the path."
     for section, name, path in paths_of(params):
         if reason := unwatchable(path):
             yield f"{section}.{name}.path is {str(path)!r}: {reason}"
@@ -121,7 +121,10 @@ def packages_agree(params: Params) -> Iterator[str]:
         key = re.sub(r"[-_.]+", "-", package.partition("==")[0]).lower()  # names that pip takes for one
         other, known = first.setdefault(key, (model, package))
         if package.partition("==")[2] != known.partition("==")[2]:
-            yield f"models.{model}.package is {package!r} and models.{other}.package {known!r}: one environment holds one version. Set the same."
+            yield (
+                f"models.{model}.package is {package!r} and models.{other}.package {known!r}: an environment can hold only "
+                f"one version. Name the same version."
+            )
 
 
 def quotas_are_of_sources(params: Params) -> Iterator[str]:
@@ -157,7 +160,7 @@ def quotas_are_said_once(params: Params) -> Iterator[str]:
     for place, quotas in lists.items():
         names = [parse_quota(text)[0] for text in quotas]
         for name in sorted({name for name in names if names.count(name) > 1}):
-            yield f"{place} names {name!r} twice. Take one out."
+            yield f"{place} names {name!r} twice. Remove one."
 
 
 def sources_fit(params: Params) -> Iterator[str]:
@@ -165,13 +168,16 @@ def sources_fit(params: Params) -> Iterator[str]:
         try:
             source.settings(params.ingest_corpus)
         except RuleError as error:
-            yield f"sources.{name}: {error}, with what ingest_corpus says of the others."
+            yield f"sources.{name}: {error}, together with the options of ingest_corpus."
 
 
 def sets_fit(params: Params) -> Iterator[str]:
     selected, candidates = params.select_texts.num_texts, params.sample_texts.num_candidate
     if candidates and selected > candidates:
-        yield f"select_texts.num_texts is {selected}, over sample_texts.num_candidate = {candidates}: that many texts are no candidates."
+        yield (
+            f"select_texts.num_texts is {selected}, over sample_texts.num_candidate = {candidates}: there are not that "
+            f"many candidates."
+        )
     lengths = {name: model.max_length for name, model in params.models.items() if isinstance(model, ConfigModel)}
     writings = (
         ("synthesize.candidates", params.synthesize.candidates),
@@ -188,9 +194,15 @@ def training_fits(params: Params) -> Iterator[str]:
     if params.train_reference.optimizer != "adamw":
         yield f"train_reference.optimizer is {params.train_reference.optimizer!r}; value estimation needs AdamW's moments: set adamw."
     if params.finetune.continue_optimizer and not params.pretrain.keep_optimizer:
-        yield "finetune.continue_optimizer is true, but pretrain.keep_optimizer false: there is no state to go on with. Set both or none."
+        yield (
+            "finetune.continue_optimizer is true, but pretrain.keep_optimizer false: there is no state to continue from. "
+            "Set both or neither."
+        )
     if params.finetune.continue_optimizer and params.finetune.optimizer != params.pretrain.optimizer:
-        yield f"finetune.optimizer is {params.finetune.optimizer!r} and goes on with the state of pretrain.optimizer = {params.pretrain.optimizer!r}. Set the same."
+        yield (
+            f"finetune.optimizer is {params.finetune.optimizer!r}, but it continues from the state of pretrain.optimizer = "
+            f"{params.pretrain.optimizer!r}. Set the same."
+        )
 
 
 RULES: tuple[Callable[[Params], Iterator[str]], ...] = (

@@ -27,7 +27,7 @@ def main(out: Path, paths: tuple[Path, ...]) -> None:
     from stages.core.hashes import file_hash
 
     write_json({path.as_posix(): file_hash(path) for path in paths}, out)
-    say(f"track_input: {out}; commit it to Git beside dvc.lock")
+    say(f"track_input: {out}; commit it to Git with dvc.lock")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def load_yaml(path: Path, advice: str = "Take a profile: `make use PROFILE=lapto
     except (OSError, UnicodeDecodeError) as error:
         raise StageError(f"{path} cannot be read: {error}. {advice}") from error
     except YAMLError as error:
-        raise StageError(f"{path} is no YAML: {error}") from error
+        raise StageError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(values, dict):
-        raise StageError(f"{path} holds no sections. {advice}")
+        raise StageError(f"{path} has no sections. {advice}")
     return values

@@ -24,7 +24,7 @@ def point_files(study: Path) -> list[Path]:
     found = [path.relative_to(root) for path in outs if path.parent == root / study / "points"]
     if not found:
         raise StageError(
-            f"{study / 'dvc.yaml'} makes no point under {study / 'points'}. Give it a value and a seed at least."
+            f"{study / 'dvc.yaml'} defines no point under {study / 'points'}. Give it at least one value and one seed."
         )
     return found
 

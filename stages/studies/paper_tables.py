@@ -75,7 +75,7 @@ def main(
     figures = json_in(path)
     if not figures or "accuracy" not in figures:
         raise StageError(
-            f"{path} does not hold the figures of a run. Make it: `dvc repro report`; or get it: `dvc pull {DETAILS}`."
+            f"{path} has no results of a run. Make it: `dvc repro report`; or fetch it: `dvc pull {DETAILS}`."
         )
     table = accuracy_table(name, figures, group or OURS) if name != "cost" else None
     costs = (

@@ -112,4 +112,4 @@ def load_point(path: Path) -> Point:
         }
         return Point(**{**record, "losses": losses})
     except (TypeError, KeyError, ValueError) as error:
-        raise StageError(f"{path} is no point of a study: {error}. Delete it and run the study again.") from error
+        raise StageError(f"{path} is not a point of a study: {error}. Delete it and run the study again.") from error

@@ -38,4 +38,4 @@ class FigureSettings:
 
     def rules(self) -> Iterator[str]:
         if both := sorted({*self.equal} & {*self.equal_at_x}):
-            yield f"equal and equal_at_x: {', '.join(both)} stands in both; equal is the stricter"
+            yield f"equal and equal_at_x: {', '.join(both)} is in both. Remove it from equal_at_x: equal is stricter"

@@ -74,7 +74,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
             raise ValueError("it has no '='")
         return key, YAML(typ="safe").load(value)
     except (ValueError, YAMLError) as error:
-        raise StageError(f"--set {text!r} is no KEY=VALUE such as pretrain.frac=0.5: {error}") from error
+        raise StageError(f"--set {text!r} is not KEY=VALUE, such as pretrain.frac=0.5: {error}") from error
 
 
 def _merge(into: dict[str, Any], changes: dict[str, Any], path: str) -> None:

@@ -64,7 +64,7 @@ def tracked_files(root: Path) -> list[str]:
     listed = subprocess.run(command, cwd=root, capture_output=True, check=False)
     if listed.returncode:
         raise StageError(
-            f"a study copies what Git tracks, and {root.resolve()} is no Git repository. Clone the project."
+            f"a study copies the files that Git tracks, but {root.resolve()} is not a Git repository. Clone the project."
         )
     names = [os.fsdecode(name) for name in listed.stdout.split(b"\0") if name]
     return [name for name in names if not name.startswith("studies/") and (root / name).is_file()]

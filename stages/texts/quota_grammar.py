@@ -14,7 +14,7 @@ def parse_quota(text: str) -> tuple[str, float]:
     except ValueError:
         value = -1.0
     if not name or not 0 <= value <= 1:
-        raise ValueError("it is no name with a share from 0 to 1")
+        raise ValueError("it is not NAME=SHARE with a share from 0 to 1")
     return name, value
 
 
@@ -23,7 +23,7 @@ def parse_length_quota(text: str) -> tuple[str, float]:
     name, value = parse_quota(text)
     low, _, high = name.partition("-")
     if not (low.isdecimal() and high.isdecimal() and int(low) < int(high)):
-        raise ValueError(f"{name!r} is no span of lengths in characters")
+        raise ValueError(f"{name!r} is not a range of lengths in characters")
     return name, value
 
 
@@ -31,7 +31,7 @@ def parse_level_quota(text: str) -> tuple[str, float]:
     """`grade=0.2` as ("grade", 0.2)."""
     name, value = parse_quota(text)
     if name not in LEVELS:
-        raise ValueError(f"{name!r} is no level; the levels are {', '.join(LEVELS)}")
+        raise ValueError(f"{name!r} is not a level; the levels are {', '.join(LEVELS)}")
     return name, value
 
 

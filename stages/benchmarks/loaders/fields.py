@@ -115,7 +115,7 @@ def listed_options(given: Any, mark: str = "") -> list[str]:
         try:
             given = ast.literal_eval(text)
         except (SyntaxError, ValueError) as error:
-            raise ValueError(f"the options {text[:80]!r} are no list") from error
+            raise ValueError(f"the options {text[:80]!r} are not a list") from error
     options = [str(option) for option in given]
     letters = [found.group(1).upper() if (found := LETTERED.match(option)) else "" for option in options]
     is_lettered = len(options) > 1 and letters == list(LETTERS[: len(options)])

@@ -66,7 +66,7 @@ def benchmark_rows(name: str, kind: str, path: Path, num_problems: int = 0) -> I
         raise StageError(f"{path} is empty. Give {name} problems, or leave it out.")
     if num_problems and num_problems not in (index, total):  # a kind may pass records over: MMLU's other subjects
         raise StageError(
-            f"{path} holds {index:,} problems, not {num_problems:,}: an accuracy on it would be of another benchmark. "
+            f"{path} holds {index:,} problems, not {num_problems:,}: an accuracy on it could not be compared. "
             f"Fetch the whole file, or correct num_problems of {name} in params.yaml (0 takes any number)."
         )
 
@@ -124,7 +124,7 @@ def _line_records(path: Path, blocks: Iterable[bytes]) -> Iterator[tuple[str, di
     for number, line in numbered_lines(blocks, MAX_LINE_BYTES):
         if isinstance(line, int):
             raise StageError(
-                f"{path}:{number}: a line of {line:,} bytes, over {MAX_LINE_BYTES:,}: no record is as long."
+                f"{path}:{number}: a line of {line:,} bytes, over {MAX_LINE_BYTES:,}: no record is that long."
             )
         try:
             record, fault = parse_json(line)
@@ -150,7 +150,9 @@ def _whole_records(path: Path, content: bytes) -> Iterator[tuple[str, dict[str, 
         whole, fault = parse_json(content)
         records = [{"pid": key, **value} for key, value in whole.items()] if isinstance(whole, dict) else list(whole)
     except (ValueError, TypeError) as error:
-        raise StageError(f"{path} is not a JSON list of records, nor records by id: {error}.") from error
+        raise StageError(
+            f"{path} is neither a JSON list of records nor an object of records by id: {error}."
+        ) from error
     for number, record in enumerate(records, 1):
         yield f"{path}: record {number}{_told(fault)}", record
 

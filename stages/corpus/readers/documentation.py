@@ -34,7 +34,7 @@ def _documents(path: Path) -> Iterator[Document]:
     try:
         lines = decoded(path.read_bytes()).split("\n")
     except UnicodeDecodeError as error:
-        raise StageError(f"{path} is no text file that lists packages (kind documentation): {error}.") from error
+        raise StageError(f"{path} is not a text file that lists packages (kind documentation): {error}.") from error
     for number, line in enumerate(lines, 1):
         if line.partition("#")[0].strip():
             yield from _package_documents(_package_of(line.partition("#")[0].strip(), f"{path}:{number}"))
@@ -48,7 +48,7 @@ def _package_of(line: str, place: str) -> str:
     """
     name, equals, version = (word.strip() for word in line.partition("=="))
     if not equals or not NAME.fullmatch(name):
-        raise StageError(f"{place}: {line[:80]!r} is no package with its version. Write it as `sympy==1.14.0`.")
+        raise StageError(f"{place}: {line[:80]!r} is not a package with its version. Write it as `sympy==1.14.0`.")
     try:
         found = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

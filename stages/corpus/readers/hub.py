@@ -15,7 +15,7 @@ def read_hub(path: Path, columns: Columns) -> Iterator[Chunk]:
     descriptor = read_descriptor(path)
     unknown = sorted(descriptor.columns.keys() - set(FIELDS))
     if unknown:
-        raise StageError(f"{path}: columns has {', '.join(unknown)}; a source has {', '.join(FIELDS)}.")
+        raise StageError(f"{path}: columns names {', '.join(unknown)}; the fields of a source are {', '.join(FIELDS)}.")
     columns = replace(columns, **descriptor.columns)  # type: ignore[arg-type]
     row = 0
     for records in hub_batches(descriptor, path):

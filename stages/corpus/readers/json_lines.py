@@ -90,9 +90,9 @@ def _other_format(head: bytes) -> str:
     if is_unknown or OBJECT.search(head) or head.lstrip().startswith(b"["):
         return ""
     if head.lstrip().startswith(b"{"):
-        return "JSON of one record in many lines: `jq -c .` makes JSON lines of it"
+        return "JSON with a record on several lines: convert it with `jq -c .`"
     begin = head.lstrip()[:80].decode("utf-8", "replace").split("\n")[0]
-    return f"no JSON lines: no line begins with {{ (the first: {begin!r}). Convert the file, or correct `kind`"
+    return f"not JSON lines: no line begins with {{ (the first: {begin!r}). Convert the file, or correct `kind`"
 
 
 def parse_lines(file: str, lines: list[Line], columns: Columns) -> list[Record]:

@@ -45,7 +45,7 @@ def read_automathtext(path: Path, columns: Columns, min_score: float = 0.0) -> I
     wanted = [file for file in files if _is_wanted(file, min_score)]
     if not wanted:
         raise StageError(
-            f"{path} has no file of scores from {min_score:g} on. Lower min_score, or fetch more of the dataset."
+            f"{path} has no file with scores of {min_score:g} or more. Lower min_score, or fetch more of the data set."
         )
     if len(wanted) < len(files):
         say(f"ingest_corpus: {path}: {len(files) - len(wanted)} of {len(files)} files have scores under {min_score:g}")
@@ -57,10 +57,10 @@ def _is_wanted(file: Path, min_score: float) -> bool:
     """Whether a file's scores begin at `min_score` or above: the range stands in its name, or in that of a folder around it."""
     ranges = SCORES.findall(file.as_posix())
     if not ranges:
-        raise StageError(f"{file}: no range of scores (0.60-0.65) is in its path. Take min_score out, or the file.")
+        raise StageError(f"{file}: its path has no range of scores (0.60-0.65). Remove min_score, or the file.")
     low, high = map(float, ranges[-1])
     if low < min_score < high:
-        raise StageError(f"{file} holds scores on both sides of min_score = {min_score:g}. Set {low:g} or {high:g}.")
+        raise StageError(f"{file} has scores below and above min_score = {min_score:g}. Set it to {low:g} or {high:g}.")
     return low >= min_score
 
 

@@ -67,7 +67,7 @@ def _group_chunks(
     end = row + parquet.metadata.row_group(group).num_rows
     size, packed = _sizes(parquet.metadata.row_group(group), names)
     if size > max(ALWAYS_ALLOWED_BYTES, MAX_EXPANSION * packed):
-        detail = f"rows {row + 1:,} to {end:,}: {packed:,} bytes expand to {size:,}. Check the file, or take it out"
+        detail = f"rows {row + 1:,} to {end:,}: {packed:,} bytes expand to {size:,}. Check the file, or remove it"
         yield one_bad(f"{file}:{row + 1}", "over_expanded", detail)
         return
     try:
@@ -152,7 +152,7 @@ def _columns_to_read(schema: pa.Schema, columns: Columns, file: Path) -> list[st
         )
     if schema.names.count(text) > 1:
         raise StageError(
-            f"{file}: column {text!r} is there {schema.names.count(text)} times. Write the file again with one of them."
+            f"{file}: column {text!r} occurs {schema.names.count(text)} times. Rewrite the file with one of them."
         )
     kind = schema.field(text).type
     if not (is_text(kind) or pa.types.is_struct(kind) or pa.types.is_null(kind)):  # null: a shard without any text

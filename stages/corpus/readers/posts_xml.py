@@ -51,7 +51,7 @@ def _found(path: Path) -> Iterator[dict[str, str] | Fault]:
     except BrokenFile as error:
         yield error.reason, f"the file cannot be read on from this row: {error}"
     except _DeclaredTypeError:
-        detail = "it declares a document type (<!DOCTYPE>), as no dump does: entities in it may expand without end"
+        detail = "it declares a document type (<!DOCTYPE>), which no dump has: its entities could expand without limit"
         yield "over_expanded", f"{detail}. Take the declaration out"
 
 

@@ -36,7 +36,7 @@ def found_files(
         there = ", ".join(f"{number} of {suffix}" for suffix, number in kinds.most_common(5))
         linked = f"Links to folders are not followed, such as {links[0]}. " if links else ""
         raise StageError(
-            f"{path} is a folder without a file of {', '.join(told or suffixes)} (kind {kind}); it has {there or 'no file'}. "
+            f"{path} has no file of {', '.join(told or suffixes)} (kind {kind}); it has {there or 'no file'}. "
             f"{linked}Correct `path` or `kind` of the source in params.yaml."
         )
     chosen = set(files)
@@ -48,7 +48,7 @@ def other_format(head: bytes, kind: str) -> str:
     found = format_of(head)
     if found:
         return f"{found.name}, which kind {kind} does not read. {found.advice}"
-    return f"{_text_format(head)}, which kind {kind} does not read. Correct `kind`, or take the file out"
+    return f"{_text_format(head)}, which kind {kind} does not read. Correct `kind`, or remove the file"
 
 
 def _text_format(head: bytes) -> str:
@@ -56,7 +56,7 @@ def _text_format(head: bytes) -> str:
     if begin.startswith(b"{"):
         return "JSON or JSON lines (kind jsonl)"
     if begin.startswith(b"["):
-        return "a JSON list (`jq -c '.[]'` makes JSON lines of it)"
+        return "a JSON list (convert it to JSON lines with `jq -c '.[]'`)"
     if begin.startswith(b"<"):
         return "HTML or XML"
     return "a file of another format"
