@@ -103,7 +103,7 @@ def writes(model: PreTrainedModel, folder: Path, is_grouped: bool) -> bool:
     if refusal := refused(lambda: TransformersEngine(folder)):
         kind = model.config.model_type
         assert (
-            f"architecture {kind} cannot write here: " in refusal or "does not tell the sizes of a decoder" in refusal
+            f"architecture {kind} cannot write here: " in refusal or "does not give the sizes of a decoder" in refusal
         )
         return False
     engine = TransformersEngine(folder)

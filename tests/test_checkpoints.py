@@ -108,7 +108,7 @@ def test_a_signal_saves_one_at_the_end_of_the_step_and_says_what_to_type(
     (work,) = tmp_path.glob(".work/tiny-*")
     assert stopped.value.message == (
         f"tiny: interrupted at step {at} of 7; the checkpoint at step {at} is kept in {work.relative_to(tmp_path)}. "
-        f"Run the same command again (`dvc repro`) to go on from there."
+        f"Run the same command again (`dvc repro`) to continue from there."
     )
     assert [path.name for path in checkpoints_in(work)] == [f"checkpoint-{at}"]
     monkeypatch.setattr(Curve, "on_step_end", real)

@@ -140,7 +140,7 @@ def test_an_interrupted_run_names_the_command_that_goes_on(place: Path, monkeypa
     monkeypatch.setattr("stages.evaluation.tasks.predictions_of", interrupt)
     told = run("theirs", "--benchmark", "gsm8k=grade.jsonl", "--mode", "cot", code=143)
     assert "is kept in .work/eval-theirs-" in told
-    assert told.endswith("Run the same command again to go on from there.")
+    assert told.endswith("Run the same command again to continue from there.")
 
 
 @pytest.mark.sandbox

@@ -384,7 +384,7 @@ def test_without_a_student_the_first_of_the_profile_is_compared(
 
     monkeypatch.setattr(revisions, "load_run", load)
     monkeypatch.chdir(tmp_path)
-    assert "names no students here" in CliRunner().invoke(compare, ["main", "HEAD"]).output
+    assert "names no students" in CliRunner().invoke(compare, ["main", "HEAD"]).output
     (tmp_path / "params.yaml").write_text("students: [mistral, llama]")
     CliRunner().invoke(compare, ["main", "HEAD"])
     CliRunner().invoke(compare, ["main", "HEAD", "--student", "llama"])

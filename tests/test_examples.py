@@ -150,7 +150,7 @@ def test_examples_are_a_pool_of_their_own(place: Path) -> None:
 def test_a_mix_of_pretraining_has_no_examples() -> None:
     from stages.training.pretrain import PretrainSettings
 
-    with pytest.raises(RuleError, match="'example' stands there twice, or is none of cot, tool"):
+    with pytest.raises(RuleError, match="'example' occurs twice, or is not one of cot, tool"):
         PretrainSettings(mix=("cot=0.5", "example=0.5"), frac=1.0, max_problems=0, keep_optimizer=False)
 
 

@@ -72,7 +72,7 @@ def test_a_problem_without_its_text_is_named_and_nothing_is_written(tmp_path: Pa
     problems = [problem_row(problem_id=f"p{i}", text_id="a" if i < 5 else "gone") for i in range(6)]
     code, output = export(tmp_path, problems, [text_row("a")])
     assert code == 1
-    assert "problem 'p5' was made of text 'gone'" in output
+    assert "problem 'p5' was written from text 'gone'" in output
     assert "texts.parquet does not have" in output
     assert not list((tmp_path / "out").iterdir())
 

@@ -237,7 +237,7 @@ def test_moments_of_other_weights_are_refused(tiny_model_folder: Path, tmp_path:
     write_reference(tiny_model_folder, tmp_path / "other", rank=8)
     mixed = tmp_path / "one/checkpoint-1"
     (tmp_path / "other/checkpoint-1/adam_moments.safetensors").replace(mixed / "adam_moments.safetensors")
-    with pytest.raises(StageError, match="it is not of these LoRA weights"):
+    with pytest.raises(StageError, match="it does not belong to these LoRA weights"):
         load_reference(tiny_model_folder, mixed, torch.device("cpu"))
 
 

@@ -282,7 +282,7 @@ def test_grade_answers_writes_each_row(tmp_path: Path) -> None:
     assert written[0]["id"] == 1
     assert written[0]["ours"].keys() == written[0]["jiuzhang"].keys() == {"correct", "extracted", "rule", "flags"}
     source.write_text('{"pred": "1"}\n')
-    assert "in.jsonl:1: no object with `gold`" in CliRunner().invoke(grade_answers, [str(source), str(out)]).output
+    assert "in.jsonl:1: not an object with `gold`" in CliRunner().invoke(grade_answers, [str(source), str(out)]).output
 
 
 @needs_data

@@ -133,7 +133,7 @@ def test_a_stage_without_steps_says_how_far_it_was(number: signal.Signals, statu
     assert caught.value.exit_code == status
     assert caught.value.message == (
         "estimate_value: interrupted after 512 of 979 candidates; what is finished is kept in "
-        ".work/estimate_value-1a2b3c4d. Run the same command again (`dvc repro`) to go on from there."
+        ".work/estimate_value-1a2b3c4d. Run the same command again (`dvc repro`) to continue from there."
     )
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
@@ -149,7 +149,7 @@ def test_a_library_s_handlers_go_with_it() -> None:
 def test_what_is_finished_is_not_told() -> None:
     with interruptible("report"), Tracker("report: pages", 3, "pages") as tracker:
         tracker.advance(3)
-    expected = "report: interrupted; nothing is half-written. Run the same command again (`dvc repro`) to start anew."
+    expected = "report: interrupted; nothing is half-written. Run the same command again (`dvc repro`) to start again."
     assert interrupted_line("report") == expected
 
 
@@ -157,7 +157,7 @@ def test_a_tool_is_no_stage_that_dvc_runs() -> None:
     with interruptible("plan", is_stage=False):
         assert interrupted_line("plan") == "plan: interrupted; nothing is half-written. Run the same command again."
         note_kept("what is finished is kept in .work/x")
-        assert interrupted_line("plan").endswith("kept in .work/x. Run the same command again to go on from there.")
+        assert interrupted_line("plan").endswith("kept in .work/x. Run the same command again to continue from there.")
 
 
 def test_the_second_signal_and_the_end_of_patience_stop_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,7 +190,7 @@ def test_a_file_that_cannot_be_read_stops_a_purchase_not_a_replay(place: Path, m
         result = buy(write_requests(requests, 4), server)
     assert result.exit_code == 1
     assert "0.jsonl: the file cannot be read" in result.output
-    assert "not known what is spent" in result.output
+    assert "the money spent is unknown" in result.output
     assert server.delivered.total() == 3
 
 
@@ -266,7 +266,7 @@ def test_a_limit_of_files_sizes_loses_no_answer(place: Path, limit: int) -> None
     bought = {row["key"] for _, row in Ledger([place / ".ledger"]).rows() if row["kind"] == "answer"}
     assert len(bought) == server.delivered.total()
     if limit == 20_000:
-        assert "there is no room for the answers" in done.stderr
+        assert "there is no space for the answers" in done.stderr
         assert not bought
     else:
         assert done.returncode == 0, done.stderr
@@ -393,7 +393,7 @@ def test_a_damaged_batch_is_told_as_one_and_counts_for_all_its_requests(tmp_path
     ledger = Ledger([tmp_path])
     assert ledger.spent_usd() == pytest.approx(0.01 * 21)
     (fault,) = ledger.faults
-    assert "(batch batch_6 of about 20 requests, which is not waited for any more)" in str(fault)
+    assert "(batch batch_6 of about 20 requests, no longer waited for)" in str(fault)
 
 
 def test_of_two_rows_of_a_batch_the_later_one_counts(tmp_path: Path) -> None:

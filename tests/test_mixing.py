@@ -77,11 +77,11 @@ def test_a_part_of_a_mix_has_the_mix_and_the_size(tables: tuple[Path, Path]) -> 
 @pytest.mark.parametrize(
     ("mix", "message"),
     [
-        (("cot",), "is no NAME=SHARE"),
-        (("cot=2",), "is no NAME=SHARE"),
+        (("cot",), "is not NAME=SHARE"),
+        (("cot=2",), "is not NAME=SHARE"),
         (("coat=1",), "a name of cot, tool, target"),
         (("cot=0.5", "tool=0.2"), r"sum to 0\.7, not to 1"),
-        (("cot=0.5", "cot=0.5"), "'cot' stands there twice"),
+        (("cot=0.5", "cot=0.5"), "'cot' occurs twice"),
     ],
 )
 def test_a_mix_that_says_nothing_is_refused(mix: tuple[str, ...], message: str) -> None:
@@ -90,10 +90,10 @@ def test_a_mix_that_says_nothing_is_refused(mix: tuple[str, ...], message: str) 
 
 
 def test_pretraining_has_no_targets() -> None:
-    with pytest.raises(ValueError, match="'target' stands there twice, or is none of cot, tool"):
+    with pytest.raises(ValueError, match="'target' occurs twice, or is not one of cot, tool"):
         PretrainSettings(mix=("cot=0.5", "target=0.5"), frac=1.0, max_problems=0, keep_optimizer=False)
 
 
 def test_nothing_of_what_is_asked_is_an_error() -> None:
-    with pytest.raises(StageError, match="nothing is there of tool"):
+    with pytest.raises(StageError, match="there are no examples of tool"):
         kept_fracs({"cot": 5, "tool": 0}, {"cot": 0.5, "tool": 0.5})

@@ -123,7 +123,7 @@ def test_a_line_that_changes_after_the_requests_are_built(
         ("  ok: {}\n  m: {temperature: 0.6}", "t.yaml:4: m: temperature is 0.6, not true or false"),
         ("  m: {top_p: .nan}", "top_p is nan"), ("  m: {top_p: true}", "top_p is True"), ("  m: {top_p: 0}", "top_p is 0"),
         ("  m: {stop: []}", "stop is []"), ("  m: {stop: ['']}", "stop is ['']"), ("  m: {stop: [a, b, c, d, e]}", "1 to 4 texts"),
-        ("  m: {seed: 7}", "seed is 7"), ("  m: {reasoning_effort: 3}", "reasoning_effort is 3"), ("  m: {max_tokens: 9}", "'max_tokens' is no option"),
+        ("  m: {seed: 7}", "seed is 7"), ("  m: {reasoning_effort: 3}", "reasoning_effort is 3"), ("  m: {max_tokens: 9}", "'max_tokens' is not an option"),
         ("  m: {extra_body: {temperature: 1}}", "extra_body holds ['temperature']"), ("  m: {extra_body: [1]}", "extra_body is [1]"),
         ("  m: {response_format: json}", "response_format is 'json', not one of json_schema"), ("  m: 7", "m is 7, not a table"),
         ("  m: {}\n  m: {temperature: false}", "t.yaml:3: 'm' stands twice"),

@@ -192,8 +192,8 @@ def test_the_precision_on_the_card_is_what_was_measured(project: Path) -> None:
         ("{", "line 2 is no JSON"),
         ('{"problem_id": "p1"}', "Each line is"),
         ('{"problem_id": "p1", "right": "yes"}', "Each line is"),
-        ('{"problem_id": "p9", "right": true}', "'p9' is no problem of this dataset"),
-        ('{"problem_id": "p0", "right": true}', "'p0' was checked before"),
+        ('{"problem_id": "p9", "right": true}', "'p9' is not a problem of this data set"),
+        ('{"problem_id": "p0", "right": true}', "'p0' occurs twice"),
     ],
 )
 def test_bad_lines_of_checked_rows_are_told(project: Path, line: str, told: str) -> None:
@@ -365,7 +365,7 @@ def test_figures_that_are_cut_short_are_told(project: Path) -> None:
 def test_a_link_in_the_place_of_the_folder_stays(project: Path) -> None:
     Path("target").mkdir()
     Path("out").symlink_to("target")
-    assert "out is there, and no folder" in run("dataset", "out").output
+    assert "out exists and is not a folder" in run("dataset", "out").output
     assert Path("out").is_symlink()
 
 
@@ -473,7 +473,7 @@ def test_push_uploads_every_file(project: Path, hub: Hub, kind: str, file: str) 
 def test_a_repository_of_another_tool_stays(project: Path, hub: Hub) -> None:
     hub.repos["datasets/me/thing"] = {"train.csv": b"years of work"}
     result = run("dataset", "me/thing", "--push", "--update")
-    assert "not by this command: it has no publication.json" in result.output
+    assert "this command did not write it: it has no publication.json" in result.output
     assert hub.repos["datasets/me/thing"] == {"train.csv": b"years of work"}
 
 
@@ -522,4 +522,4 @@ def test_push_wants_an_id_and_a_token(project: Path, monkeypatch: pytest.MonkeyP
     for name in ("thing", "../x/y", "me/a--b/c", "/tmp/x"):
         assert "name a repository of the hub, owner/name" in run("dataset", name, "--push").output
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
-    assert "no token of the hub is here" in run("dataset", "me/thing", "--push").output
+    assert "there is no hub token" in run("dataset", "me/thing", "--push").output

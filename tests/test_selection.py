@@ -247,7 +247,7 @@ def test_the_stage_selects_and_compares(pool: Pool, tmp_path: Path) -> None:
 def test_too_few_texts_say_what_to_change(pool: Pool, tmp_path: Path) -> None:
     done = run_select(pool, tmp_path, "--num-texts", "11")
     assert done.exit_code == 1
-    assert "only 10 of 10 candidate texts have a value and keep the quotas, but num_texts = 11" in done.output
+    assert "only 10 of 10 candidate texts have a value and fit the quotas, but num_texts = 11" in done.output
     assert run_select(pool, tmp_path, "--num-texts", "8", "--source-quota", "web=0.1").exit_code == 1
     assert (
         "'web': it is not NAME=SHARE with a share"

@@ -34,7 +34,7 @@ def test_what_is_no_address_is_told_at_once(url: str, place: Path, monkeypatch: 
     monkeypatch.setenv("NINECHAPTERS_SERVER", url)
     with pytest.raises(StageError, match="NINECHAPTERS_SERVER") as error:
         ServerEngine(Path("m")).run([Prompt("p", seed=1)], Sampling(5))
-    assert "nothing was asked" in str(error.value)
+    assert "nothing was sent" in str(error.value)
     assert "secret" not in str(error.value)
 
 

@@ -215,7 +215,7 @@ def test_a_server_of_texts_gets_the_text_of_the_same_tokens(
     tokenizer = load_tokenizer(FOLDER)
     wanted = {tuple(encode_prompt(prompt.text, tokenizer)) for prompt in prompts}
     assert {tuple(ids) for ids in server.read[own_beginning:]} == wanted
-    assert "takes no token ids: it is asked with a text" in capsys.readouterr().err
+    assert "accepts no token ids: it gets a text instead" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("usage", [None, {"prompt_tokens": 99}])
@@ -224,7 +224,7 @@ def test_a_server_of_texts_that_reads_other_tokens_is_refused(
 ) -> None:
     server.texts, server.usage = 0, usage
     with pytest.raises(
-        StageError, match=r"takes no token ids, and reads (99|an unknown number of) tokens in a prompt of 3"
+        StageError, match=r"accepts no token ids, and reads (99|an unknown number of) tokens in a prompt of 3"
     ):
         generate(FOLDER, [Prompt("Tom.")], Sampling(5))
 
@@ -236,7 +236,7 @@ def test_a_server_that_reads_other_ids_is_asked_with_texts(
     server.misread = how
     outputs = generate(FOLDER, [Prompt("", 7), *(Prompt(f"Tom has {i} apples.", i) for i in range(9))], Sampling(5))
     assert [output.text for output in outputs[1:]] == [f"Tom has {i} apples./{i}" for i in range(9)]
-    assert "takes no token ids: it is asked with a text" in capsys.readouterr().err
+    assert "accepts no token ids: it gets a text instead" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("how", MISREAD)
@@ -268,7 +268,7 @@ def test_a_refused_prompt_takes_no_sampling_from_the_others(server: CompletionSe
 )
 def test_a_value_that_is_not_supported_ends_the_stage(words: str, server: CompletionServer) -> None:
     server.failures, server.failure_status, server.failure_words = 1, 400, words
-    with pytest.raises(StageError, match="does not take top_k as it must be"):
+    with pytest.raises(StageError, match="does not accept top_k, which is needed"):
         generate(FOLDER, [Prompt("Tom.")], Sampling(5))
 
 
@@ -284,7 +284,7 @@ def test_prompts_under_way_when_a_field_is_refused_are_asked_again(
 
 def test_a_server_that_will_not_sample_so_is_refused(server: CompletionServer) -> None:
     server.failures, server.failure_status, server.failure_words = 99, 400, "top_k must be at least 1"
-    with pytest.raises(StageError, match="does not take top_k as it must be"):
+    with pytest.raises(StageError, match="does not accept top_k, which is needed"):
         generate(FOLDER, [Prompt("Tom.")], Sampling(5))
 
 

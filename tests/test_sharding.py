@@ -204,7 +204,7 @@ def test_a_checkpoint_of_the_other_kind_is_refused(
 
 def test_one_process_alone_is_not_sharded(tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NINECHAPTERS_FSDP", "1")
-    with pytest.raises(StageError, match="there is one process alone"):
+    with pytest.raises(StageError, match="there is only one process"):
         run(tiny_model_folder, "one")
 
 

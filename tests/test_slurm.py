@@ -216,7 +216,7 @@ def test_places_of_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, variables)
     assert place_here().variables(0) | variables == place_here().variables(0) | {"MASTER_PORT": "29500"}
     given(monkeypatch, {}, LOCAL_WORLD_SIZE="4", NINECHAPTERS_PROCESSES="2")
-    with pytest.raises(StageError, match="NINECHAPTERS_PROCESSES is 2, and this stage was started 4 times"):
+    with pytest.raises(StageError, match="NINECHAPTERS_PROCESSES is 2, but this stage was started 4 times"):
         place_here().num_processes  # noqa: B018
     given(monkeypatch, {}, RANK="8")
     with pytest.raises(StageError, match="RANK is 8 and WORLD_SIZE 8"):
@@ -245,7 +245,7 @@ def test_the_first_launch_tells_the_others(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(StageError, match="first launch starts 1 processes, this one 3"):
         second.told_job("t")
     del first
-    with pytest.raises(StageError, match="ended before it could tell"):
+    with pytest.raises(StageError, match="ended before it said what"):
         second.told_job("other")
     assert second.has_failed(), "who holds the store is gone"
 
@@ -296,7 +296,7 @@ def test_a_file_of_another_node_is_waited_for(tmp_path: Path) -> None:
     thread.start()
     wait_for_file(path, wanted, 20)
     thread.join()
-    with pytest.raises(StageError, match=r"is not seen here after 0 s.*file system that they share"):
+    with pytest.raises(StageError, match=r"is not visible here after 0 s.*shared file system"):
         wait_for_file(path, "other", 0.2)
 
 

@@ -96,7 +96,7 @@ def test_a_model_is_given_the_schema_as_its_server_takes_it(model: str, sent: st
 def test_the_built_in_teacher_writes_tags(form: str, others: tuple[str, ...]) -> None:
     assert plan(BUILTIN_TEACHER, "tags", *others)
     for model, rest in ((BUILTIN_TEACHER, others), ("local", (f"{BUILTIN_TEACHER}=0.5",))):
-        with pytest.raises(RuleError, match=f"{BUILTIN_TEACHER} writes tags alone: set form to tags"):
+        with pytest.raises(RuleError, match=f"{BUILTIN_TEACHER} writes only tags: set form to tags"):
             plan(model, form, *rest)
 
 
@@ -247,7 +247,7 @@ def test_a_server_that_ignores_the_schema_is_told_of_once(via: str, keeps: bool,
         result = buy(requests, server, *(BATCH if via == "batch" else ("--concurrency", "2")))
     assert result.exit_code == 0, result.output
     told = " ".join(result.output.split())
-    assert told.count("do not keep the schema") == (0 if keeps else 1)
+    assert told.count("do not follow the requested schema") == (0 if keeps else 1)
     assert ("10 of the first 10 answers" in told) == (not keeps)
     assert {row["completion"] for row in completions(place)} == {text}
 

@@ -389,9 +389,7 @@ def test_a_bad_prompt_loses_itself_only(bad: str, places: list[str], tmp_path: P
 @pytest.mark.parametrize("places", [[""], ["", ""]])
 def test_an_engine_that_fails_on_everything_ends_the_stage(places: list[str], tmp_path: Path) -> None:
     jobs = [[Prompt("break")] * 6, [Prompt("break")] * 6]
-    with pytest.raises(
-        StageError, match="more than 8 prompts, each alone; the last time: RuntimeError: out of something"
-    ):
+    with pytest.raises(StageError, match="more than 8 single prompts; the last error: RuntimeError: out of something"):
         dict(run_jobs(Brittle, tmp_path, jobs, Sampling(5), places))
 
 

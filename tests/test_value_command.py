@@ -260,7 +260,7 @@ def test_an_interrupted_run_names_the_command_that_goes_on(place: Path, monkeypa
     monkeypatch.setattr(valuation, "shard_values", interrupt)
     kept = run(*words, code=130)
     assert "is kept in .work/value-out.jsonl-" in kept
-    assert kept.endswith("Run the same command again to go on from there.")
+    assert kept.endswith("Run the same command again to continue from there.")
     monkeypatch.setattr("stages.project.foreign_models.local_model_folder", interrupt)
     assert run(*words, code=130).endswith("value: interrupted; nothing is half-written. Run the same command again.")
 

@@ -4,7 +4,7 @@
                                              # 128 and the signal's number (130, 143, 138):
 
 pretrain llama: interrupted at step 340 of 1,900; the checkpoint at step 300 is kept in .work/pretrain-llama-1a2b3c4d. Run the
-same command again (`dvc repro`) to go on from there.
+same command again (`dvc repro`) to continue from there.
 
 A tool is no stage: `dvc repro` does not run it, so `interruptible("value", is_stage=False)` leaves that out.
 
@@ -70,10 +70,10 @@ def interrupted_line(stage: str) -> str:
 
     >>> note_progress("pretrain llama", 340, 1900, "steps"); note_kept("the checkpoint at step 300 is kept in .work/x")
     >>> interrupted_line("pretrain")
-    'pretrain llama: interrupted at step 340 of 1,900; the checkpoint at step 300 is kept in .work/x. Run the same command again (`dvc repro`) to go on from there.'
+    'pretrain llama: interrupted at step 340 of 1,900; the checkpoint at step 300 is kept in .work/x. Run the same command again (`dvc repro`) to continue from there.'
     """
     kept = _notes.kept or "nothing is half-written"
-    how = " to go on from there" if _notes.kept else " to start anew" if _notes.is_stage else ""
+    how = " to continue from there" if _notes.kept else " to start again" if _notes.is_stage else ""
     where = f" {_notes.progress}" if _notes.progress else ""
     title = _notes.title or stage
     return f"{title}: interrupted{where}; {kept}. Run {same_command()}{how}."

@@ -152,7 +152,7 @@ def readable(what: str) -> Iterator[None]:
     try:
         yield
     except (AttributeError, TypeError, KeyError, ValueError, RecursionError) as error:
-        raise UnreadableReply(f"/{what} answers what is none of its objects: {error}") from error
+        raise UnreadableReply(f"/{what} sent an unexpected reply: {error}") from error
 
 
 def _checked(batch: "Batch") -> "Batch":

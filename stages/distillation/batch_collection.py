@@ -57,8 +57,8 @@ class Collector:
         seconds = self.batches.settings.patience_seconds
         if batch.id not in self.unknown_since:
             self.unknown_since[batch.id] = time.monotonic()
-            say(f"distill: batch {batch.id} has the status {status_word(batch)!r}, which is none that is known; waiting for another "
-                f"up to {seconds:g} s (TEACHER_PATIENCE)")  # fmt: skip
+            say(f"distill: batch {batch.id} has the status {status_word(batch)!r}, which is unknown; waiting for another "
+                f"one, up to {seconds:g} s (TEACHER_PATIENCE)")  # fmt: skip
         if batch.output_file_id:
             self._collect(batch, row, State.COMPLETED, is_certain=False)
         if batch.id in self.batches.under_way and time.monotonic() - self.unknown_since[batch.id] >= seconds:
@@ -131,14 +131,14 @@ class Collector:
         for key in set(row["keys"]) - self.batches.answered:
             self.batches.words[key] = f"batch {batch_id} {why}"
         self._free_queues()
-        say(f"distill: batch {batch_id} {why}. It counts at its worst case, {row['usd']:.4f} USD, and the next run looks again; its "
-            "requests are not asked again, unless with TEACHER_VIA=chat, which pays for them once more")  # fmt: skip
+        say(f"distill: batch {batch_id} {why}. It counts at its worst case, {row['usd']:.4f} USD, and the next run looks "
+            "again. Its requests are not sent again, except with TEACHER_VIA=chat, which pays for them a second time")  # fmt: skip
 
     def _lose(self, batch_id: str, row: Row, why: str) -> None:
         """End a batch that can never be had; its requests are missing again."""
         self.purchase.record_failure(f"batch {batch_id}", "lost", row["usd"])
-        say(f"distill: batch {batch_id} {why}: its {len(row['keys']):,} requests count at their worst case, {row['usd']:.4f} USD, and "
-            "what of them has no answer is asked again")  # fmt: skip
+        say(f"distill: batch {batch_id} {why}: its {len(row['keys']):,} requests count at their worst case, {row['usd']:.4f} USD, "
+            "and those without an answer are sent again")  # fmt: skip
         self._end(batch_id, "lost")
 
     def _end(self, batch_id: str, status: str) -> None:

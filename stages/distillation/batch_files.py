@@ -84,7 +84,7 @@ class Look:
     def fault(self, state: State, counts: Counts) -> str:
         """Why these are not all lines that the batch has; "" where they are, or the server says itself that it has no more."""
         if self.num_lines and not self.read:
-            return "has files that hold no line of it"
+            return "has files with none of its lines"
         if self.is_cut:
             return "has a file that is cut off"
         num_missing = len(self.silent) - len(self.strangers)

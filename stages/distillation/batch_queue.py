@@ -48,8 +48,8 @@ class BatchQueue:
             limit = max(1, tokens // 2)
         known = [number for number in (limit, self.max_tokens) if number]
         self.max_tokens = min(known, default=0)
-        say(f"distill: the server's queue has no room for a batch of about {tokens:,} tokens; {self._next()}. TEACHER_BATCH_TOKENS "
-            f"tells the limit beforehand. It says: {words[:300]}")  # fmt: skip
+        say(f"distill: the server's queue has no room for a batch of about {tokens:,} tokens; {self._next()}. Set "
+            f"TEACHER_BATCH_TOKENS to the limit to avoid this. The server says: {words[:300]}")  # fmt: skip
 
     def _next(self) -> str:
         return "it waits for another to end" if self.is_blocked else f"next come batches of {self.max_tokens:,} tokens"

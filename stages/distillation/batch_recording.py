@@ -101,8 +101,8 @@ class Recorder:
             self.batches.words[key] = f"batch {batch_id}: {gone}"
         if num_lost := len(look.strangers) + len(lost):
             why = f"are lost, as {gone}" if gone else "cannot be read"
-            say(f"distill: {num_lost:,} answers of batch {batch_id} {why}; they count at their worst case, and what came of them is "
-                f"kept in {self.purchase.segment.path}")  # fmt: skip
+            say(f"distill: {num_lost:,} answers of batch {batch_id} {why}; they count at their worst case, and what "
+                f"arrived of them is kept in {self.purchase.segment.path}")  # fmt: skip
 
     def _settle(self, num_answers: int, words: Counter[str]) -> None:
         """Stop where the server refuses, or fails, everyone; else record what it refuses, once it answers others."""

@@ -56,5 +56,5 @@ def _count(value: Any) -> int:
         or not 0 <= value <= MAX_TOKENS
         or value != int(value)
     ):
-        raise ValueError(f"{value!r} is no number of tokens")
+        raise ValueError(f"{value!r} is not a number of tokens")
     return int(value)

@@ -16,7 +16,7 @@ class Budget:
     def __init__(self, limit_usd: float, spent_usd: float = 0.0) -> None:
         if not (0 <= limit_usd < math.inf and 0 <= spent_usd < math.inf):
             raise StageError(
-                f"a budget of {limit_usd!r} USD, of which {spent_usd!r} are spent, is none. Correct TEACHER_BUDGET_USD."
+                f"a budget of {limit_usd!r} USD, with {spent_usd!r} spent, is not possible. Correct TEACHER_BUDGET_USD."
             )
         self.limit_usd, self.spent_usd = limit_usd, spent_usd
         self.reserved_usd, self.num_reserved = 0.0, 0

@@ -94,7 +94,7 @@ async def ask_chat(purchases: list[Purchase], settings: ServerSettings) -> None:
 
 
 def _interrupt(purchase: Purchase) -> None:
-    say(f"distill: stopping; waiting for {purchase.budget.num_reserved} calls under way, which are paid")
+    say(f"distill: stopping; waiting for {purchase.budget.num_reserved} calls under way, which are paid for")
     purchase.halt.stop("interrupted")
 
 

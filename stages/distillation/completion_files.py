@@ -71,5 +71,5 @@ def checked(place: str, answer: Row) -> Row:
     try:
         check_fields({"kind": "answer", "key": "", "via": "import", **answer})
     except RowError as error:
-        raise StageError(f"{place}: {error}, which no answer may have. Correct it; nothing was imported.") from error
+        raise StageError(f"{place}: {error}, which an answer cannot have. Correct it; nothing was imported.") from error
     return answer

@@ -109,12 +109,13 @@ def buy(missing: list[Request], live: bool, budget_usd: float | None, settings: 
         )
     if budget_usd is None:
         raise StageError(
-            f"TEACHER_LIVE=1 needs a budget: set TEACHER_BUDGET_USD ({len(missing):,} requests are {expected})."
+            f"TEACHER_LIVE=1 needs a budget: set TEACHER_BUDGET_USD ({len(missing):,} requests cost {expected})."
         )
     models = by_model(missing).keys()
     if settings["via"] == "vllm" and len(models) > 1:
         raise StageError(
-            f"TEACHER_VIA=vllm loads one model, and {', '.join(models)} are asked. Set TEACHER_VIA=chat, with a server for them."
+            f"TEACHER_VIA=vllm loads one model, but the requests are for {', '.join(models)}. Set TEACHER_VIA=chat, "
+            f"with a server for them."
         )
     if settings["via"] != "vllm":
         check_server()  # before anything is reserved
@@ -164,7 +165,7 @@ def refuse_unread_files(ledger: Ledger) -> None:
     """Raises StageError where a segment's cost is not known: no budget could be kept."""
     if unread := [fault for fault in ledger.faults if fault.is_unread]:
         raise StageError(
-            f"{unread[0]}, so it is not known what is spent. Make it readable, or move it out of its folder to leave it out."
+            f"{unread[0]}, so the money spent is unknown. Make it readable, or move it elsewhere to ignore it."
         )
 
 
@@ -199,8 +200,8 @@ def complain(missing: list[Request], purchases: list[Purchase], settings: dict[s
     reasons = purchases[0].stop_reason or failures(purchases)
     rest: Estimate = estimate(left, settings["via"] == "batch", whole_ledger())
     raise StageError(
-        f"{len(left):,} requests are not answered: {reasons}. All answers so far are kept. Run the stage again to go on: "
-        f"the rest is {rest}."
+        f"{len(left):,} requests are not answered: {reasons}. All answers so far are kept. Run the stage again to "
+        f"continue: the rest costs {rest}."
     )
 
 

@@ -26,7 +26,7 @@ def parse_model_concurrency(text: str) -> tuple[str, int]:
     """
     name, _, count = text.rpartition("=")
     if not name or not (count.isascii() and count.isdecimal() and len(count) <= 5 and int(count)):
-        raise ValueError("it is no model with a number of calls from 1 to 99,999")
+        raise ValueError("it is not MODEL=CALLS with 1 to 99,999 calls")
     return name, int(count)
 
 

@@ -64,7 +64,7 @@ def main(requests: Path, out: Path, live: bool, budget_usd: float | None, **sett
     say(f"distill: {', '.join(f'{count:,} requests to {model}' for model, count in models)}")
     settings["model_concurrency"] = dict(map(parse_model_concurrency, settings["model_concurrency"]))
     for model in settings["model_concurrency"].keys() - dict(models).keys():
-        say(f"distill: TEACHER_MODEL_CONCURRENCY names {model!r}, which {requests} does not ask")
+        say(f"distill: TEACHER_MODEL_CONCURRENCY names {model!r}, which no request in {requests} is for")
     write_table("completions", completions_of(requests, live, budget_usd, settings), out)
     report_usage(requests, out)
 

@@ -50,8 +50,8 @@ def main(requests: Path, completions: Path) -> None:
                 segment.append({"kind": "answer", "key": key, **answer, "via": "import", "at": now(),
                                 "messages": request.messages, "sampling": request.sampling})  # fmt: skip
                 num_added += 1
-    say(f"import_completions: added {num_added:,}; {num_known:,} were there, {num_foreign:,} answer no request here, "
-        f"{num_bad:,} hold no answer")  # fmt: skip
+    say(f"import_completions: added {num_added:,}; {num_known:,} were there already, "
+        f"{num_foreign:,} answer no request here, {num_bad:,} have no answer")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -31,9 +31,9 @@ class SchemaWatch:
         self.num_broken += not is_kept(completion, sampling)
         if self.num_whole == self.num_needed and 2 * self.num_broken > self.num_whole:
             change = load_takes(self.model).line_to_change(self.model)
-            say(f"distill: {self.num_broken} of the first {self.num_whole} answers of {self.model} do not keep the schema that was asked for: "
-                f"the server ignores it. They are read as far as they can be; to ask otherwise, {change}: another response_format, such as "
-                "none")  # fmt: skip
+            say(f"distill: {self.num_broken} of the first {self.num_whole} answers of {self.model} do not follow the requested "
+                f"schema: the server ignores it. They are parsed as far as possible. To change the request, {change}: another "
+                "response_format, such as none")  # fmt: skip
 
 
 def is_kept(completion: str, sampling: dict[str, Any]) -> bool:

@@ -87,11 +87,11 @@ class Ledger:
         if len(self.faults) > MAX_TOLD:
             say(f"{stage}: and {len(self.faults) - MAX_TOLD:,} more such rows of the ledger")
         if lost := [fault for fault in self.faults if not fault.is_torn]:
-            say(f"{stage}: what stood there counts as spent, and no answer is taken from it. Put back a copy of the file (a backup, "
-                f"`dvc checkout --force data/ledger.dvc`); otherwise it is lost")  # fmt: skip
+            say(f"{stage}: what was there counts as spent, but its answers are lost unless you restore the file (from a "
+                f"backup, or with `dvc checkout --force data/ledger.dvc`)")  # fmt: skip
         if num_missing := len({fault.key for fault in lost} & keys):
             say(
-                f"{stage}: {num_missing:,} of the missing answers were paid and stood there; to buy them means to pay them again"
+                f"{stage}: {num_missing:,} of the missing answers were paid for and were there; to buy them is to pay again"
             )
 
 

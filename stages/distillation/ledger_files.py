@@ -49,9 +49,7 @@ class Fault:
         where = f"{self.path}:{self.line}" if self.line else str(self.path)
         whose = f" (request {self.key})" if self.key else ""
         if self.num_requests:
-            whose = (
-                f" (batch {self.batch_id} of about {self.num_requests:,} requests, which is not waited for any more)"
-            )
+            whose = f" (batch {self.batch_id} of about {self.num_requests:,} requests, no longer waited for)"
         return f"{where}: {self.reason}{whose}"
 
 

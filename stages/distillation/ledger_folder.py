@@ -94,7 +94,7 @@ def _move_segments(old: Path, folder: Path) -> None:
         if filecmp.cmp(path, folder / path.name, shallow=False):
             path.unlink()
     if paths:
-        say(f"the ledger is in {folder} now, where `git clean` does not reach: {len(paths)} segments moved from {old}")
+        say(f"moved {len(paths)} segments of the ledger from {old} to {folder}, which `git clean` leaves alone")
     (old / "lock").unlink(missing_ok=True)
     if not any(old.iterdir()):
         old.rmdir()

@@ -46,7 +46,7 @@ def hold(folder: Path, may_wait: bool = True) -> Iterator[None]:
         text = f"another run is buying into {folder} ({_owner(folder)})"
         if time.monotonic() >= until:
             raise StageError(
-                f"{text}. Wait for it, let LEDGER_WAIT=SECONDS wait for it, or set LEDGER_DIR to another folder."
+                f"{text}. Wait for it, set LEDGER_WAIT=SECONDS to let this run wait, or set LEDGER_DIR to another folder."
             )
         if not is_told:
             say(f"{text}: waiting for it")
@@ -65,7 +65,7 @@ def _patience() -> float:
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds < math.inf:
-        raise StageError(f"LEDGER_WAIT is {text!r}. Give it a number of seconds, as 600.")
+        raise StageError(f"LEDGER_WAIT is {text!r}. Set it to a number of seconds, such as 600.")
     return seconds
 
 

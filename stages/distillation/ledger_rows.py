@@ -94,7 +94,7 @@ def row_of(line: bytes) -> Row:
     except orjson.JSONDecodeError:
         raise RowError("it is not JSON") from None
     if not isinstance(row, dict):
-        raise RowError("it is no row")
+        raise RowError("it is not a row")
     checksum = row.pop(CHECKSUM, None)
     if checksum is None:
         _check_old(line, row)

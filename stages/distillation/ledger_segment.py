@@ -115,7 +115,7 @@ class Segment:
             self._restore()
         os.close(self.file)
         if self.trouble:
-            say(f"the ledger is in trouble: {self.trouble}")
+            say(f"the ledger cannot be written: {self.trouble}")
         if not self.size:
             self.path.unlink(missing_ok=True)
 
@@ -125,7 +125,7 @@ class Segment:
         with whole(self.path) as temporary, temporary.open("wb") as file:
             for start in range(0, self.size, BLOCK):
                 file.write(os.pread(self.file, BLOCK, start))
-        say(f"{self.path} was deleted while it was written; it is back with all its rows")
+        say(f"{self.path} was deleted during the run; it is restored with all its rows")
 
 
 class Room:
@@ -146,7 +146,7 @@ class Room:
         except OSError as error:
             self.release()
             raise StageError(
-                f"{folder}: there is no room for the answers that may be under way at once ({num_bytes / 1e6:,.1f} MB). "
+                f"{folder}: there is no space for the answers of all concurrent calls ({num_bytes / 1e6:,.1f} MB). "
                 f"{os_error_text(error)} Nothing was bought; a lower TEACHER_CONCURRENCY needs less."
             ) from error
 

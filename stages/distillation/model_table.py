@@ -136,11 +136,11 @@ def _table(path: Path, _: int) -> tuple[tuple[str, Takes], ...]:
         raise StageError(f"{path}: not a table of models ({error}). Restore it (`git checkout {path}`).") from error
     sections = table.value if isinstance(table.value, dict) else {}
     if not isinstance(sections.get("default"), dict) or not isinstance(sections.get("models"), dict):
-        raise StageError(
-            f"{path}: has no `default` and `models`, which are tables. Restore it (`git checkout {path}`)."
-        )
+        raise StageError(f"{path}: must have the tables `default` and `models`. Restore it (`git checkout {path}`).")
     if unknown := sections.keys() - {"checked", "default", "models"}:
-        raise StageError(f"{path}: {sorted(unknown)} is none of checked, default, models. Correct the name.")
+        raise StageError(
+            f"{path}: {sorted(unknown)} is unknown; the keys are checked, default, models. Correct the name."
+        )
     default, models = sections["default"], sections["models"]
     entries = [(name, line, table.line_of("models", name)) for name, line in models.items()]
     entries.append(("", {}, table.line_of("default")))
@@ -175,7 +175,7 @@ def _faults(options: dict[str, Any]) -> Iterator[str]:
     }
     for name, value in options.items():
         if name not in rules:
-            yield f"{name!r} is no option; there are {', '.join(rules)}"
+            yield f"{name!r} is not an option; there are {', '.join(rules)}"
         elif not rules[name][0](value):
             yield f"{name} is {value!r}, not {rules[name][1]}"
         elif name == "extra_body" and (own := OWN_KEYS & value.keys()):

@@ -39,9 +39,10 @@ def main(requests: Path, completions: Path, benchmarks: Path, out: Path, rules: 
     num_completions = count_rows(completions)
     if num_completions != count_rows(requests):
         raise StageError(
-            f"{completions} has {num_completions:,} rows for the {count_rows(requests):,} of {requests}. Run the stage distill again."
+            f"{completions} has {num_completions:,} rows, but {requests} has {count_rows(requests):,}. Run the stage "
+            f"distill again."
         )
-    say(f"parse_completions: {num_completions:,} completions, the benchmarks of {benchmarks} to keep out")
+    say(f"parse_completions: {num_completions:,} completions, decontaminated against {benchmarks}")
     index = load_index(benchmarks, rules)
     found = sorted_completions(read_rows("requests", requests), read_rows("completions", completions), index)
     reasons, all_repairs = Counter[str](), Counter[str]()

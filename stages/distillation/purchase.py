@@ -166,8 +166,8 @@ class Purchase:
         if not worst_usd or usd <= worst_usd * self.excess * (1 + 1e-9):
             return
         self.excess = usd / worst_usd
-        say(f"distill: a call of {self.model} was billed {usd:.6f} USD, its worst case was {worst_usd:.6f}: from now on {self.excess:,.1f} times the "
-            "worst case is reserved. The server may count reasoning beside max_tokens.")  # fmt: skip
+        say(f"distill: a call of {self.model} was billed {usd:.6f} USD, over its worst case of {worst_usd:.6f}: from now on "
+            f"{self.excess:,.1f} times the worst case is reserved. The server may bill reasoning on top of max_tokens.")  # fmt: skip
 
     def record_failure(self, key: str, reason: str, usd: float, reply: str = "") -> None:
         row = {"kind": "failure", "key": key, "reason": reason, "usd": usd, "at": now()}

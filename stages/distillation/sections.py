@@ -25,7 +25,7 @@ def parse_model_share(text: str) -> tuple[str, float]:
     except ValueError:
         value = -1.0
     if not name or name != name.strip() or not 0 < value < 1:
-        raise ValueError("it is no model with a share between 0 and 1")
+        raise ValueError("it is not MODEL=SHARE with a share between 0 and 1")
     return name, value
 
 
@@ -65,10 +65,10 @@ class RequestPlan:
     def rules(self) -> Iterator[str]:
         names, shares = zip(*map(parse_model_share, self.other_models), strict=True) if self.other_models else ((), ())
         if self.model in names:
-            yield f"other_models names {self.model!r}, which is `model` itself: take it out; `model` gets what the others leave"
+            yield f"other_models names {self.model!r}, which is `model` itself: remove it; `model` gets the rest"
         for name in sorted({name for name in names if names.count(name) > 1}):
-            yield f"other_models names {name!r} twice: take one out"
+            yield f"other_models names {name!r} twice: remove one"
         if self.form != "tags" and BUILTIN_TEACHER in (self.model, *names):
-            yield f"form is {self.form!r}, and {BUILTIN_TEACHER} writes tags alone: set form to tags, or ask other models"
+            yield f"form is {self.form!r}, and {BUILTIN_TEACHER} writes only tags: set form to tags, or use other models"
         if sum(shares) > 1 - 1e-9:
-            yield f"the shares of other_models sum to {sum(shares):g}: under 1, so that something is left for {self.model}"
+            yield f"the shares of other_models sum to {sum(shares):g}; the sum must be under 1, so that {self.model} gets the rest"

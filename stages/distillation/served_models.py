@@ -59,6 +59,6 @@ def is_by_model_asked(row: Row) -> bool:
 
 def complaint(asked: str, served: str) -> str:
     return (
-        f"{served} has answered, not {asked} as asked. Check OPENAI_BASE_URL and build_requests.model; if {served} is the "
+        f"{served} answered instead of {asked}. Check OPENAI_BASE_URL and build_requests.model; if {served} is the "
         f"model that you want, write `served_as: [{served}]` into the entry of {asked} in prices.yaml"
     )

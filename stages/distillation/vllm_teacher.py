@@ -106,7 +106,7 @@ def _settings(request: Request, end_ids: list[int], has_seeds: bool = False) -> 
         return SamplingParams(**taken, **_structured(sampling))
     except TypeError as error:
         place = load_takes(sampling["model"]).place
-        raise StageError(f"vLLM does not take what {place} sends ({error}). Take it out of extra_body.") from error
+        raise StageError(f"vLLM does not accept what {place} sends ({error}). Remove it from extra_body.") from error
 
 
 def _structured(sampling: dict[str, Any]) -> dict[str, Any]:

@@ -54,14 +54,14 @@ def main(
     if not found.tasks:
         reasons = "; ".join(f"{task}: {why}" for task, why in found.refused.items()) or "they have no task in common"
         raise StageError(
-            f"{a} and {b} do not compare: {reasons}. Evaluate both with the same prompts, items and grader."
+            f"{a} and {b} cannot be compared: {reasons}. Evaluate both with the same prompts, problems and grader."
         )
     if as_json:
         click.echo(json.dumps(finite(comparison_record(a, b, policy, found)), allow_nan=False))
         return
     print_comparison(a, b, found, num_flips)
     for task, why in found.refused.items():
-        say(f"compare: {task} is left out: its {why} differ")
+        say(f"compare: {task} is skipped: its {why} differ")
 
 
 def first_student() -> str:
@@ -70,7 +70,7 @@ def first_student() -> str:
 
     students = yaml.safe_load(PARAMS.read_text(encoding="utf-8")).get("students") if PARAMS.is_file() else None
     if not students:
-        raise StageError(f"{PARAMS} names no students here. Say --student NAME, a name under `models`.")
+        raise StageError(f"{PARAMS} names no students. Add --student NAME, with a name under `models`.")
     return str(students[0])
 
 

@@ -45,7 +45,7 @@ def main(
 
     tables = tables_named(benchmarks, settings.benchmark)
     if has_random_weights(model):
-        say(f"evaluate: the weights of {model} are random and no training changed them: it is not evaluated")
+        say(f"evaluate: the weights of {model} are random and untrained: it is not evaluated")
         tables = {}
     job = EvaluationJob(model, tables, settings, targets, leaks)
     figures, work = evaluated(job, f"evaluate-{out.parent.name}-{out.name}", out)

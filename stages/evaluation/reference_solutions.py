@@ -78,7 +78,7 @@ class ReferenceJob:
             if isinstance(one, Scored)
         ]
         if len(found) < len(rows):
-            say(f"evaluate: {len(rows) - len(found):,} solutions of {name} have no room behind their prompts")
+            say(f"evaluate: {len(rows) - len(found):,} solutions of {name} do not fit after their prompts")
         return orjson.dumps(found)
 
 

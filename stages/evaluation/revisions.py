@@ -58,10 +58,10 @@ def load_run(revision: str, folder: str) -> Run:
 def advice(revision: str, folder: str) -> str:
     """What to type for predictions that neither the cache nor a remote has."""
     if revision == WORKSPACE:
-        return f"Make them, `dvc repro track_student`; or get them, `dvc pull {folder}`."
+        return f"Make them with `dvc repro track_student`, or get them with `dvc pull {folder}`."
     return (
-        "If the commit exists, its predictions are neither in the cache nor on the remote: let whoever ran it type `dvc push`, "
-        f"or make them here, `git checkout {revision}` and `dvc repro track_student`."
+        "If the commit exists, its predictions are neither in the cache nor on the remote: ask whoever ran it for `dvc "
+        f"push`, or make them here with `git checkout {revision}` and `dvc repro track_student`."
     )
 
 

@@ -57,7 +57,7 @@ class EvaluationSettings:
                 "raise the temperature, or take one sample"
             )
         if self.majority_samples == 1:
-            yield "majority_samples is 1: one response is no vote; take more, or 0 for no vote"
+            yield "majority_samples is 1: a vote needs two or more responses; 0 turns it off"
         named = [parse_shots(text).benchmark for text in self.shots]
         for name in sorted({name for name in named if named.count(name) > 1}):
-            yield f"shots: {name!r} stands there twice"
+            yield f"shots: {name!r} occurs twice"

@@ -117,7 +117,7 @@ def make_predictions(job: EvaluationJob, work: Path) -> None:
     """Make the shards that the work folder does not hold."""
     missing = [number for number in range(len(job.shards)) if json_in(_path(work, number)) is None]
     if len(missing) < len(job.shards):
-        say(f"evaluate: goes on with {len(missing)} of {len(job.shards)} shards")
+        say(f"evaluate: continuing with {len(missing)} of {len(job.shards)} shards")
     if is_spread():
         made = made_shards(job, missing, gpus=gpus_of_a_copy())
     else:

@@ -84,9 +84,9 @@ def tool(name: str, package: str) -> str:
     found = shutil.which(name)
     if not found:
         raise SandboxUnavailable(
-            f"{package} ({name}) is not installed, so no model-written program is run. "
-            f"Install it (`sudo apt-get install {package}`, `sudo dnf install {package}`) and run this again; "
-            f"{UNSAFE}=1 runs programs without isolation, on your own risk, and marks every result."
+            f"{package} ({name}) is not installed, so model-written programs cannot be run safely. Install it (`sudo "
+            f"apt-get install {package}`, `sudo dnf install {package}`) and run this again; "
+            f"{UNSAFE}=1 runs programs without isolation, at your own risk, and marks every result."
         )
     return found
 
@@ -210,8 +210,8 @@ class Interpreter:
                 self.worker = LineProcess(command, env={}, pass_fds=(descriptor,))
         if self.worker.read_line(START_SECONDS) != b"ready":
             raise SandboxUnavailable(
-                f"the sandbox does not start: {self.stop()[:300]}. User namespaces may be switched off here; without "
-                f"them no model-written program is run. {UNSAFE}=1 runs programs without isolation, on your own risk, and "
+                f"the sandbox did not start: {self.stop()[:300]}. User namespaces may be disabled on this machine; the "
+                f"sandbox needs them. {UNSAFE}=1 runs programs without isolation, at your own risk, and "
                 "marks every result."
             )
 
@@ -245,7 +245,7 @@ class _filter_file:
             content = seccomp_filter()
         except KeyError as error:
             raise SandboxUnavailable(
-                f"there is no filter of system calls for the architecture {error}; {UNSAFE}=1 runs programs without isolation."
+                f"there is no system call filter for the architecture {error}; {UNSAFE}=1 runs programs without isolation."
             ) from error
         self.descriptor = os.memfd_create("seccomp")
         os.write(self.descriptor, content)

@@ -68,7 +68,7 @@ def make_verdicts(problems: pl.LazyFrame, settings: FilterSettings, work: Path) 
     """Write the verdicts of each shard that `work` does not hold."""
     total = int(collected(problems.select(pl.len())).item())
     if there := len(list(work.glob("verdicts-*.parquet"))):
-        say(f"filter_problems: goes on; {there} shards are there")
+        say(f"filter_problems: continuing; {there} shards are finished")
     shards = (shard for shard in shards_of(problems) if _verdicts_in(shard_path(work, shard[0])) is None)
     with Tracker("filter_problems: verdicts", total, "problems") as tracker:
         for number, frame, verdicts in _judged_texts(shards, settings):

@@ -55,7 +55,7 @@ def main(
     from stages.overlap.decontamination import load_index
 
     made, none = synthesis / "problems.parquet", synthesis / "rejected.parquet"
-    say(f"filter_problems: {count_rows(made):,} problems, {count_rows(none):,} outputs that were none")
+    say(f"filter_problems: {count_rows(made):,} problems, {count_rows(none):,} outputs that are not problems")
     options = {**asdict(settings), **asdict(agreement), **asdict(rules), "sandbox": image_of()}
     inputs = [made, benchmarks, *([texts, solver] if agreement.num_solutions else [])]
     code = rooms("filtering", "grading", "problems", "texts", "execution", "overlap", "generation", "models")
@@ -79,7 +79,7 @@ def main(
     if 2 * figures["rejected"].get("language", 0) > figures["num_made"]:
         say(
             "filter_problems: most problems are not English. Set filter_problems.max_foreign to 0 to keep them; docs/recipes.md, "
-            "'Another language', says what else is made for English alone."
+            "'Another language', says what else is only for English."
         )
     reasons = dict(sorted(figures["rejected"].items(), key=lambda item: -item[1]))
     say(f"filter_problems: kept {figures['num_kept']:,}, rejected {reasons}; next: pretrain")

@@ -56,5 +56,5 @@ class AgreementSettings:
         if self.num_solutions > 1 and self.solver_temperature == 0:
             yield (
                 f"num_solutions is {self.num_solutions} and solver_temperature 0: greedy solutions are all the same; "
-                "raise the temperature"
+                "raise solver_temperature"
             )

@@ -30,8 +30,8 @@ class BadPrompts:
         self.errors += errors
         if len(self.errors) > MAX_BAD:
             raise StageError(
-                f"{self.folder} failed on more than {MAX_BAD} prompts, each alone; the last time: {self.errors[-1]}. "
-                f"Finished shards are kept: mend the cause, and run this again."
+                f"{self.folder} failed on more than {MAX_BAD} single prompts; the last error: {self.errors[-1]}. Finished "
+                f"shards are kept: correct the cause and run this again."
             )
 
     def isolated(self, run: Run, prompts: list[Prompt]) -> list[Generated]:

@@ -62,7 +62,7 @@ def shape_of(model_folder: Path) -> Shape:
         return Shape.of(json.loads(config.read_text(encoding="utf-8")))
     except (KeyError, ZeroDivisionError) as error:
         raise StageError(
-            f"{config} does not tell the sizes of a decoder (attention heads, vocabulary). Take a causal language model."
+            f"{config} does not give the sizes of a decoder (attention heads, vocabulary). Use a causal language model."
         ) from error
 
 
@@ -87,8 +87,8 @@ def check_cpus(model_folder: Path, remedy: str) -> None:
         _say_once(told)
         return
     raise StageError(
-        f"{told}. Set RAY_ADDRESS to a cluster with GPUs, or {remedy}, or run the stage where a GPU is; "
-        "if the CPUs are meant, set NINECHAPTERS_ENGINE=transformers."
+        f"{told}. Set RAY_ADDRESS to a cluster with GPUs, or {remedy}, or run the stage on a machine with a GPU; to use "
+        "the CPUs anyway, set NINECHAPTERS_ENGINE=transformers."
     )
 
 

@@ -141,8 +141,8 @@ STOPS = {
     451: "the server may not answer here for legal reasons ({status}). Check {model} and the account of {key}.",
     511: "the network wants a log-in first ({status}). Log in, or check {url}.",
 }
-REDIRECT = "the server sends to another address ({status}). Set {url} to where it sends, if you trust it."
-OTHER = "the server will not take such requests ({status}). Check {url} and {model}."
+REDIRECT = "the server redirects to another address ({status}). Set {url} to that address, if you trust it."
+OTHER = "the server does not accept such requests ({status}). Check {url} and {model}."
 
 
 def meaning_of(status: int, codes: Collection[str], words: str) -> End | str:

@@ -45,7 +45,7 @@ def engine_name() -> str:
     """The engine of this machine."""
     told = os.environ.get("NINECHAPTERS_ENGINE", "")
     if told and told not in ENGINES:
-        raise StageError(f"NINECHAPTERS_ENGINE is {told!r}; it may be {', '.join(sorted(ENGINES))}.")
+        raise StageError(f"NINECHAPTERS_ENGINE is {told!r}; it can be {', '.join(sorted(ENGINES))}.")
     if told or os.environ.get("NINECHAPTERS_SERVER"):
         return told or "server"
     return "vllm" if torch.cuda.is_available() and has_vllm() else "transformers"

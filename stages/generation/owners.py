@@ -98,8 +98,8 @@ class Owners:
         self.num_deaths += 1
         if self.num_deaths > MAX_DEATHS:
             raise StageError(
-                f"{self.folder}: worker processes died {self.num_deaths} times without doing anything between; the last time {told}. "
-                f"Finished shards are kept: free memory or mend the machine, and run this again."
+                f"{self.folder}: worker processes died {self.num_deaths} times in a row without finishing anything; the "
+                f"last time {told}. Finished shards are kept: free memory or repair the machine, and run this again."
             )
         if piece.is_suspect and len(piece.places) == 1:
             piece.batch.outputs[piece.places[0]] = broken(told)

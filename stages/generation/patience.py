@@ -55,5 +55,5 @@ class Patience:
         """Why nobody waits any longer."""
         return (
             f"the server gave no answers for {self.seconds:g} s ({self.words}). Start it, or check {self.address}; "
-            f"{self.variable} says for how many seconds a server is waited for"
+            f"{self.variable} is the time to wait for it, in seconds"
         )

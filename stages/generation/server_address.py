@@ -25,7 +25,7 @@ def server_address(name: str, default: str = "") -> str:
     if url and (fault := address_fault(url)):
         shown = "" if "@" in url else f" ({printable(scrub(url))[:MAX_SHOWN]!r})"
         raise StageError(
-            f"{name}{shown} {fault}. Set it to an address such as http://127.0.0.1:8000/v1; nothing was asked."
+            f"{name}{shown} {fault}. Set it to an address such as http://127.0.0.1:8000/v1; nothing was sent."
         )
     return url
 
@@ -34,10 +34,10 @@ def address_fault(url: str) -> str:
     """What is wrong with an address; "" where nothing is.
 
     >>> address_fault("localhost:8000/v1"), address_fault("http://localhost:80000/v1"), address_fault("http://localhost/v1")
-    ('does not begin with http:// or https://', 'has a port that is no number from 1 to 65535', '')
+    ('does not begin with http:// or https://', 'has a port that is not a number from 1 to 65535', '')
     """
     if re.search(r"[\x00-\x20\x7f\s\"'`<>\\]", url):
-        return "holds a space, a quotation mark or a control character"
+        return "contains a space, a quotation mark or a control character"
     if not re.match(r"https?://", url, re.IGNORECASE):
         return "does not begin with http:// or https://"
     try:
@@ -46,9 +46,9 @@ def address_fault(url: str) -> str:
     except ValueError:
         return "names no server"
     if has_user:
-        return "holds a user or a password, which cannot go beside a key"
+        return "contains a user or a password, which cannot be combined with a key"
     if not _is_port(parts.netloc):
-        return "has a port that is no number from 1 to 65535"
+        return "has a port that is not a number from 1 to 65535"
     return "" if _is_host(host) and _is_read(url) else "names no server"
 
 

@@ -39,7 +39,7 @@ CONCURRENCY = 256
 MAX_TOKENS = 2**31  # of one text; a table's column holds no more
 TIMEOUT_SECONDS, MAX_RETRIES, FIRST_BACKOFF = 600.0, 6, 0.5
 PATIENCE_SECONDS, LOOK_SECONDS = 600, 5.0  # for a server that answers nobody, and how often it is asked meanwhile
-NO_TEXT = "the server takes no token ids, and no text stands for those of this prompt: it holds a control token as text"
+NO_TEXT = "the server accepts no token ids, and no text encodes to those of this prompt, which contains a control token as text"
 
 T = TypeVar("T")
 
@@ -47,7 +47,10 @@ T = TypeVar("T")
 def server_url() -> str:
     url = server_address("NINECHAPTERS_SERVER")
     if not url:
-        raise StageError("NINECHAPTERS_ENGINE is server, but NINECHAPTERS_SERVER names none (http://host:8000/v1).")
+        raise StageError(
+            "NINECHAPTERS_ENGINE is server, but NINECHAPTERS_SERVER is not set. Set it to the server's address, such as "
+            "http://host:8000/v1."
+        )
     return url
 
 
@@ -208,5 +211,5 @@ async def _asked(
 def _number_in(variable: str, default: int, least: int) -> int:
     text = os.environ.get(variable) or str(default)
     if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < least:
-        raise StageError(f"{variable} is {text!r}. Give it a whole number of at least {least}, as {default}.")
+        raise StageError(f"{variable} is {text!r}. Set it to a whole number of at least {least}, such as {default}.")
     return int(text)

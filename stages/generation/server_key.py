@@ -20,7 +20,7 @@ def server_key(name: str) -> str:
     key = os.environ.get(name, "")
     if fault := key_fault(key, name):
         raise StageError(
-            f"{name} {fault}. Set it to the value alone, without quotes, spaces or line breaks; nothing was asked."
+            f"{name} {fault}. Set it to the bare value, without quotes, spaces or line breaks; nothing was sent."
         )
     return key
 

@@ -72,13 +72,14 @@ class Asking:
         )
         if refused := fields.value or (set() if self.is_settled else fields.unclear - fields.unknown):
             raise StageError(
-                f"{self.url} does not take {', '.join(sorted(refused))} as it must be for the same sampling on every engine: "
-                f"{failure.words}. Serve the model with vLLM, SGLang or llama.cpp."
+                f"{self.url} does not accept {', '.join(sorted(refused))}, which is needed for the same sampling on "
+                f"every engine: {failure.words}. Serve the model with vLLM, SGLang or llama.cpp."
             )
         if new := fields.unknown - self.left_out:
             self.left_out |= new
             say(
-                f"{self.url} does not know {', '.join(sorted(new))}: left out. See that its own defaults change nothing."
+                f"{self.url} does not support {', '.join(sorted(new))}, now omitted. Make sure that the server's "
+                f"defaults do not change the sampling."
             )
         if self.left_out & body.keys():
             return True
@@ -101,9 +102,7 @@ class Asking:
             self._try_another(count, num_choices, num_ids)
             return False
         if not self.is_settled and self.form != IDS:
-            say(
-                f"{self.url} takes no token ids: it is asked with {self.form}, and must count as many tokens as there are ids."
-            )
+            say(f"{self.url} accepts no token ids: it gets {self.form} instead, and must count as many tokens.")
         self.is_settled |= num_ids > 1 or self.form != IDS  # one id is read alike as a prompt and as a list of prompts
         return True
 
@@ -113,8 +112,8 @@ class Asking:
         if self.form == BARE:
             read = f"gives {num_choices} answers to" if num_choices != 1 else f"reads {_number(count)} tokens in"
             raise StageError(
-                f"{self.url} takes no token ids, and {read} a prompt of {num_ids}: its answers would be to another prompt. Serve the "
-                "model with vLLM, SGLang or llama.cpp."
+                f"{self.url} accepts no token ids, and {read} a prompt of {num_ids}: it would answer a different "
+                f"prompt. Serve the model with vLLM, SGLang or llama.cpp."
             )
         self.form = WHOLE if self.form == IDS else BARE
 

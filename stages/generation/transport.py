@@ -22,7 +22,7 @@ MAX_DEPTH = 4
 CODE_NAMES = ("code", "type", "status", "reason", "error_type")
 # A connection that no second try mends.
 NEVER = re.compile(r"certificate.verify.failed|wrong.version.number|record layer failure|not an address", re.IGNORECASE)
-NO_WAY = "no connection can be made to the server. Check {url}: its address, its protocol (http or https) and its certificate."
+NO_WAY = "cannot connect to the server. Check {url}: its address, its protocol (http or https) and its certificate."
 
 
 @dataclass(frozen=True)

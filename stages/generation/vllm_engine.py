@@ -49,7 +49,7 @@ def tensor_parallel_size(model_folder: Path) -> int:
         size *= 2
     if size > torch.cuda.device_count():
         raise StageError(
-            f"{model_folder} needs {size} GPUs of this size for one copy; there are {torch.cuda.device_count()}."
+            f"{model_folder} needs {size} GPUs of this size for one copy; this process has {torch.cuda.device_count()}."
         )
     return size
 

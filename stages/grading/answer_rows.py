@@ -26,9 +26,11 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
         except orjson.JSONDecodeError as error:
             raise StageError(f"{path}:{number}: not JSON: {error}.") from error
         if not isinstance(row, dict) or row.get("gold") is None or not gold_text(row["gold"]).strip():
-            raise StageError(f"{path}:{number}: no object with `gold`. Give each row its reference answer.")
+            raise StageError(f"{path}:{number}: not an object with `gold`. Give each row its reference answer.")
         if row.get("pred") is None and row.get("response") is None:
-            raise StageError(f"{path}:{number}: neither `pred` (an answer) nor `response` (a whole reply).")
+            raise StageError(
+                f"{path}:{number}: `pred` (an answer) and `response` (a whole reply) are both missing. Give one."
+            )
         yield row
 
 

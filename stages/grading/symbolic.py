@@ -93,7 +93,7 @@ class SymbolicWorker:
     def _started(self) -> LineProcess:
         worker = LineProcess([sys.executable, "-P", str(WORKER)])
         if worker.read_line(START_SECONDS) != b"ready":
-            raise StageError(f"the process that compares formulas does not start: {worker.stop()[-300:]}")
+            raise StageError(f"the process that compares formulas did not start: {worker.stop()[-300:]}")
         return worker
 
 

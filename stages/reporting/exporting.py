@@ -27,8 +27,9 @@ def with_lineage(problems: Path, texts: Path) -> Iterator[pl.DataFrame]:
         strangers = joined.filter(pl.col("is_known").is_null())
         if strangers.height:
             raise StageError(
-                f"{problems}: problem {strangers['problem_id'][0]!r} was made of text {strangers['text_id'][0]!r}, which "
-                f"{texts} does not have. Give the texts that the problems were made of, or run `dvc repro` to make both anew."
+                f"{problems}: problem {strangers['problem_id'][0]!r} was written from text {strangers['text_id'][0]!r}, "
+                f"which {texts} does not have. Name the table of the texts that the problems were written from, or run "
+                f"`dvc repro` to make both again."
             )
         yield joined.drop("is_known")
 

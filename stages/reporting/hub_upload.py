@@ -38,7 +38,7 @@ def upload(folder: Path, hub_id: str, kind: str, *, update: bool, private: bool)
     token = os.environ.get("HF_TOKEN") or get_token()
     if not token:
         raise StageError(
-            f"no token of the hub is here. {_kept(folder)} Log in (`hf auth login`) or set HF_TOKEN, then push again."
+            f"there is no hub token. {_kept(folder)} Log in (`hf auth login`) or set HF_TOKEN, then push again."
         )
     os.environ["HF_TOKEN"] = token  # so that messages are searched for it (stages/core/redaction.py)
     endpoint = os.environ.get("HF_ENDPOINT")
@@ -57,11 +57,11 @@ def upload(folder: Path, hub_id: str, kind: str, *, update: bool, private: bool)
         raise StageError(f"{_refusal(error, hub_id, kind)} {_kept(folder)}") from error
     except (HTTPError, OfflineModeIsEnabled, OSError, RuntimeError) as error:
         raise StageError(
-            f"the hub cannot be reached: {type(error).__name__}: {_short(error)} {_kept(folder)} Push again when the network is up. "
-            f"It would upload:\n{listed(folder)}"
+            f"the hub cannot be reached: {type(error).__name__}: {_short(error)} {_kept(folder)} Push again when the "
+            f"network works. It would upload:\n{listed(folder)}"
         ) from error
     except ValueError as error:
-        raise StageError(f"the hub did not take {kind} {hub_id}: {_short(error)} {_kept(folder)}") from error
+        raise StageError(f"the hub rejected {kind} {hub_id}: {_short(error)} {_kept(folder)}") from error
     return str(done.repo_url)
 
 
@@ -69,8 +69,8 @@ def _check_ours(there: set[str], hub_id: str, kind: str, folder: Path, update: b
     """Whether the files of a repository may be replaced: those of an earlier publication, where that is asked for."""
     if MANIFEST not in there:
         raise StageError(
-            f"{kind} {hub_id} is on the hub already, and not by this command: it has no {MANIFEST}. {_kept(folder)} Name another "
-            "repository."
+            f"{kind} {hub_id} is on the hub already, and this command did not write it: it has no {MANIFEST}. "
+            f"{_kept(folder)} Name another repository."
         )
     if not update:
         raise StageError(

@@ -54,19 +54,19 @@ def checked_rows(path: Path, published: set[str]) -> tuple[int, int]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise StageError(f"{place} is no JSON ({error}). {_wanted()}") from error
+            raise StageError(f"{place} is not JSON ({error}). {_wanted()}") from error
         name = row.get("problem_id") if isinstance(row, dict) else None
         if not isinstance(name, str) or not isinstance(row.get("right"), bool):
             raise StageError(f"{place} is {line[:100]!r}. {_wanted()}")
         if name not in published:
             raise StageError(
-                f"{place}: {name!r} is no problem of this dataset. Check rows of data/exported/problems.jsonl."
+                f"{place}: {name!r} is not a problem of this data set. Check rows of data/exported/problems.jsonl."
             )
         if name in verdicts:
-            raise StageError(f"{place}: problem {name!r} was checked before. Leave one of the lines.")
+            raise StageError(f"{place}: problem {name!r} occurs twice. Keep one of the lines.")
         verdicts[name] = row["right"]
     if not verdicts:
-        raise StageError(f"{path} has no line. {_wanted()}")
+        raise StageError(f"{path} is empty. {_wanted()}")
     return sum(verdicts.values()), len(verdicts)
 
 

@@ -25,7 +25,7 @@ class Revision(NamedTuple):
     def told(self) -> str:
         """One sentence or two for the card."""
         if not self.commit:
-            return "Made outside of Git: no commit is known."
+            return "Made outside Git: the commit is unknown."
         dirt = "with changes that are in no commit" if self.is_dirty else "without uncommitted changes"
         strange = f" Not as `dvc.lock` records them: {', '.join(self.unrecorded)}." if self.unrecorded else ""
         return f"Commit `{self.commit}`, {dirt}.{strange}"

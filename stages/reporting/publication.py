@@ -80,7 +80,7 @@ def check_free(folder: Path, kind: str) -> None:
         StageError: it is anything else.
     """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise StageError(f"{folder} is there, and no folder. Name another one.")
+        raise StageError(f"{folder} exists and is not a folder. Name another one.")
     found = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if not file.is_dir()}
     if not found:
         return
@@ -95,8 +95,8 @@ def check_free(folder: Path, kind: str) -> None:
         strange.append(CARD)
     if strange:
         raise StageError(
-            f"{folder} holds what `{WRITER}` did not write: {', '.join(strange[:5])}. It would be lost: move it elsewhere, "
-            "or name another folder."
+            f"{folder} has files that `{WRITER}` did not write: {', '.join(strange[:5])}. They would be lost: move them "
+            "elsewhere, or name another folder."
         )
 
 

@@ -57,7 +57,7 @@ def main(
         rows = write_rows(frames, folder, with_texts=not without_texts, keep_ids=bool(checked))
         if not rows.counts.num_problems:
             raise StageError(
-                f"{SYNTHETIC} has no problems: nothing to publish. The funnel in reports/index.html tells why."
+                f"{SYNTHETIC} has no problems: nothing to publish. The funnel in reports/index.html shows why."
             )
         (folder / CARD).write_text(card_of(rows, run, folder, place, checked, languages), encoding="utf-8")
     say(f"publish dataset: {rows.counts.num_problems:,} problems in {place.folder}")

@@ -49,7 +49,7 @@ def main(
         raise StageError(f"--student is {name!r}; this run evaluated {', '.join(sorted(run.figures['accuracy']))}.")
     source = STUDENTS / name
     if not (source / "config.json").is_file():
-        raise StageError(f"{source} is missing. Run `dvc repro`, or `dvc pull finetune`, which fetches it.")
+        raise StageError(f"{source} is missing. Run `dvc repro`, or `dvc pull finetune` to fetch it.")
     base = base_of(source)
     model = Model(place.loaded_from, name, source, base._replace(license=base_license or base.license))
     run = read_run_record((SYNTHETIC, TEXTS, source))

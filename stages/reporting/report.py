@@ -115,7 +115,8 @@ def main(
     write_json(details, details_path)
     write_json(headline(details), metrics_path)
     say(
-        f"report: {page}; `dvc metrics show` has the headline, {details_path} every figure, `dvc plots show dvc.yaml` the pictures"
+        f"report: {page}; `dvc metrics show` prints the headline, {details_path} has all results, `dvc plots show "
+        f"dvc.yaml` draws the plots"
     )
 
 

@@ -45,7 +45,7 @@ def read_run_record(paths: Iterable[Path] = (SYNTHETIC, TEXTS)) -> RunRecord:
     needed = [DETAILS, PARAMS, *paths]
     if gone := [path.as_posix() for path in needed if not path.exists()]:
         raise StageError(
-            f"{', '.join(gone)} missing. Publish from the project's folder, after `dvc repro` or `dvc pull`, which make it."
+            f"{', '.join(gone)} missing. Publish from the project's folder, after `dvc repro` or `dvc pull`."
         )
     figures, params = json_in(DETAILS), read_unique_yaml(PARAMS).value
     for path, found, names in ((DETAILS, figures, IN_DETAILS), (PARAMS, params, IN_PARAMS)):
@@ -67,7 +67,7 @@ def base_of(model: Path) -> Base:
             return _base(told, folder)
         folder = Path(told["base"])
     raise StageError(
-        f"{model}: no base model after {MAX_STEPS} steps of provenance.json. Run `dvc repro` to make it anew."
+        f"{model}: no base model after {MAX_STEPS} steps of provenance.json. Run `dvc repro` to make it again."
     )
 
 

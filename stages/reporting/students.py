@@ -15,7 +15,7 @@ def tracked_students(folder: Path) -> list[str]:
     """
     files = sorted(folder.glob("*.json"))
     if not files:
-        raise StageError(f"{folder} holds no student's fingerprint. Run the stages before: `dvc repro track_student`.")
+        raise StageError(f"{folder} has no fingerprint of a student. Run `dvc repro track_student`.")
     for file in files:
         for name, known in json.loads(file.read_text(encoding="utf-8")).items():
             check_file(Path(name), known, file)
@@ -25,9 +25,8 @@ def tracked_students(folder: Path) -> list[str]:
 def check_file(path: Path, known: str, fingerprint: Path) -> None:
     if not path.exists():
         raise StageError(
-            f"{path}, which {fingerprint} tells of, is not here. Get it: `dvc pull pretrain finetune evaluate evaluate_untrained`."
+            f"{path}, which {fingerprint} describes, is missing. Get it: `dvc pull pretrain finetune evaluate "
+            f"evaluate_untrained`."
         )
     if file_hash(path) != known:
-        raise StageError(
-            f"{path} is not what {fingerprint} tells of. Run `dvc repro track_student`, which makes both anew."
-        )
+        raise StageError(f"{path} differs from {fingerprint}. Run `dvc repro track_student`, which makes both again.")

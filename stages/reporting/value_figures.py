@@ -73,7 +73,7 @@ def _refuse_strangers(frame: pl.DataFrame, column: str, key: str, values: Path, 
     unknown = frame.filter(pl.col(column).is_null())
     if unknown.height:
         raise StageError(
-            f"{values}: {key} {unknown[key][0]!r} is not in {table}. Both are of one run: `dvc repro estimate_value`."
+            f"{values}: {key} {unknown[key][0]!r} is not in {table}. They belong to different runs: `dvc repro estimate_value`."
         )
 
 

@@ -64,7 +64,7 @@ class Shards:
         counts = self.counts()
         missing = [number for number in counts if json_in(self.path(number)) is None]
         if len(missing) < len(counts):
-            say(f"{title}: goes on with {len(missing)} of {len(counts)} shards")
+            say(f"{title}: continuing with {len(missing)} of {len(counts)} shards")
         todo = sum(counts[number] for number in missing) * self.plan.num_samples
         with Meter(title, todo) as meter:
             spread = is_spread()

@@ -37,7 +37,7 @@ def main(synthesizer: Path, texts: Path, out: Path, plan: WritingPlan) -> None:
 
     num_texts = count_rows(texts)
     if not num_texts:
-        raise StageError(f"{texts} has no texts. Raise the size of this set in params.yaml (sample_texts).")
+        raise StageError(f"{texts} has no texts. Make this set larger in params.yaml (sample_texts).")
     say(f"synthesize: {num_texts * plan.num_samples:,} prompts from {num_texts:,} texts, with {synthesizer}")
     code = rooms("synthesis", "generation", "problems", "models", "execution")
     work = work_folder(f"synthesize-{out.name}", [synthesizer, texts, SYNTHESIZER_PROMPT_PATH], asdict(plan), code)

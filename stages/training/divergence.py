@@ -49,7 +49,7 @@ class DivergenceGuard(TrainerCallback):
             rate = state.log_history[-1].get("learning_rate") if state.log_history else None
             raise StageError(
                 f"{reason} at step {step} of {state.max_steps} (learning rate {rate}). {report} has the losses before. "
-                f"Lower learning_rate or raise warmup_ratio, and start anew (RESUME=0)."
+                f"Lower learning_rate or raise warmup_ratio, and start again (RESUME=0)."
             )
 
 

@@ -125,8 +125,8 @@ def _run_with_srun(job: TrainingJob, nodes: int, each: int) -> None:
             srun = _start(command, dict(os.environ))
         except FileNotFoundError as error:
             raise StageError(
-                f"{job.title}: this Slurm allocation has {nodes} nodes, and there is no srun to reach the others. Put it on the PATH, or set "
-                f"NINECHAPTERS_NODES=1 to train on this node alone."
+                f"{job.title}: this Slurm allocation has {nodes} nodes, but there is no srun to reach the others. Add "
+                f"it to PATH, or set NINECHAPTERS_NODES=1 to train on this node alone."
             ) from error
         try:
             status = srun.wait()
@@ -155,8 +155,8 @@ def _failure(job: TrainingJob, who: str, number: int = 0) -> StageError:
     names = {int(one): one.name for one in signal.Signals}
     why = " (often for want of memory)" if number == signal.SIGKILL else ""
     return StageError(
-        f"{job.title}: {who} was ended by {names.get(number, f'signal {number}')}{why}. Run the same command again (`dvc repro`) to go on from its "
-        f"last checkpoint."
+        f"{job.title}: {who} was ended by {names.get(number, f'signal {number}')}{why}. Run the same command again "
+        f"(`dvc repro`) to continue from its last checkpoint."
     )
 
 
@@ -203,7 +203,7 @@ def _run_on_ray(job: TrainingJob, processes: int) -> None:
                     raise StageError(
                         f"{job.title}: the training lost a worker of the Ray cluster {attempt + 1} times: {error}"
                     ) from error
-                say(f"{job.title}: a worker or node of the Ray cluster is lost; goes on from the last checkpoint")
+                say(f"{job.title}: a worker or node of the Ray cluster was lost; continuing from the last checkpoint")
             else:
                 break
         if (job.work / STOP).exists():  # a worker was told to stop, and has saved its checkpoint

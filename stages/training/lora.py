@@ -30,7 +30,7 @@ def lora_model(job: TrainingJob, base: PreTrainedModel) -> PeftModel:
     assert job.lora
     if reason := unfit_for_lora(base):
         raise StageError(
-            f"{job.base} cannot be the base of the reference model: {reason}. Name another model `synthesizer`."
+            f"{job.base} cannot be the base of the reference model: {reason}. Choose another model as `synthesizer`."
         )
     config = LoraConfig(
         r=job.lora.rank, lora_alpha=job.lora.alpha, target_modules=list(LORA_MODULES), lora_dropout=0.0, task_type="CAUSAL_LM"

@@ -57,8 +57,8 @@ class Meeting:
         except (DistError, RuntimeError) as error:
             what = "cannot be opened" if owns else f"was not open within {CONNECT_SECONDS / 60:.0f} minutes"
             raise StageError(
-                f"the processes of the training meet at {self._where}, which {what}: {error}. Set MASTER_ADDR to a name of the first node that the "
-                f"others reach, and MASTER_PORT to a port that is free there."
+                f"the processes of the training meet at {self._where}, which {what}: {error}. Set MASTER_ADDR to the name "
+                f"of the first node, as the others reach it, and MASTER_PORT to a free port there."
             ) from error
 
     @property
@@ -138,7 +138,7 @@ class Meeting:
             told = json.loads(self.store.get(_key(title)))
         except (DistError, RuntimeError) as error:
             raise StageError(
-                f"{title}: the first launch ended before it could tell what to train; its message stands in its own log."
+                f"{title}: the first launch ended before it said what to train; its log has the message."
             ) from error
         if told["processes"] != self.place.num_processes:
             raise StageError(
@@ -171,8 +171,8 @@ def wait_for_file(path: Path, sha256: str, seconds: float = VISIBLE_SECONDS) -> 
     while not (path.is_file() and _hash(path) == sha256):
         if time.monotonic() > end:
             raise StageError(
-                f"{path.absolute()} of the first node is not seen here after {seconds:.0f} s. Start the stage on all nodes in the same folder of a "
-                f"file system that they share."
+                f"{path.absolute()} of the first node is not visible here after {seconds:.0f} s. Start the stage on all "
+                f"nodes in the same folder of a shared file system."
             )
         if path.parent.is_dir():
             os.listdir(path.parent)  # has the names asked for anew

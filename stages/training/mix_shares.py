@@ -17,7 +17,9 @@ def parse_mix_share(text: str) -> tuple[str, float]:
     except ValueError:
         value = -1.0
     if name not in FINETUNE_POOLS or not 0 <= value <= 1:
-        raise ValueError(f"it is no NAME=SHARE with a share in [0, 1] and a name of {', '.join(FINETUNE_POOLS)}")
+        raise ValueError(
+            f"it is not NAME=SHARE with a share in [0, 1] and one of the names {', '.join(FINETUNE_POOLS)}"
+        )
     return name, value
 
 
@@ -26,7 +28,7 @@ def mix_faults(mix: Iterable[str], pools: Iterable[str]) -> Iterator[str]:
     shares = [parse_mix_share(text) for text in mix]
     names, known = [name for name, _ in shares], list(pools)
     for name in sorted({name for name in names if name not in known or names.count(name) > 1}):
-        yield f"mix: {name!r} stands there twice, or is none of {', '.join(known)}"
+        yield f"mix: {name!r} occurs twice, or is not one of {', '.join(known)}"
     if shares and abs(sum(share for _, share in shares) - 1) > 1e-6:
         yield f"mix: the shares of {', '.join(names)} sum to {sum(share for _, share in shares):g}, not to 1"
 

@@ -66,14 +66,15 @@ def kept_fracs(counts: dict[str, int], mix: dict[str, float], frac: float = 1.0)
         return dict.fromkeys(counts, frac)
     empty = [name for name, share in mix.items() if share and not counts[name]]
     if empty:
-        raise StageError(f"mix: nothing is there of {', '.join(empty)}; leave it out of the mix.")
+        raise StageError(f"mix: there are no examples of {', '.join(empty)}; remove it from the mix.")
     total = min(counts[name] / share for name, share in mix.items() if share)
     if frac < 1:
         asked = frac * sum(counts.values())
         if asked > total:
             raise StageError(
-                f"mix: {frac:g} of all {sum(counts.values()):,} problems are {asked:,.0f}, and in these shares there are only "
-                f"{total:,.0f}. Lower frac to at most {total / sum(counts.values()):.3f} (or max_problems to that number), or change the mix."
+                f"mix: {frac:g} of all {sum(counts.values()):,} problems are {asked:,.0f}, but in these shares there are "
+                f"only {total:,.0f}. Lower frac to at most {total / sum(counts.values()):.3f} (or max_problems to that "
+                f"number), or change the mix."
             )
         total = asked
     return {name: min(1.0, total * mix.get(name, 0.0) / count) if count else 0.0 for name, count in counts.items()}

@@ -66,7 +66,7 @@ class ContinuedOptimizer(TrainerCallback):
         lacking = of_the_first(lambda: next((name for name in names if name not in (states or {})), ""))
         if lacking:
             raise StageError(
-                f"{state_files(self.folder)[0]} has no state of {lacking}: it was saved by another optimizer. "
+                f"{state_files(self.folder)[0]} has no state of {lacking}: another optimizer saved it. "
                 f"Use the same `optimizer` in pretrain and finetune, or set continue_optimizer to false."
             )
         send_state(model, optimizer, states)

@@ -42,8 +42,8 @@ class Place:
         if self.has_one_gpu:
             if told not in (0, 1, self.local_size):
                 raise StageError(
-                    f"NINECHAPTERS_PROCESSES is {told}, and this stage was started {self.local_size} times on this node: start it once on each "
-                    f"node, or {told} times."
+                    f"NINECHAPTERS_PROCESSES is {told}, but this stage was started {self.local_size} times on this "
+                    f"node: start it once on each node, or {told} times."
                 )
             return 1
         return told or torch.cuda.device_count() or 1

@@ -20,7 +20,7 @@ def count_problems(folders: Sequence[Path]) -> int:
     count = sum(count_rows(folder / "problems.parquet") for folder in folders)
     if not count:
         raise StageError(
-            f"no problems in {', '.join(map(str, folders))}. See rejected.parquet beside them for the reasons."
+            f"no problems in {', '.join(map(str, folders))}. The reasons are in rejected.parquet in the same folders."
         )
     return count
 

@@ -69,7 +69,7 @@ def train_model(
     _refuse_sharded(job, fitted)
     if is_first():
         say(
-            f"{job.title}: {len(store):,} examples ({store.num_too_long} longer than {plan.max_length} tokens left out), "
+            f"{job.title}: {len(store):,} examples ({store.num_too_long} longer than {plan.max_length} tokens are skipped), "
             f"{plan.num_epochs} epochs, {rows.num_tokens:,} tokens in {rows.num_steps:,} steps, "
             f"{rows.padding_frac:.1%} of the rows empty{fitted.words()}"
         )  # fmt: skip
@@ -133,7 +133,7 @@ def _refuse_sharded(job: TrainingJob, fitted: Fit) -> None:
     if fitted.savings.is_sharded and (fault := job.plan.sharding_fault(fitted.layout.num_devices)):
         raise StageError(f"{job.title}: {fault}")
     if fitted.savings.is_sharded and fitted.layout.num_devices == 1:
-        raise StageError(f"{job.title}: NINECHAPTERS_FSDP is 1, and there is one process alone. Unset it.")
+        raise StageError(f"{job.title}: NINECHAPTERS_FSDP is 1, but there is only one process. Unset it.")
 
 
 def _refuse_other_kind(job: TrainingJob, checkpoint: Path, is_sharded: bool) -> None:
@@ -142,5 +142,6 @@ def _refuse_other_kind(job: TrainingJob, checkpoint: Path, is_sharded: bool) -> 
         before, now = ("" if yes else "un" for yes in (was_sharded, is_sharded))
         raise StageError(
             f"{job.title}: {checkpoint} is of a model that was {before}sharded, and this run is {now}sharded. Set "
-            f"NINECHAPTERS_FSDP={int(was_sharded)} (and several processes, where it is 1) to go on from it, or RESUME=0 to start anew."
+            f"NINECHAPTERS_FSDP={int(was_sharded)} (and several processes, if it is 1) to continue from it, or "
+            f"RESUME=0 to start again."
         )

@@ -45,7 +45,7 @@ def main(base: Path, reference: Path, candidates_folder: Path, out: Path, settin
             job = ShardJob(base, checkpoint, candidates, settings, None)
             compute_shards(job, work / "datastore" / checkpoint.name, f"build_datastore {checkpoint.name}")
     else:
-        say("build_datastore: projection_dim is 0: no features are stored, estimate_value computes exact values")
+        say("build_datastore: projection_dim is 0: nothing is stored, estimate_value computes exact values")
     write_json(header, work / "datastore" / HEADER)
     shutil.rmtree(out, ignore_errors=True)
     out.parent.mkdir(parents=True, exist_ok=True)

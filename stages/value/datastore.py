@@ -53,7 +53,7 @@ def check_header(datastore: Path, expected: dict[str, Any]) -> None:
         if expected.get(key) != found.get(key):
             raise StageError(
                 f"{path}: {key} is {found.get(key)}, but here it is {expected.get(key)}. "
-                f"A datastore is not mixed: run `dvc repro build_datastore`."
+                f"A datastore cannot be mixed: run `dvc repro build_datastore`."
             )
 
 

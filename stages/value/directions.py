@@ -44,7 +44,7 @@ def read_targets(files: dict[str, Path], base: Path, max_length: int) -> tuple[T
         if not kept[name]:
             raise StageError(
                 f"{path}: none of the {len(rows)} problems of target {name} fits gradients.max_length = {max_length} "
-                f"tokens. Raise it, or take the target out of estimate_value.target."
+                f"tokens. Raise it, or remove the target from estimate_value.target."
             )
     return kept, too_long
 

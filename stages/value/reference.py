@@ -176,7 +176,7 @@ def merge_and_tap(model: torch.nn.Module, pairs: Pairs, scale: float) -> list[Ta
             layer = model.get_submodule(name)
             if not isinstance(layer, torch.nn.Linear):
                 raise StageError(
-                    f"{name} is a {type(layer).__name__}; value estimation knows adapters of Linear layers."
+                    f"{name} is a {type(layer).__name__}; value estimation supports only adapters of Linear layers."
                 )
             taps.append(Tap(name, layer, a_RI, b_OR, scale))
         check_logits(model)
@@ -190,7 +190,7 @@ def check_logits(model: torch.nn.Module) -> None:
     logits = model.get_output_embeddings()(states)  # type: ignore[operator]
     whole = model(input_ids=ids, use_cache=False).logits
     if not torch.allclose(whole.float(), logits.float(), atol=1e-4, rtol=1e-2):
-        raise StageError(f"{type(model).__name__} scales its logits, which value estimation does not know.")
+        raise StageError(f"{type(model).__name__} scales its logits, which value estimation does not support.")
 
 
 def load_moments(
@@ -208,8 +208,8 @@ def load_moments(
         size = tap.part_sizes["AB".index(matrix)]
         if name not in saved or saved[name].numel() != size:
             raise StageError(
-                f"{checkpoint}/adam_moments.safetensors has not the {size:,} moments {name}: it is not of these LoRA weights. "
-                f"Copy the whole checkpoint again, or run `dvc repro train_reference`."
+                f"{checkpoint}/adam_moments.safetensors does not have the {size:,} moments {name}: it does not belong "
+                f"to these LoRA weights. Copy the whole checkpoint again, or run `dvc repro train_reference`."
             )
         return saved[name].float()
 

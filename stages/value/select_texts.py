@@ -80,8 +80,8 @@ def main(
     selected = best(pool, STRATEGIES[settings.strategy](pool), count)
     if len(selected) < count:
         raise StageError(
-            f"only {len(selected):,} of {num_texts:,} candidate texts have a value and keep the quotas, but "
-            f"num_texts = {count:,}. Lower select_texts.num_texts, loosen the quotas, or raise "
+            f"only {len(selected):,} of {num_texts:,} candidate texts have a value and fit the quotas, but num_texts = "
+            f"{count:,}. Lower select_texts.num_texts, loosen the quotas, or raise "
             f"sample_texts.num_candidate or synthesize.candidates.num_samples."
         )
     compared: tuple[str, ...] = settings.compare
