@@ -149,20 +149,20 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "an adapter": (adapter, "holds an adapter: merge it first"),
     "no config": (without(CONFIG), r"has no config\.json"),
-    "a config that is no JSON": (damaged(CONFIG, lambda raw: raw[:40]), r"config\.json is no JSON"),
+    "a config that is no JSON": (damaged(CONFIG, lambda raw: raw[:40]), r"config\.json is not JSON"),
     "a config that is a list": (damaged(CONFIG, lambda raw: b"[]"), "holds a list, no config"),
     "an unknown architecture": (config(model_type="gpt9"), "model_type is 'gpt9', which transformers"),
     "no architecture": (config(model_type=None), "model_type is None"),
     "code of its own": (config(model_type="own", auto_map={"AutoModel": "x.py"}), "auto_map"),
     "an encoder": (config(model_type="t5", is_encoder_decoder=True), "t5 has an encoder"),
-    "no language model": (config(model_type="vit"), "vit is no causal language model"),
+    "no language model": (config(model_type="vit"), "vit is not a causal language model"),
     "a classifier": (
         config(architectures=["LlamaForSequenceClassification"]),
         "LlamaForSequenceClassification, which has no",
     ),
     "pictures": (config(vision_config={"depth": 2}), "reads images or sound"),
     "quantized": (config(quantization_config={"quant_method": "gptq"}), r"quantized \(gptq\)"),
-    "as many layers as atoms": (config(num_hidden_layers=10**9), "tells of 1,000,000,000 layers"),
+    "as many layers as atoms": (config(num_hidden_layers=10**9), "says 1,000,000,000 layers"),
     "a padding token that is not there": (config(pad_token_id=5000), "do not fit together|cannot read it"),
     "a larger vocabulary": (config(vocab_size=400), r"shape \[300, 32\], config\.json asks for \[400, 32\]"),
     "sizes that contradict": (config(num_attention_heads=5), "|".join(("cannot read it", "shape", "do not fit"))),
@@ -172,7 +172,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "a larger tokenizer": (larger_tokenizer, r"vocabulary of 320 tokens, the model 300 embeddings"),
     "a tokenizer that loses characters": (lossy_tokenizer, "loses characters"),
     "no end token": (no_end, "names an end token"),
-    "generation_config that is no JSON": (damaged("generation_config.json", lambda raw: raw[:9]), "is no JSON object"),
+    "generation_config that is no JSON": (damaged("generation_config.json", lambda raw: raw[:9]), "is not a JSON object"),
 }
 
 
@@ -295,8 +295,8 @@ def test_a_chat_model_is_asked_in_turns_of_its_own(tmp_path: Path) -> None:
     [
         ("{{ raise_exception('no user') }}", "cannot be used"),
         ("{% for message in messages %}", "cannot be used"),
-        ("{{ messages[0].content.parts }}", "leaves out what is said"),
-        ("{{ bos_token }}", "leaves out what is said"),
+        ("{{ messages[0].content.parts }}", "drops the prompt"),
+        ("{{ bos_token }}", "drops the prompt"),
     ],
 )
 def test_a_chat_template_that_cannot_be_used_is_refused(template: str, words: str, tmp_path: Path) -> None:

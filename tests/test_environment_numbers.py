@@ -47,7 +47,7 @@ READERS = {
 @pytest.mark.parametrize("name", READERS)
 def test_every_reader_tells_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "1,5")
-    with pytest.raises(StageError, match=f"^{name} is '1,5', which is no "):
+    with pytest.raises(StageError, match=f"^{name} is '1,5', not a "):
         READERS[name]()
     if name == "NINECHAPTERS_TENSOR_PARALLEL":
         with pytest.raises(StageError, match=name):

@@ -101,7 +101,7 @@ def test_a_package_has_the_file(tiny_gguf: Path, tmp_path: Path, monkeypatch: py
 
 def test_a_file_of_other_bytes_is_refused(tiny_gguf: Path, tmp_path: Path) -> None:
     told = prepared(tmp_path / "x", "--path", str(tiny_gguf), "--sha256", "0" * 64)
-    assert f"not {'0' * 64} as params.yaml says" in told
+    assert f"not {'0' * 64}, as params.yaml says" in told
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ UNFIT: dict[str, tuple[dict, dict, str]] = {  # type: ignore[type-arg]
     "another architecture": (
         {"general.architecture": (STRING, "gemma2")},
         {},
-        "GGUF files of llama, qwen2, qwen3 are read",
+        "GGUF files of llama, qwen2, qwen3 are supported",
     ),
     "no architecture": ({"general.architecture": None}, {}, "does not name its architecture"),
     "no tokenizer": ({"tokenizer.ggml.tokens": None}, {}, "has no tokenizer"),

@@ -73,9 +73,9 @@ def test_a_price_that_is_none_is_refused(
 
 
 PRICES = [
-    ("m: {prompt: 1000, cached: 1, completion: 1, batch_factor: 1, prompt: 0}", "'prompt' stands twice"),
-    ("m: {prompt: 1, cached: 1, completion: 1, batch_factor: 1}\n  m: {prompt: 0, cached: 0, completion: 0, batch_factor: 1}", "prices.yaml:2: 'm' stands twice, again in line 3"),
-    ("m: {prompt: 1, cached: 1, completion: 1, batch_factor: 1}\nmodels: {}", "'models' stands twice"),
+    ("m: {prompt: 1000, cached: 1, completion: 1, batch_factor: 1, prompt: 0}", "'prompt' occurs twice"),
+    ("m: {prompt: 1, cached: 1, completion: 1, batch_factor: 1}\n  m: {prompt: 0, cached: 0, completion: 0, batch_factor: 1}", "prices.yaml:2: 'm' occurs twice, again in line 3"),
+    ("m: {prompt: 1, cached: 1, completion: 1, batch_factor: 1}\nmodels: {}", "'models' occurs twice"),
     ("m: {prompt: 1:30, cached: 1, completion: 1, batch_factor: 1}", "1:30 is not a decimal number"),
     ("m: {prompt: 010, cached: 1, completion: 1, batch_factor: 1}", "010 is not a decimal number"),
     ("m: {prompt: 0x1F, cached: 1, completion: 1, batch_factor: 1}", "0x1F is not a decimal number"),

@@ -271,9 +271,9 @@ def test_a_hub_dataset_in_a_local_folder(tmp_path: Path) -> None:
     [
         ("dataset: a/b\nsplit: train\n", "is not a commit of 40 hex digits"),
         ("dataset: a/b\nsplit: train\nrevision: main\n", "is not a commit of 40 hex digits"),
-        ("split: train\n", "It needs dataset, split"),
-        ("dataset: a/b\nsplit: train\nrevison: x\n", "It needs dataset, split"),
-        ("- a\n", "It needs dataset, split"),
+        ("split: train\n", "It needs dataset and split"),
+        ("dataset: a/b\nsplit: train\nrevison: x\n", "It needs dataset and split"),
+        ("- a\n", "It needs dataset and split"),
         ("a: [", "is not a YAML file"),
     ],
 )
@@ -467,7 +467,7 @@ def test_parquet_columns_of_odd_names(tmp_path: Path) -> None:
     )
     assert texts(read("parquet", path)) == ["x"]
     pq.write_table(pa.Table.from_arrays([pa.array(["x"]), pa.array(["y"])], names=["text", "text"]), path)
-    with pytest.raises(StageError, match="column 'text' is there 2 times"):
+    with pytest.raises(StageError, match="column 'text' occurs 2 times"):
         read("parquet", path)
     pq.write_table(pa.table({"a.b": ["x"]}), path)
     assert texts(read("parquet", path, Columns.parse(("text=a.b",)))) == ["x"]
@@ -539,7 +539,7 @@ def test_entities_of_a_dump_are_refused(tmp_path: Path) -> None:
     [
         ("dataset: [a]\nsplit: train\n", "dataset is wrong"),
         ("dataset: {data}\nsplit: train\ncolumns: [text]\n", "columns is wrong"),
-        ("dataset: {data}\nsplit: train\ncolumns: {{body: x}}\n", "columns has body"),
+        ("dataset: {data}\nsplit: train\ncolumns: {{body: x}}\n", "columns names body"),
         ("dataset: {data}\nsplit: nowhere\n", "cannot be read from row 1 on"),
     ],
 )

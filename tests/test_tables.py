@@ -325,7 +325,7 @@ def test_a_table_of_no_rows_a_file_that_is_none_and_a_column_that_stands_twice(t
         count_rows(tmp_path / "empty.parquet")
     names = [*SCHEMAS["problems"].names, "answer"]
     pq.write_table(pa.table([["x"]] * len(names), names=names), tmp_path / "twice.parquet")
-    with pytest.raises(StageError, match="column 'answer' stands twice"):
+    with pytest.raises(StageError, match="column 'answer' occurs twice"):
         scan_table("problems", tmp_path / "twice.parquet")
 
 
