@@ -172,7 +172,10 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "a larger tokenizer": (larger_tokenizer, r"vocabulary of 320 tokens, the model 300 embeddings"),
     "a tokenizer that loses characters": (lossy_tokenizer, "loses characters"),
     "no end token": (no_end, "names an end token"),
-    "generation_config that is no JSON": (damaged("generation_config.json", lambda raw: raw[:9]), "is not a JSON object"),
+    "generation_config that is no JSON": (
+        damaged("generation_config.json", lambda raw: raw[:9]),
+        "is not a JSON object",
+    ),
 }
 
 

@@ -79,7 +79,7 @@ def test_a_part_of_a_mix_has_the_mix_and_the_size(tables: tuple[Path, Path]) -> 
     [
         (("cot",), "is not NAME=SHARE"),
         (("cot=2",), "is not NAME=SHARE"),
-        (("coat=1",), "a name of cot, tool, target"),
+        (("coat=1",), "one of the names cot, tool, target"),
         (("cot=0.5", "tool=0.2"), r"sum to 0\.7, not to 1"),
         (("cot=0.5", "cot=0.5"), "'cot' occurs twice"),
     ],

@@ -58,9 +58,7 @@ def unwatchable(path: Path) -> str:
     if not faults:
         return ""
     more = f", and {len(faults) - MAX_TOLD:,} more" if len(faults) > MAX_TOLD else ""
-    return (
-        f"{', '.join(faults[:MAX_TOLD])}{more}. DVC must read every file that a stage depends on: delete it, or correct it."
-    )
+    return f"{', '.join(faults[:MAX_TOLD])}{more}. DVC must read every file that a stage depends on: delete it, or correct it."
 
 
 def _faults(path: Path) -> Iterator[str]:
