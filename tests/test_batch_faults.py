@@ -115,7 +115,7 @@ def test_a_dead_server_is_told_at_once(place: Path) -> None:
         pass
     result = buy(write_requests(place / "requests.parquet", 2), server, *BATCH, "--patience", "1")
     assert result.exit_code == 1
-    assert "the server gives no answers" in result.output
+    assert "the server does not answer" in result.output
     assert "TEACHER_PATIENCE" in result.output
     assert time.monotonic() - began < 10
 

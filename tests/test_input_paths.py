@@ -61,7 +61,7 @@ def test_a_name_that_is_no_utf_8_is_told_for_dvc_fails_on_it(tmp_path: Path) -> 
     folder.mkdir()
     assert unwatchable(tmp_path) == "", "DVC looks at files alone"
     (folder / "a.txt").write_text("text")
-    assert "bung/a.txt is of a name that is no UTF-8" in unwatchable(tmp_path)
+    assert "bung/a.txt is of a name that is not UTF-8" in unwatchable(tmp_path)
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root reads everything")

@@ -79,7 +79,7 @@ def test_patience_ends(status: int, headers: dict[str, str], place: Path) -> Non
     with running_server(script=lambda *_: reply) as server:
         result = buy(requests, server, "--concurrency", "8", "--patience", "0.2")
     assert result.exit_code == 1
-    assert "gave no answers for 0.2 s" in result.output
+    assert "did not answer for 0.2 s" in result.output
     assert "come back tomorrow" in result.output
     assert "TEACHER_PATIENCE" in result.output
     assert server.num_calls < 60

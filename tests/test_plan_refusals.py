@@ -161,5 +161,5 @@ def test_sizes_that_a_profile_leaves_out_are_the_sections_own(tmp_path: Path) ->
 @pytest.mark.parametrize("config", ["{", "[]", "{}", '{"vocab_size": 5, "hidden_size": 8}'])
 def test_a_models_config_without_sizes_is_told(config: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(config)
-    with pytest.raises(StageError, match=r"config\.json tells no sizes of a language model"):
+    with pytest.raises(StageError, match=r"config\.json does not give the sizes of a language model"):
         shape_of("mine", {"models": {}, "local_models": {"mine": {"path": str(tmp_path)}}})

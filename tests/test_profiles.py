@@ -48,11 +48,11 @@ def test_changes_that_are_nowhere_else_are_kept(project: Path) -> None:
     for target in ("use", "repro"):
         status, told = make(project, target, "PROFILE=large", "-o", "setup")
         assert status != 0
-        assert "changes of yours" in told
+        assert "neither committed nor in a profile" in told
         assert params(project) == MINE
     status, told = make(project, "use", "PROFILE=large", "FORCE=1")
     assert (status, params(project), (project / "params.yaml.before-1").read_text()) == (0, "large: 1\n", MINE)
-    assert "kept in params.yaml.before-1" in told
+    assert "params.yaml was saved as params.yaml.before-1" in told
     (project / "params.yaml").write_text("mine: 2\n")
     make(project, "use", "PROFILE=small", "FORCE=1")
     assert [(project / f"params.yaml.before-{n}").read_text() for n in (1, 2)] == [MINE, "mine: 2\n"]

@@ -329,7 +329,7 @@ def test_a_server_that_restarts_is_waited_for(
 def test_a_server_that_stays_away_ends_the_stage(server: CompletionServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NINECHAPTERS_SERVER_PATIENCE", "1")
     server.failures, server.failure_status = 10**6, 503
-    with pytest.raises(StageError, match=r"no answers for 1 s .*check NINECHAPTERS_SERVER;"):
+    with pytest.raises(StageError, match=r"did not answer for 1 s .*check NINECHAPTERS_SERVER;"):
         generate(FOLDER, [Prompt("p")], Sampling(5))
 
 

@@ -260,7 +260,7 @@ def test_a_training_does_not_join_another_one_at_its_port(monkeypatch: pytest.Mo
         (Place(1, 2, port=port, run="step 4711.0"), "b"),
     )
     for place, title in others:
-        with pytest.raises(StageError, match=r"where pretrain a of step 4711\.0 is.*MASTER_PORT of its own"):
+        with pytest.raises(StageError, match=r"pretrain a of step 4711\.0 is there already.*its own MASTER_PORT"):
             Meeting(place, title)
     second = Meeting(Place(1, 2, port=port, run="step 4711.0"), "pretrain a")
     assert not first.has_failed()

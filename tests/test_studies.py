@@ -91,7 +91,7 @@ def test_equal_budgets_are_a_comparison() -> None:
     refuse_unequal(points, [], ["steps"])
     with pytest.raises(
         StageError,
-        match=r"no comparison:\n  steps of all points: value at 1, seed 1 has 1,000, value at 2, seed 1 2,000",
+        match=r"cannot be compared:\n  steps of all points: value at 1, seed 1 has 1,000, value at 2, seed 1 2,000",
     ):
         refuse_unequal(points, ["steps"], [])
     with pytest.raises(StageError, match=r"steps of the points at 1: .* 1,000, random at 1, seed 1 1,020"):

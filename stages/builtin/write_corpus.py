@@ -43,7 +43,7 @@ TEMPLATES: dict[str, list[str]] = json.loads(
 def main(path: Path, num_notes: int, asked_frac: float) -> None:
     """Write the notes as JSON lines to PATH."""
     write_text(notes(num_notes, asked_frac), path)
-    say(f"{path}: {num_notes:,} notes, {round(num_notes * asked_frac):,} on topics that the targets ask")
+    say(f"{path}: {num_notes:,} notes, {round(num_notes * asked_frac):,} on the targets' topics")
 
 
 def notes(num_notes: int, asked_frac: float) -> str:

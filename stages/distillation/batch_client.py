@@ -121,7 +121,7 @@ class BatchClient:
                 if is_paid and failure.may_be_billed:
                     raise
                 if not self.patience.waits(f"{failure.reason} {failure.words}".strip()):
-                    raise StageError(f"{self.patience.ended}. Batches under way are found again.") from error
+                    raise StageError(f"{self.patience.ended}. The next run finds unfinished batches again.") from error
                 time.sleep(self._backoff_seconds(attempt, failure.retry_after))
             else:
                 self.patience.answered()

@@ -91,7 +91,8 @@ class Ledger:
                 f"backup, or with `dvc checkout --force data/ledger.dvc`)")  # fmt: skip
         if num_missing := len({fault.key for fault in lost} & keys):
             say(
-                f"{stage}: {num_missing:,} of the missing answers were paid for and were there; to buy them is to pay again"
+                f"{stage}: {num_missing:,} of the missing answers were paid for and were there; buying them again "
+                f"means paying again"
             )
 
 

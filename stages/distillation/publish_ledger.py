@@ -95,7 +95,8 @@ def report_doubles(ledger: Ledger) -> None:
     doubles = sum(count > 1 for count in counts.values())
     if doubles:
         say(
-            f"publish ledger: {doubles:,} answers were bought more than once, for {wasted:.4f} USD; the earliest of each stands"
+            f"publish ledger: {doubles:,} answers were bought more than once, for {wasted:.4f} USD; the earliest of "
+            f"each is used"
         )
 
 

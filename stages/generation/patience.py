@@ -34,7 +34,7 @@ class Patience:
         if self.since is None:
             self.since = time.monotonic()
             say(
-                f"{self.stage}: the server gives no answers ({words}); waiting for it up to {self.seconds:g} s ({self.variable})"
+                f"{self.stage}: the server does not answer ({words}); waiting for it up to {self.seconds:g} s ({self.variable})"
             )
         self.words = words
         return time.monotonic() - self.since < self.seconds
@@ -54,6 +54,6 @@ class Patience:
     def ended(self) -> str:
         """Why nobody waits any longer."""
         return (
-            f"the server gave no answers for {self.seconds:g} s ({self.words}). Start it, or check {self.address}; "
+            f"the server did not answer for {self.seconds:g} s ({self.words}). Start it, or check {self.address}; "
             f"{self.variable} is the time to wait for it, in seconds"
         )

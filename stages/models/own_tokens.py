@@ -135,8 +135,8 @@ def end_of_turn(tokenizer: PreTrainedTokenizerBase, folder: Path) -> str | None:
         ) from error
     if PROMPT not in asked or ANSWER not in answered:
         raise StageError(
-            f"the chat template in {folder} drops the prompt: {asked[:200]!r}. Correct it, or set chat_template: false, and "
-            "prompts are plain text."
+            f"the chat template in {folder} drops the prompt: {asked[:200]!r}. Correct it, or set chat_template: false "
+            "for plain text prompts."
         )
     behind = tokenizer(answered.rpartition(ANSWER)[2], add_special_tokens=False)["input_ids"]
     special = set(tokenizer.all_special_ids) | {

@@ -82,7 +82,7 @@ def _fault(file: Path) -> str:
         os.fspath(file).encode()
         mode = file.stat().st_mode
     except UnicodeEncodeError:
-        return "of a name that is no UTF-8 (`convmv -f latin1 -t utf8 -r --notest` renames)"
+        return "of a name that is not UTF-8 (rename: `convmv -f latin1 -t utf8 -r --notest`)"
     except OSError as error:
         told = "a link to nothing" if isinstance(error, FileNotFoundError) else f"out of reach, {error.strerror}"
         return f"{told} ({os.readlink(file)})" if file.is_symlink() else told

@@ -63,7 +63,8 @@ def _shape_in(path: Path) -> Shape:
         return Shape.of(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
         raise StageError(
-            f"{path} tells no sizes of a language model ({type(error).__name__}: {error}). Bring the model's own config.json."
+            f"{path} does not give the sizes of a language model ({type(error).__name__}: {error}). Use the model's "
+            f"own config.json."
         ) from error
 
 

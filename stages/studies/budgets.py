@@ -28,8 +28,8 @@ def refuse_unequal(points: list[Point], equal: Iterable[str], equal_at_x: Iterab
     if faults:
         lines = "\n".join(f"  {fault}" for fault in faults)
         raise StageError(
-            f"this is no comparison:\n{lines}\nMake them equal in the study's dvc.yaml, or, where the difference is what the study is "
-            "about, take the budget out of equal or equal_at_x in its params.yaml."
+            f"these points cannot be compared:\n{lines}\nMake them equal in the study's dvc.yaml, or, if the study is "
+            "about that difference, remove the budget from equal or equal_at_x in its params.yaml."
         )
 
 

@@ -91,5 +91,5 @@ def kept_text(work: Path) -> str:
     """What an interrupted training leaves in its work folder: its last whole checkpoint, or the tokens alone."""
     checkpoint = last_checkpoint(work)
     if checkpoint is None:
-        return f"there is no checkpoint yet, only its tokens are kept in {work}"
+        return f"there is no checkpoint yet; its tokens are kept in {work}"
     return f"the checkpoint at step {int(checkpoint.name.rpartition('-')[2]):,} is kept in {work}"

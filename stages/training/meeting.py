@@ -71,8 +71,8 @@ class Meeting:
         while (found := self._whose()) != whose:
             if time.monotonic() > end:
                 raise StageError(
-                    f"{whose}: its processes should meet at {self._where}, where {found or 'something else'} is. Give each training at the same "
-                    f"time a MASTER_PORT of its own, or unset it; or start one after the other."
+                    f"{whose}: its processes cannot meet at {self._where}: {found or 'something else'} is there already. "
+                    f"Give each of several concurrent trainings its own MASTER_PORT, or unset it; or run them one after another."
                 )
             time.sleep(min(1.0, OWN_SECONDS / 10))
             self.store = self._opened()
