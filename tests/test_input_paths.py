@@ -19,9 +19,9 @@ from stages.project.input_paths import MAX_TOLD, unfit_path, unwatchable
         ("a${b}", "a dollar sign before a brace (${)"),
         ("~/notes", "begins with ~"),
         ("s3://bucket/x", "it is an address (s3:)"),
-        ("data/mine", "the pipeline itself writes under data/"),
-        (".", "it holds the project itself"),
-        ("..", "it holds the project itself"),
+        ("data/mine", "the pipeline writes under data/"),
+        (".", "it contains the project itself"),
+        ("..", "it contains the project itself"),
     ],
 )
 def test_what_makes_a_path_unfit_is_named(path: str, told: str) -> None:
@@ -48,7 +48,7 @@ def test_each_file_that_dvc_cannot_read_is_told(tmp_path: Path) -> None:
     for part in (
         "deep/gone.md is a link to nothing (/nonexistent)",
         "loop.md is out of reach",
-        "pipe.txt is no plain file",
+        "pipe.txt is not a regular file",
     ):
         assert f"{folder}/{part}" in told
     for number in range(MAX_TOLD):
@@ -69,6 +69,6 @@ def test_what_is_closed_to_the_user_is_told(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir()
     (tmp_path / "closed").chmod(0)
     try:
-        assert f"{tmp_path}/closed is closed to this user (`chmod -R u+rX`)" in unwatchable(tmp_path)
+        assert f"{tmp_path}/closed is not readable by this user (`chmod -R u+rX`)" in unwatchable(tmp_path)
     finally:
         (tmp_path / "closed").chmod(0o700)

@@ -129,7 +129,7 @@ def test_a_package_that_cannot_be_had_ends_the_run_in_a_sentence(project: Path, 
     (project / "uv_status").write_text("1")
     status, told = make(project, "repro", "-o", "setup")
     assert status != 0
-    assert "names under models cannot be installed: weights-a==9. Correct name and version" in told
+    assert "names under models cannot be installed: weights-a==9. Correct their names and versions" in told
     assert "dvc" not in commands.read_text()
 
 
