@@ -166,4 +166,4 @@ def test_an_answer_by_a_model_that_is_none_is_told_and_ends_nothing(model: objec
     )
     result = CliRunner().invoke(distill, [str(requests), str(place / "completions.parquet")])
     assert result.exit_code == 1
-    assert "1 answers in the ledger are not used: gpt-9 has answered" in result.output
+    assert "1 answers in the ledger are not used: gpt-9 answered instead of" in result.output

@@ -38,8 +38,8 @@ ADMITTED = (
 )  # fmt: skip
 REFUSED = {
     "bloom": "packed logits differ", "falcon": "packed logits differ", "gemma2": "capped scores", "gpt_oss": "sinks",
-    "llama4_text": "within chunks", "mamba": "packed logits differ", "mpt": "packed logits differ", "nemotron": "cannot be asked",
-    "rwkv": "packed logits differ", "stablelm": "cannot be asked",
+    "llama4_text": "within chunks", "mamba": "packed logits differ", "mpt": "packed logits differ", "nemotron": "cannot compute",
+    "rwkv": "packed logits differ", "stablelm": "cannot compute",
 }  # fmt: skip
 
 

@@ -256,8 +256,8 @@ def test_a_rate_of_vllm_corrects_the_share_that_binds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"is_quick": True}, "made with --quick"), ({"full": None}, "no numbers"), ({"full": {"mfu": "x"}}, "no numbers"),
-        ({"full": {"mfu": 1.5}}, "mfu = 1.5, no share"), ({"matrix_tflops": 0}, "no numbers"),
+        ({"is_quick": True}, "made with --quick"), ({"full": None}, "not numbers"), ({"full": {"mfu": "x"}}, "not numbers"),
+        ({"full": {"mfu": 1.5}}, "mfu = 1.5, which is not a share"), ({"matrix_tflops": 0}, "not numbers"),
     ],
 )  # fmt: skip
 def test_figures_that_say_nothing_are_refused(tmp_path: Path, change: dict, words: str) -> None:

@@ -66,7 +66,7 @@ def test_pre_training_learns_its_share_in_its_mix() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"finetune.mix": ["target=0.5", "example=0.5"], "examples": {}}, "finetune.mix: nothing is there of example; leave it out of the mix"),
+        ({"finetune.mix": ["target=0.5", "example=0.5"], "examples": {}}, "finetune.mix: there are no examples of example; remove it from the mix"),
         ({"pretrain.mix": ["cot=0.5", "tool=0.5"], "pretrain.frac": 0.9}, "pretrain.mix: 0.9 of all 6,000,000 problems are 5,400,000"),
         ({"train_reference.optimizer": "muon"}, "train_reference.optimizer is 'muon'"),
         ({"finetune.target": ["gsm9k"]}, "Did you mean 'gsm8k'?"),
@@ -131,7 +131,7 @@ def test_a_fault_of_a_profile_is_told_with_its_place(changes: dict[str, Any], wo
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"sources: {}\n", "to mend"), (b"a: [\n", "is no YAML"), (b"", "holds no sections"), (b"- a\n", "holds no sections"),
+        (b"sources: {}\n", "to correct"), (b"a: [\n", "is not valid YAML"), (b"", "has no sections"), (b"- a\n", "has no sections"),
         ("# für\n".encode("latin-1"), "cannot be read"),
     ],
 )  # fmt: skip

@@ -189,7 +189,7 @@ def test_the_precision_on_the_card_is_what_was_measured(project: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("{", "line 2 is no JSON"),
+        ("{", "line 2 is not JSON"),
         ('{"problem_id": "p1"}', "Each line is"),
         ('{"problem_id": "p1", "right": "yes"}', "Each line is"),
         ('{"problem_id": "p9", "right": true}', "'p9' is not a problem of this data set"),

@@ -211,7 +211,7 @@ def test_a_server_of_texts_gets_the_text_of_the_same_tokens(
     prompts = [Prompt(f"Tom has {i} apples.", i) for i in range(9)]
     outputs = generate(FOLDER, [*prompts, Prompt("3</s>4")], Sampling(5))
     assert [output.finish_reason for output in outputs] == ["stop"] * 9 + ["error"]
-    assert "holds a control token as text" in outputs[-1].stopped_by
+    assert "contains a control token as text" in outputs[-1].stopped_by
     tokenizer = load_tokenizer(FOLDER)
     wanted = {tuple(encode_prompt(prompt.text, tokenizer)) for prompt in prompts}
     assert {tuple(ids) for ids in server.read[own_beginning:]} == wanted
@@ -242,7 +242,7 @@ def test_a_server_that_reads_other_ids_is_asked_with_texts(
 @pytest.mark.parametrize("how", MISREAD)
 def test_a_server_that_reads_other_ids_and_other_texts_is_refused(how: str, server: CompletionServer) -> None:
     server.misread, server.usage = how, {"prompt_tokens": 99}
-    with pytest.raises(StageError, match="takes no token ids, and reads 99 tokens in a prompt of 3"):
+    with pytest.raises(StageError, match="accepts no token ids, and reads 99 tokens in a prompt of 3"):
         generate(FOLDER, [Prompt("Tom.")], Sampling(5))
 
 

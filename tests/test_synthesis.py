@@ -402,7 +402,7 @@ def test_the_engine_is_chosen_from_the_machine(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("NINECHAPTERS_ENGINE", "vllm")
     assert engine_module.engine_name() == "vllm"
     monkeypatch.setenv("NINECHAPTERS_ENGINE", "vlm")
-    with pytest.raises(StageError, match="'vlm'; it may be server, transformers, vllm"):
+    with pytest.raises(StageError, match="'vlm'; it can be server, transformers, vllm"):
         engine_module.engine_name()
 
 

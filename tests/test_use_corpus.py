@@ -229,4 +229,4 @@ def test_a_link_to_nothing_is_told_before_dvc_meets_it(project: Path) -> None:
     (project / "inputs/notes/broken.md").symlink_to("/nonexistent")
     told = run("inputs/notes", code=1)
     assert "inputs/notes/broken.md is a link to nothing (/nonexistent)" in told
-    assert "delete it, or mend it" in told
+    assert "delete it, or correct it" in told
