@@ -16,7 +16,7 @@ from stages.training import trainer as trainer_module
 from stages.training.checkpoints import Checkpoints, checkpoints_in
 from stages.training.curve import Curve
 from stages.training.run import train
-from tests.test_launch import EXAMPLES, PLAN
+from tests.look import EXAMPLES, PLAN
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1]
 

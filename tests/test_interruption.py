@@ -26,7 +26,7 @@ from stages.core.progress import Tracker
 from stages.models import folders as models_module
 from stages.training.run import train
 from tests.conftest import ROOT
-from tests.test_launch import EXAMPLES, PLAN
+from tests.look import EXAMPLES, PLAN
 
 PLAN = replace(PLAN, num_epochs=16, batch_rows=2)
 TRAIN = """

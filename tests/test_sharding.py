@@ -1,7 +1,5 @@
 """A model sharded over two processes on CPUs (gloo): real FSDP 2, which learns what one process learns."""
 
-import csv
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,82 +10,27 @@ from safetensors.torch import load_file
 from stages.core.command import StageError
 from stages.models import folders as models_module
 from stages.models.folders import load_model, save_model
-from stages.problems.student_format import Example, student_prompt
 from stages.training import launch
 from stages.training.checkpoints import checkpoints_in
 from stages.training.job import LoraPlan
 from stages.training.run import train
-from stages.training.sections import TrainingPlan
 from stages.training.sharding import empty_model, layers_of
+from tests.look import EXAMPLES, PLAN, WORKER, curve, seen_in
 from tests.tiny import tiny_model, tiny_tokenizer
 
-PLAN = TrainingPlan(
-    num_epochs=1, learning_rate=1e-3, optimizer="adamw", warmup_ratio=0.1, decay_ratio=0.2, weight_decay=0.0,
-    batch_rows=3, max_length=64, seed=1,
-)  # fmt: skip
-EXAMPLES = [Example(student_prompt(f"What is {i}+{i + 1}?", "cot"), f"{i}+{i + 1}={2 * i + 1}") for i in range(40)]
 SHARDED = {"NINECHAPTERS_PROCESSES": "2", "NINECHAPTERS_FSDP": "1"}
-# What each process runs in the place of stages.training.worker: the same, and writes down what it sees.
-LOOK = """
-import json, os, sys
-from pathlib import Path
-import torch
-from torch.distributed.fsdp import FSDPModule
-from torch.distributed.tensor import DTensor
-from transformers import TrainerCallback
-from stages.training import worker
-
-rank, seen = os.environ["RANK"], {"read": []}
-load_file = torch.load
-def noted(path, **options):
-    seen["read"] += ["optimizer"] * str(path).endswith("optimizer.pt")
-    return load_file(path, **options)
-torch.load = noted
-
-class Look(TrainerCallback):
-    def on_train_begin(self, args, state, control, model=None, **_):
-        inner = getattr(model, "module", model)
-        seen["begins_at"] = state.global_step
-        seen["fsdp_modules"] = sum(isinstance(module, FSDPModule) for module in inner.modules())
-        seen["parameters"] = sorted({type(p).__name__ for p in inner.parameters()})
-    def on_step_end(self, args, state, control, optimizer=None, **_):
-        moments = [v for s in optimizer.optimizer.state.values() for key, v in s.items() if key != "step"]
-        seen["moments"] = sorted({type(v).__name__ for v in moments})
-        held = sum((v.to_local() if isinstance(v, DTensor) else v).numel() for v in moments)
-        seen["held_share"] = held / sum(v.numel() for v in moments)
-        Path(f"seen-{rank}.json").write_text(json.dumps(seen))
-        if state.global_step == int(os.environ.get("STOP_AT", 0)):
-            (Path(args.output_dir) / "stop").touch()
-
-train, load = worker.train_model, worker.load_model
-worker.train_model = lambda model, store, job, callbacks, device: train(model, store, job, [Look(), *callbacks], device)
-worker.load_model = lambda *given: seen["read"].append("weights") or load(*given)
-try:
-    worker.run_job(worker.read_job(Path(sys.argv[1])))
-except KeyboardInterrupt:
-    sys.exit(worker.INTERRUPTED)
-"""
 
 
 @pytest.fixture(autouse=True)
 def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(models_module, "CPU_THREADS", 1)
-    monkeypatch.setattr(launch, "WORKER", ["-c", LOOK])
+    monkeypatch.setattr(launch, "WORKER", WORKER)
 
 
 def run(base: Path, name: str, **options: object) -> Path:
     train(name, [base], EXAMPLES, PLAN, Path(name), Path(f"{name}-curve"), **options)  # type: ignore[arg-type]
     return Path(name)
-
-
-def seen() -> list[dict[str, object]]:
-    return [json.loads(Path(f"seen-{rank}.json").read_text()) for rank in (0, 1)]
-
-
-def points(name: str, column: str) -> list[float]:
-    with Path(f"{name}-curve/plots/metrics/{column}.tsv").open() as stream:
-        return [float(row[column]) for row in csv.DictReader(stream, delimiter="\t")]
 
 
 def assert_same(folder: Path, other: Path, files: tuple[str, ...], tolerance: float = 1e-4) -> None:
@@ -117,16 +60,16 @@ def test_a_sharded_training_is_one_process_s(tiny_model_folder: Path, monkeypatc
     sizes = [path.stat().st_size for path in (checkpoint / "parts").glob("*.distcp")]
     assert len(sizes) == 2
     assert max(sizes) < 1.2 * min(sizes), "each process writes its part"
-    for number, look in enumerate(seen()):
+    for number, look in enumerate(seen_in(Path())):
         assert look["fsdp_modules"] == 3, "two layers, and the rest"
         assert look["parameters"] == look["moments"] == ["DTensor"]
         assert look["held_share"] == pytest.approx(0.5, abs=0.05)
         assert look["read"] == ["weights"] * (number == 0)
     monkeypatch.setenv("STOP_AT", "0")
     two = run(tiny_model_folder, "two", keep_optimizer=True)
-    assert [look["begins_at"] for look in seen()] == [4, 4]
+    assert [look["begins_at"] for look in seen_in(Path())] == [4, 4]
     for column in ("loss", "gradient_norm", "learning_rate"):
-        assert points("two", column) == pytest.approx(points("one", column), rel=2e-3)
+        assert curve(Path("two-curve"), column) == pytest.approx(curve(Path("one-curve"), column), rel=2e-3)
     assert_same(two, one, ("model.safetensors", "optimizer/state-00001.safetensors"))
     for file in ("config.json", "tokenizer.json", "generation_config.json"):
         assert (two / file).read_bytes() == (one / file).read_bytes()
@@ -139,7 +82,7 @@ def test_a_sharded_reference_is_one_process_s(tiny_model_folder: Path, monkeypat
     for name, value in SHARDED.items():
         monkeypatch.setenv(name, value)
     two = run(tiny_model_folder, "two", lora=LoraPlan(4, 8, 2))
-    assert all(look["fsdp_modules"] == 3 and look["parameters"] == ["DTensor"] for look in seen())
+    assert all(look["fsdp_modules"] == 3 and look["parameters"] == ["DTensor"] for look in seen_in(Path()))
     for number in (1, 2):
         files = (f"checkpoint-{number}/adapter_model.safetensors", f"checkpoint-{number}/adam_moments.safetensors")
         assert_same(two, one, files, 1e-3)
@@ -158,9 +101,9 @@ def test_two_whole_copies_read_once_and_go_on(tiny_model_folder: Path, monkeypat
         run(tiny_model_folder, "two")
     monkeypatch.setenv("STOP_AT", "0")
     assert_same(run(tiny_model_folder, "two"), one, ("model.safetensors",))
-    assert all(look["begins_at"] == 4 and look["parameters"] == ["Parameter"] for look in seen())
-    assert [look["read"] for look in seen()] == [["weights", "optimizer"], []]
-    assert points("two", "loss") == pytest.approx(points("one", "loss"), rel=2e-3)
+    assert all(look["begins_at"] == 4 and look["parameters"] == ["Parameter"] for look in seen_in(Path()))
+    assert [look["read"] for look in seen_in(Path())] == [["weights", "optimizer"], []]
+    assert curve(Path("two-curve"), "loss") == pytest.approx(curve(Path("one-curve"), "loss"), rel=2e-3)
 
 
 @pytest.mark.slow

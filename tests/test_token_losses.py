@@ -16,7 +16,7 @@ from stages.problems.student_format import Example, student_prompt
 from stages.training import packed_trainer
 from stages.training.run import train
 from stages.training.sections import TrainingPlan
-from tests.test_launch import curve
+from tests.look import curve
 from tests.tiny import tiny_model
 
 SIZES = {"vocab_size": 64, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}

@@ -67,6 +67,33 @@ def test_a_second_process_is_refused_and_told_by_whom(here: Path) -> None:
     assert (work_folder("train-a", [], {"seed": 1}, []) / "started").exists(), "its work is gone on with"
 
 
+@pytest.mark.parametrize("way", ["finished", "RESUME=0", "damaged"])
+def test_a_kill_while_work_is_deleted_leaves_no_half_of_it(
+    way: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was left of a checkpoint would be gone on from."""
+    folder = work_folder("train-a", [], {"seed": 1}, [])
+    for name in ("weights", "whole"):
+        (folder / name).touch()
+    if way == "damaged":
+        (folder / "run.json").write_text("{")
+
+    def kill(path: Path, **_: object) -> None:
+        (path / "weights").unlink()
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("RESUME", "0" if way == "RESUME=0" else "")
+    delete = {"finished": lambda: finish_work(folder)}.get(way, lambda: work_folder("train-a", [], {"seed": 1}, []))
+    with monkeypatch.context() as killed:
+        killed.setattr("shutil.rmtree", kill)
+        with pytest.raises(KeyboardInterrupt):
+            delete()
+    monkeypatch.delenv("RESUME")
+    assert [path.name for path in work_folder("train-a", [], {"seed": 1}, []).iterdir()] == ["run.json"]
+    finish_work(folder)
+    assert [path.name for path in here.glob(".work/*")] == ["owners"], "what the killed one left is gone, too"
+
+
 def test_a_worker_that_outlives_its_killed_parent_owns_nothing(here: Path) -> None:
     first = started(here, "fork")
     first.kill()
