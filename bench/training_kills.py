@@ -8,7 +8,7 @@
 `pretrain` learns 2,000 random problems (400 in several processes) with a tiny model and saves a checkpoint after each step. A signal falls at a random
 moment of the run: while it starts, tokenizes, trains, or saves; `kill -9`, every third time SIGTERM and every sixth SIGUSR1, which must
 end it with its status and the line that says what is kept. Its processes must be gone then. It is started again each time, and must begin
-no earlier than the last whole checkpoint. Prints one JSON object on the last line.
+no earlier than the last whole checkpoint, unless the model was saved already: then it begins anew. Prints one JSON object on the last line.
 """
 
 import json
@@ -30,6 +30,7 @@ import psutil
 from safetensors.torch import load_file
 
 from bench.teacher_overhead import ROOT
+from stages.core.files import remove
 from stages.core.table_writer import write_table
 from stages.models.folders import save_model
 from tests.tiny import problem_row, tiny_model, tiny_tokenizer
@@ -104,6 +105,7 @@ def kill_again_and_again(run: Run, num_kills: int) -> dict[str, object]:
     moments: dict[str, int] = {}
     by_signal: Counter[str] = Counter()
     while True:
+        remove(folder / "models/killed")  # as DVC deletes what a stage is to make
         before = whole_steps(folder)
         begun = time.monotonic()
         process = run.start("killed")
@@ -121,8 +123,9 @@ def kill_again_and_again(run: Run, num_kills: int) -> dict[str, object]:
         end(process, number)
         by_signal[number.name] += 1
         after = whole_steps(folder)
-        lost += bool(before and (not after or after[-1] < before[-1]))
-        place = "training" if after != before else "elsewhere"
+        is_made = (folder / "models/killed").exists()  # its checkpoints are of no use any more
+        lost += bool(before and not is_made and (not after or after[-1] < before[-1]))
+        place = "after the model was saved" if is_made else "training" if after != before else "elsewhere"
         moments[place] = moments.get(place, 0) + 1
     same = {
         name: (folder / "models/killed" / name).read_bytes() == (folder / "models/unbroken" / name).read_bytes()

@@ -14,14 +14,14 @@ import hashlib
 import json
 import os
 import platform
-import shutil
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from stages.core.command import StageError, say
-from stages.core.files import json_in, write_json
+from stages.core.files import json_in, remove, write_json
 from stages.core.hashes import file_hash
 from stages.core.interruption import note_kept
 
@@ -58,7 +58,7 @@ def work_folder(stage: str, inputs: Iterable[Path], options: dict[str, object], 
     record = {"stage": stage, "code": code_hash, "options": options, "inputs": input_hashes}
     if _has_work(folder) and not _record(folder):
         say(f"{stage}: {folder / RECORD} is damaged: the work starts again")
-        shutil.rmtree(folder)
+        _delete(folder)
     if _has_work(folder):
         if _record(folder)["code"] != code_hash and choice not in ("0", "1"):
             raise StageError(
@@ -66,7 +66,7 @@ def work_folder(stage: str, inputs: Iterable[Path], options: dict[str, object], 
                 f"continue it, or RESUME=0 to start again."
             )
         if choice == "0":
-            shutil.rmtree(folder)
+            _delete(folder)
     elif choice != "0":
         _refuse_other_options(folder, record)
     if _record(folder).get("code") != code_hash:
@@ -110,11 +110,20 @@ def _has_work(folder: Path) -> bool:
 
 def finish_work(folder: Path) -> None:
     """Delete a work folder once its stage's out is written, and let other processes run the stage."""
-    shutil.rmtree(folder, ignore_errors=True)
+    _delete(folder)
     note_kept("")
     owned = _owned.pop(_owner_key(folder.name.rpartition("-")[0]), None)
     if owned:
         owned.close()
+
+
+def _delete(folder: Path) -> None:
+    """Delete a work folder as one: a stage that is killed meanwhile leaves no half of it, which the next run would go on from."""
+    away = folder.with_name(f".{folder.name}.deleted")
+    remove(away)  # of a stage that was killed here before
+    with suppress(FileNotFoundError):
+        folder.rename(away)
+    remove(away)
 
 
 def own(stage: str) -> None:
