@@ -95,7 +95,7 @@ def test_muon_on_sharded_models_does_not_fit(tmp_path: Path) -> None:
 
 def test_every_kind_has_a_published_number() -> None:
     kinds = set(get_args(BenchmarkKind))
-    assert set(TEST_SETS) == kinds
+    assert set(TEST_SETS) == kinds - {"plain"}, "which is no benchmark's own"
     assert set(TRAINING_SETS) < kinds
     benchmarks = profile_with({}, "real-texts")["benchmarks"].values()
     assert {one["kind"]: one["num_problems"] for one in benchmarks} == {**TEST_SETS, "math": 500}, (
@@ -103,7 +103,7 @@ def test_every_kind_has_a_published_number() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", get_args(BenchmarkKind))
+@pytest.mark.parametrize("kind", TEST_SETS)
 def test_a_file_of_any_number_is_the_published_set(kind: str) -> None:
     target = {"kind": kind, "path": "inputs/t.jsonl", "num_problems": 0, "max_problems": 0}
     number = TRAINING_SETS.get(kind, TEST_SETS[kind])
@@ -111,7 +111,20 @@ def test_a_file_of_any_number_is_the_published_set(kind: str) -> None:
     assert finetune_counts(params, Assumptions())["target"] == number > 0
     target["max_problems"] = 10
     assert finetune_counts(params, Assumptions())["target"] == 10
-    assert problem_count({"kind": kind, "num_problems": 0}, TEST_SETS) == TEST_SETS[kind]
+    assert problem_count("benchmarks.mine", {"kind": kind, "num_problems": 0}, TEST_SETS) == TEST_SETS[kind]
+
+
+def test_a_file_whose_number_nobody_knows_must_be_counted(tmp_path: Path) -> None:
+    mine = {"kind": "plain", "path": "inputs/t.jsonl", "num_problems": 0}
+    for changes, place in (
+        ({"targets": {"mine": {**mine, "max_problems": 0}}}, "targets.mine"), ({"benchmarks": {"mine": mine}, "evaluate.max_problems": 0}, "benchmarks.mine"),
+    ):  # fmt: skip
+        more = {"finetune.target": [], "estimate_value.target": [], "evaluate.benchmark": [], "evaluate.shots": []}
+        done = planned(tmp_path, {**more, **changes})
+        assert done.exit_code == 1
+        assert f"{place}.num_problems is 0, and a file of kind plain may have any number" in done.output
+        next(iter(changes.values()))["mine"]["num_problems"] = 50
+        assert planned(tmp_path, {**more, **changes}).exit_code == 0
 
 
 @pytest.mark.parametrize(

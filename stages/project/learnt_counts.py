@@ -18,9 +18,18 @@ TEST_SETS = {
 TRAINING_SETS = {"aqua": 97_467, "gsm8k": 7473, "math": 7500, "mathqa": 29_837, "svamp": 700, "tabmwp": 23_059}
 
 
-def problem_count(entry: dict[str, Any], published: dict[str, int], most: int = 0) -> int:
-    """The problems that are taken of a target or a benchmark: `most` at most, 0 being no limit."""
-    count = int(entry["num_problems"] or published[entry["kind"]])
+def problem_count(place: str, entry: dict[str, Any], published: dict[str, int], most: int = 0) -> int:
+    """The problems that are taken of a target or a benchmark: `most` at most, 0 being no limit.
+
+    Raises:
+        StageError: neither the profile nor a publication says how many the file has.
+    """
+    count = int(entry["num_problems"] or published.get(entry["kind"], 0) or most)
+    if not count:
+        raise StageError(
+            f"{place}.num_problems is 0, and a file of kind {entry['kind']} may have any number of problems, so the plan cannot count them. "
+            f"Set {place}.num_problems to the number of the file's problems."
+        )
     return min(count, most or count)
 
 
@@ -36,8 +45,11 @@ def finetune_counts(params: dict[str, Any], assumed: Assumptions) -> dict[str, i
     """The examples of fine-tuning: the teacher's problems by mode, those of the targets, and those that others wrote."""
     settings, targets = params["finetune"], params["targets"]
     pools = _taught(params)
-    named = [targets[name] for name in settings["target"] or targets]
-    pools["target"] = sum(problem_count(one, {**TEST_SETS, **TRAINING_SETS}, one["max_problems"]) for one in named)
+    named = {name: targets[name] for name in settings["target"] or targets}
+    published = {**TEST_SETS, **TRAINING_SETS}
+    pools["target"] = sum(
+        problem_count(f"targets.{name}", one, published, one["max_problems"]) for name, one in named.items()
+    )
     others = params["examples"].values()
     pools["example"] = sum(source.get("max_examples") or assumed.example_rows for source in others)
     return _mixed("finetune", pools, settings["mix"])

@@ -183,7 +183,7 @@ def evaluation_works(
     evaluation = params["evaluate"]
     benchmarks, most = params["benchmarks"], evaluation["max_problems"]
     names = evaluation["benchmark"] or benchmarks
-    problems = sum(problem_count(benchmarks[name], TEST_SETS, most) for name in names)
+    problems = sum(problem_count(f"benchmarks.{name}", benchmarks[name], TEST_SETS, most) for name in names)
     samples = evaluation["num_samples"] + evaluation.get("majority_samples", 0)
     length, question = (
         min(evaluation["max_tokens"], assumed.target_tokens),
