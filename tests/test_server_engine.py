@@ -200,7 +200,7 @@ def test_fields_that_a_server_does_not_know_are_left_out_and_told(
     outputs = generate(FOLDER, [Prompt(f"p{i}", i) for i in range(9)], Sampling(5))
     assert [output.text for output in outputs] == [f"p{i}/{i}" for i in range(9)]
     assert server.num_calls == 1, "it is learnt once"
-    assert "does not know add_special_tokens, samplers, top_k: left out" in capsys.readouterr().err
+    assert "does not support add_special_tokens, samplers, top_k, now omitted" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("own_beginning", [0, 1])
@@ -215,7 +215,7 @@ def test_a_server_of_texts_gets_the_text_of_the_same_tokens(
     tokenizer = load_tokenizer(FOLDER)
     wanted = {tuple(encode_prompt(prompt.text, tokenizer)) for prompt in prompts}
     assert {tuple(ids) for ids in server.read[own_beginning:]} == wanted
-    assert "accepts no token ids: it gets a text instead" in capsys.readouterr().err
+    assert "accepts no token ids: it is sent a text" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("usage", [None, {"prompt_tokens": 99}])
@@ -236,7 +236,7 @@ def test_a_server_that_reads_other_ids_is_asked_with_texts(
     server.misread = how
     outputs = generate(FOLDER, [Prompt("", 7), *(Prompt(f"Tom has {i} apples.", i) for i in range(9))], Sampling(5))
     assert [output.text for output in outputs[1:]] == [f"Tom has {i} apples./{i}" for i in range(9)]
-    assert "accepts no token ids: it gets a text instead" in capsys.readouterr().err
+    assert "accepts no token ids: it is sent a text" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("how", MISREAD)
@@ -279,7 +279,7 @@ def test_prompts_under_way_when_a_field_is_refused_are_asked_again(
     outputs = generate(FOLDER, [Prompt(f"p{i}", i) for i in range(10)], Sampling(5))
     assert [output.text for output in outputs] == [f"p{i}/{i}" for i in range(10)]
     assert server.num_calls > 1, "several were under way"
-    assert capsys.readouterr().err.count("does not know min_p, top_k: left out") == 1
+    assert capsys.readouterr().err.count("does not support min_p, top_k, now omitted") == 1
 
 
 def test_a_server_that_will_not_sample_so_is_refused(server: CompletionServer) -> None:

@@ -102,7 +102,7 @@ class Asking:
             self._try_another(count, num_choices, num_ids)
             return False
         if not self.is_settled and self.form != IDS:
-            say(f"{self.url} accepts no token ids: it gets {self.form} instead, and must count as many tokens.")
+            say(f"{self.url} accepts no token ids: it is sent {self.form}, and must count as many tokens.")
         self.is_settled |= num_ids > 1 or self.form != IDS  # one id is read alike as a prompt and as a list of prompts
         return True
 
