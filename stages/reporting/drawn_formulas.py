@@ -34,8 +34,8 @@ PART = re.compile(
       | \\begin\{{(?P<picture>{"|".join(PICTURES)})\}}.*?\\end\{{(?P=picture)\}})
   | (?P<math>
         (?<!\\)\$\$(?:{TEXT_GROUP}|[^$\\]|\\.|\$(?![\s$])(?:[^$\\\n]|\\.)*(?<!\s)\$(?!\$))++\$\$
-      | (?<![\\\w$])\$(?=[^\s$])(?:{TEXT_GROUP}|[^$\\\n]|\\.|\n(?!\s*\n))*+(?<!\s)\$(?![\d$])
-      | (?<![\\\w$])\$(?=[^$\n]*\\[A-Za-z])(?:{TEXT_GROUP}|[^$\\\n]|\\.)*+\$(?![\d$])
+      | (?<![\\\w$])\$(?=[^\s$])(?:{TEXT_GROUP}|[^$\\\n]|\\.|\n(?!\s*\n))*+(?<!\s)\$(?![\d$]|(?<=[=/:;]\$)\w)
+      | (?<![\\\w$])\$(?=[^$\n]*(?:\\[A-Za-z]|[\^_]))(?:{TEXT_GROUP}|[^$\\\n]|\\.)*+\$(?![\d$])
       | (?<!\\)\\\((?:{TEXT_GROUP}|(?!\\\().)+?\\\)
       | (?<!\\)\\\[(?:{TEXT_GROUP}|(?!\\\[).)+?\\\]
       | \\begin\{{(?P<name>(?:{"|".join(MATH_ENVIRONMENTS)})\*?)\}}(?:(?!\\begin\{{(?P=name)\}}).)+?\\end\{{(?P=name)\}}
@@ -44,16 +44,20 @@ PART = re.compile(
     re.VERBOSE | re.DOTALL | re.MULTILINE,
 )
 BRACE = re.compile(r"\\.|[{}$]", re.DOTALL)
-AMOUNT = re.compile(r"\$\.?\d")
+AMOUNT = re.compile(r"\$\$?\s*\.?\d")
 WORDS = re.compile(r"(?<![\\{A-Za-z])[A-Za-z]{2,}\s+[A-Za-z]{2,}")
+WORD = re.compile(
+    r"(?<=[\s(])[a-z]{4,}(?=[\s),.$])|\b(?<!\\)(?:and|or|for|per|the|to|of|at|is|in|each|tax|off|but|was|day|he|she|we)\b"
+)
+NAMED = re.compile(rf"{TEXT_GROUP}|\\(?:operatorname|math[a-z]+)\*?\s?\{{[^{{}}$]*\}}", re.DOTALL)
 # Between two prices: $<<2*3=6>>6, then 6+1=$; $12 x 5 =$; and between two variables of a page.
 BETWEEN_PRICES = re.compile(r"\$(?=\.?\d)[^$\\]*[=+*/×÷(-]\s*\$|\$[^$]*(?:<<|</|/>)[^$]*\$")
-AIRY, PLAIN_WORD = re.compile(r"\$(?:\s.*|.*\s)\$"), re.compile(r"(?<![\\A-Za-z])[a-z]{2,}")
+AIRY = re.compile(r"\$(?:\s.*|.*\s)\$")
 DELIMITERS = {"$$": 2, "\\[": 2, "\\(": 2, "$": 1}
 
 TAGS = frozenset(
     "math mrow mi mn mo mtext ms mspace mfrac msqrt mroot msup msub msubsup munder mover munderover mmultiscripts mprescripts "
-    "mtable mtr mtd mpadded mphantom menclose mstyle b i span code".split()
+    "mtable mtr mtd mpadded mphantom menclose mstyle b i em span code".split()
 )
 ATTRIBUTES = frozenset(
     "accent accentunder class columnalign depth dir display displaystyle fence form height largeop linethickness lspace "
@@ -107,11 +111,14 @@ def mathml(formula: str) -> str:
 
 def is_price(formula: str) -> bool:
     """Whether its dollars are two prices', or a program's, and what stands between them is prose."""
-    return bool(
-        (AMOUNT.match(formula) and WORDS.search(formula))
-        or BETWEEN_PRICES.fullmatch(formula)
-        or (AIRY.fullmatch(formula) and PLAIN_WORD.search(formula))
-    )
+    if not formula.startswith("$"):
+        return False
+    bare = NAMED.sub("", formula)
+    if WORDS.search(bare) and (AMOUNT.match(formula) or not re.search(r"[\\=^_]", formula)):
+        return True
+    if WORD.search(bare) and (AMOUNT.match(formula) or AIRY.fullmatch(formula)):
+        return True
+    return bool(BETWEEN_PRICES.fullmatch(formula))
 
 
 def is_mathml(drawn: str) -> bool:

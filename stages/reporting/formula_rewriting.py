@@ -4,8 +4,8 @@ r"""What stands between a formula as people type it, math-core, and a browser wi
     drawable(drawn)                          -> its MathML with bars, wide hats, arrows and strikes as classes of page.css; or ""
 
 Browsers stretch an accent only with a font that has a table for it, which many machines lack: then a bar covers one letter of two. The
-stylesheet draws these at the width of what they cover. What it has no drawing for stays as typed, as does an accent that would stand beside its letter. The page bounds how
-light a color is (--typed), so that it is seen on light and dark ground.
+stylesheet draws these at the width of what they cover. What it has no drawing for stays as typed, as does an accent that would stand
+beside its letter. The page bounds how light a color is (--typed), so that it is seen on light and dark ground.
 """
 
 import html
@@ -45,10 +45,9 @@ REWRITTEN = {
 REWRITINGS = [(re.compile(typed), known) for typed, known in REWRITTEN.items()]
 HAS_ENVIRONMENT = re.compile(rf"\\begin\{{(?:{NUMBERED})\*\}}")
 MACROS = {
-    **dict.fromkeys(("mbox", "hbox", "textrm", "textup", "textnormal"), r"\text{#1}"),
+    **dict.fromkeys(("mbox", "hbox", "textnormal"), r"\text{#1}"),
     **dict.fromkeys(("dotsb", "dotsm", "dotsi"), r"\cdots"),
     "dotso": r"\ldots",
-    "emph": r"\textit{#1}",
     "underbar": r"\underline{#1}",
     "substack": r"\begin{matrix}#1\end{matrix}",
     "AA": r"\text{Å}",
@@ -85,6 +84,8 @@ def _without_inner(group: str) -> str:
     found = PARTS_OF_GROUP.fullmatch(group)
     assert found
     parts = FORMULA_IN_TEXT.split(found[2])
+    if any(part.count("{") != part.count("}") for part in parts[::2]):
+        return group  # a formula in a text in a text
     parts[::2] = [BARE_LOW_LINE.sub(r"\\_", SIGN_AND_SPACE.sub(r"\1{}", part)) for part in parts[::2]]
     told = [f"{found[1]}{{{part}}}" if part else "" for part in parts]
     told[1::2] = [f"{{{part[1:-1] if part.startswith('$') else part[2:-2]}}}" for part in parts[1::2]]
