@@ -12,6 +12,9 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from stages.core.files import write_json
+from stages.core.named_tables import write_names
+from stages.core.schemas import SCHEMAS, Row
 from stages.core.table_writer import write_table
 from stages.project.publishing import main as publish
 from stages.reporting import licenses, published_rows
@@ -41,14 +44,52 @@ PROBLEMS = [
 TEXTS = [text_row(f"t{i}") for i in range(3)]
 
 
+def filled(table: str, **known: object) -> Row:
+    """A row of a table; what is not given is empty."""
+    empty = {"int64": 0, "double": 0.0, "string": ""}
+    return {field.name: known.get(field.name, empty.get(str(field.type), [])) for field in SCHEMAS[table]}
+
+
+def write_figures(folder: Path) -> None:
+    """What the stages of the data set leave to be counted, and the report's record of the same."""
+    (source,), data = FIGURES["corpus"].values(), folder / "data"
+    curated = {"kept": source["num_curated"], "rejected": source["rejected_in_curation"]}
+    counts = {
+        name: {"read": source["num_documents"], "kept": source["num_texts"], "rejected": {}}
+        for name in ("documents", "snippets")
+    }
+    write_json(counts, data / "corpus/web/counts.json")
+    write_json({"sources": {"web": curated}}, data / "curated/counts.json")
+    for name, part in FIGURES["distillation"].items():
+        asked = filled(
+            "completions",
+            served_model=part["model"],
+            prompt_tokens=50,
+            completion_tokens=100,
+            usd=part["usd"] / part["num_requests"],
+        )
+        write_table("completions", [asked] * part["num_requests"], data / f"distillation/{name}/completions.parquet")
+        write_table("problems", [problem_row()] * part["num_problems"], data / f"problems/{name}/problems.parquet")
+        rejected = [
+            filled("rejected", reason=reason) for reason, count in part["rejected"].items() for _ in range(count)
+        ]
+        write_table("rejected", rejected, data / f"problems/{name}/rejected.parquet")
+        write_json({}, data / f"problems/{name}/repairs.json")
+    leaked = [filled("leaked", leaked_benchmark="grade")] * FIGURES["leaks"]["grade"]["num_leaked"]
+    write_table("leaked", leaked, data / "leaks/grade.parquet")
+    write_names(["web"], data / "corpus")
+    write_names(["grade"], data / "leaks")
+    write_json(FIGURES["filter"], folder / "reports/filter.json")
+    write_json(FIGURES, folder / "reports/details.json")
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model_folder: Path) -> Path:
     """A project's folder after a run, in Git, with six problems and a student."""
     folder = tmp_path / "project"
     write_table("problems", PROBLEMS, folder / "data/synthetic/problems.parquet")
     write_table("texts", TEXTS, folder / "data/texts/synthesis.parquet")
-    (folder / "reports").mkdir()
-    (folder / "reports/details.json").write_text(json.dumps(FIGURES))
+    write_figures(folder)
     shutil.copy(ROOT / "profiles/laptop.yaml", folder / "params.yaml")
     for name, base in (
         ("base/llama", ""),
@@ -351,14 +392,29 @@ def test_what_is_missing_is_told(project: Path) -> None:
     assert "models/finetuned/pretrained/llama is missing. Run `dvc repro`" in run("model", "out").output
     assert "this run evaluated llama" in run("model", "out", "--student", "bert").output
     Path("reports/details.json").unlink()
-    assert "reports/details.json missing. Publish from the project's folder" in run("dataset", "out").output
+    Path("reports/filter.json").unlink()
+    assert "reports/details.json missing. Publish from the project's folder" in run("model", "out").output
+    assert "reports/filter.json missing. Publish from the project's folder" in run("dataset", "out").output
     assert not Path("out").exists()
 
 
+def test_a_data_set_alone_is_published_with_its_own_figures(project: Path) -> None:
+    """After `dvc repro export_dataset` no student was evaluated: the report is missing, or of an earlier run."""
+    for report in (json.dumps(FIGURES | {"filter": FIGURES["filter"] | {"num_kept": 2}}), ""):
+        Path("reports/details.json").write_text(report) if report else Path("reports/details.json").unlink()
+        written("dataset", "out")
+        card = Path("out/README.md").read_text()
+        assert "| problems kept | 6 |" in card
+        assert "| texts cut from them | 8 |" in card
+        assert "Compared with grade, secondary: 13 words in a row" in card
+        shutil.rmtree("out")
+
+
 def test_figures_that_are_cut_short_are_told(project: Path) -> None:
-    for content in ('{"corpus": {}', "[]", json.dumps({**FIGURES, "leaks": {}} | {"filter": {}})[:-1]):
-        Path("reports/details.json").write_text(content)
-        assert "it is cut short, or of another version. Run `dvc repro`" in run("dataset", "out").output
+    for content in ('{"corpus": {}', "[]", json.dumps(FIGURES["filter"])[:-1]):
+        for kind, path in (("dataset", "filter"), ("model", "details")):
+            Path(f"reports/{path}.json").write_text(content)
+            assert "it is cut short, or of another version. Run `dvc repro`" in run(kind, "out").output
     assert not Path("out").exists()
 
 

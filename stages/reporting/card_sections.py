@@ -1,8 +1,8 @@
-"""What a card tells of the run: funnel, verification, contamination, teacher and cost; from `reports/details.json` and `params.yaml`.
+"""What a card tells of the run: funnel, verification, contamination, teacher and cost; from its figures and `params.yaml`.
 
     sections = run_sections(figures, params)        -> {"Funnel": "| step | ... ", "Teacher and cost": ...}
 
-Nothing else of params.yaml is published: it may name folders and servers.
+Of params.yaml nothing but settings and the benchmarks' names is published: it may name folders and servers.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ def run_sections(figures: Mapping[str, Any], params: Mapping[str, Any]) -> dict[
     return {
         "Funnel": funnel(figures),
         "What was verified": verification(figures, params["filter_problems"]),
-        "Contamination": contamination(figures, params["decontaminate"]),
+        "Contamination": contamination(figures, params["decontaminate"], sorted(params["benchmarks"])),
         "Teacher and cost": teacher(figures["distillation"]),
     }
 
@@ -90,7 +90,7 @@ def precision(measured: Measured, checked: tuple[int, int] | None) -> str:
     )
 
 
-def contamination(figures: Mapping[str, Any], rules: Mapping[str, Any]) -> str:
+def contamination(figures: Mapping[str, Any], rules: Mapping[str, Any], benchmarks: list[str]) -> str:
     """What touched a benchmark, at each place where that is looked for."""
     dropped = sum(source["rejected_in_curation"].get("contaminated", 0) for source in figures["corpus"].values())
     rows = [
@@ -102,9 +102,8 @@ def contamination(figures: Mapping[str, Any], rules: Mapping[str, Any]) -> str:
         ("synthetic problems rejected", figures["filter"]["rejected"].get("contaminated", 0)),
         ("target problems kept out of training", sum(target["num_leaked"] for target in figures["leaks"].values())),
     ]
-    names = sorted({benchmark for student in figures["accuracy"].values() for benchmark in student["pretrained"]})
     return (
-        f"Compared with {', '.join(names) or 'the benchmarks of the run'}: {rules['long_words']} words in a row, or {rules['short_words']}-grams "
+        f"Compared with {', '.join(benchmarks)}: {rules['long_words']} words in a row, or {rules['short_words']}-grams "
         f"over {rules['min_coverage']:.0%} of a question.\n\n{table(['place', 'number'], rows)}"
     )
 

@@ -46,19 +46,17 @@ def main(
     from stages.reporting.hub_upload import publish
     from stages.reporting.publication import CARD, check_free, destination, publication
     from stages.reporting.published_rows import write_rows
-    from stages.reporting.run_record import SYNTHETIC, TEXTS, read_run_record
+    from stages.reporting.run_record import SYNTHETIC, TEXTS, read_dataset_record
 
     place = destination(to, KIND, push=push, dry_run=dry_run)
     check_free(place.folder, KIND)
-    run = read_run_record()
+    run = read_dataset_record()
     facts = {"kind": KIND, "commit": run.revision.commit, "is_dirty": run.revision.is_dirty}
     with publication(place.folder, facts) as folder:
         frames = with_lineage(SYNTHETIC / "problems.parquet", TEXTS)
         rows = write_rows(frames, folder, with_texts=not without_texts, keep_ids=bool(checked))
         if not rows.counts.num_problems:
-            raise StageError(
-                f"{SYNTHETIC} has no problems: nothing to publish. The funnel in reports/index.html shows why."
-            )
+            raise StageError(f"{SYNTHETIC} has no problems: nothing to publish. reports/filter.json shows why.")
         (folder / CARD).write_text(card_of(rows, run, folder, place, checked, languages), encoding="utf-8")
     say(f"publish dataset: {rows.counts.num_problems:,} problems in {place.folder}")
     if push or dry_run:

@@ -1,6 +1,7 @@
 """What a finished run left that cards tell of: its figures, its settings, its commit, and where its models come from.
 
 run = read_run_record()             # of the current folder, after `dvc repro` or `dvc pull`
+run = read_dataset_record()         # after `dvc repro export_dataset`: without a student, and so without a report
 run.figures["filter"]["num_kept"], run.params["decontaminate"], base_of(Path("models/finetuned/pretrained/llama"))
 """
 
@@ -10,14 +11,17 @@ from typing import Any, NamedTuple
 
 from stages.core.command import StageError
 from stages.core.files import json_in
+from stages.core.named_tables import names_in
 from stages.core.unique_yaml import read_unique_yaml
 from stages.reporting.licenses import UNKNOWN
 from stages.reporting.provenance import Revision, revision_of
 
 DETAILS, PARAMS = Path("reports/details.json"), Path("params.yaml")
 SYNTHETIC, TEXTS = Path("data/synthetic"), Path("data/texts/synthesis.parquet")
+FILTER, DATA = Path("reports/filter.json"), Path("data")
 IN_DETAILS = ("corpus", "distillation", "filter", "leaks", "accuracy")
-IN_PARAMS = ("decontaminate", "filter_problems", "finetune", "students", "targets")
+IN_FILTER = ("num_made", "num_kept", "rejected")
+IN_PARAMS = ("benchmarks", "decontaminate", "filter_problems", "finetune", "students", "targets")
 MAX_STEPS = 10  # from a model to its base
 
 
@@ -42,19 +46,47 @@ def read_run_record(paths: Iterable[Path] = (SYNTHETIC, TEXTS)) -> RunRecord:
     Raises:
         StageError: the run has not been made or pulled.
     """
-    needed = [DETAILS, PARAMS, *paths]
-    if gone := [path.as_posix() for path in needed if not path.exists()]:
+    _check_there([DETAILS, PARAMS, *paths])
+    figures, params = json_in(DETAILS), read_unique_yaml(PARAMS).value
+    _check_names(DETAILS, figures, IN_DETAILS)
+    _check_names(PARAMS, params, IN_PARAMS)
+    return RunRecord(figures, params, revision_of([DETAILS, *paths]))
+
+
+def read_dataset_record() -> RunRecord:
+    """The record of the data set in this folder, with the figures that its own stages wrote: a report may be of an earlier run.
+
+    Raises:
+        StageError: the data set has not been made or pulled.
+    """
+    from stages.reporting import stage_figures
+
+    folders = [DATA / name for name in ("corpus", "curated", "distillation", "problems", "leaks")]
+    _check_there([FILTER, PARAMS, SYNTHETIC, TEXTS, *folders])
+    filtered, params = json_in(FILTER), read_unique_yaml(PARAMS).value
+    _check_names(FILTER, filtered, IN_FILTER)
+    _check_names(PARAMS, params, IN_PARAMS)
+    figures = {
+        "corpus": stage_figures.gather_corpus(DATA, names_in(DATA / "corpus")),
+        "distillation": stage_figures.gather_distillation(DATA),
+        "filter": filtered,
+        "leaks": stage_figures.gather_leaks(DATA, names_in(DATA / "leaks"))[0],
+    }
+    return RunRecord(figures, params, revision_of([FILTER, SYNTHETIC, TEXTS]))
+
+
+def _check_there(paths: Iterable[Path]) -> None:
+    if gone := [path.as_posix() for path in paths if not path.exists()]:
         raise StageError(
             f"{', '.join(gone)} missing. Publish from the project's folder, after `dvc repro` or `dvc pull`."
         )
-    figures, params = json_in(DETAILS), read_unique_yaml(PARAMS).value
-    for path, found, names in ((DETAILS, figures, IN_DETAILS), (PARAMS, params, IN_PARAMS)):
-        lacking = [name for name in names if not isinstance(found, dict) or name not in found]
-        if lacking:
-            raise StageError(
-                f"{path} has no {', '.join(lacking)}: it is cut short, or of another version. Run `dvc repro`."
-            )
-    return RunRecord(figures, params, revision_of([DETAILS, *paths]))
+
+
+def _check_names(path: Path, found: Any, names: Iterable[str]) -> None:
+    if lacking := [name for name in names if not isinstance(found, dict) or name not in found]:
+        raise StageError(
+            f"{path} has no {', '.join(lacking)}: it is cut short, or of another version. Run `dvc repro`."
+        )
 
 
 def base_of(model: Path) -> Base:
