@@ -44,15 +44,14 @@ PART = re.compile(
     re.VERBOSE | re.DOTALL | re.MULTILINE,
 )
 BRACE = re.compile(r"\\.|[{}$]", re.DOTALL)
-AMOUNT = re.compile(r"\$\$?\s*\.?\d")
+# What tells prices: an amount or spaces inside the dollars, and a word that no command names; $12 x 5 =$; GSM8K's $<<2*3=6>>6, then 6+1=$.
+AMOUNT, LOOSE = re.compile(r"\$\$?\s*\.?\d"), re.compile(r"\$(?:\s.*|.*\s)\$")
+NAMES = re.compile(rf"{TEXT_GROUP}|\\(?:operatorname|math[a-z]+)\*?\s?\{{[^{{}}$]*\}}", re.DOTALL)
 WORDS = re.compile(r"(?<![\\{A-Za-z])[A-Za-z]{2,}\s+[A-Za-z]{2,}")
 WORD = re.compile(
     r"(?<=[\s(])[a-z]{4,}(?=[\s),.$])|\b(?<!\\)(?:and|or|for|per|the|to|of|at|is|in|each|tax|off|but|was|day|he|she|we)\b"
 )
-NAMED = re.compile(rf"{TEXT_GROUP}|\\(?:operatorname|math[a-z]+)\*?\s?\{{[^{{}}$]*\}}", re.DOTALL)
-# Between two prices: $<<2*3=6>>6, then 6+1=$; $12 x 5 =$; and between two variables of a page.
 BETWEEN_PRICES = re.compile(r"\$(?=\.?\d)[^$\\]*[=+*/×÷(-]\s*\$|\$[^$]*(?:<<|</|/>)[^$]*\$")
-AIRY = re.compile(r"\$(?:\s.*|.*\s)\$")
 DELIMITERS = {"$$": 2, "\\[": 2, "\\(": 2, "$": 1}
 
 TAGS = frozenset(
@@ -113,10 +112,10 @@ def is_price(formula: str) -> bool:
     """Whether its dollars are two prices', or a program's, and what stands between them is prose."""
     if not formula.startswith("$"):
         return False
-    bare = NAMED.sub("", formula)
+    bare = NAMES.sub("", formula)
     if WORDS.search(bare) and (AMOUNT.match(formula) or not re.search(r"[\\=^_]", formula)):
         return True
-    if WORD.search(bare) and (AMOUNT.match(formula) or AIRY.fullmatch(formula)):
+    if WORD.search(bare) and (AMOUNT.match(formula) or LOOSE.fullmatch(formula)):
         return True
     return bool(BETWEEN_PRICES.fullmatch(formula))
 
