@@ -150,7 +150,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "an adapter": (adapter, "holds an adapter: merge it first"),
     "no config": (without(CONFIG), r"has no config\.json"),
     "a config that is no JSON": (damaged(CONFIG, lambda raw: raw[:40]), r"config\.json is not JSON"),
-    "a config that is a list": (damaged(CONFIG, lambda raw: b"[]"), "holds a list, no config"),
+    "a config that is a list": (damaged(CONFIG, lambda raw: b"[]"), "holds a list, not the config"),
     "an unknown architecture": (config(model_type="gpt9"), "model_type is 'gpt9', which transformers"),
     "no architecture": (config(model_type=None), "model_type is None"),
     "code of its own": (config(model_type="own", auto_map={"AutoModel": "x.py"}), "auto_map"),

@@ -351,7 +351,7 @@ def test_vllm_in_this_process_answers_for_one_model(place: Path) -> None:
     command = [str(requests), "out.parquet", "--live", "--budget-usd", "1", "--via", "vllm", "--folder", "x"]
     result = CliRunner().invoke(distill, command)
     assert result.exit_code == 1
-    assert f"{MODEL}, {DEAR} are asked" in result.output
+    assert f"the requests are for {MODEL}, {DEAR}" in result.output
 
 
 @pytest.mark.slow
