@@ -79,7 +79,9 @@ def test_packed_examples_are_exact_or_refused(kind: str, monkeypatch: pytest.Mon
     use_packed_attention(model)
     lengths = [REACH + 8, 7, 12]
     positions = torch.cat([torch.arange(length) for length in lengths])[None]
-    with pytest.raises(StageError, match=r"a text has 40 tokens, .* rotary frequencies .* Set max_length to at most 32"):
+    with pytest.raises(
+        StageError, match=r"a text has 40 tokens, .* rotary frequencies .* Set max_length to at most 32"
+    ):
         model(input_ids=positions, position_ids=positions, use_cache=False, **borders(lengths, positions.device))
 
 
