@@ -23,6 +23,8 @@ FORMULAS = [
     (r"$5$ dollars, $\$5$ and $12,345$", ["$5$", r"$\$5$", "$12,345$"]),
     ("$10 each, so $3 \\times 10 = 30$ in all", [r"$3 \times 10 = 30$"]),
     ("pays $5 per apple for $x$ apples", ["$x$"]),
+    ("Let $x be (5) and ($y$)", ["$y$"]),
+    ("Let $x be 5. Then $x=5$", ["$x=5$"]),
     ("$7 each, so many=$x$ in all", ["$x$"]),
     (r"if $ a \times b = 20$ and $z = \frac{1}{2} $", [r"$ a \times b = 20$", r"$z = \frac{1}{2} $"]),
     (r"$5 and $ \frac12 x$ more", [r"$ \frac12 x$"]),
@@ -97,7 +99,8 @@ def test_only_elements_and_attributes_of_mathml_are_let_through(drawn: str) -> N
 
 
 CODE = [
-    "`$x$`", "``a `$y$` b``", "```\n$x$\n```", "~~~~ python\n```\n$x$\n~~~~", "  ```\n  $x$\n  ```", "```\n$x$ never closed", r'[asy] label("$A$", (0, 0)); [/asy]',
+    "`$x$`",
+    "` $x$ `", "``a `$y$` b``", "```\n$x$\n```", "~~~~ python\n```\n$x$\n~~~~", "  ```\n  $x$\n  ```", "```\n$x$ never closed", r'[asy] label("$A$", (0, 0)); [/asy]',
     "<pre>$x$</pre>", '<code class="a">$x$</code>', r"\begin{tikzpicture}\node {$A$};\end{tikzpicture}", r"\begin{verbatim}$x$\end{verbatim}",
     "    total = f'${a}$'\n    print('$x$')", "\techo $x$",
 ]  # fmt: skip
@@ -110,7 +113,7 @@ def test_code_and_pictures_hold_no_formulas(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["- first\n\n    so $x$ is\n", "a ` b $x$ c", "it's `a $x$", r"\`$x$\`", "    $x = 3$"]
+    "text", ["- first\n\n    so $x$ is\n", "a ` b $x$ c", "it's `a $x$", "`a $x$' and `b'", r"\`$x$\`", "    $x = 3$"]
 )
 def test_an_indented_paragraph_or_a_lone_mark_is_no_code(text: str) -> None:
     assert [source for kind, source in parts_of(text) if kind == "math"] == ["$x = 3$" if "3" in text else "$x$"]

@@ -66,6 +66,7 @@ STRIKES = {
 UNDRAWN = frozenset("⏜⏝⏠⏡⎴⎵") | OVER.keys() | UNDER.keys()  # what has to stretch
 LOW_LINE, VECTOR_ARROW = "\u0332", "\u20d7"
 NAMED = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)[A-Za-z]+;")  # entities that HTML has and XML has not
+LOOKED_AT = re.compile("<menclose|<mtable|color:|accent")  # besides combining characters
 COLOR = re.compile(r"color:(#[0-9A-Fa-f]{6});?")
 
 
@@ -95,7 +96,7 @@ def _without_inner(group: str) -> str:
 def drawable(drawn: str) -> str:
     """The MathML as a browser draws it right without a font for mathematics; empty where it cannot."""
     drawn = NAMED.sub(lambda found: html.unescape(found[0]), drawn)
-    if drawn.isascii() and not any(sign in drawn for sign in ("<menclose", "<mtable", "color:")):
+    if not LOOKED_AT.search(drawn) and (drawn.isascii() or not any(map(unicodedata.combining, drawn))):
         return drawn
     try:
         root = XML.fromstring(drawn)
