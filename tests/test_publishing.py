@@ -410,6 +410,12 @@ def test_a_data_set_alone_is_published_with_its_own_figures(project: Path) -> No
         shutil.rmtree("out")
 
 
+def test_texts_without_a_license_have_a_line_that_says_so(project: Path) -> None:
+    license_texts(project, "")
+    written("dataset", "out")
+    assert "| license of the text | problems |\n|---|---|\n| none stated | 6 |" in Path("out/README.md").read_text()
+
+
 def test_figures_that_are_cut_short_are_told(project: Path) -> None:
     for content in ('{"corpus": {}', "[]", json.dumps(FIGURES["filter"])[:-1]):
         for kind, path in (("dataset", "filter"), ("model", "details")):

@@ -64,7 +64,7 @@ def count_tables(counts: Counts) -> str:
 
 
 def _ranked(numbers: Mapping[str, int]) -> list[tuple[str, int]]:
-    rows = list(numbers.items())
+    rows = [(name or "none stated", count) for name, count in numbers.items()]
     rest = rows[MAX_LINES:]
     others = [(f"{len(rest):,} others", sum(count for _, count in rest))] if rest else []
     return rows[:MAX_LINES] + others
