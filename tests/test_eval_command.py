@@ -16,7 +16,7 @@ from stages.core.tables import read_table
 from stages.generation.owners import end_owners
 from stages.project import inputs
 from stages.project.ninechapters import main
-from stages.project.problem_files import KINDS, fitting_kinds, problem_file
+from stages.project.problem_files import KINDS, fitting_kinds, name_of, problem_file
 from tests.conftest import ROOT
 
 TEMPLATE = (
@@ -120,6 +120,15 @@ def test_what_is_no_problem_with_an_answer_is_told(tmp_path: Path, record: dict,
         load_benchmark("exam", "plain", path)
 
 
+def test_a_file_without_a_name_is_called_as_it_is(tmp_path: Path) -> None:
+    assert [name_of(Path(path)) for path in ("a/exam.jsonl", "exam.jsonl.gz", "v1.2.parquet", "exam")] == [
+        "exam",
+        "exam",
+        "v1.2",
+        "exam",
+    ]
+
+
 def test_published_kinds_are_still_told_by_their_columns(tmp_path: Path) -> None:
     for kind, record in {"gsm8k": GSM8K[0], "math": MATH[0], "gsm_hard": {"input": "Q?", "target": 7}}.items():
         assert fitting_kinds("exam", write_lines(tmp_path / "exam.jsonl", [record])) == [kind]
@@ -194,10 +203,13 @@ def test_a_chat_template_is_used_unless_plain_text_is_asked_for(place: Path) -> 
             "no_problem: columns: x. If it is of another kind, say so: a=KIND:odd.jsonl",
         ),
         (["theirs", "--benchmark", "a=five.jsonl"], "five.jsonl:1: not a record of the kind plain"),
-        (["theirs", "--benchmark", "a=empty.jsonl"], "empty.jsonl is empty. Give a problems, or leave it out"),
-        (["theirs", "--benchmark", "a=broken.jsonl"], "broken.jsonl:1: not JSON"),
+        (["theirs", "--benchmark", "a=empty.jsonl"], "error: empty.jsonl is empty. Give a problems, or leave it out."),
+        (["theirs", "--benchmark", "a=broken.jsonl"], "error: broken.jsonl:1: not JSON"),
         (["theirs", "--benchmark", "a=exam.csv"], "exam.csv is CSV, which is not read. Make Parquet of it"),
-        (["theirs", "--benchmark", "a=latin.jsonl"], "latin.jsonl:1: not JSON: str is not valid UTF-8"),
+        (
+            ["theirs", "--benchmark", "a=latin.jsonl"],
+            "latin.jsonl:1: not UTF-8 (convert the file, as from Latin-1: iconv",
+        ),
         (["theirs", "--benchmark", "a=exam:grade.jsonl"], "exam is none of the kinds aqua, asdiv"),
         (["theirs", "--benchmark", "a=grade.jsonl", "--benchmark", "a=school.jsonl"], "'a' is named twice"),
         (["theirs", "--benchmark", "suite=grade.jsonl"], "Give the file another name"),

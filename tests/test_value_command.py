@@ -212,7 +212,7 @@ def test_a_list_is_read_and_lines_are_kept_as_they_stand(place: Path) -> None:
     run("in.jsonl", "out.jsonl", *words)
     found = (place / "out.jsonl").read_bytes().splitlines()
     assert [line.startswith(before[:-2]) for before, line in zip(lines, found, strict=True)] == [True] * 3
-    assert b"not valid UTF-8" in found[1]
+    assert b"not UTF-8 (convert" in found[1]
     assert json.loads(found[0])["value"] is not None
     assert json.loads(found[2])["value_fault"].startswith("no_problem")
 
@@ -275,6 +275,7 @@ def test_an_interrupted_run_names_the_command_that_goes_on(place: Path, monkeypa
         (["[]"], [], "in.jsonl has no problem with a solution. It is empty"),
         (ROWS, ["--target", "nothing"], "'nothing' is none of"),
         (ROWS, ["--target", "target=in.jsonl"], "is named twice"),
+        (ROWS, ["--target", "=in.jsonl"], "'' is no name of a target"),
         (ROWS, ["--target", "empty.jsonl"], "so it is no target"),
     ],
 )

@@ -33,11 +33,23 @@ def parse_json(line: bytes) -> tuple[Any, str]:
     try:
         return orjson.loads(line), ""
     except orjson.JSONDecodeError as error:
-        fault = f"not JSON: {error}"
+        fault = (
+            f"not JSON: {error}"
+            if _is_utf8(line)
+            else "not UTF-8 (convert the file, as from Latin-1: iconv -f latin1 -t utf-8)"
+        )
     try:
         return _parse_leniently(line), fault
     except (ValueError, RecursionError):
         raise ValueError(fault) from None
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _parse_leniently(line: bytes) -> Any:

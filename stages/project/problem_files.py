@@ -12,6 +12,7 @@ from typing import cast, get_args
 from stages.benchmarks.loaders.records import benchmark_rows, records
 from stages.benchmarks.sections import Benchmark, BenchmarkKind
 from stages.core.command import StageError, say
+from stages.core.expansion import SUFFIXES
 from stages.core.section import RuleError
 from stages.project import inputs
 from stages.project.rules import SUITE
@@ -37,7 +38,7 @@ def problem_files(words: tuple[str, ...], known: Callable[[], Mapping[str, Bench
     """
     found: dict[str, Benchmark] = {}
     for word in words:
-        word = f"{Path(word).stem}={word}" if Path(word).is_file() else word
+        word = f"{name_of(Path(word))}={word}" if Path(word).is_file() else word
         name = word.partition("=")[0]
         if name == SUITE:
             raise StageError(f"the mean of all benchmarks is called {SUITE!r}. Give the file another name: NAME=PATH.")
@@ -45,6 +46,11 @@ def problem_files(words: tuple[str, ...], known: Callable[[], Mapping[str, Bench
             raise StageError(f"{name!r} is named twice. Take one out.")
         found[name] = problem_file(word, {} if "=" in word else known())
     return found
+
+
+def name_of(path: Path) -> str:
+    """The name of a file that was given none: exam of exam.jsonl.gz."""
+    return path.name.removesuffix(path.suffix if path.suffix in SUFFIXES else "").rpartition(".")[0] or path.name
 
 
 def problem_file(word: str, known: Mapping[str, Benchmark]) -> Benchmark:
@@ -72,13 +78,12 @@ def _kind_of(name: str, path: Path) -> str:
     """The kind of the file, by its first record."""
     fits = fitting_kinds(name, path)
     if not fits:
+        next(records(name, path), None)  # what cannot be read at all says so itself
         try:
             next(benchmark_rows(name, PLAIN, path))
         except StageError as error:
-            raise StageError(
-                f"{path}: what kind it is cannot be told by its first record: {error.message} If it is of another kind, say so: "
-                f"{name}=KIND:{path}, KIND one of {', '.join(KINDS)} (docs/corpus.md has a record of each)."
-            ) from error
+            other = f" If it is of another kind, say so: {name}=KIND:{path}, KIND one of {', '.join(KINDS)} (docs/corpus.md)."
+            raise StageError(f"{error.message}{other if _first_columns(name, path) else ''}") from error
     if len(fits) > 1:
         raise StageError(
             f"{path}: its first record may be of the kinds {', '.join(fits)}. Say which: {name}=KIND:{path} (docs/corpus.md has a "

@@ -18,7 +18,7 @@ from stages.problems.foreign_problems import problem_of
 from stages.problems.grammar import Rejection
 from stages.problems.student_format import COT, TOOL
 from stages.project.foreign_models import GivenModel, adopted, known_targets
-from stages.project.problem_files import PLAIN, fitting_kinds, problem_file
+from stages.project.problem_files import PLAIN, fitting_kinds, name_of, problem_file
 from stages.project.problem_records import ProblemRecord, problem_records
 from stages.project.valued_rows import Columns, schema_of, write_rows
 from stages.value.estimation import Estimate, estimate
@@ -89,7 +89,7 @@ def write_problems(path: Path, table: Path, columns: Columns, target: str) -> Co
     if not write_table("problems", rows(), table):
         raise StageError(f"{path} has no problem with a solution.{''.join(first.values()) or ' It is empty.'}")
     if rejected:
-        say(f"value: {path}: {told_counts(rejected)} of its rows get no value:{''.join(first.values())}")
+        say(f"value: rows of {path} that get no value: {told_counts(rejected)}{''.join(first.values())}")
     return rejected
 
 
@@ -132,7 +132,9 @@ def target_tables(words: tuple[str, ...], folder: Path) -> dict[str, Path]:
     for word in words:
         given, _, place = word.partition("=")
         path = Path(place or word)
-        name = given if place else path.stem if path.is_file() else word
+        name = given if place else name_of(path) if path.is_file() else word
+        if not name or "/" in name:
+            raise StageError(f"{word}: {name!r} is no name of a target. Write NAME=PATH, without a slash in NAME.")
         if name in tables:
             raise StageError(f"the target {name!r} is named twice. Give one another name: NAME=PATH.")
         tables[name] = folder / f"{name}.parquet"
@@ -162,7 +164,7 @@ def plain_rows(name: str, path: Path) -> Iterator[Row]:
             "answer": answer_of(one.content, solution), "kind": "text", "subject": "", "level": "",
         }  # fmt: skip
     if rejected:
-        say(f"value: {path}: {told_counts(rejected)} of its rows are left out of the target {name}")
+        say(f"value: rows of {path} that are left out of the target {name}: {told_counts(rejected)}")
 
 
 def answer_of(record: dict[str, Any], solution: str) -> str:
