@@ -129,7 +129,7 @@ DRAWN = [
     (r"$\bcancel{x}$", '<mrow class="strike-down">'), (r"$\xcancel{x}$", '<mrow class="strike-both">'), (r"$\boxed{\cancel{x}}$", '<menclose notation="box"><mrow class="strike-up">'),
     (r"$\text{a $y$ b}$", "<mtext>a\xa0</mtext><mi>y</mi><mtext>\xa0b</mtext>"), (r"$\text{50\% off}$", "<mtext>50%\xa0off</mtext>"), (r"$\text{a_b}$", "<mtext>a_b</mtext>"),
     (r"$\color{red}x$", '<mrow style="--typed:#FF0000">'), (r"$$x\tag{7}$$", "<mtext>(7)</mtext>"), (r"$-\ln(3)$", "<mi>ln</mi></mrow><mo>\u2061</mo>"),
-    (r"$\not\in$", "∉"), (r"$a\dotsb b$", "⋯"), (r"$\emph{a}$", "<em>a</em>"), (r"$90^\circ$", "∘"),
+    (r"$\not\in$", "∉"), (r"$a\dotsb b$", "⋯"), (r"$\emph{a}$", "<em>a</em>"), (r"$\dot x$", '<mrow class="dotted"><mi>x</mi></mrow>'), (r"$\ddot x$", '<mrow class="dotted-twice">'), (r"$90^\circ$", "∘"),
 ]  # fmt: skip
 
 
@@ -154,7 +154,7 @@ def test_a_line_below_the_last_row_is_the_border_of_the_table() -> None:
 
 
 GALLERY = [
-    r"$\overline{AB}$", r"$0.\overline{3}$", r"$\underline{xyz}$", r"$\widehat{ABC}$", r"$\overrightarrow{AB}$", r"$\underbrace{a+b+c}_n$", r"$\cancel{x}$", r"$\xcancel{x+1}$",
+    r"$\overline{AB}$", r"$0.\overline{3}$", r"$\underline{xyz}$", r"$\widehat{ABC}$", r"$\overrightarrow{AB}$", r"$\underbrace{a+b+c}_n$", r"$\cancel{x}$", r"$\xcancel{x+1}$", r"$\dot x \ddot x$",
     r"$\color{black}{x}\color{white}{y}$", r"$$\begin{array}{c|c}a&b\\ \hline c&d\end{array}$$", r"$$\sum_{i=1}^n \frac{\overline{x_i}}{\sqrt{y}}$$", r"$$x\tag{1}$$",
     "$" + "+".join(f"x_{{{i}}}" for i in range(60)) + "$", "$$" + "+".join(f"x_{{{i}}}" for i in range(60)) + "$$",
 ]  # fmt: skip
@@ -184,7 +184,17 @@ def test_a_browser_draws_bars_strikes_and_braces_over_the_whole_term(width: int,
         browser.run(f"document.open(); document.write({json.dumps(page)}); document.close()")
         drawn = browser.run(DRAWN_PARTS)
     names = {part["name"] for part in drawn["seen"]}
-    assert names == {"overline", "underline", "widehat", "arrow-right", "brace-under", "strike-up", "strike-both"}
+    assert names == {
+        "overline",
+        "underline",
+        "widehat",
+        "arrow-right",
+        "brace-under",
+        "strike-up",
+        "strike-both",
+        "dotted",
+        "dotted-twice",
+    }
     assert all(part["wide"] and part["drawn"] and part["high"] > part["low"] for part in drawn["seen"])
     assert all(overflow == "hidden" for overflow, _ in drawn["blocks"])  # no bar at the side
     assert drawn["page"] <= width

@@ -56,7 +56,8 @@ MACROS = {
 }
 
 LINES = {"mover": "overline", "munder": "underline"}
-OVER = {"\u0302": "widehat", "→": "arrow-right", "←": "arrow-left", "↔": "arrow-both", "⏞": "brace-over"}
+OVER = {"\u0302": "widehat", "→": "arrow-right", "←": "arrow-left", "↔": "arrow-both", "⏞": "brace-over",
+        "\u02d9": "dotted", "\u00a8": "dotted-twice"}  # fmt: skip
 UNDER = {"⏟": "brace-under"}
 STRIKES = {
     "updiagonalstrike": "strike-up",
