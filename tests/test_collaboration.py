@@ -116,7 +116,7 @@ def test_a_mistake_stops_the_run_before_any_stage(upstream: Path, tmp_path: Path
     output = run("dvc", "repro", folder=other, check=False)
     assert ran_stages(output) == {"check_project"}
     assert "Did you mean 'num_texts'" in output
-    assert "no name of a file" in output
+    assert "not a valid name" in output
     assert not (other / "broken").exists()
     assert run("git", "status", "--short", "data", "dvc.lock", folder=other) == "", "a failed check touches nothing"
     checked = subprocess.run(

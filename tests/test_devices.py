@@ -202,7 +202,7 @@ def test_workers_that_only_die_end_the_stage(gpus: pytest.MonkeyPatch, tmp_path:
     gpus.setattr(bad_prompts, "MAX_BAD", 2)
     jobs = [[Prompt(f"die {number}")] for number in range(3)]
     mixed = [job for pair in zip(jobs, [prompts_of(1)] * len(jobs), strict=True) for job in pair]
-    with pytest.raises(StageError, match="more than 2 prompts"):
+    with pytest.raises(StageError, match="more than 2 single prompts"):
         dict(run_jobs(LockingEngine, tmp_path, mixed, SAMPLING, ["0", "1"]))
 
 

@@ -106,7 +106,7 @@ def test_a_section_may_name_one_thing_more(tmp_path: Path) -> None:
 def test_names_are_safe_as_files_and_in_commands(section: str, name: str) -> None:
     values = copy.deepcopy(LAPTOP)
     values[section][name] = next(iter(values[section].values()), {"path": "inputs/x"})
-    assert "no name of a file" in told_of(values)
+    assert "not a valid name" in told_of(values)
 
 
 @pytest.mark.parametrize("path", ["it's", "-x", ".", "data/corpus", "./models/base/x", "a/../reports/x"])

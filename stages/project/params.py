@@ -50,7 +50,7 @@ def parse_name(text: str) -> str:
     """
     if not re.fullmatch(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{MAX_NAME - 1}}}", text):
         raise ValueError(
-            f"no name of a file or a stage: up to {MAX_NAME} letters, digits, '_' and '-', a letter or digit first"
+            f"not a valid name. Use up to {MAX_NAME} letters, digits, '_' and '-', and begin with a letter or digit"
         )
     return text
 
