@@ -208,7 +208,7 @@ def test_a_chat_template_is_used_unless_plain_text_is_asked_for(place: Path) -> 
         (["theirs", "--benchmark", "a=exam.csv"], "exam.csv is CSV, which is not read. Make Parquet of it"),
         (
             ["theirs", "--benchmark", "a=latin.jsonl"],
-            "latin.jsonl:1: not UTF-8 (convert the file, as from Latin-1: iconv",
+            "latin.jsonl:1: not JSON: not UTF-8 (convert the file, as from Latin-1: iconv",
         ),
         (["theirs", "--benchmark", "a=exam:grade.jsonl"], "exam is none of the kinds aqua, asdiv"),
         (["theirs", "--benchmark", "a=grade.jsonl", "--benchmark", "a=school.jsonl"], "'a' is named twice"),

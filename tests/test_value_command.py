@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from stages.core.command import StageError
 from stages.models.folders import save_model
@@ -284,6 +285,16 @@ def test_what_is_wrong_is_told_and_nothing_written(place: Path, rows: list, word
     write_lines(place / "empty.jsonl", [])
     assert told in run("in.jsonl", "out.jsonl", "--target", "target.jsonl", "--model", "model", *words, code=1)
     assert not (place / "out.jsonl").exists()
+
+
+def test_a_model_that_lora_does_not_fit_is_named_as_it_was_typed(place: Path) -> None:
+    config = GPT2Config(vocab_size=300, n_embd=32, n_layer=2, n_head=4, n_positions=256, bos_token_id=1, eos_token_id=2)
+    GPT2LMHeadModel(config).save_pretrained(place / "gpt2")
+    tiny_tokenizer().save_pretrained(place / "gpt2")
+    told = run("in.jsonl", "out.jsonl", "--target", "target.jsonl", "--model", "./gpt2", code=1)
+    assert "./gpt2: it can be a student but not the synthesizer" in told
+    assert "error: The model cannot estimate values: " in told
+    assert ".inputs/" not in told
 
 
 def test_names_of_other_data_sets() -> None:

@@ -36,7 +36,7 @@ def parse_json(line: bytes) -> tuple[Any, str]:
         fault = (
             f"not JSON: {error}"
             if _is_utf8(line)
-            else "not UTF-8 (convert the file, as from Latin-1: iconv -f latin1 -t utf-8)"
+            else "not JSON: not UTF-8 (convert the file, as from Latin-1: iconv -f latin1 -t utf-8)"
         )
     try:
         return _parse_leniently(line), fault

@@ -77,6 +77,7 @@ def adopt_model(folder: Path, out: Path, provenance: dict[str, Any], has_chat: b
         StageError: config, weights or tokenizer are missing, broken or do not belong together, or packed logits are not the
             model's own: one sentence, with the file, the tensor and what to do.
     """
+    called = provenance.get("name") or out
     config, files = read_config(folder), weight_files(folder)
     stored = stored_weights(files)
     tokenizer = adopted_tokenizer(folder, config, has_chat)
@@ -86,11 +87,11 @@ def adopt_model(folder: Path, out: Path, provenance: dict[str, Any], has_chat: b
     check_reading(model)
     check_packing(model)
     if reason := unfit_for_value(model):
-        say(f"{out}: it can be a student but not the synthesizer, which value estimation needs: {reason}")
+        say(f"{called}: it can be a student but not the synthesizer, which value estimation needs: {reason}")
     del model
     if (reach := reach_of(config)) and reach < config.max_position_embeddings:
         say(
-            f"{out}: {reach:,} of its {config.max_position_embeddings:,} positions are used: beyond them, texts in a "
+            f"{called}: {reach:,} of its {config.max_position_embeddings:,} positions are used: beyond them, texts in a "
             f"batch would affect each other"
         )
     facts = {**provenance, **sizes_of(config, stored), "num_tokens": len(tokenizer)}

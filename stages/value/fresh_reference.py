@@ -30,7 +30,7 @@ def write_fresh_reference(base: Path, folder: Path, rank: int, seed: int) -> Non
     """
     model = load_model(base)
     if reason := unfit_for_lora(model):
-        raise StageError(f"{base} cannot estimate values: {reason}. Name another --model.")
+        raise StageError(f"The model cannot estimate values: {reason}. Name another --model.")
     torch.manual_seed(seed)
     modules = list(LORA_MODULES)
     lora = get_peft_model(model, LoraConfig(r=rank, lora_alpha=rank, target_modules=modules, task_type="CAUSAL_LM"))
