@@ -234,7 +234,7 @@ def test_measured_figures_stand_in_the_place_of_assumptions(tmp_path: Path) -> N
     assert assumed.generation_mfu == pytest.approx(2 * 7e9 * 4900 / 700e12)
     done = CliRunner().invoke(plan, [str(ROOT / "profiles/pilot.yaml"), "--gpu", "h100", "--measured", str(path)])
     assert "as measured on H" in done.output, done.output
-    assert "training at 50%" in done.output
+    assert "training runs at 50%" in done.output
 
 
 def test_a_rate_of_vllm_corrects_the_share_that_binds(tmp_path: Path) -> None:

@@ -104,8 +104,8 @@ def test_what_other_documents_quote_is_what_the_plan_says() -> None:
     engines = text_of("docs/engines.md")
     assert f"which the paper does not have | {alone:,.0f} USD |" in engines
     assert (
-        f"(their pre-training alone: {others[0]:,.0f} and {others[1]:,.0f} USD) it is {alone + sum(others):,.0f} USD"
-        in " ".join(engines.split())
+        f"Pre-training the two other students adds {others[0]:,.0f} and {others[1]:,.0f} USD, which makes "
+        f"{alone + sum(others):,.0f} USD in all." in " ".join(engines.split())
     )
     hours = {(name, count): rows_of(name, "h100", count, 2.5)[-1] for name, count in (("paper-7b", 8), ("pilot", 1))}
     gpus = text_of("docs/gpus.md")

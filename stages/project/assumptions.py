@@ -51,13 +51,16 @@ class Assumptions:
     "Size of the disk, in GB; 0 skips the check."
 
     def words(self) -> str:
-        """All of them, as they were given."""
+        """All of them, as they were given, in sentences."""
         return (
-            f"Assumed: training at {self.mfu:.0%} of the arithmetic rate, writing at {self.generation_mfu:.0%} of it or {self.bandwidth_frac:.0%} of the "
-            f"memory's, whichever is slower, up to {self.max_sequences} sequences at a time, {self.cache_bytes} bytes a cached number; the filter keeps "
-            f"{self.kept_frac:.0%}, {self.solved_frac:.0%} of num_solutions are asked for, a solution is {self.solution_frac:.0%} of a problem, a target has "
-            f"{self.target_tokens} tokens, a source of examples {self.example_rows:,} rows of as many; a node has {self.node_gpus} GPUs, {self.host_gb:g} GB of memory and {self.host_cpus} CPU cores for each, which "
-            f"make {self.tokens_per_cpu_second:,.0f} tokens a second each; the disk reads {self.read_gb_per_second:g} and writes {self.write_gb_per_second:g} GB/s"
-            f"{f' and holds {self.disk_gb:,.0f} GB' if self.disk_gb else ''}; a start takes {self.start_seconds:g} s; a checkpoint every "
-            f"{self.checkpoint_seconds:g} s, or rarer, for {self.checkpoint_frac:.0%} of the time; outputs are {self.stored_copies} times on the disk."
+            f"Assumed: training runs at {self.mfu:.0%} of the peak arithmetic rate; writing at {self.generation_mfu:.0%} of it or at "
+            f"{self.bandwidth_frac:.0%} of the memory bandwidth, whichever is slower, with up to {self.max_sequences} sequences at a time "
+            f"and {self.cache_bytes} bytes per cached number. {self.kept_frac:.0%} of the problems pass the filter, {self.solved_frac:.0%} "
+            f"of num_solutions are written, and a solution is {self.solution_frac:.0%} of a problem. A target's problem has "
+            f"{self.target_tokens} tokens; a source of examples has {self.example_rows:,} rows of the same length. A node has "
+            f"{self.node_gpus} GPUs, with {self.host_gb:g} GB of memory and {self.host_cpus} CPU cores for each; a core tokenizes "
+            f"{self.tokens_per_cpu_second:,.0f} tokens a second. The disk {f'holds {self.disk_gb:,.0f} GB, ' if self.disk_gb else ''}reads "
+            f"{self.read_gb_per_second:g} GB/s and writes {self.write_gb_per_second:g} GB/s. A start takes {self.start_seconds:g} s. "
+            f"Checkpoints are {self.checkpoint_seconds:g} s apart, or further if they would take more than {self.checkpoint_frac:.0%} of "
+            f"the time. Copies of each output on the disk: {self.stored_copies}."
         )

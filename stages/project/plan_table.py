@@ -20,7 +20,7 @@ HEAD = (
     "host memory of a node",
     "disk",
     "hours",
-    "of these the solver",
+    "solver hours",
     "GPU-hours",
     "USD",
 )
