@@ -54,7 +54,7 @@ def test_a_server_is_asked_with_the_turn(chat_model: Path, monkeypatch: pytest.M
 
     async def asked(server: object, path: str, body: dict[str, Any], *_: object) -> Answer:
         bodies.append(body)
-        return Answer(Generated("7", "stop", 1), None)
+        return Answer(Generated("7", "stop", 1), None, 1)
 
     monkeypatch.setenv("NINECHAPTERS_SERVER", "http://127.0.0.1:8000/v1")
     monkeypatch.setattr(server_engine, "_asked", asked)
