@@ -8,6 +8,7 @@ lines end with a line feed, a carriage return, or both. White space before a lin
 
 import codecs
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 MARKS = (  # UTF-32's first: UTF-16's mark begins it
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -58,6 +59,16 @@ def utf8_blocks(blocks: Iterable[bytes]) -> Iterator[bytes]:
         yield decoder.decode(block).encode("utf-8", "replace") if decoder else block
     if decoder:
         yield decoder.decode(b"", True).encode("utf-8", "replace")
+
+
+def headed(blocks: Iterator[bytes], num_bytes: int) -> tuple[bytes, Iterator[bytes]]:
+    """What a content begins with, `num_bytes` or more where there are so many, and the whole of its blocks."""
+    head = b""
+    for block in blocks:
+        head += block
+        if len(head) >= num_bytes:
+            break
+    return head, chain([head], blocks)
 
 
 def numbered_lines(blocks: Iterable[bytes], max_bytes: int) -> Iterator[tuple[int, bytes | int]]:

@@ -6,7 +6,6 @@ for one in problem_records(Path("mine.jsonl.gz")): ...      # ProblemRecord(3, {
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from stages.core.expansion import BrokenFile, expanded
 from stages.core.foreign_json import parse_json
 from stages.core.foreign_parquet import parquet_rows
 from stages.core.formats import HEAD_BYTES, PARQUET, format_of, table_of_text
-from stages.core.lines import numbered_lines, utf8_blocks
+from stages.core.lines import headed, numbered_lines, utf8_blocks
 
 MAX_LINE_BYTES = 16 << 20
 READ = "Problems are JSON lines, a JSON list, or Parquet."
@@ -36,21 +35,16 @@ def problem_records(path: Path) -> Iterator[ProblemRecord]:
         StageError: the file is of another format, or breaks off.
     """
     try:
-        blocks = utf8_blocks(expanded(path))
-        head = b""
-        for block in blocks:
-            head += block
-            if len(head) >= HEAD_BYTES:
-                break
+        head, blocks = headed(utf8_blocks(expanded(path)), HEAD_BYTES)
         found = format_of(head[:HEAD_BYTES]) or table_of_text(path)
         if found is PARQUET:
             yield from (ProblemRecord(number, row) for number, row in parquet_rows(path))
         elif found:
             raise StageError(f"{path} is {found.name}. {READ} {found.advice}")
         elif re.match(rb"\s*\[\s*(?:\{|\]\s*$)", head):
-            yield from _listed(path, head + b"".join(blocks))
+            yield from _listed(path, b"".join(blocks))
         else:
-            yield from _lines(chain([head], blocks))
+            yield from _lines(blocks)
     except BrokenFile as error:
         raise StageError(f"{path} cannot be read: {error}.") from error
 

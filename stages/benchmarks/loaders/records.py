@@ -6,7 +6,7 @@ hub with its revision (stages/core/hub.py); its `columns` say where a copy has n
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from stages.core.foreign_json import parse_json
 from stages.core.foreign_parquet import parquet_rows
 from stages.core.formats import HEAD_BYTES, format_of, table_of_text
 from stages.core.hub import hub_batches, read_descriptor
-from stages.core.lines import numbered_lines, utf8_blocks
+from stages.core.lines import headed, numbered_lines, utf8_blocks
 from stages.core.schemas import Row
 
 MAX_LINE_BYTES = 256 << 20
@@ -94,12 +94,7 @@ def _hub_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def _file_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Of a local file, compressed or not, in any of Unicode's encodings; JSON is told from JSON lines by what stands there."""
     try:
-        blocks = utf8_blocks(expanded(path))
-        head = b""
-        for block in blocks:
-            head += block
-            if len(head) >= HEAD_BYTES:
-                break
+        head, blocks = headed(utf8_blocks(expanded(path)), HEAD_BYTES)
         if head.startswith(b"PAR1"):
             yield from ((f"{path}:{number}", record) for number, record in parquet_rows(path))
             return
@@ -110,12 +105,12 @@ def _file_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         if found := table_of_text(path):
             raise StageError(f"{path} is {found.name}. {found.advice}")
         if re.match(rb"\s*\[\s*\{", head):
-            yield from _whole_records(path, head + b"".join(blocks))
+            yield from _whole_records(path, b"".join(blocks))
         elif path.name.split(".")[-1] == "json":
-            content = head + b"".join(blocks)
+            content = b"".join(blocks)
             yield from _line_records(path, [content]) if _is_lines(content) else _whole_records(path, content)
         else:
-            yield from _line_records(path, chain([head], blocks))
+            yield from _line_records(path, blocks)
     except BrokenFile as error:
         raise StageError(f"{path} cannot be read: {error}.") from error
 
