@@ -45,6 +45,7 @@ def read(folder: Path, **descriptor: Any) -> list[tuple[str, str]]:
         "{config}/{split}/0.parquet", "{split}/{config}/0.parquet", "{split}/{config}/1.json", "MATH/{split}/{config}/1.json",
         "MATH/{config}/{split}/1.json", "data/{config}/{split}-00000-of-00001.parquet", "data/{config}/{split}.jsonl",
         "a/b/{config}/x_{split}_0.json", "{split}/{config}/{split}-0.parquet", "data/{split}/{config}/part-0.parquet",
+        "{config}/{split}1.jsonl", "{config}/{split}2024-0.parquet", "{config}/{split}3/0.parquet"
     ],
 )  # fmt: skip
 def test_each_record_of_the_split_comes_once(place: str, config: Any, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ SUFFIXES = {"parquet", "json", "jsonl", "ndjson", "csv", "tsv", "arrow"}  # comp
 METADATA = {"dataset_infos.json", "dataset_info.json", "dataset_dict.json", "state.json", "config.json"}
 SPELLINGS = {"training": "train", "testing": "test", "valid": "validation", "val": "validation", "evaluation": "eval"}
 SPLITS = {"train", "test", "validation", "dev", "eval"}
-STEM = re.compile(r"([^.]+?)(?:[-_]\d+(?:-of-\d+(?:-[0-9a-f]+)?)?)?(?:\..*)?")  # without the number of a shard
+STEM = re.compile(r"([^.]+?)(?:[-_]?\d+(?:-of-\d+(?:-[0-9a-f]+)?)?)?(?:\..*)?")  # without the number of a shard
 MAX_TOLD = 30
 
 
@@ -56,7 +56,7 @@ def placed_files(folder: Path, splits: Iterable[str]) -> list[PlacedFile]:
         path.parts[:depth]
         for path in paths
         for depth, name in enumerate(path.parts[:-1])
-        if (own := _stem_split(path, asked)) and _split_of(name, asked) not in (None, own)
+        if (own := _stem_split(path, asked)) and _folder_split(name, asked) not in (None, own)
     }
     return [_placed(path, asked, groups) for path in paths]
 
@@ -70,11 +70,11 @@ def _placed(path: Path, asked: set[str], groups: set[tuple[str, ...]]) -> Placed
     """`groups` are the places whose folders are configs, even those that are named as a split."""
     folders = list(path.parts[:-1])
     of_split = [
-        depth for depth, name in enumerate(folders) if _split_of(name, asked) and path.parts[:depth] not in groups
+        depth for depth, name in enumerate(folders) if _folder_split(name, asked) and path.parts[:depth] not in groups
     ]
     split = _stem_split(path, asked)
     if of_split:
-        split = split or _split_of(folders[of_split[-1]], asked)
+        split = split or _folder_split(folders[of_split[-1]], asked)
         del folders[of_split[-1]]
     words = {split} if split else _words(path.name, asked) or _words(" ".join(folders), asked)
     return PlacedFile(path, tuple(folders), split, frozenset(words))
@@ -82,7 +82,11 @@ def _placed(path: Path, asked: set[str], groups: set[tuple[str, ...]]) -> Placed
 
 def _stem_split(path: Path, asked: set[str]) -> str | None:
     stem = STEM.fullmatch(path.name)
-    return _split_of(stem[1], asked) if stem else None
+    return _split_of(path.name.split(".")[0], asked) or _split_of(stem[1], asked) if stem else None
+
+
+def _folder_split(name: str, asked: set[str]) -> str | None:
+    return _split_of(name, asked) or _split_of(re.sub(r"[-_]?\d+$", "", name), asked)
 
 
 def _split_of(name: str, asked: set[str]) -> str | None:
@@ -95,7 +99,10 @@ def _spelt(split: str) -> str:
 
 
 def _words(name: str, asked: set[str]) -> set[str]:
-    return {split for word in re.split(r"[\W_]+", name) if (split := _split_of(word, asked))}
+    """The splits that are a word of the name; a digit ends a word, as for `datasets`: "test2024"."""
+    return {
+        split for ends in (r"[\W_]+", r"[\W_\d]+") for word in re.split(ends, name) if (split := _split_of(word, asked))
+    }
 
 
 def chosen_files(files: list[PlacedFile], patterns: tuple[str, ...]) -> dict[str, list[PlacedFile]]:
