@@ -22,6 +22,14 @@ UNKNOWN: list[tuple[Any, set[str]]] = [
     ("property 'min_p' is unsupported", {"min_p"}),
     ("This model does not support the parameter n", {"n"}),
     ({"error": "min_p is not supported", **BODY}, {"min_p"}),
+    ("unknown field `min_p`, expected one of `model`, `prompt`, `top_k`, `n`, `stream`, `repetition_penalty` at line 1", {"min_p"}),
+    ("Parameter 'min_p' is not supported. Supported parameters: model, prompt, top_k, repetition_penalty", {"min_p"}),
+    ("property 'min_p' is unsupported, did you mean 'top_k'?", {"min_p"}),
+    ({"error": {"message": "Unknown parameter: 'n'. Valid fields are: 'stream', 'top_k'"}}, {"n"}),
+    ("Unsupported parameters: top_k, min_p", {"top_k", "min_p"}),
+    ("These parameters are not allowed: top_k, min_p", {"top_k", "min_p"}),
+    ({"min_p": ["This field is not allowed."]}, {"min_p"}),
+    ({"errors": {"min_p": "unknown parameter", "n": ["unknown parameter"]}}, {"min_p", "n"}),
 ]  # fmt: skip
 VALUE: list[Any] = [
     "top_k=-1 is not supported, use 0", "-1 is not supported for top_k", {"error": {"message": "top_k must be at least 1"}},

@@ -27,6 +27,12 @@ VALUE = re.compile(
     re.IGNORECASE,
 )
 # The subject of a refusal that is about what is written, not about a field.
+SUGGESTED = re.compile(  # from here on a sentence names what the server does know
+    r"\b(?:expected one of|must be one of|did you mean|(?:perhaps|maybe) you meant|instead use|use instead"
+    r"|(?<!not )(?<!un)(?:supported|allowed|valid|known|accepted|available|permitted|possible)"
+    r"(?: (?:request|sampling|body|input))?(?: (?:fields?|parameters?|params|arguments?|properties|keys?|options?|names?|values?))?(?: are)?:)",
+    re.IGNORECASE,
+)
 OF_THE_TEXT = re.compile(r"\b(?:prompts?|texts?|contents?|languages?|topics?)\W+(?:\w+\W+){0,2}?(?:not|un|never)\s*\w+", re.IGNORECASE)  # fmt: skip
 PYDANTIC_ECHO = re.compile(r"input_value=.*?(?:, input_type=\w+|$)|['\"]input['\"]: *-?\w[\w.]*", re.DOTALL)
 HAS_PROMPT = re.compile(r"""\bprompt['"]?\s*[:=]\s*["'\[{\d]""")  # the request itself, as JSON or as Python writes it
@@ -55,8 +61,11 @@ def _sentences(body: Any, depth: int) -> Iterator[str]:
         ]
         members = [body[name] for name in names]
         words: list[str] = []
-        for member in members:
-            words += [part for part in (member if _is_path(member) else [member]) if isinstance(part, str)]
+        for name, member in zip(names, members, strict=True):
+            said = [part for part in (member if _is_path(member) else [member]) if isinstance(part, str)]
+            words += (
+                [name, *said] if said and not VALUE.search(name) else said
+            )  # {"min_p": ["This field is not allowed."]}
         yield " ".join(f"'{word}'" if re.fullmatch(r"\w+", word) else word[:MAX_LETTERS] for word in words)
         for member in members:
             if isinstance(member, (dict, list)) and not _is_path(member):
@@ -72,7 +81,7 @@ def fields_in(told: Iterable[str], fields: Iterable[str]) -> Fields:
     """What the sentences complain of, of these fields."""
     found, fields = Fields(set(), set(), set()), list(fields)
     for sentence in told:
-        words = OF_THE_TEXT.sub(" ", PYDANTIC_ECHO.sub(" ", sentence))
+        words = OF_THE_TEXT.sub(" ", PYDANTIC_ECHO.sub(" ", SUGGESTED.split(sentence)[0]))
         named = {name for name in fields if _mention(name, HAS_PROMPT.search(words) is not None).search(words)}
         is_value = VALUE.search(words) or any(re.search(rf"\b{name}['\"`]?\s*=\s*\S", words) for name in named)
         kind = found.value if is_value else found.unknown if UNKNOWN.search(words) else found.unclear
