@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import TrainerControl, TrainerState
 
+from stages.core.command import StageError
 from stages.core.interruption import Interrupted, finishing_first, interruptible, is_interrupted
 from stages.models import folders as models_module
 from stages.training import checkpoints
@@ -112,6 +113,11 @@ def test_a_signal_saves_one_at_the_end_of_the_step_and_says_what_to_type(
     )
     assert [path.name for path in checkpoints_in(work)] == [f"checkpoint-{at}"]
     monkeypatch.setattr(Curve, "on_step_end", real)
+    scheduler = work / f"checkpoint-{at}/scheduler.pt"
+    scheduler.rename(tmp_path / "scheduler.pt")
+    with pytest.raises(StageError, match=r"checkpoint-\d cannot be continued: scheduler.pt is missing.*RESUME=0"):
+        train("tiny", [tiny_model_folder], EXAMPLES, PLAN, Path("out"), Path("curve"))
+    (tmp_path / "scheduler.pt").rename(scheduler)
     train("tiny", [tiny_model_folder], EXAMPLES, PLAN, Path("out"), Path("curve"))
     train("whole", [tiny_model_folder], EXAMPLES, PLAN, Path("whole"), Path("whole-curve"))
     for file in ("out/model.safetensors", "curve/plots/metrics/loss.tsv"):

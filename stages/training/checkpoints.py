@@ -1,7 +1,7 @@
 """When a run saves a checkpoint, and from which one it goes on: only whole ones count.
 
-A checkpoint is whole when its marker is there, which is written last; older ones are deleted only then. So a run that is
-killed at any moment, in the middle of saving too, has one whole checkpoint or starts anew.
+A checkpoint is whole when it is sealed (seal.py); older ones are deleted only then. So a run that is killed at any moment, in
+the middle of saving too, has one whole checkpoint or starts anew. One that was damaged since is refused.
 
 Saving takes a fiftieth of the time at most: it is measured, and the next checkpoint waits so much longer. Ctrl-C, SIGTERM and SIGUSR1,
 or a file `stop` in the work folder, have one saved at the end of the step, which ends the run in all its processes.
@@ -17,12 +17,13 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from stages.core.environment import amount_in
 from stages.core.interruption import is_interrupted
 from stages.training.process_group import highest, is_first
+from stages.training.seal import is_sealed, write_seal
 
 CHECKPOINT_SECONDS = 120.0
 SHARE = 0.02  # of the time, for saving
 FIRST_RATE = 1e9  # bytes a second of a disk, until it is measured
 SAVED_BYTES = 12  # of a trained parameter: itself and AdamW's two moments, in float32
-MARKER, STOP = "whole", "stop"
+STOP = "stop"
 GO_ON, SAVE, SAVE_AND_STOP = range(3)
 
 
@@ -63,7 +64,7 @@ class Checkpoints(TrainerCallback):
         highest(0)  # all have written their part
         if is_first():
             saved = Path(args.output_dir or "") / f"checkpoint-{state.global_step}"
-            (saved / MARKER).touch()
+            write_seal(saved)
             for other in set(checkpoints_in(saved.parent)) - {saved}:
                 shutil.rmtree(other)
         self.last = time.monotonic()
@@ -83,7 +84,7 @@ def checkpoints_in(work: Path) -> list[Path]:
 
 def last_checkpoint(work: Path) -> Path | None:
     """The last whole checkpoint in a work folder."""
-    whole = [path for path in checkpoints_in(work) if (path / MARKER).exists()]
+    whole = [path for path in checkpoints_in(work) if is_sealed(path)]
     return whole[-1] if whole else None
 
 

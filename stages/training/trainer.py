@@ -33,6 +33,7 @@ from stages.training.job import TrainingJob
 from stages.training.memory import Fit, fit_here
 from stages.training.packed_trainer import PackedTrainer, base_model
 from stages.training.process_group import is_first, num_processes, of_the_first
+from stages.training.seal import damage
 from stages.training.sharding import spread
 from stages.training.spread_state import PARTS
 from stages.training.token_store import TokenStore
@@ -81,6 +82,7 @@ def train_model(
     trainer = _trainer(model, rows, Collator(store), job, fitted, is_plain, [curve, saves, guard, *callbacks])
     checkpoint = of_the_first(lambda: last_checkpoint(job.work))
     if checkpoint:
+        _refuse_damaged(job, checkpoint)
         _refuse_other_kind(job, checkpoint, fitted.savings.is_sharded)
     started = time.monotonic()
     try:
@@ -134,6 +136,14 @@ def _refuse_sharded(job: TrainingJob, fitted: Fit) -> None:
         raise StageError(f"{job.title}: {fault}")
     if fitted.savings.is_sharded and fitted.layout.num_devices == 1:
         raise StageError(f"{job.title}: NINECHAPTERS_FSDP is 1, but there is only one process. Unset it.")
+
+
+def _refuse_damaged(job: TrainingJob, checkpoint: Path) -> None:
+    if fault := of_the_first(lambda: damage(checkpoint)):
+        raise StageError(
+            f"{job.title}: the checkpoint {checkpoint} cannot be continued: {fault}. Put the file back, or set RESUME=0 to "
+            f"start again."
+        )
 
 
 def _refuse_other_kind(job: TrainingJob, checkpoint: Path, is_sharded: bool) -> None:
