@@ -43,7 +43,9 @@ def paired_by_problem(cells: np.ndarray) -> Paired:
     samples together over that with all responses apart, at least 1, and such that a problem counts as one response at least.
     The test is McNemar's over problems: on how many one run has more right than the other.
     """
-    cells = cells.astype(np.int64)  # polars counts without a sign: a problem that was lost would be gained 4,294,967,295 times
+    cells = cells.astype(
+        np.int64
+    )  # polars counts without a sign: a problem that was lost would be gained 4,294,967,295 times
     both, only_a, only_b, neither = (int(count) for count in cells.sum(axis=0))
     gains, sizes = cells[:, 2] - cells[:, 1], cells.sum(axis=1)
     num_problems, count = len(cells), max(int(sizes.sum()), 1)
