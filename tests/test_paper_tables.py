@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 
+from stages.core.usage import read_usage, write_usage
 from stages.project.yaml_files import load_yaml
 from stages.reporting.published import accuracies, published
 from stages.studies.cost_picture import draw_costs
@@ -18,6 +20,7 @@ from stages.studies.costs import cost_table, planned
 from stages.studies.paper_tables import main as tables
 from stages.studies.table_forms import FORMS, cell_text
 from stages.studies.table_rows import Cell, Line, accuracy_table, marks
+from stages.training.worker import gpu_cost
 from tests.conftest import ROOT
 
 NOTES = ROOT.parent / "shared/PAPER.md"
@@ -155,3 +158,65 @@ def test_the_first_picture_names_what_it_leaves_out(tmp_path: Path) -> None:
     assert "llama_1 is not in the picture: its accuracies on GSM8K, MATH, ASDiv are unknown" in list(
         draw_costs(table, without, tmp_path / "c.svg")
     )
+
+
+def test_each_student_has_its_own_line_of_costs_and_its_points(tmp_path: Path) -> None:
+    accuracy = METRICS["accuracy"]["llama_1"]
+    two = {**COSTS, "accuracy": {"llama_1": accuracy, "JiuZhang3.0-7B": {"pretrained": {"gsm8k": {"cot": RECORD}}}}}
+    usage = [
+        {"stage": "train", "subject": subject, "seconds": 3600.0}
+        for subject in (
+            "models/synthesizer/initial", "models/pretrained/llama_1", "models/finetuned/base/llama_1", "models/pretrained/gone",
+        )
+    ]  # fmt: skip
+    table = cost_table(two, usage, [])
+    assert [(line.model, cell_text(line.cells[5])) for line in table.groups["this run"]] == [
+        ("llama_1", "3.00"),
+        ("JiuZhang3.0-7B", "1.00"),
+    ]
+    assert not [words for words in draw_costs(table, two, tmp_path / "a.svg") if "its accuracies" in words]
+
+
+def test_hours_are_those_of_all_gpus() -> None:
+    usage = [
+        {"stage": "train", "subject": "models/pretrained/llama_1", "seconds": 3600.0, "gpu_hours": 8.0, "usd": 20.0},
+        {"stage": "synthesize", "subject": "data/synthesis/corpus", "seconds": 1800.0, "gpu_hours": 4.0, "usd": 10.0},
+        {
+            "stage": "synthesize",
+            "subject": "data/synthesis/candidates",
+            "seconds": 1800.0,
+            "gpu_hours": 0.0,
+            "usd": 0.0,
+        },
+    ]
+    (line,) = cost_table(COSTS, usage, []).groups["this run"]
+    assert [cell_text(cell) for cell in line.cells[-3:]] == ["4.50", "8.00", "33.00"]
+
+
+def test_a_training_records_its_gpu_hours_and_their_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NINECHAPTERS_USD_PER_GPU_HOUR", "2.5")
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    assert gpu_cost(torch.device("cuda", 0), 1800.0) == {"gpu_hours": 4.0, "usd": 10.0}
+    assert gpu_cost(torch.device("cpu"), 1800.0) == {"gpu_hours": 0.0, "usd": 0.0}
+
+
+def test_two_trainings_of_one_student_are_two_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    subjects = ["models/pretrained/qwen2.5", "models/finetuned/pretrained/qwen2.5", "models/pretrained/qwen2.7"]
+    for subject in [*subjects, subjects[0]]:
+        write_usage("train", Path(subject), {"seconds": 1.0})
+    assert sorted(record["subject"] for record in read_usage()) == sorted(subjects)
+
+
+def test_nothing_is_the_best_beside_what_is_unknown() -> None:
+    tools = accuracy_table("tools", METRICS, group="7B and 8B")
+    assert marks(tools.groups["7B and 8B"]) == {}
+    assert "**" not in FORMS["markdown"](tools)
+
+
+def test_csv_has_every_digit_of_a_count() -> None:
+    big = {name: {**one, "prompt_tokens": 1_516_579} for name, one in COSTS["distillation"].items()}
+    cells = list(csv.DictReader(io.StringIO(FORMS["csv"](cost_table({**COSTS, "distillation": big}, [], [])))))
+    numbers = {(cell["model"], cell["column"]): cell["number"] for cell in cells}
+    assert numbers["llama_1", "tokens in"] == "3033158"
+    assert numbers["JiuZhang3.0", "problems"] == "5980000"

@@ -15,7 +15,8 @@ from stages.core.work import WORK
 
 def write_usage(stage: str, subject: Path, figures: dict[str, Any]) -> None:
     """Write what a stage used for a subject (its main input), in place of the last record of the same."""
-    name = f"{stage}-{'-'.join(subject.with_suffix('').parts[-2:])}.json"
+    # The whole path: models/pretrained/llama and models/finetuned/pretrained/llama are two subjects, qwen2.5 and qwen2.7 too.
+    name = f"{stage}-{subject.as_posix().strip('/').replace('/', '-')}.json"
     record = {
         "stage": stage,
         "subject": subject.as_posix(),
@@ -27,6 +28,8 @@ def write_usage(stage: str, subject: Path, figures: dict[str, Any]) -> None:
 
 
 def read_usage() -> list[dict[str, Any]]:
-    """All usage records that are here and whole, by name."""
+    """The usage records that are here and whole, by time; of one stage and subject the last."""
     found = [json_in(path) for path in sorted((WORK / "usage").glob("*.json"))]
-    return [record for record in found if isinstance(record, dict) and "stage" in record]
+    whole = [record for record in found if isinstance(record, dict) and "stage" in record]
+    by_time = sorted(whole, key=lambda record: str(record.get("time_utc", "")))
+    return list({(record["stage"], record.get("subject")): record for record in by_time}.values())

@@ -23,7 +23,7 @@ VARIABLES = {
     "NINECHAPTERS_SERVER_PATIENCE": "Seconds to wait for that server while it restarts (default: 600).",
     "NINECHAPTERS_TENSOR_PARALLEL": "GPUs for one copy of a model in vLLM; default: as many as its weights need.",
     "NINECHAPTERS_UNSAFE_EXECUTION": "1: run model-written programs without isolation, if bubblewrap cannot run. The outputs say so.",
-    "NINECHAPTERS_USD_PER_GPU_HOUR": "Price of a GPU-hour, for progress lines and `ninechapters plan`.",
+    "NINECHAPTERS_USD_PER_GPU_HOUR": "Price of a GPU-hour, for progress lines, `ninechapters plan` and the cost table of `ninechapters tables`.",
     "NINECHAPTERS_WORKERS": "Number of CPU worker processes; default: one for each CPU.",
     "OPENAI_API_KEY": "The teacher's key.",
     "OPENAI_BASE_URL": "Address of the teacher's server.",

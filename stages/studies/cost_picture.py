@@ -27,13 +27,13 @@ def draw_costs(costs: PaperTable, figures: dict[str, Any], path: Path) -> Iterat
     left_out = []
     table = accuracy_table("natural", figures)
     known = {
-        line.model: dict(zip(table.columns, line.cells, strict=True))
-        for lines in table.groups.values()
+        (group == OURS, line.model): dict(zip(table.columns, line.cells, strict=True))
+        for group, lines in table.groups.items()
         for line in lines
     }
     for group, lines in costs.groups.items():
         for line in lines if group in ("published", OURS) else []:
-            usd, cells = line.cells[-1].number, known.get(MODEL_OF.get(line.model, line.model), {})
+            usd, cells = line.cells[-1].number, known.get(_model(group, line.model), {})
             accuracies = {name: cells[name].number for name in BENCHMARKS if name in cells}
             found = {name: number for name, number in accuracies.items() if number is not None}
             if usd is None or not found:
@@ -43,6 +43,11 @@ def draw_costs(costs: PaperTable, figures: dict[str, Any], path: Path) -> Iterat
                 drawn[line.model] = usd, found
     _draw(drawn, left_out, path)
     yield from left_out
+
+
+def _model(group: str, name: str) -> tuple[bool, str]:
+    """Whether it is ours, and whose accuracies stand beside the cost: a student may be called as a published model is."""
+    return group == OURS, name if group == OURS else MODEL_OF.get(name, name)
 
 
 def _draw(drawn: dict[str, tuple[float, dict[str, float]]], left_out: list[str], path: Path) -> None:
@@ -64,7 +69,12 @@ def _draw(drawn: dict[str, tuple[float, dict[str, float]]], left_out: list[str],
                     va="center",
                 )
         axes.set_xscale("symlog", linthresh=1)
-        axes.set(xlabel="total cost, USD", ylabel="accuracy, natural language", ylim=(0, 1), xlim=(-0.3, 1e6))
+        axes.set(
+            xlabel="total cost, USD",
+            ylabel="accuracy, natural language",
+            ylim=(0, 1),
+            xlim=(-0.3, max([1e6, *(100 * usd for usd, _ in drawn.values())])),
+        )
         axes.text(0.01, 0.02, "\n".join(left_out), transform=axes.transAxes, fontsize=7, color=INK, va="bottom")
         with whole(path) as temporary:
             figure.savefig(temporary, format="svg", transparent=True, metadata={"Date": None, "Creator": None})

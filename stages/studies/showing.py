@@ -1,5 +1,6 @@
 """Studies on the terminal: which there are, and the table of one."""
 
+import math
 from typing import Any
 
 from rich.console import Console
@@ -21,7 +22,7 @@ def list_studies(names: list[str]) -> None:
         title = load_yaml(STUDIES / name / "params.yaml")["study"]["figure"]["title"]
         files = point_files(STUDIES / name)
         table.add_row(name, printable(title), f"{sum(file.exists() for file in files)} of {len(files)}")
-    Console(width=WIDTH).print(table)
+    _console().print(table)
 
 
 def show_study(name: str) -> None:
@@ -39,16 +40,30 @@ def show_study(name: str) -> None:
     )
     for place in found["places"]:
         table.add_row(printable(place["series"]), printable(place["x"]), str(len(place["seeds"])), *_figures(place))
-    console = Console(width=WIDTH)
+    console = _console()
     console.print(printable(found["title"]))
     console.print(table)
     console.print(f"{STUDIES / name / 'figure.svg'}")
 
 
+def _console() -> Console:
+    """One that prints names as they are: `[140]` and `:1st:` are no markup."""
+    return Console(width=WIDTH, markup=False, emoji=False, highlight=False)
+
+
 def _figures(place: dict[str, Any]) -> list[str]:
-    accuracy = f"{place['accuracy']:.1%} [{place['low_95']:.1%}, {place['high_95']:.1%}]"
-    loss = f"{place['loss']['nats_per_token']:.3f}" if "loss" in place else ""
+    loss = place.get("loss") or {}
+    shown = [_with_interval(place, "accuracy", ".1%"), _formatted(loss.get("nats_per_token"), ".3f") if loss else ""]
     if not (difference := place.get("minus_baseline")):
-        return [accuracy, loss, "", ""]
-    points = f"{difference['points']:+.1f} [{difference['low_95']:+.1f}, {difference['high_95']:+.1f}]"
-    return [accuracy, loss, points, f"{difference['holm_p']:.3f}"]
+        return [*shown, "", ""]
+    return [*shown, _with_interval(difference, "points", "+.1f"), _formatted(difference.get("holm_p"), ".3f")]
+
+
+def _with_interval(record: dict[str, Any], name: str, form: str) -> str:
+    number, low, high = (_formatted(record.get(key), form) for key in (name, "low_95", "high_95"))
+    return f"{number} [{low}, {high}]"
+
+
+def _formatted(number: float | None, form: str) -> str:
+    """`–` for what is not known: a loss that is no number, an interval of one problem."""
+    return "–" if number is None or not math.isfinite(number) else format(number, form)

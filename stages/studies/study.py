@@ -4,6 +4,7 @@ ninechapters study
 ninechapters study boost
 """
 
+import os
 from pathlib import Path
 
 import click
@@ -18,7 +19,7 @@ def main(name: str | None, only_show: bool) -> None:
     """Run the missing points of the study NAME, collect them, and show the table.
 
     This is `dvc repro studies/NAME/dvc.yaml`: it uses the main pipeline's outputs, and first runs the stages that are stale. Values
-    and seeds are in studies/NAME/params.yaml.
+    and seeds are in studies/NAME/params.yaml. NAME may be a path: studies/NAME or studies/NAME/dvc.yaml.
 
     \b
     Example:
@@ -32,11 +33,20 @@ def main(name: str | None, only_show: bool) -> None:
     if not name:
         list_studies(names)
         return
-    if name not in names:
+    if (name := named(name)) not in names:
         raise StageError(f"there is no study {name!r}; there are {', '.join(names)}.")
     if not only_show:
         dvc(["repro", str(STUDIES / name / "dvc.yaml")], Path("."), echo=True)
     show_study(name)
+
+
+def named(text: str) -> str:
+    """The study's name in `boost`, `studies/boost`, `./studies/boost/` and `studies/boost/dvc.yaml`, also from the root on."""
+    from stages.studies.definition import STUDIES
+
+    path = Path(os.path.relpath(text))
+    folder = path.parent if path.name == "dvc.yaml" else path
+    return folder.name if folder.parent == STUDIES else text
 
 
 if __name__ == "__main__":

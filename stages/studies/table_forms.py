@@ -89,7 +89,8 @@ FORMS: dict[str, Callable[[PaperTable], str]] = {"markdown": as_markdown, "latex
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
+    """All digits before the point, up to six after it, and no exponent: 3033158, 0.886, 8480."""
+    return "" if value is None else f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def _plain(text: str) -> str:

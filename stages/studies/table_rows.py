@@ -94,11 +94,16 @@ def _mean(cells: list[Cell]) -> Cell:
 
 
 def marks(lines: list[Line], is_marked: bool = True) -> dict[tuple[int, int], str]:
-    """The best and the second-best cells of each column, equals together, by row and column; of one model none."""
+    """The best and the second-best cells of each column, equals together, by row and column; of one model none.
+
+    A column with an unknown number has none: that number may be the best.
+    """
     found: dict[tuple[int, int], str] = {}
     if len(lines) < 2 or not is_marked:
         return found
     for column in range(len(lines[0].cells)):
+        if any(line.cells[column].is_unknown for line in lines):
+            continue
         rounded = {
             row: round(100 * number, 1)
             for row, line in enumerate(lines) if (number := line.cells[column].number) is not None

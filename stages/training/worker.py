@@ -18,6 +18,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from stages.core.command import StageError
+from stages.core.environment import amount_in
 from stages.core.usage import write_usage
 from stages.models.folders import (
     compute_dtype,
@@ -66,7 +67,13 @@ def run_job(job: TrainingJob) -> None:
         _save(trained, load_tokenizer(job.base), job)
     if is_first():
         figures = {key: trained.record[key] for key in ("num_tokens", "num_steps", "seconds")}
-        write_usage("train", job.out, {**figures, "device": device.type})
+        write_usage("train", job.out, {**figures, "device": device.type, **gpu_cost(device, figures["seconds"])})
+
+
+def gpu_cost(device: torch.device, seconds: float) -> dict[str, float]:
+    """GPU-hours of all processes, each of which has a GPU, and their price in USD; nothing on CPUs."""
+    hours = num_processes() * seconds / 3600 if device.type == "cuda" else 0.0
+    return {"gpu_hours": hours, "usd": hours * amount_in("NINECHAPTERS_USD_PER_GPU_HOUR", 0.0)}
 
 
 def _loaded(base: Path, dtype: torch.dtype) -> PreTrainedModel:
