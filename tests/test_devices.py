@@ -195,6 +195,19 @@ def test_a_worker_that_dies_gives_its_gpu_back_and_loses_one_prompt(gpus: pytest
     assert outputs[24].text == "ONCE 0", "what died by chance is run again"
 
 
+@pytest.mark.parametrize("sizes", [[1], [5], [3] * 4])
+def test_workers_that_died_idle_are_replaced(sizes: list[int], gpus: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """All of them between two calls, and more often than deaths are allowed: no prompt is blamed."""
+    gpus.setattr(owners_module, "MAX_DEATHS", 1)
+    for _ in range(3):
+        jobs = [prompts_of(size, 10 * number) for number, size in enumerate(sizes)]
+        found = dict(run_jobs(LockingEngine, tmp_path, jobs, SAMPLING, ["0", "1"]))
+        assert [texts(found[number]) for number in range(len(jobs))] == [expected(job) for job in jobs]
+        for owner in owners_module._owners[os.getpid()].owners:
+            if owner.process:
+                owner.process.kill()
+
+
 def test_workers_that_only_die_end_the_stage(gpus: pytest.MonkeyPatch, tmp_path: Path) -> None:
     gpus.setattr(owners_module, "MAX_DEATHS", 4)
     with pytest.raises(StageError, match=r"worker processes died 5 times .*status 9.*run this again"):

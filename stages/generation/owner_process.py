@@ -2,7 +2,7 @@
 
 owner = OwnerProcess("0,1", work)         # the place: what CUDA_VISIBLE_DEVICES says there; "" on CPUs
 owner.give(piece, TransformersEngine, folder)
-outputs, errors = owner.answer()
+BEGUN, then outputs, errors = owner.answer()
 """
 
 import multiprocessing
@@ -23,6 +23,7 @@ from stages.generation.interface import Engine, Generated, Prompt, Sampling
 
 MakeEngine = Callable[[Path], Engine]
 Work = Callable[[MakeEngine, Path, list[Prompt], Sampling], tuple[list[Generated], list[str]]]
+BEGUN = "begun"  # a worker's word that it has its piece: if it dies now, then perhaps of that
 END_SECONDS = 60.0  # for an engine to give its memory back by itself
 
 
@@ -64,17 +65,20 @@ class OwnerProcess:
     def __init__(self, place: str, work: Work) -> None:
         self.place, self.work = place, work
         self.piece: Piece | None = None
+        self.has_begun = self.has_served = False  # this piece; any piece, since the process was started
         self.process: Any = None
 
     def give(self, piece: Piece, make: MakeEngine, folder: Path) -> None:
+        """Send a piece. Where the worker has died since its last one, `answer` says so."""
         if self.process is None:
             self._start()
-        self.piece = piece
+        self.piece, self.has_begun = piece, False
         asked = [piece.batch.prompts[place] for place in piece.places]
-        self.connection.send((make, folder, asked, piece.batch.sampling))
+        with suppress(OSError):
+            self.connection.send((make, folder, asked, piece.batch.sampling))
 
     def answer(self) -> Any:
-        """What the worker sends: outputs and errors, or an exception.
+        """What the worker sends: BEGUN first, then outputs and errors, or an exception.
 
         Raises:
             EOFError: it has died.
@@ -105,7 +109,7 @@ class OwnerProcess:
         self._kill()
         self.process.join()
         self.connection.close()
-        self.process, self.piece = None, None
+        self.process, self.piece, self.has_begun, self.has_served = None, None, False, False
 
     def _kill(self) -> None:
         if self.place:
@@ -121,6 +125,7 @@ def _serve(connection: Any, place: str, work: Work) -> None:
     take(place)
     end_with_parent()
     while (asked := connection.recv()) is not None:
+        connection.send(BEGUN)
         try:
             answer: Any = work(*asked)
         except Exception as error:  # noqa: BLE001  # raised where the stage is

@@ -19,7 +19,7 @@ from pathlib import Path
 from stages.core.command import StageError
 from stages.generation.bad_prompts import BadPrompts, broken
 from stages.generation.interface import Generated, Prompt, Sampling
-from stages.generation.owner_process import END_SECONDS, Batch, MakeEngine, OwnerProcess, Piece, Work, end_of
+from stages.generation.owner_process import BEGUN, END_SECONDS, Batch, MakeEngine, OwnerProcess, Piece, Work, end_of
 
 MAX_DEATHS = 16  # one after the other, with nothing done between: no prompt, but the machine
 
@@ -61,10 +61,7 @@ class Owners:
     def _feed(self) -> None:
         for owner in self.owners:
             if owner.piece is None and self.waiting:
-                try:
-                    owner.give(self.waiting.popleft(), self.make, self.folder)
-                except (ConnectionError, OSError):  # it has died since its last piece
-                    self._bury(owner)
+                owner.give(self.waiting.popleft(), self.make, self.folder)
 
     def _take(self, seconds: float) -> None:
         """Take what comes within some seconds, and feed those that are free."""
@@ -76,6 +73,9 @@ class Owners:
                 answer = owner.answer()
             except EOFError:
                 self._bury(owner)
+                continue
+            if answer == BEGUN:
+                owner.has_begun = owner.has_served = True
                 continue
             if isinstance(answer, Exception):
                 raise answer
@@ -89,18 +89,24 @@ class Owners:
         piece.batch.bad.count(errors)
 
     def _bury(self, owner: OwnerProcess) -> None:
-        """Replace a worker that has died; what it had in hand comes first again, whole or in halves."""
-        piece = owner.piece
+        """Replace a worker that has died; what it had in hand comes first again, whole or in halves.
+
+        One that died between two pieces, idle, has not died of what was sent to it meanwhile.
+        """
+        piece, has_begun, was_idle = owner.piece, owner.has_begun, owner.has_served and not owner.has_begun
         assert piece
         owner.process.join(END_SECONDS)
         told = f"the worker process ended ({end_of(owner.process.exitcode)})"
         owner.end(has_time=False)
-        self.num_deaths += 1
+        self.num_deaths += not was_idle
         if self.num_deaths > MAX_DEATHS:
             raise StageError(
                 f"{self.folder}: worker processes died {self.num_deaths} times in a row without finishing anything; the "
                 f"last time {told}. Finished shards are kept: free memory or repair the machine, and run this again."
             )
+        if not has_begun:
+            self.waiting.appendleft(piece)
+            return
         if piece.is_suspect and len(piece.places) == 1:
             piece.batch.outputs[piece.places[0]] = broken(told)
             piece.batch.bad.count([told])
