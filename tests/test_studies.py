@@ -1,9 +1,11 @@
 """Studies: changed parameters, budgets that must be equal, what points say together, and a study run to its picture."""
 
+import json
 import shlex
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -11,11 +13,12 @@ from stages.core.command import StageError
 from stages.project.params import read_params
 from stages.project.yaml_files import load_yaml
 from stages.reporting.study_titles import TITLES
+from stages.statistics.crossed_seeds import crossed
 from stages.studies.budgets import refuse_unequal
 from stages.studies.definition import study_names
 from stages.studies.drawing import draw
 from stages.studies.points import Point, load_point, write_point
-from stages.studies.sections import FigureSettings, parse_baseline
+from stages.studies.sections import FigureSettings, parse_baseline, parse_budget
 from stages.studies.summary import by_place, compared, differences, place_record, point_rows
 from stages.studies.variants import changes_in, parse_setting, varied
 from tests.conftest import ROOT
@@ -26,6 +29,10 @@ PARAMS = {
     "rounds": {"boost": {"seed": 1, "texts": 5}},
 }
 STUDIES = sorted((ROOT / "studies").glob("*/dvc.yaml"))
+
+
+def settings(*equal: str, if_any: tuple[str, ...] = (), at_x: tuple[str, ...] = ()) -> FigureSettings:
+    return FigureSettings("Title", "x", "numbers", "series=random", equal, if_any, at_x)
 
 
 def point(series: str = "value", x: str = "1", seed: int = 1, correct: str = "1010", **budget: float) -> Point:
@@ -88,21 +95,101 @@ def test_overrides_that_are_not_there_say_where_they_are_named(tmp_path: Path) -
 
 def test_equal_budgets_are_a_comparison() -> None:
     points = [point(x="1", steps=1000), point("random", x="1", steps=1009), point(x="2", steps=2000)]
-    refuse_unequal(points, [], ["steps"])
+    refuse_unequal(points, settings(at_x=("steps",)))
     with pytest.raises(
         StageError,
         match=r"cannot be compared:\n  steps of all points: value at 1, seed 1 has 1,000, value at 2, seed 1 2,000",
     ):
-        refuse_unequal(points, ["steps"], [])
+        refuse_unequal(points, settings("steps"))
     with pytest.raises(StageError, match=r"steps of the points at 1: .* 1,000, random at 1, seed 1 1,020"):
-        refuse_unequal([points[0], point("random", steps=1020)], [], ["steps"])
+        refuse_unequal([points[0], point("random", steps=1020)], settings(at_x=("steps",)))
 
 
 def test_an_unknown_budget_and_other_problems_are_no_comparison() -> None:
     with pytest.raises(StageError, match="no budget steps; there are requests"):
-        refuse_unequal([point()], ["steps"], [])
+        refuse_unequal([point()], settings("steps"))
     with pytest.raises(StageError, match="random at 1, seed 1: other problems than value at 1, seed 1"):
-        refuse_unequal([point(), point("random", correct="101")], [], [])
+        refuse_unequal([point(), point("random", correct="101")], settings())
+
+
+def test_a_budget_may_say_how_far_it_may_differ_and_counts_where_there_is_any() -> None:
+    points = [point("none", tokens=0), point("random", tokens=1000), point("value", tokens=1100)]
+    refuse_unequal(points, settings(if_any=("tokens=0.1",)))
+    with pytest.raises(StageError, match=r"tokens of all points that have any: random .* 1,000, value .* 1,100"):
+        refuse_unequal(points, settings(if_any=("tokens",)))
+    for text in ("=1", "a=b", "a=1", "a=nan"):
+        with pytest.raises(ValueError, match="NAME=FRACTION"):
+            parse_budget(text)
+
+
+@pytest.mark.parametrize("study", [path.parent.name for path in STUDIES])
+@pytest.mark.parametrize("name", ["pretrain_tokens", "synthesizer_tokens", "boost_requests"])
+def test_every_study_refuses_what_costs_ten_times_as_much(study: str, name: str) -> None:
+    """Of the budgets that may not differ in it: what it holds equal can fail."""
+    figure = load_yaml(ROOT / "studies" / study / "params.yaml")["study"]["figure"]
+    held = FigureSettings(**{key: tuple(value) if isinstance(value, list) else value for key, value in figure.items()})
+    names = [parse_budget(text)[0] for text in (*held.equal, *held.equal_if_any, *held.equal_at_x)]
+    budget = dict.fromkeys(names, 100.0)
+    if name == "synthesizer_tokens" and study in ("mode_ratio", "quality", "synthetic_share"):
+        assert "corpus_outputs" in names, "its synthesizer is the main pipeline's"
+        name = "corpus_outputs"
+    refuse_unequal([point("a", **budget), point("b", **budget)], held)
+    with pytest.raises(StageError, match=f"{name} of .* 100, .* 1,000"):
+        refuse_unequal([point("a", **budget), point("b", **{**budget, name: 1000.0})], held)
+
+
+def test_other_problems_of_the_same_number_and_points_that_are_twice_there_are_refused() -> None:
+    other = replace(point("random"), problems={"grade": "abc"})
+    with pytest.raises(StageError, match="other problems than value"):
+        refuse_unequal([replace(point(), problems={"grade": "xyz"}), other], settings())
+    with pytest.raises(StageError, match="value at 1, seed 1 is there 2 times"):
+        refuse_unequal([point(), point()], settings())
+    with pytest.raises(StageError, match="other problems"):
+        refuse_unequal([point(), replace(point(seed=2), losses={})], settings())
+    with pytest.raises(StageError, match="other tokens"):
+        refuse_unequal([point(), replace(point(seed=2), losses={"grade": [(4.0, 3), (1.0, 2)]})], settings())
+
+
+# Seeds
+
+
+def test_no_true_difference_is_found_in_about_one_of_twenty() -> None:
+    """Seeds move all problems together: three seeds, standard deviation 3 points; today's rate over problems alone was 41%."""
+    rng = np.random.default_rng(1)
+    found = 0
+    for _ in range(300):
+        rates = 0.3 + rng.normal(0, 0.03, (2, 3, 1))
+        right = rng.random((2, 3, 500)) < rates
+        spread = crossed(right[0].astype(float) - right[1], np.ones(500))
+        assert spread
+        difference = float(right[0].mean() - right[1].mean())
+        found += abs(difference) > spread.margin()
+        assert (spread.p_value(difference) < 0.05) == (abs(difference) > spread.margin())
+    assert 3 <= found <= 30
+
+
+def test_seeds_that_disagree_are_no_difference() -> None:
+    rng = np.random.default_rng(2)
+    rates = {"value": (0.336, 0.204, 0.302), "random": (0.229, 0.263, 0.237)}
+    arms = {
+        name: [point(name, seed=seed, correct="".join("01"[bit] for bit in (rng.random(1000) < rate).astype(int)))
+               for seed, rate in enumerate(by_seed, 1)]
+        for name, by_seed in rates.items()
+    }  # fmt: skip
+    found = compared(arms["value"], arms["random"])
+    assert found
+    assert found["low_95"] < 0 < found["high_95"]
+    assert found["p_value"] > 0.05
+    assert found["covers"] == "problems and seeds"
+    record = place_record(arms["value"])
+    assert record["low_95"] < 0.2
+    assert (compared(arms["value"][:1], arms["random"][:1]) or {})["covers"] == "problems"
+
+
+def test_two_modes_of_a_problem_are_no_two_problems() -> None:
+    one = point(correct="1" * 20 + "0" * 20)
+    both = replace(one, correct={"grade/cot": "1" * 20 + "0" * 20, "grade/tool": "1" * 20 + "0" * 20})
+    assert place_record([both])["low_95"] == place_record([one])["low_95"]
 
 
 # What points say
@@ -156,9 +243,20 @@ def test_baselines_are_a_series_or_an_x() -> None:
     points = [point("value", "1"), point("random", "1"), point("value", "0"), point("random", "0")]
     assert set(differences(by_place(points), "series=random")) == {("value", "1"), ("value", "0")}
     assert set(differences(by_place(points), "x=0")) == {("value", "1"), ("random", "1")}
+    for baseline in ("x=5", "series=bm25"):
+        with pytest.raises(StageError, match=f"baseline {baseline}: nothing is compared with it; there are value at 0"):
+            differences(by_place(points), baseline)
+    with pytest.raises(StageError, match="no seed in common"):
+        differences(by_place([point("value"), point("random", seed=2)]), "series=random")
     for text in ("random", "y=1", "x="):
         with pytest.raises(ValueError, match="series=NAME"):
             parse_baseline(text)
+
+
+def test_places_are_in_the_order_of_their_numbers() -> None:
+    places = by_place([point("b", "1.0"), point("b", "0.125"), point("a", "10"), point("b", "0"), point("a", "9")])
+    assert list(places) == [("b", "0"), ("b", "0.125"), ("b", "1.0"), ("a", "9"), ("a", "10")]
+    assert list(by_place([point("b", "value"), point("b", "none")])) == [("b", "value"), ("b", "none")]
 
 
 def test_rows_of_points_have_the_loss_beside_natural_language() -> None:
@@ -172,7 +270,12 @@ def test_rows_of_points_have_the_loss_beside_natural_language() -> None:
 def test_a_point_is_read_as_it_was_written(tmp_path: Path) -> None:
     write_point(point(), tmp_path / "a.json")
     assert load_point(tmp_path / "a.json") == point()
-    for text in ("", "{}", '{"losses": {}, "serious": 1}'):
+    whole = json.loads((tmp_path / "a.json").read_text())
+    broken = [{**whole, **change} for change in (
+        {"losses": None}, {"losses": {"grade": [[float("nan"), 2]]}}, {"correct": {}}, {"correct": {"grade/cot": [1, 0]}},
+        {"budget": {"requests": float("inf")}}, {"seed": "1"}, {"losses": {"grade": [[1.0, 0]]}}, {"serious": 1},
+    )]  # fmt: skip
+    for text in ("", "{}", "[]", *map(json.dumps, broken)):
         (tmp_path / "b.json").write_text(text)
         with pytest.raises(StageError, match=r"b\.json is not a point of a study"):
             load_point(tmp_path / "b.json")
@@ -180,14 +283,14 @@ def test_a_point_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("scale", ["numbers", "names"])
 def test_the_picture_is_the_same_twice(scale: str, tmp_path: Path) -> None:
-    settings = FigureSettings("Title", "x", scale, "series=random", (), ())  # type: ignore[arg-type]
+    figure = FigureSettings("Title", "x", scale, "series=random", (), (), ())  # type: ignore[arg-type]
     places = by_place([point("value", "0"), point("value", "0.5"), point("random", "0.5"), point("random", "1")])
     records = {place: place_record(points) for place, points in places.items()}
-    draw(records, settings, tmp_path / "a.svg")
-    draw(records, settings, tmp_path / "b.svg")
+    draw(records, figure, tmp_path / "a.svg")
+    draw(records, figure, tmp_path / "b.svg")
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     single = {("llama", "0"): place_record([point("llama", "0")])}
-    draw(single, settings, tmp_path / "one.svg")
+    draw(single, figure, tmp_path / "one.svg")
     assert "<path" in (tmp_path / "one.svg").read_text()
 
 

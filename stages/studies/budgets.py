@@ -1,47 +1,90 @@
 """Whether the points of a study may be compared: those budgets that it says are equal must be.
 
-refuse_unequal(points, equal=["initial_requests"], equal_at_x=["pretrain_tokens"])     # StageError, or nothing
+refuse_unequal(points, settings)        # StageError with the numbers, or nothing
+
+A budget is named with what it may differ by: `pretrain_tokens=0.05` is 5%, a name alone 1%.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from stages.core.command import StageError
 from stages.studies.points import Point
+from stages.studies.sections import FigureSettings, parse_budget
 
-TOLERANCE = 0.01  # what packing, duplicates and refusals may make of equal settings
 
-
-def refuse_unequal(points: list[Point], equal: Iterable[str], equal_at_x: Iterable[str]) -> None:
+def refuse_unequal(points: list[Point], settings: FigureSettings) -> None:
     """Refuse a comparison that is none.
 
     Raises:
-        StageError: budgets differ, or a point has no such budget, or points were evaluated on different problems: all of these.
+        StageError: budgets differ, or a point has no such budget, or points were evaluated on different problems, or two points
+            are the same: all of these.
     """
-    faults = [fault for name in equal for fault in _unequal(points, name, "all points")]
+    spent = [_any(points, text) for text in settings.equal_if_any]
+    faults = [fault for text in settings.equal for fault in _unequal(points, text, "all points")]
+    faults += [fault for there, text in spent for fault in _unequal(there, text, "all points that have any")]
     for x in dict.fromkeys(point.x for point in points):
         there = [point for point in points if point.x == x]
-        faults += [fault for name in equal_at_x for fault in _unequal(there, name, f"the points at {x}")]
-    sizes = {_name(point): {task: len(digits) for task, digits in point.correct.items()} for point in points}
-    others = [name for name, size in sizes.items() if size != next(iter(sizes.values()))]
-    if others:
-        faults.append(f"{', '.join(others)}: other problems than {next(iter(sizes))} were evaluated")
+        faults += [fault for text in settings.equal_at_x for fault in _unequal(there, text, f"the points at {x}")]
+    faults += [*_twice(points), *_other_problems(points), *_other_solutions(points)]
     if faults:
         lines = "\n".join(f"  {fault}" for fault in faults)
         raise StageError(
-            f"these points cannot be compared:\n{lines}\nMake them equal in the study's dvc.yaml, or, if the study is "
-            "about that difference, remove the budget from equal or equal_at_x in its params.yaml."
+            f"these points cannot be compared:\n{lines}\nMake them equal in the study's dvc.yaml or params.yaml, or, if the study "
+            "is about that difference, remove the budget from equal, equal_if_any or equal_at_x, or let it differ by more: NAME=FRACTION."
         )
 
 
-def _unequal(points: list[Point], name: str, which: str) -> list[str]:
-    missing = [_name(point) for point in points if name not in point.budget]
+def _any(points: list[Point], text: str) -> tuple[list[Point], str]:
+    name, _ = parse_budget(text)
+    return [point for point in points if point.budget.get(name) != 0], text
+
+
+def _unequal(points: list[Point], text: str, which: str) -> list[str]:
+    name, tolerance = parse_budget(text)
+    missing = [point for point in points if name not in point.budget]
     if missing:
-        return [f"{', '.join(missing)}: no budget {name}; there are {', '.join(sorted(points[0].budget))}"]
+        names = ", ".join(map(_name, missing))
+        return [f"{names}: no budget {name}; there are {', '.join(sorted(missing[0].budget))}"]
+    if not points:
+        return []
     least, most = (pick(points, key=lambda point: point.budget[name]) for pick in (min, max))
     low, high = least.budget[name], most.budget[name]
-    if high - low <= TOLERANCE * high:
+    if high - low <= tolerance * high:
         return []
-    return [f"{name} of {which}: {_name(least)} has {low:,g}, {_name(most)} {high:,g}"]
+    return [f"{name} of {which}: {_name(least)} has {low:,g}, {_name(most)} {high:,g}: more than {tolerance:.3g} apart"]
+
+
+def _twice(points: list[Point]) -> Iterator[str]:
+    names = [_name(point) for point in points]
+    yield from (f"{name} is there {names.count(name)} times" for name in dict.fromkeys(names) if names.count(name) > 1)
+
+
+def _other_problems(points: list[Point]) -> Iterator[str]:
+    evaluated = [
+        ({task: len(digits) for task, digits in point.correct.items()}, point.problems, _solutions(point))
+        for point in points
+    ]
+    others = [_name(point) for point, what in zip(points, evaluated, strict=True) if what != evaluated[0]]
+    if others:
+        yield f"{', '.join(others)}: other problems than {_name(points[0])} were evaluated"
+
+
+def _solutions(point: Point) -> dict[str, int]:
+    """How many solutions of each benchmark have a loss."""
+    return {name: len(rows) for name, rows in point.losses.items()}
+
+
+def _other_solutions(points: list[Point]) -> Iterator[str]:
+    """Points of a place whose models cut the solutions into other tokens; two series may."""
+    first: dict[tuple[str, str], Point] = {}
+    for point in points:
+        other = first.setdefault((point.series, point.x), point)
+        if _tokens(point) != _tokens(other) and _solutions(point) == _solutions(other):
+            yield f"{_name(point)}: the reference solutions have other tokens than with {_name(other)}"
+
+
+def _tokens(point: Point) -> dict[str, list[int]]:
+    return {name: [tokens for _, tokens in rows] for name, rows in point.losses.items()}
 
 
 def _name(point: Point) -> str:

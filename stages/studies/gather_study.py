@@ -23,7 +23,7 @@ def main(study: Path, settings: FigureSettings) -> None:
     \b
     Example:
         python -m stages.studies.gather_study studies/boost --title "What the boost round gives" --x-label "boost round"
-            --scale names --baseline x=none --equal initial_requests --equal-at-x boost_requests
+            --scale names --baseline x=none --equal initial_requests --equal-if-any boost_requests
     """
     from stages.core.files import write_csv, write_json
     from stages.studies.budgets import refuse_unequal
@@ -33,7 +33,7 @@ def main(study: Path, settings: FigureSettings) -> None:
     from stages.studies.summary import by_place, differences, place_record, point_rows
 
     points = [load_point(path) for path in point_files(study)]
-    refuse_unequal(points, settings.equal, settings.equal_at_x)
+    refuse_unequal(points, settings)
     places = by_place(points)
     records = {place: place_record(there) for place, there in places.items()}
     for place, difference in differences(places, settings.baseline).items():

@@ -6,6 +6,7 @@
 What a point keeps is enough to compare two of them problem by problem, and to see whether their budgets were equal.
 """
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,15 +16,10 @@ import polars as pl
 
 from stages.core.command import StageError
 from stages.core.files import json_in, write_text
-from stages.core.tables import collected, count_rows, scan_table
+from stages.core.tables import collected, scan_table
 from stages.statistics.reference_loss import losses_of
-
-UNTRAINED, BASE, PRETRAINED = "untrained", "base", "pretrained"
-LEARNT = {PRETRAINED: ("synthesizer", "pretrain", "finetune"), BASE: ("finetune",), UNTRAINED: ()}
-TRAINED = {
-    "synthesizer": "models/synthesizer/boosted", "pretrain": "models/pretrained/{student}",
-    "finetune": "models/finetuned/{start}/{student}",
-}  # fmt: skip
+from stages.studies.point_faults import fault_of
+from stages.studies.spent import budget_of, outcome_of, usage_in
 
 
 @dataclass(frozen=True)
@@ -34,40 +30,30 @@ class Point:
     x: str
     seed: int
     settings: list[str]
-    budget: dict[str, float]
+    budget: dict[str, float]  # what the run was given; 0 for what it had none of (stages/studies/spent.py)
     correct: dict[str, str]  # "grade/cot" -> a 1 for each problem that is right, a 0 for each other
     losses: dict[str, list[tuple[float, int]]]  # benchmark -> (nats, tokens) of each reference solution
-    selection: dict[str, Any] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)  # benchmark -> hash of the problems evaluated
+    outcome: dict[str, float] = field(default_factory=dict)  # what came of it on the way: shares and counts kept
+    selection: dict[str, Any] = field(default_factory=dict)  # reports/selection.json
+    usage: dict[str, Any] = field(default_factory=dict)  # records of the stages that this point ran itself, by subject
 
 
 def read_point(folder: Path, start: str, student: str, series: str, x: str, seed: int, settings: list[str]) -> Point:
+    """Of a workspace in which the pipeline has run.
+
+    Raises:
+        StageError: it is no point that could be compared: a loss is not finite.
+    """
     predictions = folder / f"data/predictions/{start}/{student}/predictions.parquet"
-    return Point(
+    point = Point(
         series, x, seed, settings, budget_of(folder, start, student), correct_in(predictions), losses_in(predictions),
-        json_in(folder / "reports/selection.json") or {},
+        problems_in(folder / "data/benchmarks", predictions), outcome_of(folder, start),
+        json_in(folder / "reports/selection.json") or {}, usage_in(folder),
     )  # fmt: skip
-
-
-def budget_of(folder: Path, start: str, student: str) -> dict[str, float]:
-    """Calls and tokens of the teacher, tokens and steps of each training, problems learnt from."""
-    budget: dict[str, float] = {}
-    for round_ in ("initial", "boost"):
-        path = folder / f"data/distillation/{round_}/completions.parquet"
-        if path.exists():
-            table = scan_table("completions", path)
-            sums = collected(table.select(pl.len(), pl.sum("prompt_tokens", "completion_tokens", "usd"))).row(
-                0, named=True
-            )
-            budget |= {
-                f"{round_}_requests": sums["len"], f"{round_}_tokens_in": sums["prompt_tokens"],
-                f"{round_}_tokens_out": sums["completion_tokens"], f"{round_}_usd": round(sums["usd"], 6),
-            }  # fmt: skip
-    if start == PRETRAINED:
-        budget["synthetic_problems"] = count_rows(folder / "data/synthetic/problems.parquet")
-    for name in LEARNT[start]:
-        record = json_in(folder / TRAINED[name].format(start=start, student=student) / "provenance.json")
-        budget |= {f"{name}_tokens": record["num_tokens"], f"{name}_steps": record["num_steps"]}
-    return budget
+    if fault := fault_of(asdict(point)):
+        raise StageError(f"{folder} gives no point of a study: {fault}.")
+    return point
 
 
 def correct_in(predictions: Path) -> dict[str, str]:
@@ -91,6 +77,25 @@ def losses_in(predictions: Path) -> dict[str, list[tuple[float, int]]]:
     }
 
 
+def problems_in(benchmarks: Path, predictions: Path) -> dict[str, str]:
+    """By benchmark a hash of the problems that were evaluated, and of their answers."""
+    rows = collected(scan_table("predictions", predictions).select("benchmark", "index").unique())
+    told = collected(
+        scan_table("benchmarks", *sorted(benchmarks.glob("*.parquet"))).select(
+            "benchmark", "index", "problem", "answer"
+        )
+    )
+    both = rows.join(told, on=["benchmark", "index"]).sort("benchmark", "index")
+    return {
+        str(benchmark): _hash(part.rows())
+        for (benchmark,), part in both.partition_by("benchmark", as_dict=True, maintain_order=True).items()
+    }
+
+
+def _hash(rows: list[tuple[Any, ...]]) -> str:
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+
+
 def write_point(point: Point, path: Path) -> None:
     """A line a field: a point lies in Git, and what differs between two is read there."""
     lines = ",\n".join(
@@ -106,10 +111,8 @@ def load_point(path: Path) -> Point:
         StageError: it is not there, or no point.
     """
     record = json_in(path)
-    try:
-        losses = {
-            name: [(float(nats), int(tokens)) for nats, tokens in rows] for name, rows in record["losses"].items()
-        }
-        return Point(**{**record, "losses": losses})
-    except (TypeError, KeyError, ValueError) as error:
-        raise StageError(f"{path} is not a point of a study: {error}. Delete it and run the study again.") from error
+    if not isinstance(record, dict) or (fault := fault_of(record)):
+        told = fault if isinstance(record, dict) else "it is missing, or no JSON object"
+        raise StageError(f"{path} is not a point of a study: {told}. Delete it and run the study again.")
+    losses = {name: [(float(nats), int(tokens)) for nats, tokens in rows] for name, rows in record["losses"].items()}
+    return Point(**{**record, "losses": losses})

@@ -16,6 +16,22 @@ def parse_baseline(text: str) -> tuple[str, str]:
     return kind, name
 
 
+TOLERANCE = 0.01  # what packing, duplicates and refusals may make of equal settings
+
+
+def parse_budget(text: str) -> tuple[str, float]:
+    """`pretrain_tokens=0.05` as ("pretrain_tokens", 0.05); a name alone may differ by 1%."""
+    name, equals, fraction = text.partition("=")
+    try:
+        tolerance = float(fraction) if equals else TOLERANCE
+    except ValueError:
+        tolerance = -1.0
+    if not name or not 0 <= tolerance < 1:
+        raise ValueError("it is neither NAME nor NAME=FRACTION, the fraction in [0, 1)")
+    return name, tolerance
+
+
+Budget = Annotated[str, Grammar(parse_budget, "pretrain_tokens=0.05")]
 Baseline = Annotated[str, Grammar(parse_baseline, "series=random")]
 
 
@@ -31,11 +47,17 @@ class FigureSettings:
     "Whether x is a number or a name."
     baseline: Baseline
     "What every other point is compared with: series=NAME at the same x, or x=VALUE in the same series."
-    equal: tuple[str, ...]
-    "Budgets (fields of a point's file) that must agree to within 1% over all points."
-    equal_at_x: tuple[str, ...]
-    "Budgets that must agree to within 1% over points of the same x."
+    equal: tuple[Budget, ...]
+    "Budgets (of a point's file) that must agree over all points, to within 1% or NAME=FRACTION."
+    equal_if_any: tuple[Budget, ...]
+    "Budgets that must agree over the points where they are not 0."
+    equal_at_x: tuple[Budget, ...]
+    "Budgets that must agree over points of the same x."
 
     def rules(self) -> Iterator[str]:
-        if both := sorted({*self.equal} & {*self.equal_at_x}):
-            yield f"equal and equal_at_x: {', '.join(both)} is in both. Remove it from equal_at_x: equal is stricter"
+        lists = [
+            [parse_budget(text)[0] for text in names] for names in (self.equal, self.equal_if_any, self.equal_at_x)
+        ]
+        names = [name for one in lists for name in one]
+        if both := sorted({name for name in names if names.count(name) > 1}):
+            yield f"equal, equal_if_any, equal_at_x: {', '.join(both)} is named twice. Keep the strictest: equal"

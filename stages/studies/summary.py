@@ -4,17 +4,21 @@
     place_record(places["value", "70"])                 # accuracy over all tasks and seeds with its interval; loss; budget
     compared(places["value", "70"], places["random", "70"])
 
-A problem's answers under several seeds count as several samples of it: intervals are over problems, with the seeds' spread inside
-(stages/statistics/paired.py). They say nothing of other corpora or models.
+A problem's answers, in its modes and under the seeds, count as several samples of it (stages/statistics/paired.py). With two seeds
+or more, intervals and p-values also cover the choice of seeds (stages/statistics/crossed_seeds.py); `covers` says which. They say
+nothing of other corpora or models.
 """
 
+import math
 from collections.abc import Iterable
 from statistics import mean
 from typing import Any
 
 import numpy as np
 
+from stages.core.command import StageError
 from stages.problems.student_format import COT
+from stages.statistics.crossed_seeds import Spread, crossed, widened
 from stages.statistics.intervals import accuracy_record, bootstrap_ratio
 from stages.statistics.paired import holm, paired_by_problem
 from stages.studies.points import Point
@@ -24,24 +28,52 @@ Place = tuple[str, str]  # series and x
 
 
 def by_place(points: Iterable[Point]) -> dict[Place, list[Point]]:
-    """The points of each place, by seed."""
+    """The points of each place, by seed; the series as they come, and in each the x in their order where all are numbers."""
+    points = list(points)
+    series = list(dict.fromkeys(point.series for point in points))
+    is_numbers = all(_is_number(point.x) for point in points)
     places: dict[Place, list[Point]] = {}
-    for point in sorted(points, key=lambda point: point.seed):
+    order = (
+        (lambda point: (series.index(point.series), float(point.x), point.seed))
+        if is_numbers
+        else (lambda point: point.seed)
+    )
+    for point in sorted(points, key=order):
         places.setdefault((point.series, point.x), []).append(point)
     return places
 
 
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
 def place_record(points: list[Point]) -> dict[str, Any]:
     """Of one place, over its seeds."""
-    correct = np.array([_verdicts(point) for point in points])
+    right, sizes = _right(points)
     record: dict[str, Any] = {
-        "seeds": [point.seed for point in points], **accuracy_record(correct.mean(axis=0), correct.size),
+        "seeds": [point.seed for point in points], **_accuracy(right, sizes),
         "by_task": {task: _task_accuracy(points, task) for task in sorted(points[0].correct)},
-        "by_seed": [round(float(row.mean()), 4) for row in correct], "budget": _mean_budget(points),
+        "by_seed": [round(float(row.sum() / sizes.sum()), 4) for row in right], "budget": _mean_budget(points),
     }  # fmt: skip
     if losses := _losses(points):
         record["loss"] = {**_per_token(*losses), "num_problems": len(losses[1])}
     return record
+
+
+def _accuracy(right: np.ndarray, sizes: np.ndarray) -> dict[str, Any]:
+    """Of right answers, float[seeds, problems], of so many a problem and seed."""
+    record: dict[str, Any] = accuracy_record(right.mean(axis=0) / sizes, int(len(right) * sizes.sum()))
+    mean, spread = float(right.sum() / (len(right) * sizes.sum())), crossed(right, sizes)
+    low, high = widened((record["low_95"], record["high_95"]), mean, spread)
+    record |= {"accuracy": round(mean, 4), "low_95": round(max(0.0, low), 4), "high_95": round(min(1.0, high), 4)}
+    return {**record, "covers": _covers(spread)}
+
+
+def _covers(spread: Spread | None) -> str:
+    return "problems and seeds" if spread else "problems"
 
 
 def compared(points: list[Point], others: list[Point]) -> dict[str, Any] | None:
@@ -50,32 +82,63 @@ def compared(points: list[Point], others: list[Point]) -> dict[str, Any] | None:
     pairs = [(point, by_seed[point.seed]) for point in points if point.seed in by_seed]
     if not pairs:
         return None
-    mine, theirs = (np.array([_verdicts(pair[side]) for pair in pairs]) for side in (0, 1))
-    both, only_b, only_a = mine & theirs, mine & ~theirs, ~mine & theirs
-    cells = np.stack([both.sum(0), only_a.sum(0), only_b.sum(0), (~mine & ~theirs).sum(0)], axis=1)
-    numbers = paired_by_problem(cells)
+    mine, theirs = ([pair[side] for pair in pairs] for side in (0, 1))
+    numbers = paired_by_problem(_cells(mine, theirs))
+    (right, sizes), (right_of_others, _) = _right(mine), _right(theirs)
+    spread = crossed(right - right_of_others, sizes)
+    low, high = widened((numbers.low_95, numbers.high_95), numbers.difference, spread)
+    p_value = max(numbers.p_value, spread.p_value(numbers.difference)) if spread else numbers.p_value
     found: dict[str, Any] = {
-        "num_seeds": len(pairs), "points": round(100 * numbers.difference, 2), "low_95": round(100 * numbers.low_95, 2),
-        "high_95": round(100 * numbers.high_95, 2), "p_value": round(numbers.p_value, 5),
+        "num_seeds": len(pairs), "covers": _covers(spread), "points": round(100 * numbers.difference, 2),
+        "low_95": round(100 * max(-1.0, low), 2), "high_95": round(100 * min(1.0, high), 2), "p_value": round(p_value, 5),
     }  # fmt: skip
-    a, b = _losses([pair[1] for pair in pairs]), _losses([pair[0] for pair in pairs])
+    a, b = _losses(theirs), _losses(mine)
     if a and b and np.array_equal(a[1], b[1]):
         found["loss"] = _per_token(b[0] - a[0], a[1])
     return found
 
 
+def _cells(mine: list[Point], theirs: list[Point]) -> np.ndarray:
+    """int[problems, 4]: a problem's answers over modes and seeds by (both, only theirs, only mine, neither)."""
+    a, b = (np.array([_answers(point) for point in points]) for points in (mine, theirs))
+    counts = [cell.sum(axis=0) for cell in (a & b, ~a & b, a & ~b, ~a & ~b)]
+    of_problem = _problem_of_answers(mine[0])
+    return np.stack([np.bincount(of_problem, weights=count) for count in counts], axis=1).astype(int)
+
+
 def _per_token(nats: np.ndarray, tokens: np.ndarray) -> dict[str, float | None]:
-    """Nats a token with the bootstrap's interval over problems."""
-    low, high = bootstrap_ratio(nats, tokens) or (None, None)
+    """Nats a token of float[seeds, problems]: the bootstrap's interval over problems, widened for the seeds."""
+    ratio, spread = float(nats.sum() / (len(nats) * tokens.sum())), crossed(nats, tokens)
+    interval = bootstrap_ratio(nats.mean(axis=0), tokens)
+    low, high = widened(interval, ratio, spread) if interval else (None, None)
     return {
-        "nats_per_token": round(float(nats.sum() / tokens.sum()), 5), "low_95": low and round(low, 5),
-        "high_95": high and round(high, 5),
+        "nats_per_token": round(ratio, 5), "low_95": None if low is None else round(low, 5),
+        "high_95": None if high is None else round(high, 5),
     }  # fmt: skip
 
 
-def _verdicts(point: Point) -> np.ndarray:
-    """bool[answers]: whether each problem is right, task after task."""
+def _answers(point: Point) -> np.ndarray:
+    """bool[answers]: whether each is right, task after task."""
     return np.array([digit == "1" for task in sorted(point.correct) for digit in point.correct[task]])
+
+
+def _problem_of_answers(point: Point) -> np.ndarray:
+    """int[answers]: the problem of each; a benchmark's modes ask the same problems."""
+    starts: dict[str, int] = {}
+    found, count = [], 0
+    for task in sorted(point.correct):
+        name, size = task.partition("/")[0], len(point.correct[task])
+        if name not in starts:
+            starts[name], count = count, count + size
+        found.append(starts[name] + np.arange(size))
+    return np.concatenate(found)
+
+
+def _right(points: list[Point]) -> tuple[np.ndarray, np.ndarray]:
+    """float[seeds, problems] of right answers over the modes, and float[problems] of answers a seed."""
+    of_problem = _problem_of_answers(points[0])
+    rows = [np.bincount(of_problem, weights=_answers(point)) for point in points]
+    return np.array(rows), np.bincount(of_problem).astype(np.float64)
 
 
 def _task_accuracy(points: list[Point], task: str) -> float:
@@ -83,12 +146,12 @@ def _task_accuracy(points: list[Point], task: str) -> float:
 
 
 def _losses(points: list[Point]) -> tuple[np.ndarray, np.ndarray] | None:
-    """float64[problems] of nats, the mean over the points, and of tokens; None where there are none."""
+    """float64[seeds, problems] of nats, and float64[problems] of tokens; None where there are none."""
     rows = [[row for name in sorted(point.losses) for row in point.losses[name]] for point in points]
     if not rows or not rows[0]:
         return None
     table = np.array(rows, dtype=np.float64)
-    return table[:, :, 0].mean(axis=0), table[0, :, 1]
+    return table[:, :, 0], table[0, :, 1]
 
 
 def _mean_budget(points: list[Point]) -> dict[str, float]:
@@ -96,13 +159,27 @@ def _mean_budget(points: list[Point]) -> dict[str, float]:
 
 
 def differences(places: dict[Place, list[Point]], baseline: str) -> dict[Place, dict[str, Any]]:
-    """Of each place to its baseline (stages/studies/sections.py), where that is there and another one; Holm's p beside its own."""
+    """Of each place to its baseline (stages/studies/sections.py), where that is there and another one; Holm's p beside its own.
+
+    Raises:
+        StageError: no place has a baseline, or one has no seed in common with it.
+    """
     kind, name = parse_baseline(baseline)
     found: dict[Place, dict[str, Any]] = {}
     for (series, x), points in places.items():
         other = (name, x) if kind == SERIES else (series, name)
-        if other != (series, x) and (numbers := compared(points, places.get(other, []))):
-            found[series, x] = numbers
+        if other == (series, x) or other not in places:
+            continue
+        if not (numbers := compared(points, places[other])):
+            raise StageError(
+                f"{series} at {x} has no seed in common with its baseline, {other[0]} at {other[1]}. Give both the same seeds."
+            )
+        found[series, x] = numbers
+    if len(places) > 1 and not found:
+        names = ", ".join(f"{series} at {x}" for series, x in places)
+        raise StageError(
+            f"baseline {baseline}: nothing is compared with it; there are {names}. Correct it in the study's params.yaml."
+        )
     adjusted = holm([numbers["p_value"] for numbers in found.values()])
     return {
         place: {**numbers, "holm_p": round(p, 5)} for (place, numbers), p in zip(found.items(), adjusted, strict=True)
