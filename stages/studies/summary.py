@@ -83,7 +83,7 @@ def compared(points: list[Point], others: list[Point]) -> dict[str, Any] | None:
     if not pairs:
         return None
     mine, theirs = ([pair[side] for pair in pairs] for side in (0, 1))
-    numbers = paired_by_problem(_cells(mine, theirs))
+    numbers = paired_by_problem(answer_cells(mine, theirs))
     (right, sizes), (right_of_others, _) = _right(mine), _right(theirs)
     spread = crossed(right - right_of_others, sizes)
     low, high = widened((numbers.low_95, numbers.high_95), numbers.difference, spread)
@@ -98,7 +98,7 @@ def compared(points: list[Point], others: list[Point]) -> dict[str, Any] | None:
     return found
 
 
-def _cells(mine: list[Point], theirs: list[Point]) -> np.ndarray:
+def answer_cells(mine: list[Point], theirs: list[Point]) -> np.ndarray:
     """int[problems, 4]: a problem's answers over modes and seeds by (both, only theirs, only mine, neither)."""
     a, b = (np.array([_answers(point) for point in points]) for points in (mine, theirs))
     counts = [cell.sum(axis=0) for cell in (a & b, ~a & b, a & ~b, ~a & ~b)]
