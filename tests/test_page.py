@@ -1,21 +1,18 @@
 """The page: whole without a network, harmless whatever models wrote, and usable in a real browser on any screen."""
 
-import hashlib
 import json
 import re
-import subprocess
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from markupsafe import escape
 
 from stages.reporting.browsing import FLIP_COLUMNS, FLIP_PROSE, PROBLEM_COLUMNS, PROBLEM_PROSE, flips_table
 from stages.reporting.packed_rows import pack
 from stages.reporting.pictures import draw_curves, draw_overlap
-from stages.reporting.report import COMMIT_COMMAND, render_page
+from stages.reporting.report import render_page
 from stages.statistics.comparison import Run, compare_tasks
 from stages.statistics.paired import paired
 from stages.statistics.reference_loss import LossDifference
@@ -75,7 +72,8 @@ EXAMPLE = {
     "problem": "Solve $2x + 5 = 15$.", "solution": HOSTILE, "answer": "5", "mode": "cot", "prompt": "grade", "synthesizer": "boosted",
     "asked": "## Text\nA pear.", "text": {"source": "wiki", "title": HOSTILE, "url": "https://example.org", "license": "CC0-1.0", "text": "A pear costs $5 or $7."},
 }  # fmt: skip
-PROFILE = {"profile": "laptop", "num_changed": 1, "changed": ["finetune.num_epochs"], "seeds": [1, 2]}
+ORIGIN = {"commit": "75c692b0a1", "date": "2026-11-27", "edited": ["params.yaml"], "meaning": "5f0c7b2e9a1d4c38"}
+PROFILE = {"profile": "laptop", "num_changed": 1, "changed": ["finetune.num_epochs"], "seeds": [1, 2], "origin": ORIGIN}
 
 
 def page_of(num_problems: int = 300, has_untrained: bool = True) -> str:
@@ -186,25 +184,13 @@ def test_a_gain_that_chance_may_explain_says_so(low: float, told: str, monkeypat
     assert ("which chance may explain" in page_of(3)) == bool(told)
 
 
-def test_the_command_on_the_page_finds_the_commit_that_has_it(tmp_path: Path) -> None:
-    def git(*words: str) -> None:
-        subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *words], cwd=tmp_path, check=True, capture_output=True)  # fmt: skip
-
-    page = tmp_path / "reports/index.html"
-    page.parent.mkdir()
-    git("init", "-q")
-    for content in ("first", "second"):
-        page.write_text(content)
-        (tmp_path / "dvc.lock").write_text(f"md5: {hashlib.md5(content.encode()).hexdigest()}\n")
-        git("add", "dvc.lock")
-        git("commit", "-qm", content)
-    page.write_text("first")
-    command = COMMIT_COMMAND.replace("%h %as", "%s")
-    assert (
-        subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
-        == "first\n"
-    )
-    assert escape(COMMIT_COMMAND) in page_of(3)
+def test_the_top_tells_the_commit_its_date_and_what_was_edited_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    top = page_of(3).partition("<nav>")[0]
+    assert "<code>75c692b0a1</code>, 2026-11-27; edited since: params.yaml" in top
+    monkeypatch.setitem(PROFILE, "origin", ORIGIN | {"edited": []})
+    assert "edited since" not in page_of(3)
+    monkeypatch.setitem(PROFILE, "origin", ORIGIN | {"commit": "", "date": ""})
+    assert "unknown: not made in Git" in page_of(3)
 
 
 def test_headings_stand_in_order_and_what_can_be_used_has_a_name() -> None:

@@ -5,7 +5,8 @@ python -m stages.project.check_project data/code
 OUT/<stage>.json lists the modules that the stage's script runs, each with a hash that ignores comments, the files that they read,
 and the pinned versions of the libraries that affect outputs (stages/project/closure.py). It is the stage's only code dependency:
 an edit of a comment leaves it unchanged, and `git diff data/code` shows which module made a stage stale. OUT/profile.json says
-which profile params.yaml is (stages/project/nearest_profile.py), for the report.
+which profile params.yaml is (stages/project/nearest_profile.py) and which commit has this code (stages/project/code_origin.py), for
+the report.
 """
 
 from pathlib import Path
@@ -30,6 +31,7 @@ def main(out: Path) -> None:
         python -m stages.project.check_project data/code
     """
     from stages.core.files import write_json
+    from stages.project.code_origin import code_origin
     from stages.project.nearest_profile import profile_record
     from stages.project.params import read_params, refuse
     from stages.project.rules import missing_inputs
@@ -42,7 +44,8 @@ def main(out: Path) -> None:
     forget(FINGERPRINTS / "targets", params.targets)
     forget(FINGERPRINTS / "students", params.students)
     scripts = write_code(Path("."), out)
-    write_json(profile_record(load_yaml(PARAMS), PROFILES), out / PROFILE)
+    values = load_yaml(PARAMS)
+    write_json(profile_record(values, PROFILES) | {"origin": code_origin(out / PROFILE, values)}, out / PROFILE)
     say(f"check_project: params.yaml is valid; fingerprinted the code of {len(scripts)} stages: {out}")
 
 

@@ -33,14 +33,15 @@ class Revision(NamedTuple):
 
 def revision_of(paths: Iterable[Path]) -> Revision:
     """The commit of the current folder, and which of the paths differ from dvc.lock."""
-    commit = _git("rev-parse", "HEAD").strip()
-    is_dirty = bool(commit and _git("status", "--porcelain", "--untracked-files=no").strip())
+    commit = git_output("rev-parse", "HEAD").strip()
+    is_dirty = bool(commit and git_output("status", "--porcelain", "--untracked-files=no").strip())
     known = _recorded()
     strange = tuple(path.as_posix() for path in paths if known.get(path.as_posix()) != dvc_hash(path))
     return Revision(commit, is_dirty, strange)
 
 
-def _git(*words: str) -> str:
+def git_output(*words: str) -> str:
+    """What `git WORDS` prints here; "" where it fails, as outside of Git."""
     try:
         done = subprocess.run(["git", *words], check=False, capture_output=True, text=True)
     except FileNotFoundError:  # no Git on this machine

@@ -19,8 +19,6 @@ TEMPLATE = Path(__file__).with_name("page.html.j2")
 STYLE = Path(__file__).with_name("page.css")
 SCRIPT = Path(__file__).with_name("page.js")
 NUM_EXAMPLES = 10
-# The commit that has this very page: its dvc.lock names the page's hash, so the page cannot name the commit.
-COMMIT_COMMAND = 'git log --format="%h %as" -S $(md5sum < reports/index.html | cut -c-32) -- dvc.lock | tail -1'
 MAX_LINES = 100  # of a table on the page: sources, benchmarks, students, reasons; details.json has all
 
 
@@ -147,7 +145,6 @@ def render_page(**content: Any) -> str:
         **content,
         pictures=pictures,
         max_lines=MAX_LINES,
-        commit_command=COMMIT_COMMAND,
         short=short_count,
         published_model=MODEL,
         study_titles=TITLES,
