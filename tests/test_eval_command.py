@@ -205,7 +205,9 @@ def test_a_chat_template_is_used_unless_plain_text_is_asked_for(place: Path) -> 
         (["theirs", "--benchmark", "a=five.jsonl"], "five.jsonl:1: not a record of the kind plain"),
         (["theirs", "--benchmark", "a=empty.jsonl"], "error: empty.jsonl is empty. Give a problems, or leave it out."),
         (["theirs", "--benchmark", "a=broken.jsonl"], "error: broken.jsonl:1: not JSON"),
-        (["theirs", "--benchmark", "a=exam.csv"], "exam.csv is CSV, which is not read. Make Parquet of it"),
+        (["theirs", "--benchmark", "a=exam.csv"], "exam.csv:3: 3 cells under 2 columns: quote what has a ','"),
+        (["theirs", "--benchmark", "a=bare.csv"], "no_problem: columns: 2+2?, 4"),
+        (["theirs", "--benchmark", "a=open.csv"], "open.csv cannot be read after line 1"),
         (
             ["theirs", "--benchmark", "a=latin.jsonl"],
             "latin.jsonl:1: not JSON: not UTF-8 (convert the file, as from Latin-1: iconv",
@@ -226,7 +228,9 @@ def test_what_is_wrong_is_told(place: Path, words: list[str], told: str) -> None
     write_lines(place / "empty.jsonl", [])
     (place / "broken.jsonl").write_text('{"problem": "2+2?"')
     (place / "latin.jsonl").write_bytes(b'{"problem": "caf\xe9?", "answer": "7"}\n')
-    (place / "exam.csv").write_text("problem,answer\n2+2?,4\n")
+    (place / "exam.csv").write_text("problem,answer\n2+2?,4\n1, 2 and?,3\n")
+    (place / "bare.csv").write_text("2+2?,4\n3+3?,6\n")
+    (place / "open.csv").write_text('problem,answer\n"2+2?,4\n3+3?,6\n')
     assert told in run(*words, code=1)
     assert not list((place / ".work").glob("eval-*"))
 

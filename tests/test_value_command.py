@@ -2,13 +2,12 @@
 
 import csv
 import datetime
+import gzip
+import io
 import json
 import os
-import shlex
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -173,15 +172,21 @@ def test_a_place_that_cannot_be_written_is_refused_at_once(
     assert (sorted(place.iterdir()), (place / "in.jsonl").read_bytes()) == before
 
 
-def test_csv_is_refused_with_a_command_that_makes_parquet_of_it(place: Path) -> None:
-    with (place / "in.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows([("question", "answer"), *SOLVED])
-    words = ("out.jsonl", "--target", "target.jsonl", "--model", "model")
-    told = run("in.csv", *words, code=1)
-    assert "in.csv is CSV, which is not read." in told
-    program = shlex.split(told.partition("Make Parquet of it: ")[2])
-    subprocess.run([sys.executable, *program[1:]], check=True)
-    assert "3 rows have a value" in run("in.parquet", *words)
+@pytest.mark.parametrize(("name", "separator"), [("in.csv", ","), ("in.CSV.gz", ";"), ("in.tsv", "\t")])
+def test_csv_is_read_as_it_stands(place: Path, name: str, separator: str) -> None:
+    """A cell stays text, with its line ends; a row with a cell too many has a fault."""
+    text = io.StringIO()
+    table = csv.writer(text, delimiter=separator)
+    table.writerows([("question", "answer", "id"), *((asked, f"{said}\nDone.", "007") for asked, said in SOLVED)])
+    table.writerow(("What is 1+4?", "1+4=5", "008", "too", "many"))
+    content = text.getvalue().encode("utf-16")
+    (place / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    told = run(name, "out.jsonl", "--target", "target.jsonl", "--model", "model")
+    assert "3 rows have a value; rejected: unreadable 1" in told
+    assert "5 cells under 3 columns" in told
+    rows = read_lines(place / "out.jsonl")
+    assert [row.get("id") for row in rows] == ["007", "007", "007", None]
+    assert rows[0]["answer"] == f"{SOLVED[0][1]}\nDone."
 
 
 def test_a_valued_file_is_valued_for_a_second_target(place: Path) -> None:

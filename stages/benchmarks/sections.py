@@ -18,7 +18,7 @@ class Benchmark:
     kind: BenchmarkKind
     "The benchmark whose format and answers it has."
     path: Path
-    "A JSON or JSON lines file, or a YAML file that names a data set on the hub."
+    "A file of JSON, JSON lines, CSV, TSV or Parquet, or a YAML file that names a data set on the hub."
     num_problems: CountOrNone
     "How many problems the whole file must have; another number is an error, 0 accepts any."
 

@@ -4,9 +4,7 @@ format_of(b"%PDF-1.7 ...") -> Format("a PDF", "Give it to a source of kind text,
 format_of(b"Let $x$ ...") -> None
 """
 
-import shlex
 from dataclasses import dataclass
-from pathlib import Path
 
 HEAD_BYTES = 512  # enough for every signature here; a tar archive's begins at byte 257
 
@@ -56,17 +54,6 @@ SIGNATURES = (
 
 WORDS = (b"PARE", b"GIF87a", b"GIF89a", b"ARROW1")  # which a text may begin with: PARENTHESES AND ...
 LOWEST_OF_TEXT = 9  # a tabulator
-
-
-def table_of_text(path: Path) -> Format | None:
-    """CSV or TSV, by the name: by its bytes it may be any text."""
-    name = path.name.lower().removesuffix(".gz").rpartition(".")[2]
-    separator = {"csv": ",", "tsv": "\t"}.get(name)
-    if separator is None:
-        return None
-    made = path.name.partition(".")[0] + ".parquet"
-    program = f"import polars; polars.read_csv({str(path)!r}, separator={separator!r}, infer_schema=False).write_parquet({made!r})"
-    return Format(f"{name.upper()}, which is not read", f"Make Parquet of it: python -c {shlex.quote(program)}")
 
 
 def format_of(head: bytes) -> Format | None:

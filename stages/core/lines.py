@@ -74,7 +74,7 @@ def headed(blocks: Iterator[bytes], num_bytes: int) -> tuple[bytes, Iterator[byt
 def numbered_lines(blocks: Iterable[bytes], max_bytes: int) -> Iterator[tuple[int, bytes | int]]:
     """The lines that are not blank, with their numbers from 1; of one over `max_bytes`, its length alone."""
     number, tail, dropped = 1, b"", 0
-    for block in _with_line_feeds(blocks):
+    for block in with_line_feeds(blocks):
         if not (tail or dropped) and (not block or block.isspace()):
             number += block.count(b"\n")
             continue
@@ -96,7 +96,7 @@ def numbered_lines(blocks: Iterable[bytes], max_bytes: int) -> Iterator[tuple[in
         yield number, dropped or tail
 
 
-def _with_line_feeds(blocks: Iterable[bytes]) -> Iterator[bytes]:
+def with_line_feeds(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Carriage returns as line feeds, those of `\\r\\n` once; inside a JSON string neither stands unescaped."""
     ended_with_return = False
     for block in blocks:

@@ -1,4 +1,5 @@
-"""The records of somebody's file of problems, one at a time: JSON lines, a JSON list or Parquet, known by what stands there.
+"""The records of somebody's file of problems, one at a time: JSON lines, a JSON list or Parquet, known by what stands there, or CSV and
+TSV, known by name.
 
 for one in problem_records(Path("mine.jsonl.gz")): ...      # ProblemRecord(3, {"question": ...}, b'{"question": ...}')
 """
@@ -11,13 +12,14 @@ from typing import Any
 
 from stages.core.command import StageError
 from stages.core.expansion import BrokenFile, expanded
+from stages.core.foreign_csv import csv_rows, separator_of
 from stages.core.foreign_json import parse_json
 from stages.core.foreign_parquet import parquet_rows
-from stages.core.formats import HEAD_BYTES, PARQUET, format_of, table_of_text
+from stages.core.formats import HEAD_BYTES, PARQUET, format_of
 from stages.core.lines import headed, numbered_lines, utf8_blocks
 
 MAX_LINE_BYTES = 16 << 20
-READ = "Problems are JSON lines, a JSON list, or Parquet."
+READ = "Problems are JSON lines, a JSON list, CSV, TSV, or Parquet."
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,14 @@ def problem_records(path: Path) -> Iterator[ProblemRecord]:
     """
     try:
         head, blocks = headed(utf8_blocks(expanded(path)), HEAD_BYTES)
-        found = format_of(head[:HEAD_BYTES]) or table_of_text(path)
+        found = format_of(head[:HEAD_BYTES])
         if found is PARQUET:
             yield from (ProblemRecord(number, row) for number, row in parquet_rows(path))
         elif found:
             raise StageError(f"{path} is {found.name}. {READ} {found.advice}")
+        elif separator := separator_of(path, head):
+            for number, row, told in csv_rows(path, blocks, separator):
+                yield ProblemRecord(number, None if told else row, fault=told)
         elif re.match(rb"\s*\[\s*(?:\{|\]\s*$)", head):
             yield from _listed(path, b"".join(blocks))
         else:

@@ -36,7 +36,7 @@ def main(
 ) -> None:  # fmt: skip
     """Write the rows of IN with their values for each --target to OUT, in order.
 
-    IN is JSON lines, a JSON list (compressed or not) or Parquet with columns problem and solution, or question and answer,
+    IN is JSON lines, a JSON list, CSV, TSV (compressed or not) or Parquet with columns problem and solution, or question and answer,
     instruction and output, prompt and response, messages. OUT is JSON lines (.jsonl) or Parquet (.parquet). A row gets `value`,
     `target_values`, and where there is none `value_fault`, the reason. To value it for a second target, name another --column.
 

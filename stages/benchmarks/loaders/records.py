@@ -1,6 +1,6 @@
 """Reading a benchmark's or a target's records, from a local file or from the hub, through the loader of its kind.
 
-A local file is JSON lines, Parquet, or JSON: a list of records, or records by id (TabMWP). A YAML file names a dataset of the
+A local file is JSON lines, Parquet, CSV, TSV, or JSON: a list of records, or records by id (TabMWP). A YAML file names a dataset of the
 hub with its revision (stages/core/hub.py); its `columns` say where a copy has names that no loader knows: {input: question}.
 """
 
@@ -23,9 +23,10 @@ from stages.benchmarks.loaders.word_problems import (
 )
 from stages.core.command import StageError
 from stages.core.expansion import BrokenFile, expanded
+from stages.core.foreign_csv import csv_rows, separator_of
 from stages.core.foreign_json import parse_json
 from stages.core.foreign_parquet import parquet_rows
-from stages.core.formats import HEAD_BYTES, format_of, table_of_text
+from stages.core.formats import HEAD_BYTES, format_of
 from stages.core.hub import hub_batches, read_descriptor
 from stages.core.lines import headed, numbered_lines, utf8_blocks
 from stages.core.schemas import Row
@@ -100,11 +101,12 @@ def _file_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             return
         if found := format_of(head[:HEAD_BYTES]):
             raise StageError(
-                f"{path} is {found.name}. {found.advice}: a benchmark is JSON lines, JSON, Parquet, or a hub's YAML file."
+                f"{path} is {found.name}. {found.advice}: a benchmark is JSON lines, JSON, CSV, TSV, Parquet, or a hub's YAML "
+                f"file."
             )
-        if found := table_of_text(path):
-            raise StageError(f"{path} is {found.name}. {found.advice}")
-        if re.match(rb"\s*\[\s*\{", head):
+        if separator := separator_of(path, head):
+            yield from _table_records(path, blocks, separator)
+        elif re.match(rb"\s*\[\s*\{", head):
             yield from _whole_records(path, b"".join(blocks))
         elif path.name.split(".")[-1] == "json":
             content = b"".join(blocks)
@@ -113,6 +115,13 @@ def _file_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from _line_records(path, blocks)
     except BrokenFile as error:
         raise StageError(f"{path} cannot be read: {error}.") from error
+
+
+def _table_records(path: Path, blocks: Iterable[bytes], separator: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, row, fault in csv_rows(path, blocks, separator):
+        if fault:
+            raise StageError(f"{path}:{number}: {fault}.")
+        yield f"{path}:{number}", row
 
 
 def _line_records(path: Path, blocks: Iterable[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
