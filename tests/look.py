@@ -7,6 +7,7 @@ look.train_here(base)                # the training that all launches share; pro
 import csv
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,10 @@ class Look(TrainerCallback):
             "parameters": sorted({type(p).__name__ for p in inner.parameters()}),
         }
 
+    def on_step_begin(self, args, state, control, **_):  # type: ignore[no-untyped-def]
+        if f"{os.environ.get('RANK')} {state.global_step}" == os.environ.get("TERMINATE_AT"):
+            os.kill(os.getpid(), signal.SIGTERM)
+
     def on_step_end(self, args, state, control, optimizer=None, **_):  # type: ignore[no-untyped-def]
         moments = [v for s in optimizer.optimizer.state.values() for key, v in s.items() if key != "step"]
         held = sum((v.to_local() if isinstance(v, DTensor) else v).numel() for v in moments)
@@ -58,6 +63,8 @@ class Look(TrainerCallback):
         Path(f"seen-{os.environ.get('RANK', 0)}.json").write_text(json.dumps(self.seen))
         if state.global_step == int(os.environ.get("STOP_AT", 0)):
             (Path(args.output_dir) / "stop").touch()
+        if f"{os.environ.get('RANK')} {state.global_step}" == os.environ.get("TERMINATE_AT"):
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def watch() -> None:
@@ -109,7 +116,4 @@ def train_here(base: Path) -> None:
 
 if __name__ == "__main__":
     watch()
-    try:
-        worker.run_task(worker.read_job(Path(sys.argv[1])))
-    except KeyboardInterrupt:
-        sys.exit(worker.INTERRUPTED)
+    sys.exit(worker.status_of(worker.read_job(Path(sys.argv[1]))))

@@ -58,11 +58,18 @@ def interruptible(stage: str, is_stage: bool = True) -> Iterator[None]:
     """
     global _notes
     _notes = Notes(is_stage=is_stage)
-    with _signals({number: _interrupt for number in ENDING if signal.getsignal(number) == signal.SIG_DFL}):
+    with ending_signals():
         try:
             yield
         except KeyboardInterrupt as interrupt:
             raise Interrupted(interrupted_line(stage), _notes.signal or signal.SIGINT) from interrupt
+
+
+@contextmanager
+def ending_signals() -> Iterator[None]:
+    """SIGTERM and SIGUSR1 in the block raise KeyboardInterrupt, as Ctrl-C does, unless they have another handler."""
+    with _signals({number: _interrupt for number in ENDING if signal.getsignal(number) == signal.SIG_DFL}):
+        yield
 
 
 def interrupted_line(stage: str) -> str:
@@ -110,10 +117,10 @@ def is_interrupted() -> bool:
 
 @contextmanager
 def finishing_first(
-    title: str, seconds: float | None = None, asked: Callable[[], None] = lambda: None
+    title: str, seconds: float | None = None, asked: Callable[[], None] = lambda: None, at_once: Callable[[], None] = lambda: None
 ) -> Iterator[None]:  # fmt: skip
     """In the block the first Ctrl-C, SIGTERM or SIGUSR1 only makes `is_interrupted` true and calls `asked`: the work may go on
-    to a place where it can be saved, and should raise KeyboardInterrupt there. The second Ctrl-C or SIGTERM raises it.
+    to a place where it can be saved, and should raise KeyboardInterrupt there. The second Ctrl-C or SIGTERM calls `at_once` and raises it.
 
     `seconds`: how long the work may go on (None: PATIENCE_SECONDS; 0: as long as it takes). Without a title nothing is said.
 
@@ -127,6 +134,7 @@ def finishing_first(
             if number == signal.SIGUSR1:
                 return
             if _notes.signal != signal.SIGUSR1:
+                at_once()
                 _interrupt(number)
             # The SIGTERM after a warning says that the time is over: what is being saved may just be in time.
             _notes.signal = number

@@ -4,7 +4,8 @@ A checkpoint is whole when it is sealed (seal.py); older ones are deleted only t
 the middle of saving too, has one whole checkpoint or starts anew. One that was damaged since is refused.
 
 Saving takes a fiftieth of the time at most: it is measured, and the next checkpoint waits so much longer. Ctrl-C, SIGTERM and SIGUSR1,
-or a file `stop` in the work folder, have one saved at the end of the step, which ends the run in all its processes.
+or a file `stop` in the work folder, have one saved at the end of the step, which ends the run in all its processes: none of them ends
+before it is sealed, as srun and the stage end the others then.
 """
 
 import shutil
@@ -23,7 +24,8 @@ CHECKPOINT_SECONDS = 120.0
 SHARE = 0.02  # of the time, for saving
 FIRST_RATE = 1e9  # bytes a second of a disk, until it is measured
 SAVED_BYTES = 12  # of a trained parameter: itself and AdamW's two moments, in float32
-STOP = "stop"
+STOP = "stop"  # asks for a checkpoint, and the end
+STOPPED = "stopped"  # a process was interrupted; others that fail do so for want of it
 GO_ON, SAVE, SAVE_AND_STOP = range(3)
 
 
@@ -67,6 +69,8 @@ class Checkpoints(TrainerCallback):
             write_seal(saved)
             for other in set(checkpoints_in(saved.parent)) - {saved}:
                 shutil.rmtree(other)
+        if self.is_stopping:
+            highest(0)  # it is sealed
         self.last = time.monotonic()
         self.seconds = self.last - self.began
         if self.is_stopping:
@@ -86,6 +90,14 @@ def last_checkpoint(work: Path) -> Path | None:
     """The last whole checkpoint in a work folder."""
     whole = [path for path in checkpoints_in(work) if is_sealed(path)]
     return whole[-1] if whole else None
+
+
+def checkpoint_to_continue(work: Path) -> Path | None:
+    """The last whole checkpoint; what was not finished is deleted, as the same step's files would be mixed with it."""
+    for path in checkpoints_in(work):
+        if not is_sealed(path):
+            shutil.rmtree(path)
+    return last_checkpoint(work)
 
 
 def kept_text(work: Path) -> str:

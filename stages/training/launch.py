@@ -26,7 +26,7 @@ from stages.core.command import StageError, say
 from stages.core.environment import count_in
 from stages.core.interruption import finishing_first, note_kept, own_handlers
 from stages.core.slurm import nodes_here
-from stages.training.checkpoints import STOP, kept_text
+from stages.training.checkpoints import STOP, STOPPED, kept_text
 from stages.training.job import TrainingJob, read_job
 from stages.training.meeting import Meeting
 from stages.training.place import Place
@@ -46,7 +46,7 @@ def launch(job: TrainingJob, meeting: Meeting | None = None) -> None:
         KeyboardInterrupt: it was interrupted; a checkpoint is saved.
         StageError: what a process refuses; or one that failed, whose message stands above.
     """
-    for name in (STOP, REFUSAL):
+    for name in (STOP, STOPPED, REFUSAL):
         (job.work / name).unlink(missing_ok=True)
     job.write(job.work / JOB)
     with _noting_what_is_kept(job):
@@ -94,11 +94,11 @@ def _run_here(job: TrainingJob, meeting: Meeting) -> None:
     processes = meeting.place.num_processes
     started: list[subprocess.Popen[bytes]] = []
     status = 1
-    with finishing_first(job.title, 0, (job.work / STOP).touch):
+    with finishing_first(job.title, 0, (job.work / STOP).touch, at_once=(job.work / STOPPED).touch):
         try:
             for local in range(processes):
                 started.append(_start(_worker(job), meeting.variables(local)))
-            status = _first_failure(started, meeting)
+            status = _first_failure(started, meeting, job.work / STOPPED)
         finally:
             for process in started:
                 process.kill()
@@ -108,7 +108,7 @@ def _run_here(job: TrainingJob, meeting: Meeting) -> None:
                 meeting.part(job.title)
             else:
                 meeting.tell_failure()
-        if status == INTERRUPTED:
+        if status == INTERRUPTED and not (job.work / REFUSAL).exists():
             raise KeyboardInterrupt
     if status:
         raise _failure(job, f"a process of {processes * meeting.place.size}", -status)
@@ -134,7 +134,7 @@ def _run_with_srun(job: TrainingJob, nodes: int, each: int) -> None:
             srun.terminate()  # which ends the tasks, wherever they are
             srun.wait()
             raise
-    if status and (job.work / STOP).exists() and not (job.work / REFUSAL).exists():
+    if status and (job.work / STOPPED).exists() and not (job.work / REFUSAL).exists():
         raise KeyboardInterrupt
     if status:
         raise _failure(job, f"one of {nodes * each} tasks on {nodes} nodes", status - SIGNALLED)
@@ -172,15 +172,19 @@ def _start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[
     return subprocess.Popen(command, env=told, preexec_fn=ends, start_new_session=True)
 
 
-def _first_failure(processes: list[subprocess.Popen[bytes]], meeting: Meeting) -> int:
-    """Wait until all have ended well, or one has not, here or in another launch; its status, or 0."""
+def _first_failure(processes: list[subprocess.Popen[bytes]], meeting: Meeting, stopped: Path) -> int:
+    """Wait until all have ended well, or one has not, here or in another launch; its status, or 0.
+
+    Where one was interrupted, others may have failed for want of it: it has left the file `stopped` before they could.
+    """
     while True:
         statuses = [process.poll() for process in processes]
-        if None in statuses and meeting.has_failed():
-            return 1
+        has_failed = None in statuses and meeting.has_failed()
+        if stopped.exists():
+            return INTERRUPTED
         failures = [status for status in statuses if status]
-        if failures and (set(failures) != {INTERRUPTED} or None not in statuses):
-            return next((status for status in failures if status != INTERRUPTED), INTERRUPTED)
+        if failures or has_failed:
+            return next(iter(failures), 1)
         if None not in statuses:
             return 0
         time.sleep(LOOK_SECONDS)

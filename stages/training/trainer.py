@@ -26,7 +26,7 @@ from stages.models.packed_attention import use_packed_attention
 from stages.models.rotary_reach import refuse_longer
 from stages.models.token_losses import is_chunked
 from stages.training.batches import MICRO_TOKENS, Collator, Rows
-from stages.training.checkpoints import Checkpoints, last_checkpoint, written_bytes
+from stages.training.checkpoints import STOPPED, Checkpoints, checkpoint_to_continue, written_bytes
 from stages.training.curve import POINTS, Curve
 from stages.training.divergence import DivergenceGuard
 from stages.training.job import TrainingJob
@@ -80,13 +80,15 @@ def train_model(
     guard = DivergenceGuard()  # after the checkpoints' callback: before one is saved it looks at all losses
     saves = Checkpoints(job.work, written_bytes(model) / (num_devices if fitted.savings.is_sharded else 1))
     trainer = _trainer(model, rows, Collator(store), job, fitted, is_plain, [curve, saves, guard, *callbacks])
-    checkpoint = of_the_first(lambda: last_checkpoint(job.work))
+    checkpoint = of_the_first(lambda: checkpoint_to_continue(job.work))
     if checkpoint:
         _refuse_damaged(job, checkpoint)
         _refuse_other_kind(job, checkpoint, fitted.savings.is_sharded)
     started = time.monotonic()
     try:
-        with finishing_first(job.title if is_first() else "", seconds=0):
+        # Told to stop at once, this process notes it first: some libraries make another error of it, and send that to all.
+        stopped = (job.work / STOPPED).touch
+        with finishing_first(job.title if is_first() else "", seconds=0, at_once=stopped):
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     finally:
         curve.tracker.stop()

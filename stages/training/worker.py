@@ -2,8 +2,8 @@
 
     RANK=0 WORLD_SIZE=8 LOCAL_RANK=0 MASTER_ADDR=... MASTER_PORT=... python -m stages.training.worker .work/pretrain-llama-1a2b3c4d/job.json
 
-It ends with 0 when the model is saved, with INTERRUPTED when a checkpoint is saved in its place, and with 1 after a refusal, which it leaves in
-the work folder for who started it.
+It ends with 0 when the model is saved, with INTERRUPTED when it, or one without which it cannot go on, was interrupted, and with 1 after a
+refusal. What was refused, and that one was interrupted, it leaves in the work folder for who started it.
 """
 
 import ctypes
@@ -19,6 +19,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from stages.core.command import StageError
 from stages.core.environment import amount_in
+from stages.core.interruption import ending_signals
 from stages.core.usage import write_usage
 from stages.models.folders import (
     compute_dtype,
@@ -29,6 +30,7 @@ from stages.models.folders import (
     size_and_trainings,
     stored_dtype,
 )
+from stages.training.checkpoints import STOPPED
 from stages.training.job import TrainingJob, read_job
 from stages.training.lora import ReferenceCheckpoints, lora_model, move_checkpoints
 from stages.training.meeting import task_meeting
@@ -123,12 +125,27 @@ def run_task(job: TrainingJob) -> None:
         meeting.part(job.title)
 
 
-if __name__ == "__main__":
-    job = read_job(Path(sys.argv[1]))
+def status_of(job: TrainingJob) -> int:
+    """Run the job as one process of several; the status that it ends with.
+
+    Raises:
+        Exception: it failed, and no process was interrupted.
+    """
     try:
-        run_task(job)
+        with ending_signals():
+            run_task(job)
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        (job.work / STOPPED).touch()  # before the others notice that it is gone
+        return INTERRUPTED
     except StageError as error:
         refuse(job, error.message)
-        sys.exit(1)
+        return 1
+    except Exception:
+        if (job.work / STOPPED).exists():
+            return INTERRUPTED
+        raise
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(status_of(read_job(Path(sys.argv[1]))))
