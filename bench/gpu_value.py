@@ -20,6 +20,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from bench.value_speed import floor_method
+from stages.models.folders import compute_dtype
 from stages.models.tokenization import IGNORED, TokenizedExample
 from stages.project.hardware import matrix_rate
 from stages.value.gradients import reduced_gradients
@@ -43,7 +44,7 @@ def config_of(quick: bool) -> LlamaConfig:
 def random_reference(config: LlamaConfig, rank: int, device: torch.device) -> Reference:
     """A model of random weights with random LoRA weights and moments, made on the device."""
     torch.manual_seed(0)
-    torch.set_default_dtype(torch.bfloat16 if device.type == "cuda" else torch.float32)
+    torch.set_default_dtype(compute_dtype(device))
     with device:
         model = LlamaForCausalLM(config)
         pairs = {}

@@ -16,9 +16,11 @@ from stages.distillation.model_table import load_takes
 from stages.distillation.purchase import Request
 from stages.distillation.vllm_teacher import _encoded
 from stages.generation import workers
+from stages.generation.copies import copies_of
 from stages.generation.engine import generate
 from stages.generation.interface import Generated, Prompt, Sampling
-from stages.models.folders import load_tokenizer, save_model
+from stages.generation.vllm_engine import WEIGHTS_FRAC, VllmEngine, tensor_parallel_size
+from stages.models.folders import has_bf16, load_tokenizer, save_model
 from stages.models.tokenization import encode_prompt
 from stages.problems.json_schema import schema_of
 from tests.buying import buy, completions, write_models, write_prices, write_requests
@@ -244,3 +246,22 @@ def test_a_parameter_that_vllm_does_not_have_is_told(
     assert result.exit_code == 1
     assert "models.yaml:3: m" in result.output
     assert "'thinking'" in result.output
+
+
+@pytest.mark.parametrize(("major", "dtype", "num_gpus"), [(8, "bfloat16", 1), (9, "bfloat16", 1), (7, "float32", 2)])
+def test_a_gpu_that_only_emulates_bfloat16_writes_in_float32(
+    major: int, dtype: str, num_gpus: int, vllm: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Turing or Volta; torch calls bfloat16 supported there. One that holds the weights in bfloat16 holds half of them."""
+    save_model(tiny_model("llama"), tiny_tokenizer(), tmp_path / "model", {}, dtype=torch.bfloat16)
+    memory = 1.5 * sum(path.stat().st_size for path in (tmp_path / "model").glob("*.safetensors")) / WEIGHTS_FRAC
+    card = SimpleNamespace(major=major, minor=0, total_memory=memory)
+    for name, answer in {
+        "is_available": True, "device_count": 2, "current_device": 0, "get_device_properties": card, "_check_bf16_tensor_supported": True,
+    }.items():  # fmt: skip
+        monkeypatch.setattr(torch.cuda, name, lambda *_, answer=answer: answer)
+    assert has_bf16() == (major >= 8)
+    assert tensor_parallel_size(tmp_path / "model") == num_gpus
+    VllmEngine(tmp_path / "model")
+    assert vllm[0]["dtype"] == dtype
+    assert copies_of(tmp_path / "model").dtype == getattr(torch, dtype)

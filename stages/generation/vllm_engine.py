@@ -1,4 +1,5 @@
-"""vLLM in this process: prefix caching for the prompts' shared head, bfloat16, a model spread over GPUs where one is too small.
+"""vLLM in this process: prefix caching for the prompts' shared head, bfloat16 where the GPU multiplies in it (else float32), a model spread
+over GPUs where one is too small.
 
 A seed for each request on GPUs; vLLM on a CPU does not take them, and there the whole run has one.
 """
@@ -11,7 +12,7 @@ import torch
 from stages.core.command import StageError
 from stages.core.environment import count_in
 from stages.generation.interface import Generated, Prompt, Sampling, no_room
-from stages.models.folders import end_ids, load_tokenizer
+from stages.models.folders import compute_dtype, end_ids, has_bf16, load_tokenizer, stored_dtype
 from stages.models.model_config import read_config
 from stages.models.rotary_reach import reach_of
 from stages.models.tokenization import encode_prompts
@@ -33,7 +34,7 @@ def has_vllm() -> bool:
 
 
 def tensor_parallel_size(model_folder: Path) -> int:
-    """GPUs for one copy of the model: the least power of two whose memory holds its weights in bfloat16.
+    """GPUs for one copy of the model: the least power of two whose memory holds its weights.
 
     `NINECHAPTERS_TENSOR_PARALLEL` decides else.
     """
@@ -41,11 +42,12 @@ def tensor_parallel_size(model_folder: Path) -> int:
         return told
     if not torch.cuda.is_available():
         return 1
+    # Float32 files are twice as large as weights in bfloat16: rather too many GPUs than too few.
     num_bytes = sum(path.stat().st_size for path in model_folder.glob("*.safetensors") if "optimizer" not in path.name)
+    if not has_bf16() and stored_dtype(model_folder) == torch.bfloat16:
+        num_bytes *= 2
     size, memory = 1, torch.cuda.get_device_properties(0).total_memory
-    while (
-        num_bytes / size > WEIGHTS_FRAC * memory
-    ):  # float32 files are twice as large: rather too many GPUs than too few
+    while num_bytes / size > WEIGHTS_FRAC * memory:
         size *= 2
     if size > torch.cuda.device_count():
         raise StageError(
@@ -82,9 +84,8 @@ class VllmEngine:
         self.end_ids = end_ids(model_folder, self.tokenizer)
         self.has_seeds = torch.cuda.is_available()
         reach = reach_of(read_config(model_folder))
-        self.llm = load_vllm(
-            model_folder, dtype="bfloat16" if torch.cuda.is_available() else "float32", max_length=reach
-        )
+        dtype = compute_dtype(torch.device("cuda" if self.has_seeds else "cpu"))
+        self.llm = load_vllm(model_folder, dtype=str(dtype).removeprefix("torch."), max_length=reach)
         self.max_length: int = self.llm.model_config.max_model_len
 
     def run(self, prompts: list[Prompt], sampling: Sampling) -> list[Generated]:

@@ -39,9 +39,9 @@ def use_device(threads: int | None = None) -> torch.device:
 
 
 def has_bf16() -> bool:
-    """Whether this machine multiplies matrices in bfloat16 in hardware: most GPUs, CPUs with AVX512-BF16 or AMX."""
+    """Whether this machine multiplies matrices in bfloat16 in hardware: GPUs since Ampere, CPUs with AVX512-BF16 or AMX."""
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)  # which older ones have, slower than float32
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
