@@ -189,3 +189,30 @@ def test_a_readme_that_names_the_only_config_says_what_it_holds(tmp_path: Path) 
     for config in ("*", "default"):
         assert read(folder, config=config, split="test") == [("default", "data/test-0.parquet")]
     assert read(folder, config="old", split="test") == [("old", "old/test-0.parquet")]
+
+
+@pytest.mark.parametrize(
+    ("names", "split", "words"),
+    [
+        (("algebra.jsonl",), "train", "no config is named algebra: the data set has none. Leave out config to read all of it"),
+        (("train.jsonl", "test.jsonl"), "test", "the data set has none"),
+        (("Algebra/Test/0.parquet",), "test", "no config is named algebra; there are Algebra; the files together: Bad split"),
+        (("ALGEBRA/test-0.parquet", "b/test-0.parquet"), "test", "there are ALGEBRA, b"),
+        (("Algebra/0.parquet", "b/0.parquet"), "train", "there are Algebra, b"),
+    ],
+)  # fmt: skip
+def test_a_config_that_a_folder_does_not_have_is_told_with_those_it_has(
+    names: tuple[str, ...], split: str, words: str, tmp_path: Path
+) -> None:
+    folder = fill(tmp_path / "data", *names)
+    with pytest.raises(StageError, match=r"value of a column `config` is algebra: ") as refused:
+        read(folder, config="algebra", split=split)
+    assert words in refused.value.message
+    assert "network" not in refused.value.message, "a folder here needs none"
+    assert "there are ." not in refused.value.message
+
+
+def test_configs_of_folders_are_told_beside_those_of_a_column(column: Path) -> None:
+    fill(column, "Algebra/test-0.parquet")
+    with pytest.raises(StageError, match="no config is named topology; there are Algebra"):
+        read(column, config="topology", split="test")

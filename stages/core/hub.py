@@ -24,7 +24,7 @@ from typing import Any
 import yaml
 
 from stages.core.command import StageError
-from stages.core.hub_folders import chosen_files, files_by_split, has_config, placed_files, unknown_configs
+from stages.core.hub_folders import chosen_files, configs_of, files_by_split, has_config, placed_files, unknown_configs
 
 KEYS = {"dataset", "revision", "config", "split", "columns"}
 BATCH_ROWS = 1000
@@ -99,9 +99,10 @@ def hub_batches(descriptor: HubDataset, place: Path) -> Iterator[list[Record]]:
                 number += len(records)
                 yield records
     except (ValueError, OSError, RuntimeError, NotImplementedError, DatasetsError, HTTPError) as error:
+        again = "" if Path(descriptor.dataset).is_dir() else " If the network failed, run this again."
         raise StageError(
-            f"{place}: {descriptor.dataset} cannot be read from row {number + 1:,} on: {type(error).__name__}: {error}. "
-            f"If the network failed, run this again."
+            f"{place}: {descriptor.dataset} cannot be read from row {number + 1:,} on: {type(error).__name__}: "
+            f"{str(error).rstrip('.')}.{again}"
         ) from error
 
 
@@ -140,12 +141,13 @@ def _parts(descriptor: HubDataset) -> Iterator[Iterable[Record]]:
 def _parts_of_folder(descriptor: HubDataset) -> Iterator[Iterable[Record]]:
     """The records of each config of a folder whose README.md names none: by its folders, else by its column `config`."""
     splits = [split.strip() for split in descriptor.split.split("+")]
-    chosen = chosen_files(placed_files(Path(descriptor.dataset), splits), descriptor.configs)
+    files = placed_files(Path(descriptor.dataset), splits)
+    chosen = chosen_files(files, descriptor.configs)
     data_files = {name: files_by_split(name, files, splits) for name, files in chosen.items()}
     for name, paths in data_files.items():
         yield _named(_loaded(descriptor, data_files=paths), name)
     if not data_files:
-        yield from _of_column(descriptor)
+        yield from _of_column(descriptor, list(configs_of(files)))
 
 
 def chosen_configs(descriptor: HubDataset, known: list[str]) -> list[str]:
@@ -177,23 +179,29 @@ def _named(records: Iterable[Record], config: str) -> Iterator[Record]:
         yield {"config": config, **record}
 
 
-def _of_column(descriptor: HubDataset) -> Iterator[Iterable[Record]]:
+def _of_column(descriptor: HubDataset, folders: list[str]) -> Iterator[Iterable[Record]]:
     """The records by their column `config`: those of each name or pattern of the descriptor, in its order, none twice.
 
-    Raises:
+    `folders` are the configs that were not chosen. Raises:
         ValueError: a name or pattern fits no value.
     """
-    known = sorted({_config_of(record) for record in _loaded(descriptor)})
+    try:
+        records = _loaded(descriptor)
+    except ValueError as error:  # as the split is in the folders alone
+        raise ValueError(f"{_in_neither(descriptor.configs, folders)}; the files together: {error}") from error
+    known = sorted({_config_of(record) for record in records})
     strange = [pattern for pattern in descriptor.configs if not any(fnmatchcase(name, pattern) for name in known)]
     if strange:
-        raise ValueError(
-            f"no folder or value of a column `config` is {', '.join(strange)}: {unknown_configs(strange, known)}"
-        )
+        raise ValueError(_in_neither(strange, [*folders, *filter(None, known)]))
     chosen: set[str] = set()
     for pattern in descriptor.configs:
         names = {name for name in known if fnmatchcase(name, pattern)} - chosen
         chosen |= names
         yield _of_configs(names, _loaded(descriptor))
+
+
+def _in_neither(strange: Iterable[str], known: list[str]) -> str:
+    return f"no folder or value of a column `config` is {', '.join(strange)}: {unknown_configs(strange, known)}"
 
 
 def _of_configs(names: set[str], records: Iterable[Record]) -> Iterator[Record]:

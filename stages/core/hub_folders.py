@@ -114,7 +114,7 @@ def chosen_files(files: list[PlacedFile], patterns: tuple[str, ...]) -> dict[str
     Raises:
         ValueError: some patterns fit nothing.
     """
-    configs = _configs(files)
+    configs = configs_of(files)
     around = sorted({name for file in files for name in file.folders})
     chosen: dict[str, list[PlacedFile]] = {}
     strange, taken = [], set[Path]()
@@ -132,7 +132,7 @@ def chosen_files(files: list[PlacedFile], patterns: tuple[str, ...]) -> dict[str
     return chosen
 
 
-def _configs(files: list[PlacedFile]) -> dict[str, list[PlacedFile]]:
+def configs_of(files: list[PlacedFile]) -> dict[str, list[PlacedFile]]:
     """The files by their innermost folder, sorted by name; a file that lies in no folder but a split's is of none."""
     inside = [file for file in files if file.folders]
     places: dict[str, set[tuple[str, ...]]] = {}
@@ -147,6 +147,8 @@ def _configs(files: list[PlacedFile]) -> dict[str, list[PlacedFile]]:
 
 def unknown_configs(strange: Iterable[str], known: Iterable[str]) -> str:
     names = list(known)
+    if not names:
+        return f"no config is named {', '.join(strange)}: the data set has none. Leave out config to read all of it"
     more = f" and {len(names) - MAX_TOLD:,} more" if len(names) > MAX_TOLD else ""
     return f"no config is named {', '.join(strange)}; there are {', '.join(names[:MAX_TOLD])}{more}"
 
