@@ -89,12 +89,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model_folder: 
     folder = tmp_path / "project"
     write_table("problems", PROBLEMS, folder / "data/synthetic/problems.parquet")
     write_table("texts", TEXTS, folder / "data/texts/synthesis.parquet")
+    for name in ("initial", "candidate"):
+        write_table("texts", [text_row("t", license=f"of {name}")], folder / f"data/texts/{name}.parquet")
     write_figures(folder)
     shutil.copy(ROOT / "profiles/laptop.yaml", folder / "params.yaml")
+    shutil.copytree(ROOT / "prompts", folder / "prompts")
     for name, base in (
         ("base/llama", ""),
         ("pretrained/llama", "base/llama"),
         ("finetuned/pretrained/llama", "pretrained/llama"),
+        ("synthesizer/initial", "base/llama"),
+        ("synthesizer/boosted", "synthesizer/initial"),
     ):
         place = folder / "models" / name
         shutil.copytree(tiny_model_folder, place)
@@ -184,7 +189,7 @@ def test_the_program_on_the_dataset_s_card_runs_where_publish_ran(
     assert (loaded[0].num_rows, loaded[1]["train"].num_rows) == (6, 4)
 
 
-@pytest.mark.parametrize("kind", ["dataset", "model"])
+@pytest.mark.parametrize("kind", ["dataset", "model", "synthesizer"])
 def test_a_card_names_no_path_outside_the_project(project: Path, tmp_path: Path, kind: str) -> None:
     for to in (str(tmp_path / "elsewhere"), "../elsewhere"):
         written(kind, to)
@@ -342,7 +347,7 @@ def test_texts_may_be_left_out(project: Path) -> None:
     assert "Text t0" not in Path("out/README.md").read_text()
 
 
-@pytest.mark.parametrize("kind", ["dataset", "model"])
+@pytest.mark.parametrize("kind", ["dataset", "model", "synthesizer"])
 def test_a_folder_that_is_not_ours_stays(project: Path, kind: str) -> None:
     Path("out").mkdir()
     Path("out/thesis.txt").write_text("years of work")
@@ -352,7 +357,7 @@ def test_a_folder_that_is_not_ours_stays(project: Path, kind: str) -> None:
     shutil.rmtree("out")
     written(kind, "out")
     written(kind, "out")
-    other = run("model" if kind == "dataset" else "dataset", "out")
+    other = run({"model": "synthesizer"}.get(kind, "model"), "out")
     assert "was not written by" in other.output
     for name in ("README.md", "notes.txt"):
         before = (Path("out") / name).read_text() if name == "README.md" else ""
@@ -371,6 +376,7 @@ def test_an_interrupted_write_leaves_what_was_there(project: Path, monkeypatch: 
     for kind, place in (
         ("dataset", "stages.reporting.publish_dataset.card_of"),
         ("model", "stages.reporting.model_card.model_card"),
+        ("synthesizer", "stages.reporting.synthesizer_card.synthesizer_card"),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(place, broken)
@@ -394,7 +400,10 @@ def test_what_is_missing_is_told(project: Path) -> None:
     Path("reports/details.json").unlink()
     Path("reports/filter.json").unlink()
     assert "reports/details.json missing. Publish from the project's folder" in run("model", "out").output
-    assert "reports/filter.json missing. Publish from the project's folder" in run("dataset", "out").output
+    for kind in ("dataset", "synthesizer"):
+        assert "reports/filter.json missing. Publish from the project's folder" in run(kind, "out").output
+    shutil.rmtree("models/synthesizer")
+    assert "models/synthesizer/boosted is missing. Run `dvc repro`" in run("synthesizer", "out").output
     assert not Path("out").exists()
 
 
@@ -458,6 +467,36 @@ def test_the_program_on_the_model_s_card_runs(
     assert not Path("out/provenance.json").exists()
 
 
+def test_the_synthesizer_s_card_asks_as_it_was_trained_and_tells_what_of(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from stages.problems.synthesizer_format import synthesizer_prompt
+
+    written("synthesizer", "out")
+    card = Path("out/README.md").read_text()
+    program = program_of(card)
+    asked: dict[str, Any] = {}
+    exec(program.replace('"out"', repr(str(Path("out").resolve()))).replace("=140", "=4"), asked)  # noqa: S102
+    assert asked["prompt"] == synthesizer_prompt("grade", "cot", "The speed of an object is the distance it travels divided by the time.")  # fmt: skip
+    assert "do_sample=True, temperature=0.7, top_p=0.95" in program
+    assert capsys.readouterr().out
+    for told in (
+        "| of initial | other |", "wrote 10 problems, of which the filter kept 6 (60.0%)", "15 of the boost round (deepseek-chat)",
+        "random weights (llama, 2 layers of width 32), seed 1.", "| num_epochs | 1 | 1 |", "terms of use", "`aime`", "Compared with grade",
+    ):  # fmt: skip
+        assert told in card, told
+    head = head_of(card)
+    assert (head["license"], head["library_name"], head["tags"][-1]) == ("other", "transformers", "nine-chapters")
+    assert "model-index" not in card
+    assert not Path("out/provenance.json").exists()
+
+
+def test_a_synthesizer_of_a_chat_model_is_asked_in_turns(project: Path) -> None:
+    (project / "models/synthesizer/boosted/chat_template.jinja").write_text("{{ messages[0].content }}")
+    written("synthesizer", "out")
+    assert "apply_chat_template" in program_of(Path("out/README.md").read_text())
+
+
 def test_the_model_s_head_is_valid_and_has_its_accuracy(project: Path) -> None:
     from huggingface_hub import ModelCard
 
@@ -512,10 +551,14 @@ def test_weights_over_the_hub_s_limit_are_cut(project: Path, monkeypatch: pytest
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-@pytest.mark.parametrize(("kind", "file"), [("dataset", "cot/part-00000.parquet"), ("model", "model.safetensors")])
+@pytest.mark.parametrize(
+    ("kind", "file"),
+    [("dataset", "cot/part-00000.parquet"), ("model", "model.safetensors"), ("synthesizer", "model.safetensors")],
+)
 def test_push_uploads_every_file(project: Path, hub: Hub, kind: str, file: str) -> None:
     result = written(kind, "me/thing", "--push", "--private")
-    folder, name = Path(f"published/{kind}s/me/thing"), f"{kind}s/me/thing"
+    name = "datasets/me/thing" if kind == "dataset" else "models/me/thing"
+    folder = Path("published", name)
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert file in files
     assert hub.repos[name] == files | {".gitattributes": b""}

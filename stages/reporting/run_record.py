@@ -21,7 +21,7 @@ SYNTHETIC, TEXTS = Path("data/synthetic"), Path("data/texts/synthesis.parquet")
 FILTER, DATA = Path("reports/filter.json"), Path("data")
 IN_DETAILS = ("corpus", "distillation", "filter", "leaks", "accuracy")
 IN_FILTER = ("num_made", "num_kept", "rejected")
-IN_PARAMS = ("benchmarks", "decontaminate", "filter_problems", "finetune", "students", "targets")
+IN_PARAMS = ("benchmarks", "decontaminate", "filter_problems", "finetune", "students", "synthesize", "targets")
 MAX_STEPS = 10  # from a model to its base
 
 
@@ -53,8 +53,10 @@ def read_run_record(paths: Iterable[Path] = (SYNTHETIC, TEXTS)) -> RunRecord:
     return RunRecord(figures, params, revision_of([DETAILS, *paths]))
 
 
-def read_dataset_record() -> RunRecord:
+def read_dataset_record(paths: Iterable[Path] = (SYNTHETIC, TEXTS)) -> RunRecord:
     """The record of the data set in this folder, with the figures that its own stages wrote: a report may be of an earlier run.
+
+    `paths` are what is published, or what it was made of.
 
     Raises:
         StageError: the data set has not been made or pulled.
@@ -62,7 +64,7 @@ def read_dataset_record() -> RunRecord:
     from stages.reporting import stage_figures
 
     folders = [DATA / name for name in ("corpus", "curated", "distillation", "problems", "leaks")]
-    _check_there([FILTER, PARAMS, SYNTHETIC, TEXTS, *folders])
+    _check_there([FILTER, PARAMS, *(paths := list(paths)), *folders])
     filtered, params = json_in(FILTER), read_unique_yaml(PARAMS).value
     _check_names(FILTER, filtered, IN_FILTER)
     _check_names(PARAMS, params, IN_PARAMS)
@@ -72,7 +74,7 @@ def read_dataset_record() -> RunRecord:
         "filter": filtered,
         "leaks": stage_figures.gather_leaks(DATA, names_in(DATA / "leaks"))[0],
     }
-    return RunRecord(figures, params, revision_of([FILTER, SYNTHETIC, TEXTS]))
+    return RunRecord(figures, params, revision_of([FILTER, *paths]))
 
 
 def _check_there(paths: Iterable[Path]) -> None:
