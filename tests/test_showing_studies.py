@@ -1,6 +1,5 @@
-"""Studies as they are shown: names on the terminal, on the command line, and in the Vega plot of two revisions."""
+"""Studies as they are shown: names on the terminal and on the command line."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -61,9 +60,3 @@ def test_a_study_is_named_by_its_name_or_its_path(text: str, monkeypatch: pytest
 def test_what_is_no_study_stays_as_it_was_typed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     assert named(text) == text
-
-
-def test_each_revision_has_lines_of_its_own_in_the_vega_plot() -> None:
-    template = json.loads((ROOT / ".dvc/plots/study.json").read_text())
-    (line,) = [layer for layer in template["layer"] if layer["mark"]["type"] == "line"]
-    assert {**template["encoding"], **line["encoding"]}["strokeDash"]["field"] == "rev"

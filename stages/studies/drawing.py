@@ -1,5 +1,9 @@
-"""A study's figure as SVG: a line for each series with its intervals and its name at its end, readable on white and on black."""
+"""A study's figure as SVG: a line for each series with its intervals and its name at its end, readable on white and on black.
 
+Accuracy stands above the loss, so that the figure is narrow enough for a telephone and for a column of a paper.
+"""
+
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -7,60 +11,101 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import PercentFormatter
 
 from stages.core.files import whole
 from stages.reporting.end_labels import COLORS, MARKERS, label_ends
+from stages.studies.figure_lines import figure_lines
 from stages.studies.sections import FigureSettings
 from stages.studies.summary import Place
 
-INK = "#7d8794"
+INK = "#737c88"  # 4.2 : 1 on white and 4.4 : 1 on #111
 Bar = tuple[float, float, float]  # a number, and how far its interval reaches below and above
+# A "$" in a name is a dollar, not the start of a formula: parse_math.
 STYLE: dict[Any, Any] = {"svg.hashsalt": "nine-chapters", "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK,
-         "ytick.color": INK, "axes.spines.top": False, "axes.spines.right": False, "font.size": 9}  # fmt: skip
+         "ytick.color": INK, "axes.spines.top": False, "axes.spines.right": False, "font.size": 9, "text.parse_math": False}  # fmt: skip
+MAX_TICKS, TICK_GAP = (
+    8,
+    0.06,
+)  # x at most that are all named, and the smallest distance of two, as a share of their range
+LONG_NAME = 8  # characters
 
 
 def draw(records: dict[Place, dict[str, Any]], settings: FigureSettings, path: Path) -> None:
-    """Accuracy by x; beside it the loss on reference solutions where every place has one."""
-    panels = [("accuracy, all tasks", {place: _bar(record, "accuracy") for place, record in records.items()})]
-    if all("loss" in record for record in records.values()):
-        losses = {place: _bar(record["loss"], "nats_per_token") for place, record in records.items()}
-        panels.append(("loss on reference solutions, nats a token", losses))
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(
-            1, len(panels), figsize=(5.4 * len(panels), 3.6), layout="constrained", squeeze=False
-        )
-        for place, (label, bars) in zip(axes[0], panels, strict=True):
-            _panel(place, bars, settings)
-            place.set(xlabel=settings.x_label, ylabel=label)
-        figure.suptitle(settings.title, color=INK, fontsize=10)
-        with whole(path) as temporary:
-            figure.savefig(temporary, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    """Accuracy by x; below it the loss on reference solutions where every place has one."""
+    with plt.rc_context(STYLE), whole(path) as temporary:
+        figure = study_figure(records, settings)
+        figure.savefig(temporary, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
         plt.close(figure)
 
 
-def _bar(record: dict[str, Any], key: str) -> Bar:
-    middle = record[key]
-    low, high = (middle if record[side] is None else record[side] for side in ("low_95", "high_95"))
-    return middle, middle - low, high - middle
+def study_figure(records: dict[Place, dict[str, Any]], settings: FigureSettings) -> Any:
+    """The matplotlib figure, in the current style."""
+    covered = next(iter(records.values()))["covers"]
+    panels = [(f"Accuracy over all tasks, with 95% intervals over {covered}", _bars(records, "accuracy"))]
+    if all("loss" in record for record in records.values()):
+        losses = {place: record["loss"] for place, record in records.items()}
+        panels.append(("Loss on reference solutions, nats a token", _bars(losses, "nats_per_token")))
+    figure, axes = plt.subplots(
+        len(panels), 1, figsize=(5.6, 0.8 + 2.5 * len(panels)), layout="constrained", squeeze=False, sharex=True
+    )
+    for place, (title, bars) in zip(axes[:, 0], panels, strict=True):
+        _panel(place, bars, settings)
+        place.set_title(title, loc="left", fontsize=9)
+    axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1))
+    axes[-1, 0].set_xlabel(settings.x_label)
+    figure.suptitle(settings.title, color=INK, fontsize=10)
+    return figure
+
+
+def _bars(records: dict[Place, dict[str, Any]], key: str) -> dict[Place, Bar]:
+    bars = {}
+    for place, record in records.items():
+        low, high = (record[key] if record[side] is None else record[side] for side in ("low_95", "high_95"))
+        bars[place] = record[key], record[key] - low, high - record[key]
+    return bars
 
 
 def _panel(axes: Any, bars: dict[Place, Bar], settings: FigureSettings) -> None:
-    names, series = (list(dict.fromkeys(place[side] for place in bars)) for side in (1, 0))
-    is_number = settings.scale == "numbers"
-    spread = max(map(float, names)) - min(map(float, names)) if is_number else 0.0
-    step = 0.009 * spread if is_number else 0.12  # side by side, that each interval is seen
+    lines, is_number = figure_lines(bars, settings.shared), settings.scale == "numbers"
+    names = list(dict.fromkeys(x for places in lines.values() for x in places))
+    places = {name: float(name) if is_number else float(i) for i, name in enumerate(names)}
+    width = max(places.values()) - min(places.values())
+    step = 0.012 * width if is_number else 0.12  # side by side, so that each interval is seen
     ends = []
-    for number, name in enumerate(series):
-        mine = [(x, bar) for (of, x), bar in bars.items() if of == name]
-        shift = step * (number - (len(series) - 1) / 2)
-        at = [shift + (float(x) if is_number else names.index(x)) for x, _ in mine]
-        middles, below, above = zip(*(bar for _, bar in mine), strict=True)
-        look = {"color": COLORS[number % len(COLORS)], "marker": MARKERS[number % len(MARKERS)]}
-        axes.errorbar(at, middles, yerr=[below, above], linestyle="-" if is_number else "", markersize=5, linewidth=1.4,
-                      elinewidth=0.9, capsize=2, **look)  # fmt: skip
-        ends.append((name, middles[-1], look["color"]))
-    if not is_number:
-        axes.set_xticks(range(len(names)), names, rotation=20 if max(map(len, names)) > 8 else 0)
-    axes.margins(x=0.08)
-    if len(series) > 1:
+    for number, (series, line) in enumerate(lines.items()):
+        color, shift = COLORS[number % len(COLORS)], step * (number - (len(lines) - 1) / 2)
+        own = [x for x in line if (series, x) in bars]
+        if is_number:
+            at = [places[x] + (shift if x in own else 0.0) for x in line]
+            axes.plot(at, [bar[0] for bar in line.values()], color=color, linewidth=1.4)
+        _points(axes, {places[x] + shift: line[x] for x in own}, color, MARKERS[number % len(MARKERS)])
+        ends.append((series, line[own[-1]][0], color))
+    if settings.shared not in lines:
+        _points(axes, {places[x]: bar for (series, x), bar in bars.items() if series == settings.shared}, INK, "o")
+    _ticks(axes, places, settings)
+    if len(lines) > 1:
         label_ends(axes, ends, fontsize=9)
+
+
+def _points(axes: Any, bars: dict[float, Bar], color: str, marker: str) -> None:
+    if bars:
+        middles, below, above = zip(*bars.values(), strict=True)
+        axes.errorbar(list(bars), middles, yerr=[below, above], linestyle="", marker=marker, color=color, markersize=5,
+                      elinewidth=0.9, capsize=2)  # fmt: skip
+
+
+def _ticks(axes: Any, places: dict[str, float], settings: FigureSettings) -> None:
+    """Every x by its name, except of numbers that are many or near each other."""
+    at = sorted(places.values())
+    nearest = min((b - a for a, b in pairwise(at)), default=1.0) / (at[-1] - at[0] or 1.0)
+    if settings.scale == "names":
+        rotation = (
+            {"rotation": 20, "ha": "right", "rotation_mode": "anchor"} if max(map(len, places)) > LONG_NAME else {}
+        )
+        axes.set_xticks(list(places.values()), list(places), **rotation)
+        axes.set_xlim(-0.6, len(places) - 0.4)
+    else:
+        if len(at) <= MAX_TICKS and nearest >= TICK_GAP:
+            axes.set_xticks(list(places.values()), list(places))
+        axes.margins(x=0.06)

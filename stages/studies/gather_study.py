@@ -29,6 +29,7 @@ def main(study: Path, settings: FigureSettings) -> None:
     from stages.studies.budgets import refuse_unequal
     from stages.studies.definition import point_files
     from stages.studies.drawing import draw
+    from stages.studies.figure_lines import figure_lines, figure_rows
     from stages.studies.points import load_point
     from stages.studies.summary import by_place, differences, place_record, point_rows
 
@@ -39,9 +40,7 @@ def main(study: Path, settings: FigureSettings) -> None:
     for place, difference in differences(places, settings.baseline).items():
         records[place]["minus_baseline"] = difference
     write_csv(point_rows(points), study / "points.csv")
-    columns = ("accuracy", "low_95", "high_95")
-    rows = [(series, x, *(record[name] for name in columns)) for (series, x), record in records.items()]
-    write_csv([("series", "x", *columns), *rows], study / "figure.csv")
+    write_csv(figure_rows(figure_lines(records, settings.shared)), study / "figure.csv")
     summary = [{"series": series, "x": x, **record} for (series, x), record in records.items()]
     write_json({"title": settings.title, "baseline": settings.baseline, "places": summary}, study / "summary.json")
     draw(records, settings, study / "figure.svg")

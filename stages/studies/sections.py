@@ -53,6 +53,8 @@ class FigureSettings:
     "Budgets that must agree over the points where they are not 0."
     equal_at_x: tuple[Budget, ...]
     "Budgets that must agree over points of the same x."
+    shared: str = ""
+    "A series whose points belong to the line of every other one: no text, or all, however texts are chosen. Empty: none."
 
     def rules(self) -> Iterator[str]:
         lists = [

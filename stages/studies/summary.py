@@ -31,7 +31,7 @@ def by_place(points: Iterable[Point]) -> dict[Place, list[Point]]:
     """The points of each place, by seed; the series as they come, and in each the x in their order where all are numbers."""
     points = list(points)
     series = list(dict.fromkeys(point.series for point in points))
-    is_numbers = all(_is_number(point.x) for point in points)
+    is_numbers = all(is_number(point.x) for point in points)
     places: dict[Place, list[Point]] = {}
     order = (
         (lambda point: (series.index(point.series), float(point.x), point.seed))
@@ -43,7 +43,7 @@ def by_place(points: Iterable[Point]) -> dict[Place, list[Point]]:
     return places
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
     try:
         return math.isfinite(float(text))
     except ValueError:
