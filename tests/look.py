@@ -20,7 +20,7 @@ from transformers import TrainerCallback
 from stages.core.command import StageError
 from stages.models import folders
 from stages.problems.student_format import Example, student_prompt
-from stages.training import launch, worker
+from stages.training import launch, optimizer_state, worker
 from stages.training.process_group import num_processes
 from stages.training.run import train
 from stages.training.sections import TrainingPlan
@@ -35,7 +35,8 @@ _ray_worker = launch._ray_worker
 
 
 class Look(TrainerCallback):
-    """`begins_at`, `processes`, `fsdp_modules`, `parameters` and `moments` (their types), `held_share` of the moments; `read` files."""
+    """`begins_at`, `processes`, `fsdp_modules`, `parameters` and `moments` (their types), `held_share` of the moments; `read` files,
+    `gathered` weights, and `saved` files of the optimizer's state."""
 
     def __init__(self, seen: dict[str, Any]) -> None:
         self.seen = seen
@@ -60,17 +61,33 @@ class Look(TrainerCallback):
             "moments": sorted({type(v).__name__ for v in moments}),
             "held_share": held / sum(v.numel() for v in moments),
         }
-        Path(f"seen-{os.environ.get('RANK', 0)}.json").write_text(json.dumps(self.seen))
+        write(self.seen)
         if state.global_step == int(os.environ.get("STOP_AT", 0)):
             (Path(args.output_dir) / "stop").touch()
         if f"{os.environ.get('RANK')} {state.global_step}" == os.environ.get("TERMINATE_AT"):
             os.kill(os.getpid(), signal.SIGTERM)
 
 
+def write(seen: dict[str, Any]) -> None:
+    Path(f"seen-{os.environ.get('RANK', 0)}.json").write_text(json.dumps(seen))
+
+
 def watch() -> None:
     """Let this process's training be looked at."""
-    seen: dict[str, Any] = {"read": []}
+    seen: dict[str, Any] = {"read": [], "gathered": 0, "saved": 0}
     run, load_model, load = worker.train_model, worker.load_model, torch.load
+    whole_state, save_file = worker.whole_state, optimizer_state.save_file
+
+    def gathered(*given: Any, **options: Any) -> Any:
+        weights = whole_state(*given, **options)
+        seen["gathered"] = len(weights)
+        write(seen)
+        return weights
+
+    def saved(*given: Any) -> None:
+        seen["saved"] += 1
+        write(seen)
+        save_file(*given)
 
     def noted(path: Any, **options: Any) -> Any:
         seen["read"] += ["optimizer"] * str(path).endswith("optimizer.pt")
@@ -81,6 +98,7 @@ def watch() -> None:
         return load_model(*given)
 
     torch.load, worker.load_model = noted, noted_model
+    worker.whole_state, optimizer_state.save_file = gathered, saved
     worker.train_model = lambda model, store, job, callbacks, device: run(
         model, store, job, [Look(seen), *callbacks], device
     )

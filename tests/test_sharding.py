@@ -68,6 +68,7 @@ def test_a_sharded_training_is_one_process_s(tiny_model_folder: Path, monkeypatc
     monkeypatch.setenv("STOP_AT", "0")
     two = run(tiny_model_folder, "two", keep_optimizer=True)
     assert [look["begins_at"] for look in seen_in(Path())] == [4, 4]
+    assert [(look["gathered"] > 0, look["saved"]) for look in seen_in(Path())] == [(True, 1), (False, 0)]
     for column in ("loss", "gradient_norm", "learning_rate"):
         assert curve(Path("two-curve"), column) == pytest.approx(curve(Path("one-curve"), column), rel=2e-3)
     assert_same(two, one, ("model.safetensors", "optimizer/state-00001.safetensors"))
