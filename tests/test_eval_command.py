@@ -196,6 +196,8 @@ def test_a_chat_template_is_used_unless_plain_text_is_asked_for(place: Path) -> 
     ("words", "told"),
     [
         (["nowhere", "--benchmark", "gsm8k=grade.jsonl"], "nowhere is neither a folder nor a hub id"),
+        (["bare", "--benchmark", "gsm8k=grade.jsonl"], "model folder bare has no tokenizer (tokenizer.json)"),
+        (["empty", "--benchmark", "gsm8k=grade.jsonl"], "has no config.json. Put the model there, or correct the path"),
         (["theirs", "--benchmark", "gsm9k"], "'gsm9k' is none of gsm8k, math-oai"),
         (["theirs", "--benchmark", "a=none.jsonl"], "there is no file none.jsonl"),
         (
@@ -226,6 +228,9 @@ def test_what_is_wrong_is_told(place: Path, words: list[str], told: str) -> None
     write_lines(place / "odd.jsonl", [{"x": 1}])
     write_lines(place / "five.jsonl", [5])
     write_lines(place / "empty.jsonl", [])
+    (place / "empty").mkdir()
+    shutil.copytree(place / "theirs", place / "bare", ignore=shutil.ignore_patterns("tokenizer*"))
+    (place / "bare/provenance.json").write_text("{}")  # as a stage left it, and somebody copied it
     (place / "broken.jsonl").write_text('{"problem": "2+2?"')
     (place / "latin.jsonl").write_bytes(b'{"problem": "caf\xe9?", "answer": "7"}\n')
     (place / "exam.csv").write_text("problem,answer\n2+2?,4\n1, 2 and?,3\n")

@@ -21,6 +21,13 @@ from stages.models.attention_options import use_exact_attention
 from stages.models.rotary_reach import refuse_beyond_reach
 
 PROVENANCE = "provenance.json"
+TOKENIZER_FILES = (
+    ("tokenizer.json",),
+    ("tokenizer.model",),
+    ("vocab.json", "merges.txt"),
+    ("spiece.model",),
+    ("tiktoken.model",),
+)
 CHAT_TEMPLATE = "chat_template.jinja"  # there, in a folder of ours, where prompts are turns of a chat
 # Two threads whatever the machine: a sum's order, and so its last bits, depend on the number of threads, and more
 # than two only fight over models of a few million parameters.
@@ -52,8 +59,25 @@ def compute_dtype(device: torch.device) -> torch.dtype:
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a folder.
+
+    Raises:
+        StageError: it is missing, or cannot be read.
+    """
     _check_folder(folder)
-    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    if not any(all((folder / name).is_file() for name in names) for names in TOKENIZER_FILES):
+        raise StageError(
+            f"model folder {folder} has no tokenizer (tokenizer.json). Copy its files from the model's source, or, if a stage "
+            "wrote the folder, run `dvc repro` to make it again."
+        )
+    path = folder / "tokenizer.json"
+    try:
+        if path.is_file():
+            json.loads(path.read_text(encoding="utf-8"))
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except Exception as error:  # tokenizers raises bare Exceptions
+        told = " ".join(str(error).split())[:300]
+        raise StageError(f"the tokenizer in {folder} cannot be read ({told}). Fetch its files again.") from error
 
 
 def end_ids(folder: Path, tokenizer: PreTrainedTokenizerBase) -> list[int]:

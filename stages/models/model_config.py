@@ -52,8 +52,7 @@ def config_values(folder: Path) -> dict[str, Any]:
             else ""
         )
         raise StageError(
-            f"model folder {str(folder)!r} has no {CONFIG}.{hint} Put the model there, or correct its `path` in params.yaml "
-            "(local_models)."
+            f"model folder {str(folder)!r} has no {CONFIG}.{hint} Put the model there, or correct the path where you named it."
         )
     try:
         values = json.loads(path.read_text(encoding="utf-8"))

@@ -7,24 +7,17 @@ are turns of a chat, the end: it is the token that ends a turn of the template (
 `<end_of_turn>`).
 """
 
-import json
 from pathlib import Path
 
 from jinja2 import TemplateError
-from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from stages.core.command import StageError
 from stages.models.control_names import control_tokens
 from stages.models.control_tokens import text_ids
+from stages.models.folders import load_tokenizer
 from stages.models.model_config import config_values
 
-FILES = (
-    ("tokenizer.json",),
-    ("tokenizer.model",),
-    ("vocab.json", "merges.txt"),
-    ("spiece.model",),
-    ("tiktoken.model",),
-)
 # What every example needs: line ends, digits, signs, LaTeX, more spaces than one.
 SAMPLE = "Tom has 12 apples.\n    x = 3.5 * (7 - 2)\nThe answer is \\boxed{17}."
 ANSWER = "Seventeen."
@@ -53,18 +46,7 @@ def adopted_tokenizer(folder: Path, config: PreTrainedConfig, has_chat: bool) ->
 
 
 def _loaded(folder: Path) -> PreTrainedTokenizerBase:
-    if not any(all((folder / name).is_file() for name in names) for names in FILES):
-        raise StageError(
-            f"model folder {folder} has no tokenizer (tokenizer.json). Copy its files from the model's source."
-        )
-    path = folder / "tokenizer.json"
-    try:
-        if path.is_file():
-            json.loads(path.read_text(encoding="utf-8"))
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except Exception as error:  # tokenizers raises bare Exceptions
-        told = " ".join(str(error).split())[:300]
-        raise StageError(f"the tokenizer in {folder} cannot be read ({told}). Fetch its files again.") from error
+    tokenizer = load_tokenizer(folder)
     if not tokenizer.is_fast:
         raise StageError(
             f"the tokenizer in {folder} ({type(tokenizer).__name__}) has no fast version, which this project needs for "

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stages.benchmarks.sections import Benchmark
 from stages.core.command import StageError, say
-from stages.models.folders import CHAT_TEMPLATE, PROVENANCE
+from stages.models.folders import CHAT_TEMPLATE, PROVENANCE, load_tokenizer
 from stages.models.pretrained import adopt_model, hub_folder, local_model_folder
 from stages.models.sections import LocalModel
 from stages.project.params import read_params
@@ -55,10 +55,11 @@ def adopted(model: GivenModel, has_chat: bool | None, out: Path) -> Iterator[Pat
     `has_chat`: whether prompts are turns of a chat; None: as the model has a template.
 
     Raises:
-        StageError: a chat template is wanted and there is none; or what adopt_model finds.
+        StageError: a chat template is wanted and there is none; a folder of this project's has no tokenizer; or what adopt_model finds.
     """
     is_ours = (model.folder / PROVENANCE).is_file()
     if is_ours and has_chat in (None, (model.folder / CHAT_TEMPLATE).is_file()):
+        load_tokenizer(model.folder)  # a copy may lack it, and would say so after the first work
         yield model.folder
         return
     try:
