@@ -81,12 +81,15 @@ def test_the_best_and_the_second_best_of_a_column() -> None:
 def test_markdown_and_csv_hold_the_same() -> None:
     table = accuracy_table("natural", METRICS)
     text = FORMS["markdown"](table)
-    rows = [line for line in text.splitlines() if line.startswith("| ")]
-    assert {line.count("|") for line in text.splitlines()} == {len(table.columns) + 2}
+    title, rows, note = text.split("\n\n")
+    assert (title, "does not cover the choice of seeds" in note) == ("Natural-language reasoning", True)
+    assert {line.count("|") for line in rows.splitlines()} == {len(table.columns) + 2}
+    assert rows.startswith("| model | GSM8K | MATH | SVAMP | ASDiv | MAWPS | CARP | grade | mean |\n|---|---:|")
     assert (
-        "| JiuZhang3.0-7B | **88.6** | **52.8** | **90.4** | **92.6** | **97.3** | <u>51.0</u> | – | **78.8** |" in rows
+        "| JiuZhang3.0-7B | **88.6** | **52.8** | **90.4** | **92.6** | **97.3** | <u>51.0</u> | – | **78.8** |"
+        in rows.splitlines()
     )
-    assert any(line.startswith(r"| llama\_1 |") for line in rows)
+    assert r"| llama\_1 |" in rows
     cells = list(csv.DictReader(io.StringIO(FORMS["csv"](table))))
     assert len(cells) == sum(map(len, table.groups.values())) * len(table.columns)
     found = next(cell for cell in cells if cell["model"] == "JiuZhang3.0-7B" and cell["column"] == "carp_en")
@@ -94,17 +97,24 @@ def test_markdown_and_csv_hold_the_same() -> None:
 
 
 def test_latex_escapes_what_it_would_read() -> None:
+    grade = METRICS["accuracy"]["llama_1"]["pretrained"]["grade"]
+    named = {
+        "accuracy": {"llama_1": {"pretrained": {**METRICS["accuracy"]["llama_1"]["pretrained"], "own_set": grade}}}
+    }
+    assert r"& own\_set & mean \\" in FORMS["latex"](accuracy_table("natural", named))
     text = FORMS["latex"](accuracy_table("natural", METRICS))
-    assert r"carp\_en" in text
+    assert text.startswith("% Natural-language reasoning\n% Accuracy in percent")
+    assert "model & GSM8K & MATH & SVAMP" in text
     assert r"llama\_1 & \textbf{58.7 [53.0, 64.1]}" in text
-    assert not re.search(r"(?<!\\)[_%#]", text)
+    assert not re.search(r"(?<!\\)[_%#]", text.partition("\\begin")[2])
     widths = {line.count("&") for line in text.splitlines() if line.endswith(r"\\") and "multicolumn" not in line}
     assert widths == {8}
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="no pdflatex is installed")
 def test_latex_compiles(tmp_path: Path) -> None:
-    body = FORMS["latex"](accuracy_table("natural", METRICS))
+    tables = [accuracy_table(name, METRICS) for name in ("natural", "formats", "tools")]
+    body = "\n\n".join(FORMS["latex"](table) for table in (*tables, cost_table(COSTS, [], [])))
     (tmp_path / "a.tex").write_text(
         f"\\documentclass{{article}}\\usepackage{{booktabs}}\\begin{{document}}{body}\\end{{document}}"
     )

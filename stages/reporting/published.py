@@ -14,7 +14,7 @@ UNKNOWN = "unknown"
 
 @functools.cache
 def published() -> dict[str, Any]:
-    """The whole of published.yaml: `groups`, `tables` and `costs`."""
+    """The whole of published.yaml: `groups`, `headings`, `tables` and `costs`."""
     from ruamel.yaml import YAML
 
     text = Path(__file__).with_name("published.yaml").read_text(encoding="utf-8")

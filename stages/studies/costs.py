@@ -12,6 +12,10 @@ from stages.reporting.published import UNKNOWN, published
 from stages.studies.table_rows import OURS, Cell, Line, PaperTable
 
 COLUMNS = ["teacher calls", "tokens in", "tokens out", "problems", "synthesis hours", "training hours", "USD"]
+NOTE = (
+    "Hours are GPU-hours, or hours of the machine where it has no GPU. USD are the teacher's, and those of the GPUs where the price of "
+    "a GPU-hour was given. – is not recorded here; unknown is not known to this project."
+)
 TEACHING, TRAININGS = "distill", ("train", "boost", "pretrain", "finetune")
 WRITING, TRAINING = "synthesize", "train"  # of usage records
 OF_STUDENTS = (("models", "pretrained"), ("models", "finetuned"))  # a training's subject: models/finetuned/base/STUDENT
@@ -29,7 +33,8 @@ def cost_table(figures: dict[str, Any], usage: list[dict[str, Any]], plans: Iter
     ]
     own = [_own(student, figures, usage) for student in figures["accuracy"]]
     groups = {"published": told, OURS: own, "planned": list(plans)}
-    return PaperTable("Cost", COLUMNS, {name: lines for name, lines in groups.items() if lines}, is_marked=False)
+    shown = {name: lines for name, lines in groups.items() if lines}
+    return PaperTable("Cost", COLUMNS, shown, is_marked=False, note=NOTE)
 
 
 Form = Literal["percent", "count", "hours", "usd"]

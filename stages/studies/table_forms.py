@@ -7,7 +7,9 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from textwrap import wrap
 
+from stages.reporting.published import published
 from stages.studies.table_rows import BEST, SECOND, Cell, PaperTable, marks
 
 NOTHING = "–"
@@ -15,6 +17,11 @@ LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "~": r"\tex
          "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}"}  # fmt: skip
 MARKDOWN = {BEST: "**{}**", SECOND: "<u>{}</u>", "": "{}"}
 IN_LATEX = {BEST: r"\textbf{{{}}}", SECOND: r"\underline{{{}}}", "": "{}"}
+
+
+def heading(column: str) -> str:
+    """`GSM8K` for `gsm8k`; a column that the paper's tables do not name keeps its own name."""
+    return str(published()["headings"].get(column, column))
 
 
 def cell_text(cell: Cell) -> str:
@@ -28,7 +35,8 @@ def cell_text(cell: Cell) -> str:
 
 
 def as_markdown(table: PaperTable) -> str:
-    lines = [f"| {' | '.join(['model', *table.columns])} |", f"|{'---|' * (1 + len(table.columns))}"]
+    heads = map(_plain, ["model", *map(heading, table.columns)])
+    lines = [_plain(table.title), "", f"| {' | '.join(heads)} |", f"|---|{'---:|' * len(table.columns)}"]
     for group, models in table.groups.items():
         marked = marks(models, table.is_marked)
         lines.append(f"| *{_plain(group)}* |{' |' * len(table.columns)}")
@@ -38,16 +46,17 @@ def as_markdown(table: PaperTable) -> str:
                 for column, cell in enumerate(line.cells)
             ]
             lines.append(f"| {' | '.join([_plain(line.model), *cells])} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", _plain(table.note)]) + "\n"
 
 
 def as_latex(table: PaperTable) -> str:
-    r"""A `tabular` of the package booktabs."""
+    r"""A `tabular` of the package booktabs, under a comment that tells what it shows."""
     width = 1 + len(table.columns)
     lines = [
+        *(f"% {line}" for line in (table.title, *wrap(table.note, 100))),
         f"\\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
         r"\toprule",
-        _latex_line(["model", *map(_escaped, table.columns)]),
+        _latex_line(["model", *(_escaped(heading(name)) for name in table.columns)]),
     ]
     for group, models in table.groups.items():
         marked = marks(models, table.is_marked)

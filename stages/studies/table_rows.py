@@ -14,6 +14,11 @@ from stages.reporting.published import UNKNOWN, published
 OURS = "this run"
 STARTS = {"pretrained": "", "base": ", without synthetic pre-training", "untrained": ", untrained"}
 BEST, SECOND = "best", "second"
+NOTE = (
+    "Accuracy in percent; this run's with a 95% interval over problems, which does not cover the choice of seeds. In each size the "
+    "best is bold and the second best underlined, except in a column with an unknown number. – is not evaluated or not published; "
+    "unknown is published, but not known to this project."
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class PaperTable:
     columns: list[str]
     groups: dict[str, list[Line]] = field(default_factory=dict)
     is_marked: bool = True  # more is better, and the best is shown
+    note: str = ""  # how the cells are to be read
 
 
 def accuracy_table(name: str, figures: dict[str, Any], group: str = OURS) -> PaperTable:
@@ -67,7 +73,7 @@ def accuracy_table(name: str, figures: dict[str, Any], group: str = OURS) -> Pap
         first = [cells.get(benchmark, Cell()) for benchmark in own]
         line = Line(model, [*first, *(cells.get(benchmark, Cell()) for benchmark in others), _mean(first)])
         groups.setdefault(group, []).append(line)
-    return PaperTable(told["title"], [*own, *others, "mean"], groups)
+    return PaperTable(told["title"], [*own, *others, "mean"], groups, note=NOTE)
 
 
 def _our_models(figures: dict[str, Any], mode: str) -> Iterator[tuple[str, dict[str, Cell]]]:
