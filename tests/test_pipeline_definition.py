@@ -142,7 +142,7 @@ def test_no_trap_of_dvc_is_used() -> None:
     text = text.replace(", persist: true", "")
     for trap in ("persist:", "always_changed:", "frozen:", "checkpoint:"):
         assert trap not in text
-    assert text.count("\n") <= 455
+    assert text.count("\n") <= 465
 
 
 def test_params_are_the_laptop_profile() -> None:

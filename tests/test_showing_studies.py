@@ -3,49 +3,110 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from stages.core.command import StageError
-from stages.core.files import write_json
-from stages.studies.showing import show_study
+from stages.studies.definition import figure_of
+from stages.studies.points import Point, write_point
+from stages.studies.showing import print_places, show_study
 from stages.studies.study import named
 from tests.conftest import ROOT
 
 PLACE = {"seeds": [1], "accuracy": 0.5, "low_95": 0.4, "high_95": 0.6}
 
 
-def shown(places: list[dict], title: str = "Title") -> None:
-    Path("studies/a").mkdir(parents=True)
-    write_json({"title": title, "baseline": "x=0", "places": places}, Path("studies/a/summary.json"))
-    show_study("a")
-
-
-def test_names_are_printed_as_they_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    places = [{"series": "value[bold]", "x": "[/]", **PLACE}, {"series": ":smile:", "x": "[a=1]", **PLACE}]
-    shown(places, "[red]Texts[/red] of the second [/] round")
+def test_names_are_printed_as_they_are(capsys: pytest.CaptureFixture) -> None:
+    records = {("value[bold]", "[/]"): PLACE, (":smile:", "[a=1]"): PLACE}
+    print_places(records, "[red]Texts[/red] of the second [/] round", "x=0")
     told = capsys.readouterr().out
     for words in ("value[bold]", "[/]", ":smile:", "[a=1]", "[red]Texts[/red] of the second [/] round"):
         assert words in told
 
 
-def test_what_is_no_number_is_a_dash(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_what_is_no_number_is_a_dash(capsys: pytest.CaptureFixture) -> None:
     difference = {"points": 1.5, "low_95": None, "high_95": None, "holm_p": None}
     loss = {"nats_per_token": None, "low_95": None, "high_95": None}
-    shown([{"series": "a", "x": "1", **PLACE, "loss": loss, "minus_baseline": difference}])
+    print_places({("a", "1"): {**PLACE, "loss": loss, "minus_baseline": difference}}, "Title", "x=0")
     told = capsys.readouterr().out
     assert "50.0% [40.0%, 60.0%]" in told
     assert "+1.5 [–, –]" in told
 
 
+def make_study(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, points: dict[str, Point | None], **figure: object
+) -> None:
+    """A study `a` whose dvc.yaml defines these points; those that are None have not run."""
+    monkeypatch.chdir(folder)
+    files = [Path(f"studies/a/points/{name}.json") for name in points]
+    monkeypatch.setattr("stages.studies.showing.point_files", lambda _: files)
+    told = {"title": "Title", "x_label": "x", "scale": "numbers", "baseline": "x=0", "equal": [], "equal_if_any": [],
+            "equal_at_x": []}  # fmt: skip
+    files[0].parent.mkdir(parents=True)
+    Path("studies/a/params.yaml").write_text(yaml.safe_dump({"study": {"figure": {**told, **figure}}}))
+    for file, point in zip(files, points.values(), strict=True):
+        if point:
+            write_point(point, file)
+
+
+def point(x: str, seed: int = 1, correct: str = "1100", requests: int = 10) -> Point:
+    return Point("a", x, seed, [], {"requests": requests}, {"grade/cot": correct}, {})
+
+
 def test_a_study_without_a_result_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+    make_study(tmp_path, monkeypatch, {"0-1": None})
     with pytest.raises(StageError, match="Run it: `ninechapters study a`"):
         show_study("a")
+
+
+def test_results_so_far_are_shown_with_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """Of the points that dvc.yaml defines now: an older summary, and points of other seeds, are not looked at."""
+    points = {"0-1": point("0"), "1-1": point("1", correct="1110"), "0-2": None, "1-2": None}
+    make_study(tmp_path, monkeypatch, points)
+    write_point(point("7", seed=9), Path("studies/a/points/7-9.json"))
+    Path("studies/a/summary.json").write_text('{"title": "Old", "baseline": "x=0", "places": []}')
+    show_study("a")
+    told = capsys.readouterr().out
+    assert "Title" in told
+    assert "75.0%" in told
+    assert "+25.0" in told
+    assert "2 of 4 points: 0-2, 1-2 missing" in told
+    assert "Old" not in told
+    assert "figure.svg" not in told, "it is another result's"
+
+
+@pytest.mark.parametrize(
+    ("points", "figure", "words"),
+    [
+        ({"0-1": point("0"), "1-1": point("1", requests=99)}, {"equal": ["requests"]}, "cannot be compared"),
+        ({"0-1": None, "1-1": point("1")}, {}, "1 of 2 points: 0-1 missing"),
+        ({"1-1": point("1"), "2-1": point("2")}, {}, "nothing is compared with it"),
+    ],
+)
+def test_what_is_no_comparison_is_shown_with_the_reason(
+    points: dict[str, Point | None], figure: dict[str, object], words: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture,
+) -> None:  # fmt: skip
+    make_study(tmp_path, monkeypatch, points, **figure)
+    show_study("a")
+    told = capsys.readouterr().out
+    assert words in told
+    assert "50.0%" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("study: {}", "has no figure"), ("study: {figure: {title: T}}", "x_label"), ("{}", "has no study")],
+)
+def test_a_figure_that_is_not_described_is_named(
+    text: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("studies/a").mkdir(parents=True)
+    Path("studies/a/params.yaml").write_text(text)
+    with pytest.raises(StageError, match=words):
+        figure_of("a")
 
 
 @pytest.mark.parametrize(

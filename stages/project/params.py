@@ -131,18 +131,23 @@ def read_params(path: Path) -> Params:
     Raises:
         StageError: all faults, a line each: section, key, value, and what is allowed.
     """
+    params, faults = checked(load_yaml(path))
+    refuse(path, faults)
+    assert params
+    return params
+
+
+def checked(values: Any) -> tuple[Params | None, list[str]]:
+    """The parameters in what YAML said, and every fault of theirs; they are there where every section is sound."""
     from stages.project.rules import broken_rules
 
-    values = load_yaml(path)
-    faults = [fault for _, fault in unfit_values(values)]
-    if not faults:
-        try:
-            params = Params.model_validate_json(json.dumps(values))
-            faults = list(broken_rules(params))
-        except ValidationError as error:
-            faults = list(sentences(error.errors(include_url=False), Params))
-    refuse(path, faults)
-    return params
+    if faults := [fault for _, fault in unfit_values(values)]:
+        return None, faults
+    try:
+        params = Params.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        return None, list(sentences(error.errors(include_url=False), Params))
+    return params, list(broken_rules(params))
 
 
 def refuse(path: Path, faults: list[str]) -> None:

@@ -31,20 +31,17 @@ def main(study: Path, settings: FigureSettings) -> None:
     from stages.studies.drawing import draw
     from stages.studies.figure_lines import figure_lines, figure_rows
     from stages.studies.points import load_point
-    from stages.studies.summary import by_place, differences, place_record, point_rows
+    from stages.studies.summary import point_rows, records_of
 
     points = [load_point(path) for path in point_files(study)]
     refuse_unequal(points, settings)
-    places = by_place(points)
-    records = {place: place_record(there) for place, there in places.items()}
-    for place, difference in differences(places, settings.baseline).items():
-        records[place]["minus_baseline"] = difference
+    records = records_of(points, settings.baseline)
     write_csv(point_rows(points), study / "points.csv")
     write_csv(figure_rows(figure_lines(records, settings.shared)), study / "figure.csv")
     summary = [{"series": series, "x": x, **record} for (series, x), record in records.items()]
     write_json({"title": settings.title, "baseline": settings.baseline, "places": summary}, study / "summary.json")
     draw(records, settings, study / "figure.svg")
-    say(f"gather_study: {len(points)} points of {len(places)} places; see {study / 'figure.svg'}")
+    say(f"gather_study: {len(points)} points of {len(records)} places; see {study / 'figure.svg'}")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,9 @@ class Point:
     problems: dict[str, str] = field(default_factory=dict)  # benchmark -> hash of the problems evaluated
     outcome: dict[str, float] = field(default_factory=dict)  # what came of it on the way: shares and counts kept
     selection: dict[str, Any] = field(default_factory=dict)  # reports/selection.json
-    usage: dict[str, Any] = field(default_factory=dict)  # records of the stages that this point ran itself, by subject
+    usage: dict[str, Any] = field(
+        default_factory=dict
+    )  # records of the stages that this point ran itself, by stage and subject
 
 
 def read_point(folder: Path, start: str, student: str, series: str, x: str, seed: int, settings: list[str]) -> Point:

@@ -1,49 +1,73 @@
 """Studies on the terminal: which there are, and the table of one."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from stages.core.command import StageError
-from stages.core.files import json_in
 from stages.core.redaction import printable
-from stages.project.yaml_files import load_yaml
-from stages.studies.definition import STUDIES, point_files
+from stages.studies.budgets import refuse_unequal
+from stages.studies.definition import STUDIES, figure_of, point_files
+from stages.studies.points import load_point
+from stages.studies.summary import Place, by_place, place_record, records_of
 
 WIDTH = 120
+MAX_NAMED = 8
 
 
 def list_studies(names: list[str]) -> None:
     """Name, title, and how many of its points are there."""
     table = Table("study", "what it shows", "points", box=None)
     for name in names:
-        title = load_yaml(STUDIES / name / "params.yaml")["study"]["figure"]["title"]
         files = point_files(STUDIES / name)
-        table.add_row(name, printable(title), f"{sum(file.exists() for file in files)} of {len(files)}")
+        table.add_row(name, printable(figure_of(name).title), f"{sum(file.exists() for file in files)} of {len(files)}")
     _console().print(table)
 
 
 def show_study(name: str) -> None:
-    """Each place's accuracy and loss, and its difference to the baseline.
+    """The table of the points that are there now, of those that dvc.yaml defines; what is missing, and what makes it no comparison.
 
     Raises:
-        StageError: the study has not been gathered.
+        StageError: there is no point yet.
     """
-    found = json_in(STUDIES / name / "summary.json")
-    if not found:
+    files = point_files(STUDIES / name)
+    points = [load_point(file) for file in files if file.exists()]
+    if not points:
         raise StageError(f"the study {name} has no result yet. Run it: `ninechapters study {name}`.")
-    baseline = found["baseline"].replace("=", " ")
-    table = Table(
-        "series", "x", "seeds", "accuracy [95%]", "loss", f"minus {baseline}, points [95%]", "p (Holm)", box=None
-    )
-    for place in found["places"]:
-        table.add_row(printable(place["series"]), printable(place["x"]), str(len(place["seeds"])), *_figures(place))
+    settings = figure_of(name)
+    notes = [
+        f"{len(points)} of {len(files)} points: {_named(file.stem for file in files if not file.exists())} missing"
+    ]
+    notes = notes if len(points) < len(files) else []
+    try:
+        refuse_unequal(points, settings)
+        records = records_of(points, settings.baseline)
+    except StageError as error:
+        notes.append(str(error))
+        records = {place: place_record(there) for place, there in by_place(points).items()}
+    print_places(records, settings.title, settings.baseline)
+    for line in notes or [str(STUDIES / name / "figure.svg")]:
+        _console().print(printable(line))
+
+
+def print_places(records: dict[Place, dict[str, Any]], title: str, baseline: str) -> None:
+    """Each place's accuracy and loss, and its difference to the baseline."""
+    minus = f"minus {baseline.replace('=', ' ')}, points [95%]"
+    table = Table("series", "x", "seeds", "accuracy [95%]", "loss", minus, "p (Holm)", box=None)
+    for (series, x), record in records.items():
+        table.add_row(printable(series), printable(x), str(len(record["seeds"])), *_figures(record))
     console = _console()
-    console.print(printable(found["title"]))
+    console.print(printable(title))
     console.print(table)
-    console.print(f"{STUDIES / name / 'figure.svg'}")
+
+
+def _named(names: Iterable[str]) -> str:
+    """The first of some names."""
+    first, rest = (listed := list(names))[:MAX_NAMED], len(listed) - MAX_NAMED
+    return ", ".join(first) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def _console() -> Console:

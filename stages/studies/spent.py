@@ -2,7 +2,7 @@
 
 budget_of(folder, "pretrained", "llama") -> {"boost_requests": 3920, ..., "pretrain_examples": 3177, "pretrain_tokens": 1910952, ...}
 outcome_of(folder, "pretrained")         -> {"kept_problems": 3177, "kept_frac": 0.697, "value_reliability": 0.64}
-usage_in(folder)                         -> {"models/pretrained/llama": {"seconds": 340.2, "device": "cpu", ...}}
+usage_in(folder)                         -> {"train models/pretrained/llama": {"seconds": 340.2, "device": "cpu", ...}}
 """
 
 import json
@@ -75,6 +75,7 @@ def outcome_of(folder: Path, start: str) -> dict[str, float]:
 
 
 def usage_in(folder: Path) -> dict[str, Any]:
-    """The usage records (stages/core/usage.py) of the stages that ran in the workspace, by subject; cached stages have none."""
+    """The usage records (stages/core/usage.py) of the stages that ran in the workspace, by stage and subject; cached stages have none."""
     records = [json_in(path) for path in sorted((folder / WORK / "usage").glob("*.json"))]
-    return {record["subject"]: record for record in records if isinstance(record, dict) and "subject" in record}
+    whole = [record for record in records if isinstance(record, dict) and {"stage", "subject"} <= record.keys()]
+    return {f"{record['stage']} {record['subject']}": record for record in whole}

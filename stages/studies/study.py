@@ -18,14 +18,17 @@ from stages.core.command import StageError, tool_command
 def main(name: str | None, only_show: bool) -> None:
     """Run the missing points of the study NAME, collect them, and show the table.
 
-    This is `dvc repro studies/NAME/dvc.yaml`: it uses the main pipeline's outputs, and first runs the stages that are stale. Values
-    and seeds are in studies/NAME/params.yaml. NAME may be a path: studies/NAME or studies/NAME/dvc.yaml.
+    This is `dvc repro --keep-going studies/NAME/dvc.yaml`: it uses the main pipeline's outputs, and first runs the stages that are
+    stale; a point that fails does not stop the others. All points are checked before anything runs. Values and seeds are in
+    studies/NAME/params.yaml. NAME may be a path: studies/NAME or studies/NAME/dvc.yaml. One study runs at a time.
 
     \b
     Example:
         ninechapters study synthetic_share
     """
+    from stages.core.work import own
     from stages.studies.definition import STUDIES, study_names
+    from stages.studies.planned_points import refuse_unfit
     from stages.studies.showing import list_studies, show_study
     from stages.studies.workspace import dvc
 
@@ -36,7 +39,9 @@ def main(name: str | None, only_show: bool) -> None:
     if (name := named(name)) not in names:
         raise StageError(f"there is no study {name!r}; there are {', '.join(names)}.")
     if not only_show:
-        dvc(["repro", str(STUDIES / name / "dvc.yaml")], Path("."), echo=True)
+        own("study")
+        refuse_unfit(STUDIES / name)
+        dvc(["repro", "--keep-going", str(STUDIES / name / "dvc.yaml")], Path("."), echo=True)
     show_study(name)
 
 

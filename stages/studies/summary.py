@@ -50,6 +50,19 @@ def is_number(text: str) -> bool:
         return False
 
 
+def records_of(points: list[Point], baseline: str) -> dict[Place, dict[str, Any]]:
+    """What each place came to, with its difference to the baseline.
+
+    Raises:
+        StageError: as `differences`.
+    """
+    places = by_place(points)
+    records = {place: place_record(there) for place, there in places.items()}
+    for place, difference in differences(places, baseline).items():
+        records[place]["minus_baseline"] = difference
+    return records
+
+
 def place_record(points: list[Point]) -> dict[str, Any]:
     """Of one place, over its seeds."""
     right, sizes = _right(points)

@@ -3,7 +3,8 @@
     overrides = [changes_in("studies/short.yaml"), changes_in("studies/boost/arms.yaml:random")]
     params = varied(params, overrides, ["pretrain.frac=0.5", "students=[mistral]"], seeded=["pretrain"], seed=2)
 
-Changes are applied in that order: the overrides, section by section and key by key; the settings; the seeds.
+Changes are applied in that order: the overrides, section by section and key by key; the settings; the seeds. A model, source or
+benchmark of another `kind` takes the whole place of the one of its name.
 """
 
 import copy
@@ -38,6 +39,7 @@ def varied(
     changed = copy.deepcopy(params)
     for changes in overrides:
         _merge(changed, changes, "")
+        _take_from_the_other(changed, changes)
     for setting in settings:
         key, value = parse_setting(setting)
         _set(changed, key, value)
@@ -82,10 +84,22 @@ def _merge(into: dict[str, Any], changes: dict[str, Any], path: str) -> None:
         here = f"{path}{key}"
         if key not in into and path.rstrip(".") not in OPEN:
             raise StageError(_unknown(here, into))
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
+        there = into.get(key)
+        if (
+            isinstance(value, dict)
+            and isinstance(there, dict)
+            and value.get("kind", there.get("kind")) == there.get("kind")
+        ):
             _merge(into[key], value, f"{here}.")
         else:
             into[key] = value
+
+
+def _take_from_the_other(changed: dict[str, Any], changes: dict[str, Any]) -> None:
+    """A model's name stands under `models` or under `local_models`: where a change gives it to one, the other has it no more."""
+    for section, other in (("models", "local_models"), ("local_models", "models")):
+        for name in changes.get(section, {}):
+            changed.get(other, {}).pop(name, None)
 
 
 def _set(params: dict[str, Any], key: str, value: Any) -> None:

@@ -1,12 +1,12 @@
 """A copy of the project in which the pipeline runs with other parameters, on the project's own DVC cache.
 
-    with workspace(Path("."), "boost-value-1") as folder:
+    with workspace(Path("."), "boost-value-1", params) as folder:
         write_params(changed, folder)
         repro("evaluate@pretrained-llama", folder)
 
 What the changed parameters do not touch comes out of the cache, and so does every stage that another study, or another point of
 this one, has run with the same command and inputs: DVC's run-cache knows them. A copy lies under `.work/studies` and stays when
-its run is killed; the next one goes on in it.
+its run is killed; the next one goes on in it. What params.yaml names on this disk and Git does not track is linked, not copied.
 """
 
 import os
@@ -14,64 +14,105 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from stages.core.command import StageError
 from stages.core.files import write_text
 from stages.core.interruption import note_kept
-from stages.core.work import WORK
+from stages.core.work import WORK, own
+from stages.project.params import Params
+from stages.project.rules import paths_of
 
 COPIES = WORK / "studies"
-UNTRACKED = ("inputs",)  # folders that Git ignores and sources, benchmarks or models may lie in
+UNTRACKED = Path("inputs")  # a folder that Git ignores, and that a package or a stage may read from, too
 OF_THE_RUNNING_STAGE = ("DVC_ROOT", "DVC_STAGE")
 LAST_LINES = 30
+BUSY = (
+    "\nAnother DVC command works in this project. Wait until it has ended, and run this again; delete .dvc/tmp/rwlock only where no "
+    "process that DVC names is alive."
+)
+# Reads until whoever holds its standard input has ended, then ends a process group.
+WATCH = 'read -r _; kill -s TERM -- "-$0"'
 
 
 @contextmanager
-def workspace(root: Path, name: str) -> Iterator[Path]:
-    """A copy of the project's tracked files as they are now; it is deleted when the block ends without an error."""
+def workspace(root: Path, name: str, params: Params) -> Iterator[Path]:
+    """A copy of the project's tracked files as they are now; it is deleted when the block ends without an error.
+
+    Raises:
+        StageError: another process works in this copy; or an input cannot be linked into it.
+    """
+    own(f"study-{name}")
     folder = root / COPIES / name
     note_kept(f"what is finished is kept in DVC's cache and in {folder}")
-    copy_project(root, folder)
+    copy_project(root, folder, [path for _, _, path in paths_of(params)])
     yield folder
     shutil.rmtree(folder)
     note_kept("")
 
 
-def copy_project(root: Path, folder: Path) -> None:
-    """Copy what Git tracks; share the cache, the paid answers and what lies under `inputs`."""
-    for name in tracked_files(root):
-        place = folder / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(root / name, place)
-    settings = [root / ".dvc" / name for name in ("config", "config.local")]
-    (folder / ".dvc").mkdir(exist_ok=True)
-    for path in filter(Path.exists, settings):
-        shutil.copy2(path, folder / ".dvc")
-    for name, value in (("core.no_scm", "true"), ("cache.dir", str(cache_of(root)))):
-        dvc(["config", "--local", name, value], folder)
-    for name in UNTRACKED:
-        if (root / name).exists() and not (folder / name).exists():
-            (folder / name).symlink_to((root / name).resolve())
+def copy_project(root: Path, folder: Path, inputs: Iterable[Path]) -> None:
+    """Bring the copy to what Git tracks now, or would with `git add`; share the cache, the remotes and the inputs."""
+    inputs = [UNTRACKED, *inputs]
+    folder.mkdir(parents=True, exist_ok=True)
+    tracked = listed(root, "--cached")
+    linked = [
+        path for path in inputs if not path.is_absolute() and not any(name.is_relative_to(path) for name in tracked)
+    ]
+    others = [name for name in listed(root, "--others") if not any(name.is_relative_to(path) for path in linked)]
+    names = {name for name in [*tracked, *others] if name.parts[0] != "studies"}
+    for name in set(listed(folder, "--cached", "--others")) - names:
+        (folder / name).unlink()  # deleted or renamed in the project since a run in this copy was killed
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(root / name, folder / name)
+    for path in linked:
+        link(root, folder, path)
+    share_settings(root, folder)
 
 
-def tracked_files(root: Path) -> list[str]:
-    """What Git tracks, or would with `git add`, without the studies themselves."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=root, capture_output=True, check=False)
-    if listed.returncode:
+def listed(folder: Path, *kinds: str) -> list[Path]:
+    """The files in a folder, the project or a copy within it, that the project's Git tracks or would track."""
+    command = ["git", "--work-tree=.", "ls-files", "-z", *kinds, "--exclude-standard"]
+    found = subprocess.run(command, cwd=folder, capture_output=True, check=False)
+    if found.returncode:
         raise StageError(
-            f"a study copies the files that Git tracks, but {root.resolve()} is not a Git repository. Clone the project."
+            f"a study copies the files that Git tracks, but {folder.resolve()} is not a Git repository. Clone the project."
         )
-    names = [os.fsdecode(name) for name in listed.stdout.split(b"\0") if name]
-    return [name for name in names if not name.startswith("studies/") and (root / name).is_file()]
+    names = [Path(os.fsdecode(name)) for name in found.stdout.split(b"\0") if name]
+    return [name for name in names if (folder / name).is_file()]
 
 
-def cache_of(root: Path) -> Path:
-    return Path(dvc(["cache", "dir"], root).strip().splitlines()[-1]).resolve()
+def link(root: Path, folder: Path, path: Path) -> None:
+    """Let an input be where the copy's params.yaml looks for it: a path that leaves the project leaves the copy, too."""
+    target, place = (root / path).resolve(), Path(os.path.normpath(folder.resolve() / path))
+    if not target.exists() or place.resolve() == target:
+        return
+    if place.is_symlink():
+        place.unlink()
+    if place.exists() or not place.is_relative_to((root / WORK).resolve()):
+        raise StageError(
+            f"{path} cannot be linked into the copy of the project in which a study runs. Link it into the project, "
+            f"`ln -s {target} inputs/{path.name}`, and name that path in params.yaml."
+        )
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(target)
+
+
+def share_settings(root: Path, folder: Path) -> None:
+    """DVC's settings of the project, with its relative paths made absolute; its cache; and no Git."""
+    from dvc.config import Config, merge
+    from dvc.repo import Repo
+
+    of_project = Config(str(root / ".dvc"))
+    with Config(str(folder / ".dvc")).edit("local") as settings:
+        for level in ("repo", "local"):
+            merge(settings, of_project.load_one(level))
+        settings["core"]["no_scm"] = True
+        settings["cache"]["dir"] = str(Path(Repo(str(root)).cache.local.path).resolve())
 
 
 def write_params(params: dict[str, Any], folder: Path) -> None:
@@ -105,9 +146,12 @@ def dvc(arguments: list[str], folder: Path, *, echo: bool = False) -> str:
     lines = []
     # In a session of its own: what interrupts this stage ends DVC together with the stage that DVC runs.
     process = subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
     )  # fmt: skip
     assert process.stdout
+    # What kills this stage at once (kill -9, no memory) ends them as well.
+    watcher = subprocess.Popen(["sh", "-c", WATCH, str(process.pid)], stdin=subprocess.PIPE, start_new_session=True)
     try:
         for line in process.stdout:
             lines.append(line)
@@ -115,9 +159,14 @@ def dvc(arguments: list[str], folder: Path, *, echo: bool = False) -> str:
                 print(line, end="", file=sys.stderr, flush=True)
         process.wait()
     except BaseException:
-        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         process.wait()
         raise
+    finally:
+        watcher.kill()
+        watcher.communicate()
     if process.returncode:
-        raise StageError(f"dvc {' '.join(arguments)} in {folder} failed:\n{''.join(lines[-LAST_LINES:])}")
+        told = "".join(lines[-LAST_LINES:])
+        raise StageError(f"dvc {' '.join(arguments)} in {folder} failed:\n{told}{BUSY if 'rwlock' in told else ''}")
     return "".join(lines)
