@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -129,6 +130,15 @@ def test_a_run_that_is_not_there_says_what_to_type(tmp_path: Path) -> None:
     done = CliRunner().invoke(tables, ["--details", str(tmp_path / "m.json"), "--group", "13B"])
     assert "no group '13B'; there are 'over 20B', '7B and 8B'" in done.output
     assert "GPT-4" in CliRunner().invoke(tables, ["--details", str(tmp_path / "m.json")]).output
+
+
+def test_costs_of_results_without_them_say_what_is_lacking(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    path.write_text(json.dumps(METRICS))
+    for words in (["--table", "cost"], ["--picture", str(tmp_path / "a.svg")]):
+        done = CliRunner().invoke(tables, ["--details", str(path), *words])
+        assert "has no distillation and no filter, from which costs are told" in done.output
+        assert not (tmp_path / "a.svg").exists()
 
 
 COSTS = {
