@@ -171,6 +171,7 @@ def test_a_hub_id_is_read_from_the_cache_and_its_commit_told(place: Path, monkey
     assert (config["model"], config["revision"]) == ("somebody/tiny", COMMIT)
     told = run("somebody/other", "--benchmark", "gsm8k=grade.jsonl", code=1)
     assert "model somebody/other at main cannot be fetched" in told
+    assert ".. If it is gated" not in told
 
 
 def offline(cache: Path):

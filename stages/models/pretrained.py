@@ -53,8 +53,9 @@ def hub_folder(name: str, revision: str) -> Path:
     try:
         return Path(snapshot_download(name, revision=revision, allow_patterns=PATTERNS))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        told = " ".join(str(error).split()).rstrip(".")  # of several lines
         raise StageError(
-            f"model {name} at {revision} cannot be fetched: {error}. If it is gated, accept its terms and log in "
+            f"model {name} at {revision} cannot be fetched: {told}. If it is gated, accept its terms and log in "
             "(`hf auth login`)."
         ) from error
 
