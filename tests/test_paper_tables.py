@@ -6,9 +6,11 @@ import json
 import re
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from click.testing import CliRunner
@@ -16,7 +18,7 @@ from click.testing import CliRunner
 from stages.core.usage import read_usage, write_usage
 from stages.project.yaml_files import load_yaml
 from stages.reporting.published import accuracies, published
-from stages.studies.cost_picture import draw_costs
+from stages.studies.cost_picture import NAME_HEIGHT, _heights, draw_costs
 from stages.studies.costs import cost_table, planned
 from stages.studies.paper_tables import main as tables
 from stages.studies.table_forms import FORMS, cell_text
@@ -170,7 +172,8 @@ def test_the_first_picture_names_what_it_leaves_out(tmp_path: Path) -> None:
     table = cost_table(COSTS, [], [])
     words = list(draw_costs(table, COSTS, tmp_path / "a.svg"))
     assert words == [
-        f"{name} is not in the picture: its cost is unknown" for name in ("KPMath-DSMath-7B", "DeepSeekMath-7B-RL")
+        *(f"{name} is not in the picture: its cost is unknown" for name in ("KPMath-DSMath-7B", "DeepSeekMath-7B-RL")),
+        "llama_1 is not in the picture on MATH, ASDiv: unknown",
     ]
     list(draw_costs(table, COSTS, tmp_path / "b.svg"))
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
@@ -240,3 +243,21 @@ def test_csv_has_every_digit_of_a_count() -> None:
     numbers = {(cell["model"], cell["column"]): cell["number"] for cell in cells}
     assert numbers["llama_1", "tokens in"] == "3033158"
     assert numbers["JiuZhang3.0", "problems"] == "5980000"
+
+
+def test_names_in_the_first_picture_are_apart_and_its_costs_are_written_out(tmp_path: Path) -> None:
+    points = [
+        (10.0, 0.5, "gsm8k", "a"),
+        (12.0, 0.51, "gsm8k", "b"),
+        (11.0, 0.52, "asdiv", "a"),
+        (1e6, 0.5, "gsm8k", "c"),
+    ]
+    heights = _heights(points)
+    assert [heights[0], heights[3]] == [0.5, 0.5], "c stands far away"
+    near = sorted(heights[:3])
+    assert all(b - a >= NAME_HEIGHT - 1e-9 for a, b in pairwise(near))
+    with plt.rc_context({"svg.fonttype": "none"}):
+        list(draw_costs(cost_table(COSTS, [], []), COSTS, tmp_path / "a.svg"))
+    drawn = (tmp_path / "a.svg").read_text()
+    assert all(f">{text}<" in drawn for text in ("1,000", "100,000", "80%"))
+    assert "mathdefault" not in drawn
