@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM: one line that says where the stage stopped and what is kept, and a run that goes on from there."""
 
+import json
 import os
 import re
 import signal
@@ -96,7 +97,13 @@ def test_an_interrupted_training_saves_first_and_goes_on(
     assert line.startswith(f"pretrain tiny: interrupted at step {step} of ")
     assert not (tmp_path / "out").exists()
     drawn = points(curve)
+    (seconds,) = tmp_path.glob(".work/pretrain-tiny-*/seconds.json")
+    assert json.loads(seconds.read_text())["seconds"] > 0
+    seconds.write_text('{"seconds": 1000}')
     train("pretrain tiny", [tiny_model_folder], EXAMPLES, PLAN, Path("out"), Path("curve"))
+    assert json.loads(Path(".work/usage/train-out.json").read_text())["seconds"] > 1000, (
+        "both parts of the training count"
+    )
     train("unbroken", [tiny_model_folder], EXAMPLES, PLAN, Path("unbroken"), Path("unbroken-curve"))
     assert (tmp_path / "out/model.safetensors").read_bytes() == (tmp_path / "unbroken/model.safetensors").read_bytes()
     assert points(curve) == points(tmp_path / "unbroken-curve")

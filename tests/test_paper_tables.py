@@ -216,6 +216,16 @@ def test_hours_are_those_of_all_gpus() -> None:
     assert [cell_text(cell) for cell in line.cells[-3:]] == ["4.50", "8.00", "33.00"]
 
 
+@pytest.mark.parametrize("missing", [("distillation",), ("filter",), ("distillation", "filter")])
+def test_a_run_without_teaching_or_filter_has_a_line_of_costs(missing: tuple[str, ...]) -> None:
+    figures = {name: value for name, value in COSTS.items() if name not in missing}
+    (line,) = cost_table(figures, [], []).groups["this run"]
+    numbers = [cell.number for cell in line.cells]
+    assert (numbers[:3] == [None] * 3) == ("distillation" in missing)
+    assert (numbers[3] is None) == ("filter" in missing)
+    assert (numbers[-1] is None) == ("distillation" in missing), "what the teacher took is not known, so the sum is not"
+
+
 def test_a_training_records_its_gpu_hours_and_their_price(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NINECHAPTERS_USD_PER_GPU_HOUR", "2.5")
     monkeypatch.setenv("WORLD_SIZE", "8")

@@ -49,12 +49,16 @@ def _told(value: float | str, form: Form) -> Cell:
 
 
 def _own(student: str, figures: dict[str, Any], usage: list[dict[str, Any]]) -> Line:
-    rounds = figures["distillation"].values()
-    sums = [sum(one[name] for one in rounds) for name in ("num_requests", "prompt_tokens", "completion_tokens")]
+    rounds = figures.get("distillation", {}).values()
+    sums = [
+        sum(one[name] for one in rounds) if rounds else None
+        for name in ("num_requests", "prompt_tokens", "completion_tokens")
+    ]
     written = [record for record in usage if record["stage"] == WRITING]
     trained = [record for record in usage if record["stage"] == TRAINING and _is_for(student, record)]
+    kept = figures["filter"]["num_kept"] if "filter" in figures else None
     usd = sum(one["usd"] for one in rounds) + sum(record.get("usd", 0.0) for record in [*written, *trained])
-    numbers = [*sums, figures["filter"]["num_kept"], _device_hours(written), _device_hours(trained), usd]
+    numbers = [*sums, kept, _device_hours(written), _device_hours(trained), usd if rounds else None]
     return Line(student, [Cell(number, form=form) for number, form in zip(numbers, TOLD.values(), strict=True)])
 
 

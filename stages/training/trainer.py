@@ -11,6 +11,7 @@ checkpointing, sharding (FSDP), Liger's kernels. The first of several processes 
 import importlib.util
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import torch
 from transformers import PrinterCallback, TrainerCallback, TrainingArguments
 
 from stages.core.command import StageError, say
+from stages.core.files import json_in, write_json
 from stages.core.interruption import finishing_first
 from stages.models.folders import has_bf16
 from stages.models.packed_agreement import has_plain_head
@@ -39,6 +41,7 @@ from stages.training.spread_state import PARTS
 from stages.training.token_store import TokenStore
 
 CPU = torch.device("cpu")
+SECONDS = "seconds.json"  # in the work folder: what an interrupted training took
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def train_model(
     if checkpoint:
         _refuse_damaged(job, checkpoint)
         _refuse_other_kind(job, checkpoint, fitted.savings.is_sharded)
-    started = time.monotonic()
+    started = time.monotonic() - _seconds_before(job)
     try:
         # Told to stop at once, this process notes it first: some libraries make another error of it, and send that to all.
         stopped = (job.work / STOPPED).touch
@@ -92,12 +95,20 @@ def train_model(
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     finally:
         curve.tracker.stop()
-    seconds = time.monotonic() - started
+        seconds = time.monotonic() - started
+        if is_first():
+            with suppress(OSError):  # of a full disk, which the training's own error tells
+                write_json({"seconds": seconds}, job.work / SECONDS)
     record = {
         "num_examples": len(store), "num_too_long": store.num_too_long, "num_tokens": rows.num_tokens,
         "num_steps": rows.num_steps, "seconds": seconds, "loss": curve.last_loss, "padding_frac": rows.padding_frac,
     }  # fmt: skip
     return Trained(record, trainer)
+
+
+def _seconds_before(job: TrainingJob) -> float:
+    """Of this training before it was interrupted; those of a run that was killed at once are lost."""
+    return float((json_in(job.work / SECONDS) or {}).get("seconds", 0.0))
 
 
 def _trainer(
