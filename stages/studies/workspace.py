@@ -112,7 +112,7 @@ def share_settings(root: Path, folder: Path) -> None:
         for level in ("repo", "local"):
             merge(settings, of_project.load_one(level))
         settings["core"]["no_scm"] = True
-        settings["cache"]["dir"] = str(Path(Repo(str(root)).cache.local.path).resolve())
+        settings["cache"]["dir"] = str(Path(Repo(str(root)).cache.local_cache_dir).resolve())
 
 
 def write_params(params: dict[str, Any], folder: Path) -> None:
