@@ -19,12 +19,12 @@ from stages.statistics.crossed_seeds import crossed
 from stages.studies.budgets import refuse_unequal
 from stages.studies.definition import stages_of, study_names
 from stages.studies.drawing import draw
-from stages.studies.planned_points import point_params, refuse_unfit
+from stages.studies.planned_points import refuse_unfit
 from stages.studies.points import Point, load_point, write_point
 from stages.studies.run_point import main as run_point
 from stages.studies.sections import FigureSettings, parse_baseline, parse_budget
 from stages.studies.summary import by_place, compared, differences, place_record, point_rows
-from stages.studies.variants import changes_in, parse_setting, varied
+from stages.studies.variants import changes_in, parse_setting, point_params, varied
 from tests.conftest import ROOT
 
 PARAMS = {

@@ -179,7 +179,7 @@ def test_two_processes_do_not_work_in_one_copy(project: Path, tmp_path: Path) ->
         assert other.stdout.readline() == "owned\n"
         with (
             pytest.raises(StageError, match=f"process {other.pid} on .* runs study-a-1"),
-            workspace.workspace(Path("."), "a-1", None),  # type: ignore[arg-type]
+            workspace.workspace(Path("."), "a-1", {}),
         ):
             pass
         other.communicate("")

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from stages.core.command import StageError
-from stages.project.params import Params, checked
+from stages.project.params import checked
 from stages.project.yaml_files import load_yaml
 from stages.studies.definition import stages_of
-from stages.studies.variants import changes_in, varied
+from stages.studies.variants import point_params
 
 RUN_POINT = "stages.studies.run_point"
 
@@ -29,18 +29,6 @@ def refuse_unfit(study: Path) -> None:
             for fault in faults_of(params, words[words.index(RUN_POINT) + 1 :]):
                 found.setdefault(fault, []).append(stage.addressing.rpartition(":")[2])
     _refuse(found, study)
-
-
-def fit_params(changed: dict[str, Any], out: Path) -> Params:
-    """The changed parameters of one point.
-
-    Raises:
-        StageError: they are unsound.
-    """
-    params, faults = checked(changed)
-    _refuse({fault: [out.stem] for fault in faults}, out.parent.parent)
-    assert params
-    return params
 
 
 def _refuse(found: dict[str, list[str]], study: Path) -> None:
@@ -65,10 +53,3 @@ def faults_of(params: dict[str, Any], arguments: list[str]) -> list[str]:
     except StageError as error:
         return [str(error)]
     return list(dict.fromkeys(checked(changed)[1]))
-
-
-def point_params(
-    params: dict[str, Any], student: str, overrides: tuple[str, ...], settings: tuple[str, ...], seeded: tuple[str, ...], seed: int
-) -> dict[str, Any]:  # fmt: skip
-    """The parameters of a point: the overrides, the settings, its one student, its seeds."""
-    return varied(params, [changes_in(text) for text in overrides], [*settings, f"students=[{student}]"], seeded, seed)

@@ -42,13 +42,12 @@ def main(
             --student llama --seeded pretrain --seeded finetune --set pretrain.frac=0.5
     """
     from stages.project.yaml_files import load_yaml
-    from stages.studies.planned_points import fit_params, point_params
     from stages.studies.points import read_point, write_point
+    from stages.studies.variants import point_params
     from stages.studies.workspace import repro, workspace, write_params
 
     changed = point_params(load_yaml(Path("params.yaml")), student, overrides, settings, seeded, seed)
-    params = fit_params(changed, out)
-    with workspace(Path("."), f"{out.parts[-3]}-{out.stem}", params) as folder:
+    with workspace(Path("."), f"{out.parts[-3]}-{out.stem}", changed) as folder:
         write_params(changed, folder)
         group = "evaluate_untrained@" if start == "untrained" else f"evaluate@{start}-"
         repro(f"{group}{student}", folder)

@@ -24,6 +24,13 @@ OPEN = (
 )  # sections whose keys are names of the user's
 
 
+def point_params(
+    params: dict[str, Any], student: str, overrides: tuple[str, ...], settings: tuple[str, ...], seeded: tuple[str, ...], seed: int
+) -> dict[str, Any]:  # fmt: skip
+    """The parameters of a point: the overrides, the settings, its one student, its seeds."""
+    return varied(params, [changes_in(text) for text in overrides], [*settings, f"students=[{student}]"], seeded, seed)
+
+
 def varied(
     params: dict[str, Any],
     overrides: Iterable[dict[str, Any]],

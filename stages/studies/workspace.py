@@ -1,6 +1,6 @@
 """A copy of the project in which the pipeline runs with other parameters, on the project's own DVC cache.
 
-    with workspace(Path("."), "boost-value-1", params) as folder:
+    with workspace(Path("."), "boost-value-1", changed) as folder:
         write_params(changed, folder)
         repro("evaluate@pretrained-llama", folder)
 
@@ -23,11 +23,10 @@ from stages.core.command import StageError
 from stages.core.files import write_text
 from stages.core.interruption import note_kept
 from stages.core.work import WORK, own
-from stages.project.params import Params
-from stages.project.rules import paths_of
 
 COPIES = WORK / "studies"
 UNTRACKED = Path("inputs")  # a folder that Git ignores, and that a package or a stage may read from, too
+WITH_PATHS = ("sources", "benchmarks", "targets", "examples", "models", "local_models")
 OF_THE_RUNNING_STAGE = ("DVC_ROOT", "DVC_STAGE")
 LAST_LINES = 30
 BUSY = (
@@ -39,7 +38,7 @@ WATCH = 'read -r _; kill -s TERM -- "-$0"'
 
 
 @contextmanager
-def workspace(root: Path, name: str, params: Params) -> Iterator[Path]:
+def workspace(root: Path, name: str, params: dict[str, Any]) -> Iterator[Path]:
     """A copy of the project's tracked files as they are now; it is deleted when the block ends without an error.
 
     Raises:
@@ -48,10 +47,16 @@ def workspace(root: Path, name: str, params: Params) -> Iterator[Path]:
     own(f"study-{name}")
     folder = root / COPIES / name
     note_kept(f"what is finished is kept in DVC's cache and in {folder}")
-    copy_project(root, folder, [path for _, _, path in paths_of(params)])
+    copy_project(root, folder, input_paths(params))
     yield folder
     shutil.rmtree(folder)
     note_kept("")
+
+
+def input_paths(params: dict[str, Any]) -> list[Path]:
+    """What the parameters name on this disk; the path of a model in a package is one within the package."""
+    things = [thing for section in WITH_PATHS for thing in params[section].values()]
+    return [Path(thing["path"]) for thing in things if "path" in thing and "package" not in thing]
 
 
 def copy_project(root: Path, folder: Path, inputs: Iterable[Path]) -> None:
