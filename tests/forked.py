@@ -2,10 +2,10 @@
 
     server = ForkServer(folder)                                   # once for all tests
     process = Forked(["-m", "stages.distillation.distill", "in", "out"], output=file)    # like subprocess.Popen
-    server.bin                                                    # a folder for PATH whose `python` does the same
+    server.bin                                        # a folder for PATH whose `python` and `dvc` do the same
 
-`python -m stages...` on that PATH is forked; whatever else `python` is asked for goes to the real interpreter. This
-module is what that `python` runs, so it imports little.
+`python -m stages...` (or tests) and `dvc ...` on that PATH are forked; whatever else `python` is asked for goes to the real
+interpreter. This module is what they run, so it imports little.
 """
 
 import contextlib
@@ -41,9 +41,10 @@ class ForkServer:
             )
         os.environ[SOCKET] = str(path)
         self.bin.mkdir()
-        shim = self.bin / "python"
-        shim.write_text(SHIM.format(python=sys.executable, folder=str(Path(__file__).parent)))
-        shim.chmod(0o755)
+        for name in ("python", "dvc"):
+            shim = self.bin / name
+            shim.write_text(SHIM.format(python=sys.executable, folder=str(Path(__file__).parent)))
+            shim.chmod(0o755)
 
     def close(self) -> None:
         self.process.kill()  # the end of its pipe does not come while a forked process here holds it too
@@ -107,9 +108,10 @@ class Forked:
 
 
 def main() -> None:
-    """What the `python` on the tests' PATH does: a stage is forked, its end is ours; another command runs as it is."""
-    arguments = sys.argv[1:]
-    if arguments[:1] != ["-m"] or not arguments[1].startswith("stages."):
+    """What `python` and `dvc` on the tests' PATH do: a stage and DVC are forked, their end is ours; all else runs as it is."""
+    is_dvc = Path(sys.argv[0]).name == "dvc"
+    arguments = ["-m", "dvc", *sys.argv[1:]] if is_dvc else sys.argv[1:]
+    if not is_dvc and (arguments[:1] != ["-m"] or not arguments[1].startswith(("stages.", "tests."))):
         os.execv(sys.executable, [sys.executable, *arguments])
     process = Forked(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):

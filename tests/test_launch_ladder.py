@@ -16,12 +16,20 @@ from stages.core.interruption import own_handlers
 from stages.training.meeting import Meeting
 from stages.training.place import Place
 from tests.conftest import ROOT
-from tests.forked import Forked
+from tests.forked import Forked, ForkServer
 from tests.look import curve, seen_in
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("fork_server")]
+pytestmark = pytest.mark.slow
 FIRST, ALL = 1e-4, 2e-3  # relative
-TRAIN = "import sys; from pathlib import Path; from tests import look; look.train_here(Path(sys.argv[1]))"
+TRAIN = """
+import os
+import sys
+from pathlib import Path
+from tests import look
+if "RAY_ADDRESS" not in os.environ:
+    sys.executable = sys.argv[2]  # the processes that it starts are forked, too
+look.train_here(Path(sys.argv[1]))
+"""
 LOOPBACK = {"MASTER_ADDR": "127.0.0.1"}
 SLURM_NODES = [
     {
@@ -47,20 +55,22 @@ RUNGS: dict[str, list[dict[str, str]]] = {
 }  # fmt: skip
 
 
-def learnt(folder: Path, base: Path, launches: list[dict[str, str]]) -> dict[str, list[float]]:
+def learnt(folder: Path, base: Path, launches: list[dict[str, str]], python: Path) -> dict[str, list[float]]:
     """Train in that folder by these launches together; the points of each curve."""
     folder.mkdir()
     told = {**os.environ, "PYTHONPATH": str(ROOT), "MASTER_PORT": str(Meeting(Place()).store.port)}
-    stages = [Forked(["-c", TRAIN, str(base)], folder, {**told, **variables}) for variables in launches[::-1]]
+    stages = [
+        Forked(["-c", TRAIN, str(base), str(python)], folder, {**told, **variables}) for variables in launches[::-1]
+    ]
     assert [stage.wait(300) for stage in stages] == [0] * len(launches)
     assert not list((folder / ".work").glob("shared-*")), "the first one cleans up"
     return {name: curve(folder / "curve", name) for name in ("loss", "gradient_norm", "learning_rate")}
 
 
 @pytest.fixture(scope="module")
-def alone(fork_server: object, tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def alone(fork_server: ForkServer, tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What one process learns."""
-    return learnt(tmp_path_factory.mktemp("ladder") / "alone", tiny_model_folder, [{}])
+    return learnt(tmp_path_factory.mktemp("ladder") / "alone", tiny_model_folder, [{}], fork_server.bin / "python")
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +90,16 @@ def ray_address() -> Iterator[str]:
 
 @pytest.mark.parametrize("rung", RUNGS)
 def test_every_rung_ends_with_the_same_losses(
-    rung: str, alone: dict[str, list[float]], tiny_model_folder: Path, tmp_path: Path, request: pytest.FixtureRequest
+    rung: str,
+    alone: dict[str, list[float]],
+    tiny_model_folder: Path,
+    tmp_path: Path,
+    fork_server: ForkServer,
+    request: pytest.FixtureRequest,
 ) -> None:
     cluster = {"RAY_ADDRESS": request.getfixturevalue("ray_address")} if "Ray" in rung else {}
-    found = learnt(tmp_path / "here", tiny_model_folder, [{**variables, **cluster} for variables in RUNGS[rung]])
+    launches = [{**variables, **cluster} for variables in RUNGS[rung]]
+    found = learnt(tmp_path / "here", tiny_model_folder, launches, fork_server.bin / "python")
     assert len(found["loss"]) > 4
     for name, expected in alone.items():
         assert found[name][0] == pytest.approx(expected[0], rel=FIRST), name

@@ -29,9 +29,9 @@ def origin(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) ->
     text = re.sub(r"(build_requests:\n  initial:\n    model: .*\n    num_samples: )\d+", r"\g<1>1", text)
     (tree / "params.yaml").write_text(text)
     (tree / "dvc.lock").unlink()
-    run("dvc", "remote", "add", "-d", "shared", str(folder / "remote"), folder=tree)
+    run("dvc", "remote", "add", "-d", "shared", str(folder / "remote"), folder=tree, forks=fork_server)
     run("dvc", "repro", "build_requests@initial", folder=tree, forks=fork_server)
-    run("dvc", "push", "--with-deps", "build_requests@initial", folder=tree)
+    run("dvc", "push", "--with-deps", "build_requests@initial", folder=tree, forks=fork_server)
     run("git", "add", "-A", folder=tree)
     run("git", "commit", "--quiet", "-m", "a paid teacher", folder=tree)
     run("git", "clone", "--quiet", "--bare", str(tree), str(folder / "origin.git"), folder=tree)
@@ -51,7 +51,7 @@ def buy(requests: str, folder: Path, url: str) -> None:
 
 def publish(folder: Path, forks: ForkServer) -> None:
     run("python", "-m", "stages.distillation.publish_ledger", folder=folder, forks=forks)
-    run("dvc", "push", "data/ledger.dvc", folder=folder)
+    run("dvc", "push", "data/ledger.dvc", folder=folder, forks=forks)
     run("git", "add", "data/ledger.dvc", folder=folder)
     run("git", "commit", "--quiet", "-m", "publish", folder=folder)
 
@@ -82,7 +82,7 @@ def test_two_clones_buy_halves_and_a_third_replays(
     bytes_of = {}
     for person in (ana, ben, eve):
         run("git", "pull", "--quiet", folder=person)
-        run("dvc", "pull", "--with-deps", "build_requests@initial", "data/ledger.dvc", folder=person)
+        run("dvc", "pull", "--with-deps", "build_requests@initial", "data/ledger.dvc", folder=person, forks=fork_server)
         output = run("dvc", "repro", "distill@initial", folder=person, forks=fork_server)
         assert ran_stages(output) == {"distill@initial"}
         assert f"{len({row['request_id'] for row in rows}):,} answers in the ledger" in output
@@ -96,10 +96,30 @@ def test_publishing_without_the_others_segments_is_refused(origin: Path, fork_se
     (fay / ".ledger").mkdir()
     (source,) = (origin.parent / "ana/.git/nine-chapters/ledger").glob("*.jsonl")
     shutil.copy(source, fay / ".ledger/20990101T000000.000000Z-fay.jsonl")
-    run("dvc", "remote", "modify", "--local", "shared", "url", str(origin.parent / "nowhere"), folder=fay)
+    run(
+        "dvc",
+        "remote",
+        "modify",
+        "--local",
+        "shared",
+        "url",
+        str(origin.parent / "nowhere"),
+        folder=fay,
+        forks=fork_server,
+    )
     output = run("python", "-m", "stages.distillation.publish_ledger", folder=fay, check=False, forks=fork_server)
     assert "would drop them" in output
-    run("dvc", "remote", "modify", "--local", "shared", "url", str(origin.parent / "remote"), folder=fay)
+    run(
+        "dvc",
+        "remote",
+        "modify",
+        "--local",
+        "shared",
+        "url",
+        str(origin.parent / "remote"),
+        folder=fay,
+        forks=fork_server,
+    )
     output = run("python", "-m", "stages.distillation.publish_ledger", folder=fay, forks=fork_server)
     assert "bought more than once" in output
     assert len(Ledger([fay / "data/ledger"]).segments) == 3

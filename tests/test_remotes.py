@@ -46,28 +46,30 @@ def upstream(bucket: str, tmp_path_factory: pytest.TempPathFactory, fork_server:
     folder = clone_of_tree(tmp_path_factory.mktemp("upstream") / "ninechapters")
     shutil.copy(ROOT / "profiles/smoke.yaml", folder / "params.yaml")
     (folder / "dvc.lock").unlink(missing_ok=True)
-    run("dvc", "remote", "add", "--default", "team", "s3://shared/ninechapters", folder=folder)
-    run("dvc", "remote", "modify", "team", "endpointurl", bucket, folder=folder)
+    run("dvc", "remote", "add", "--default", "team", "s3://shared/ninechapters", folder=folder, forks=fork_server)
+    run("dvc", "remote", "modify", "team", "endpointurl", bucket, folder=folder, forks=fork_server)
     run("dvc", "repro", LAST, folder=folder, forks=fork_server)
-    publish(folder, "Run up to the drawn texts")
+    publish(folder, "Run up to the drawn texts", fork_server)
     return folder
 
 
-def publish(folder: Path, message: str) -> None:
+def publish(folder: Path, message: str, forks: ForkServer) -> None:
     run("git", "add", "--all", folder=folder)
     run("git", "commit", "--quiet", "--message", message, folder=folder)
-    run("dvc", "push", "--run-cache", folder=folder)
+    run("dvc", "push", "--run-cache", folder=folder, forks=forks)
 
 
-def test_a_collaborator_gets_every_file_and_runs_nothing(upstream: Path, tmp_path: Path) -> None:
+def test_a_collaborator_gets_every_file_and_runs_nothing(
+    upstream: Path, tmp_path: Path, fork_server: ForkServer
+) -> None:
     other = cloned(upstream, tmp_path / "other")
     assert not (other / "data/corpus").exists()
-    run("dvc", "pull", "--allow-missing", folder=other)
+    run("dvc", "pull", "--allow-missing", folder=other, forks=fork_server)
     assert (other / "data/texts/initial.parquet").read_bytes() == (upstream / "data/texts/initial.parquet").read_bytes()
     assert sorted(path.name for path in (other / "data/corpus").iterdir()) == sorted(
         path.name for path in (upstream / "data/corpus").iterdir()
     )
-    output = run("dvc", "repro", LAST, folder=other)
+    output = run("dvc", "repro", LAST, folder=other, forks=fork_server)
     assert ran_stages(output) == set()
     assert "up to date" in output
 
@@ -92,7 +94,7 @@ def test_two_branches_merge_by_the_recipe_and_only_what_both_change_runs(
     replaced(mine / "params.yaml", "grade: {kind: gsm8k,", "exam: {kind: gsm8k,")
     for folder in (theirs, mine):
         run("dvc", "repro", "--pull", "--allow-missing", LAST, folder=folder, forks=fork_server)
-        publish(folder, "Change one side")
+        publish(folder, "Change one side", fork_server)
     run("git", "fetch", "--quiet", str(theirs), "texts", folder=mine)
     merged = run("git", "merge", "FETCH_HEAD", folder=mine, check=False)
     assert "CONFLICT (content): Merge conflict in dvc.lock" in merged
@@ -102,7 +104,7 @@ def test_two_branches_merge_by_the_recipe_and_only_what_both_change_runs(
             ran = {stage for stage in ran_stages(output) if not GIT_ALONE.fullmatch(stage)}
             assert ran == {"curate_texts"}
             assert "ingest_corpus" in FROM_CACHE.findall(output), "theirs, from the run-cache"
-    assert "up to date" in run("dvc", "repro", "--dry", "--allow-missing", LAST, folder=mine)
+    assert "up to date" in run("dvc", "repro", "--dry", "--allow-missing", LAST, folder=mine, forks=fork_server)
     assert run("git", "status", "--short", folder=mine) == ""
     assert {"exam", "min_chars: 40"} <= set(re.findall(r"exam|min_chars: 40", (mine / "params.yaml").read_text()))
 

@@ -1,5 +1,6 @@
 """A model sharded over two processes on CPUs (gloo): real FSDP 2, which learns what one process learns."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from stages.training.checkpoints import checkpoints_in
 from stages.training.job import LoraPlan
 from stages.training.run import train
 from stages.training.sharding import empty_model, layers_of
+from tests.forked import ForkServer
 from tests.look import EXAMPLES, PLAN, WORKER, curve, seen_in
 from tests.tiny import tiny_model, tiny_tokenizer
 
@@ -22,8 +24,10 @@ SHARDED = {"NINECHAPTERS_PROCESSES": "2", "NINECHAPTERS_FSDP": "1"}
 
 
 @pytest.fixture(autouse=True)
-def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fork_server: ForkServer) -> None:
+    """A folder of its own; the processes of a training are forked."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(fork_server.bin / "python"))
     monkeypatch.setattr(models_module, "CPU_THREADS", 1)
     monkeypatch.setattr(launch, "WORKER", WORKER)
 

@@ -17,12 +17,12 @@ from tests.conftest import ROOT
 from tests.forked import ForkServer
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
-STUDY = (sys.executable, "-m", "stages.project.ninechapters", "study", "synthetic_share")
+STUDY = ("python", "-m", "stages.project.ninechapters", "study", "synthetic_share")
 RAN = re.compile(r"^Running stage '([^']+)'", re.MULTILINE)
 
 
 def run(*command: str, folder: Path, check: bool = True, forks: ForkServer | None = None) -> str:
-    """The output of a command; with `forks`, the stages that it runs start there."""
+    """The output of a command; with `forks`, DVC and the stages that it runs start there."""
     first = f"{forks.bin}{os.pathsep}" if forks else ""
     path = f"{first}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t",
@@ -59,7 +59,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> 
     return folder
 
 
-def test_everything_is_made(clone: Path) -> None:
+def test_everything_is_made(clone: Path, fork_server: ForkServer) -> None:
     for name in (
         "reports/index.html",
         "reports/metrics.json",
@@ -68,14 +68,14 @@ def test_everything_is_made(clone: Path) -> None:
         "data/exported/README.md",
     ):
         assert (clone / name).stat().st_size > 100, name
-    shown = run("dvc", "metrics", "show", folder=clone)
+    shown = run("dvc", "metrics", "show", folder=clone, forks=fork_server)
     assert "llama.gain" in shown
     assert max(map(len, shown.splitlines())) <= 120, "the headline fits a terminal"
-    told = run("dvc", "metrics", "diff", "HEAD", "--targets", "reports/details.json", folder=clone)
+    told = run("dvc", "metrics", "diff", "HEAD", "--targets", "reports/details.json", folder=clone, forks=fork_server)
     assert "filter.rejected" in told
     page = (clone / "reports/index.html").read_text()
     assert "no language model" in page
-    run("dvc", "plots", "show", folder=clone)
+    run("dvc", "plots", "show", folder=clone, forks=fork_server)
 
 
 def test_what_the_run_made_is_published(clone: Path, fork_server: ForkServer) -> None:
@@ -116,11 +116,11 @@ def test_every_command_of_the_tutorial_runs(clone: Path, tmp_path: Path, fork_se
     assert ran_stages(outputs["dvc repro"]) <= {"check_project", "track_student@llama"}
 
 
-def test_a_second_run_does_nothing(clone: Path) -> None:
-    output = run("dvc", "repro", folder=clone)
+def test_a_second_run_does_nothing(clone: Path, fork_server: ForkServer) -> None:
+    output = run("dvc", "repro", folder=clone, forks=fork_server)
     assert ran_stages(output) == set()
     assert "up to date" in output
-    assert run("dvc", "status", "dvc.yaml", folder=clone).strip().endswith("up to date.")
+    assert run("dvc", "status", "dvc.yaml", folder=clone, forks=fork_server).strip().endswith("up to date.")
 
 
 def test_one_parameter_reruns_only_what_depends_on_it(clone: Path, fork_server: ForkServer) -> None:
@@ -137,7 +137,7 @@ def test_one_parameter_reruns_only_what_depends_on_it(clone: Path, fork_server: 
         "report",
     }
     params.write_text(text)
-    again = ran_stages(run("dvc", "repro", folder=clone))
+    again = ran_stages(run("dvc", "repro", folder=clone, forks=fork_server))
     assert again == {"check_project", "track_student@llama"}, "the run-cache gives the other outputs back"
 
 
