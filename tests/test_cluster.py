@@ -28,6 +28,7 @@ from stages.training.launch import launch
 from stages.training.run import train
 from stages.training.sections import TrainingPlan
 from stages.value.shards import compute_shards
+from tests.telling import Telling
 from tests.test_synthesis import text_row
 from tests.test_value import bytes_of, inputs, job_of  # noqa: F401
 from tests.tiny import benchmark_row
@@ -206,25 +207,6 @@ def test_an_interrupted_training(
     thread.join()
     assert not (tmp_path / "cluster").exists()
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
-
-
-class Telling:
-    """A job whose worker tells a variable of the driver's; or refuses a shard, and notes how often it was asked."""
-
-    def __init__(self, notes: Path, refuses: str = "") -> None:
-        self.notes, self.refuses = notes, refuses
-
-    def worker(self):  # type: ignore[no-untyped-def]
-        if self.refuses == "to load":
-            raise StageError("models/x is no model folder. Run `dvc repro` to make it.")
-        return self.shard
-
-    def shard(self, number: int) -> bytes:
-        if self.refuses and number == 2:
-            with self.notes.open("a") as stream:
-                stream.write("asked\n")
-            raise ValueError("temperature must be positive")
-        return os.environ["NINECHAPTERS_TOLD"].encode()
 
 
 def test_workers_have_the_drivers_variables_and_an_error_ends_the_stage(

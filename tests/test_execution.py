@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -473,7 +474,7 @@ def test_unsafe_runs_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(processes_of_sandboxes() - before) == 1  # the orphan was ended, this process was not
 
 
-def planted(tmp_path: Path) -> dict[str, str]:
+def planted() -> dict[str, str]:
     """What the hostile programs look for: a secret in the environment and in a file."""
     folder = Path("/tmp/hostile_canary")
     folder.mkdir(exist_ok=True)
@@ -545,23 +546,38 @@ needs_root = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(scope="module")
+def hostile_lines() -> dict[str, dict[str, str]]:
+    """What each hostile program gave, for each user; no process is left.
+
+    Two sandboxes for a user, all beside each other: they mostly wait for their programs' time to pass.
+    """
+    names = json.loads((HOSTILE / "index.json").read_text())
+    users = {"own": (), "ordinary": as_ordinary_user()} if os.geteuid() == 0 else {"own": ()}
+    before, environment = processes_of_sandboxes(), planted()
+    running = [
+        (user, half, started_programs(half, environment, prefix))
+        for user, prefix in users.items()
+        for half in in_halves(names)
+    ]
+    lines: dict[str, dict[str, str]] = {user: {} for user in users}
+    with ThreadPoolExecutor(len(running)) as pool:
+        for (user, *_), found in zip(running, pool.map(lambda one: lines_of(one[2], one[1]), running), strict=True):
+            lines[user] |= found
+    assert not processes_of_sandboxes() - before
+    assert all(found.keys() == set(names) for found in lines.values())
+    return lines
+
+
 @needs_hostile
 @pytest.mark.slow
 @pytest.mark.parametrize("user", ["own", pytest.param("ordinary", marks=needs_root)])
-def test_all_hostile_programs_meet_their_expectations(user: str, tmp_path: Path) -> None:
-    """Two sandboxes beside each other, which mostly wait for their programs' time to pass."""
-    names = json.loads((HOSTILE / "index.json").read_text())
-    prefix = as_ordinary_user() if user == "ordinary" else ()
-    halves = in_halves(names)
-    before, environment = processes_of_sandboxes(), planted(tmp_path)
-    running = [started_programs(half, environment, prefix) for half in halves]
-    lines = {name: line for half in zip(running, halves, strict=True) for name, line in lines_of(*half).items()}
-    assert lines.keys() == set(names)
+def test_all_hostile_programs_meet_their_expectations(user: str, hostile_lines: dict[str, dict[str, str]]) -> None:
+    lines = hostile_lines[user]
     assert [fault for name, line in lines.items() for fault in faults_of(line, name)] == []
     assert json.loads(lines["49_random_unseeded"])["is_chance"]
     assert not json.loads(lines["47_hash_order"])["is_chance"]
     assert sorted(os.listdir("/tmp/hostile_canary")) == ["gold.jsonl", "secret.txt"]
-    assert not processes_of_sandboxes() - before
 
 
 @pytest.mark.slow
