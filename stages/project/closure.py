@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from stages.core.command import StageError
@@ -53,6 +53,7 @@ class Module:
     files: list[str]
 
 
+@cache  # a process may look at several copies of a project, which differ in few files
 def read_module(source: str) -> Module:
     tree = ast.parse(source)
     imports: set[str] = set()
