@@ -4,8 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,6 +25,7 @@ from stages.core.progress import Tracker
 from stages.models import folders as models_module
 from stages.training.run import train
 from tests.conftest import ROOT
+from tests.forked import Forked
 from tests.look import EXAMPLES, PLAN
 
 PLAN = replace(PLAN, num_epochs=16, batch_rows=2)
@@ -53,17 +52,18 @@ def interrupted(
 ) -> tuple[int, str]:
     """A training here that gets the signal when it is time; its status and what it said. All its processes have ended."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
-    command = [sys.executable, "-c", TRAIN, str(model)]
-    stage = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    said = Path("said")
+    with said.open("w") as stream:
+        stage = Forked(["-c", TRAIN, str(model)], ".", environment, (0, 1, stream.fileno()))
     while not is_time():
-        assert stage.poll() is None, stage.communicate()[1]
+        assert stage.poll() is None, said.read_text()
         time.sleep(0.02)
     processes = psutil.Process(stage.pid).children(recursive=True)
     stage.send_signal(number)
-    _, said = stage.communicate(timeout=60)
+    status = stage.wait(60)
     _, alive = psutil.wait_procs(processes, timeout=30)
     assert not alive
-    return stage.returncode, said
+    return status, said.read_text()
 
 
 def line_of(said: str) -> tuple[str, int]:
@@ -85,6 +85,7 @@ def points(folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fork_server")
 def test_an_interrupted_training_saves_first_and_goes_on(
     tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,6 +112,7 @@ def test_an_interrupted_training_saves_first_and_goes_on(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fork_server")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
 def test_several_processes_save_and_the_stage_says_it(
     number: signal.Signals, tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

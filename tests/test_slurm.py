@@ -17,7 +17,7 @@ from stages.training.meeting import Meeting, wait_for_file
 from stages.training.place import Place, place_here
 from stages.training.run import train
 from tests.conftest import ROOT
-from tests.forked import Forked
+from tests.forked import Forked, ForkServer
 from tests.look import EXAMPLES, PLAN, curve
 from tests.test_launch import one  # noqa: F401
 from tests.test_launch_ladder import SLURM_NODES, TRAIN
@@ -307,14 +307,13 @@ def free_port() -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("fork_server")
 def test_a_node_that_refuses_ends_the_other(
-    tiny_model_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tiny_model_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], fork_server: ForkServer
 ) -> None:
     common = {**os.environ, "PYTHONPATH": str(ROOT), "MASTER_PORT": free_port()}
     launches = [
         Forked(
-            ["-c", TRAIN, str(tiny_model_folder)],
+            ["-c", TRAIN, str(tiny_model_folder), str(fork_server.bin / "python")],
             tmp_path,
             {**common, **variables, "NINECHAPTERS_PROCESSES": str(i + 1)},
         )
@@ -352,7 +351,14 @@ def srun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.slow
-def test_a_batch_script_trains_on_all_nodes(one: Path, tiny_model_folder: Path, srun: Path) -> None:  # noqa: F811
+def test_a_batch_script_trains_on_all_nodes(
+    one: Path,  # noqa: F811
+    tiny_model_folder: Path,
+    srun: Path,
+    fork_server: ForkServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(fork_server.bin / "python"))  # the tasks are forked
     train("many", [tiny_model_folder], EXAMPLES, PLAN, one / "many", one / "many-curve")
     assert curve(one / "many-curve", "loss") == pytest.approx(curve(one / "one-curve", "loss"), rel=2e-3)
     told = (one / "srun.txt").read_text()
