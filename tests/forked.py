@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 
 SOCKET = "NINECHAPTERS_FORK_SERVER"
+FORKED = ("stages.", "tests.", "dvc")
 SHIM = """#!{python} -IS
 import sys
 sys.path.insert(0, {folder!r})
@@ -109,9 +110,9 @@ class Forked:
 
 def main() -> None:
     """What `python` and `dvc` on the tests' PATH do: a stage and DVC are forked, their end is ours; all else runs as it is."""
-    is_dvc = Path(sys.argv[0]).name == "dvc"
-    arguments = ["-m", "dvc", *sys.argv[1:]] if is_dvc else sys.argv[1:]
-    if not is_dvc and (arguments[:1] != ["-m"] or not arguments[1].startswith(("stages.", "tests."))):
+    own = ["-m", "dvc"] if Path(sys.argv[0]).name == "dvc" else []
+    arguments = [*own, *sys.argv[1:]]
+    if arguments[:1] != ["-m"] or not arguments[1].startswith(FORKED):
         os.execv(sys.executable, [sys.executable, *arguments])
     process = Forked(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
