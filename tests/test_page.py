@@ -338,3 +338,10 @@ def test_the_lists_can_be_walked_with_the_keyboard(opened: tuple[Chromium, Path]
     assert browser.run("document.activeElement.dataset.place") == "40"
     assert "Problem 40:" in browser.run("document.activeElement.textContent")
     assert browser.run("document.querySelector('#problems-browser .view').scrollTop") > 1000
+
+
+def test_the_page_says_where_the_studies_are() -> None:
+    """It cannot show them: a stage that depends on all studies would run them."""
+    told = page_of().partition('<section id="studies">')[2].partition("</section>")[0]
+    assert "<code>ninechapters study</code>" in told
+    assert "<code>studies/index.html</code>" in told

@@ -3,14 +3,15 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
 from stages.core.command import StageError
 from stages.studies.definition import figure_of
 from stages.studies.points import Point, write_point
 from stages.studies.showing import print_places, show_study
 from stages.studies.study import named
+from stages.studies.study_state import state_of
 from tests.conftest import ROOT
+from tests.study_points import make_study
 
 PLACE = {"seeds": [1], "accuracy": 0.5, "low_95": 0.4, "high_95": 0.6}
 
@@ -32,22 +33,6 @@ def test_what_is_no_number_is_a_dash(capsys: pytest.CaptureFixture) -> None:
     assert "+1.5 [–, –]" in told
 
 
-def make_study(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, points: dict[str, Point | None], **figure: object
-) -> None:
-    """A study `a` whose dvc.yaml defines these points; those that are None have not run."""
-    monkeypatch.chdir(folder)
-    files = [Path(f"studies/a/points/{name}.json") for name in points]
-    monkeypatch.setattr("stages.studies.showing.point_files", lambda _: files)
-    told = {"title": "Title", "x_label": "x", "scale": "numbers", "baseline": "x=0", "equal": [], "equal_if_any": [],
-            "equal_at_x": []}  # fmt: skip
-    files[0].parent.mkdir(parents=True)
-    Path("studies/a/params.yaml").write_text(yaml.safe_dump({"study": {"figure": {**told, **figure}}}))
-    for file, point in zip(files, points.values(), strict=True):
-        if point:
-            write_point(point, file)
-
-
 def point(x: str, seed: int = 1, correct: str = "1100", requests: int = 10) -> Point:
     return Point("a", x, seed, [], {"requests": requests}, {"grade/cot": correct}, {})
 
@@ -55,7 +40,7 @@ def point(x: str, seed: int = 1, correct: str = "1100", requests: int = 10) -> P
 def test_a_study_without_a_result_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_study(tmp_path, monkeypatch, {"0-1": None})
     with pytest.raises(StageError, match="Run it: `ninechapters study a`"):
-        show_study("a")
+        show_study(state_of("a"))
 
 
 def test_results_so_far_are_shown_with_what_is_missing(
@@ -66,7 +51,7 @@ def test_results_so_far_are_shown_with_what_is_missing(
     make_study(tmp_path, monkeypatch, points)
     write_point(point("7", seed=9), Path("studies/a/points/7-9.json"))
     Path("studies/a/summary.json").write_text('{"title": "Old", "baseline": "x=0", "places": []}')
-    show_study("a")
+    show_study(state_of("a"))
     told = capsys.readouterr().out
     assert "Title" in told
     assert "75.0%" in told
@@ -89,7 +74,7 @@ def test_what_is_no_comparison_is_shown_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture,
 ) -> None:  # fmt: skip
     make_study(tmp_path, monkeypatch, points, **figure)
-    show_study("a")
+    show_study(state_of("a"))
     told = capsys.readouterr().out
     assert words in told
     assert "50.0%" in told

@@ -10,7 +10,7 @@ import pytest
 
 from stages.core.command import StageError
 from stages.project.yaml_files import load_yaml
-from stages.studies.drawing import STYLE, draw, study_figure
+from stages.studies.drawing import STYLE, figure_svg, study_figure
 from stages.studies.figure_lines import figure_lines, figure_rows
 from stages.studies.sections import FigureSettings
 from stages.studies.summary import Place
@@ -74,12 +74,11 @@ def test_nothing_reaches_beyond_the_picture_and_no_name_covers_another(scale: st
         plt.close(figure)
 
 
-def test_a_dollar_is_no_formula(tmp_path: Path) -> None:
+def test_a_dollar_is_no_formula() -> None:
     places = {(name, x): record() for name in ("$a^2$", "{b}_$") for x in ("$x_1$", "100 $ a day")}
     figure = settings("names", title="What $1 and $2 buy: $\\alpha$", x_label="US$ or NZ$")
     with plt.rc_context({"svg.fonttype": "none"}):
-        draw(places, figure, tmp_path / "a.svg")
-    drawn = re.sub(r"&#(\d+);", lambda code: chr(int(code[1])), (tmp_path / "a.svg").read_text())
+        drawn = re.sub(r"&#(\d+);", lambda code: chr(int(code[1])), figure_svg(places, figure))
     for text in ("$a^2$", "{b}_$", "$x_1$", "100 $ a day", "What $1 and $2 buy: $\\alpha$", "US$ or NZ$"):
         assert f">{text}<" in drawn, text
 
@@ -131,3 +130,15 @@ def test_the_plot_of_a_study_says_what_its_picture_says(study: str) -> None:
     (plot,) = [plots[study] for plots in load_yaml(ROOT / "studies" / study / "dvc.yaml")["plots"]]
     assert (plot["title"], plot["x_label"]) == (figure["title"], figure["x_label"])
     assert plot["template"] == f"../../.dvc/plots/study_{figure['scale']}.json"
+
+
+@pytest.mark.parametrize("scale", ["numbers", "names"])
+def test_the_picture_is_the_same_twice(scale: str) -> None:
+    places = {(name, x): record() for name in ("value", "random") for x in ("0", "0.5")}
+    assert figure_svg(places, settings(scale)) == figure_svg(places, settings(scale))
+    assert "<path" in figure_svg({("llama", "0"): record()}, settings(scale)), "of one place, too"
+
+
+def test_what_is_no_number_stands_on_no_number_line() -> None:
+    with pytest.raises(StageError, match=r"scale numbers: 'all' is no number\. Write `scale: names`"):
+        figure_svg({("a", x): record() for x in ("0", "all")}, settings("numbers"))

@@ -130,7 +130,6 @@ def render_page(**content: Any) -> str:
     from stages.reporting.drawn_formulas import prose
     from stages.reporting.published import MODEL
     from stages.reporting.sampling import cut
-    from stages.reporting.study_titles import TITLES
 
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, finalize=lambda cell: cut(cell) if type(cell) is str else cell
@@ -147,7 +146,6 @@ def render_page(**content: Any) -> str:
         max_lines=MAX_LINES,
         short=short_count,
         published_model=MODEL,
-        study_titles=TITLES,
         sampled=[row for row in tasks if "pass_at" in row["b"]],
         split=[row for row in tasks if "flagged" in row["b"]],
         has_untrained=any(row["untrained"] for row in tasks),

@@ -34,6 +34,11 @@ def refuse_unequal(points: list[Point], settings: FigureSettings) -> None:
         )
 
 
+def are_of_the_same_problems(points: list[Point]) -> bool:
+    """Whether points can be averaged: the same problems of the same tasks, and as many reference solutions."""
+    return not list(_other_problems(points))
+
+
 def _any(points: list[Point], text: str) -> tuple[list[Point], str]:
     name, _ = parse_budget(text)
     return [point for point in points if point.budget.get(name) != 0], text

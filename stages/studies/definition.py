@@ -34,12 +34,18 @@ def point_files(study: Path) -> list[Path]:
 
 
 def stages_of(study: Path) -> list[Any]:
-    """The stages of the study's dvc.yaml, as DVC resolves them: with `addressing`, `cmd`, `deps` and `outs`."""
+    """The stages of the study's dvc.yaml, as DVC resolves them: with `addressing`, `cmd`, `deps` and `outs`.
+
+    Raises:
+        StageError: DVC cannot read it.
+    """
+    from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    return [
-        stage for stage in Repo(str(Path.cwd())).index.stages if Path(stage.path) == Path.cwd() / study / "dvc.yaml"
-    ]
+    try:
+        return list(Repo(str(Path.cwd())).stage.load_all(str(Path.cwd() / study / "dvc.yaml")))
+    except DvcException as error:
+        raise StageError(f"DVC cannot read {study / 'dvc.yaml'}: {error}") from error
 
 
 def figure_of(name: str) -> FigureSettings:
@@ -48,14 +54,29 @@ def figure_of(name: str) -> FigureSettings:
     Raises:
         StageError: it is not there, or unsound.
     """
-    path = STUDIES / name / "params.yaml"
+    path, section = _section_of(name)
+    if "figure" not in section:
+        raise StageError(f"{path} has no figure under study, which says what is drawn: docs/studies.md.")
     try:
-        figure = load_yaml(path)["study"]["figure"]
-        return TypeAdapter(FigureSettings).validate_json(json.dumps(figure))
-    except KeyError as error:
-        raise StageError(f"{path} has no {error.args[0]}: under study.figure stands what the study draws.") from error
+        return TypeAdapter(FigureSettings).validate_json(json.dumps(section["figure"], default=str))
     except (ValidationError, RuleError) as error:
         raise StageError(f"{path}: study.figure: {error}") from error
+
+
+def question_of(name: str) -> str:
+    """`study.question` of a study's params.yaml; empty where it asks none."""
+    return str(_section_of(name)[1].get("question") or "")
+
+
+def _section_of(name: str) -> tuple[Path, dict[str, Any]]:
+    """A study's params.yaml, and what stands there under `study`."""
+    path = STUDIES / name / "params.yaml"
+    section = load_yaml(path, "It has a study's values, seeds and figure: docs/studies.md.").get("study")
+    if not isinstance(section, dict):
+        raise StageError(
+            f"{path} has no study: under that name stand the values, the seeds and the figure (docs/studies.md)."
+        )
+    return path, section
 
 
 def study_names() -> list[str]:

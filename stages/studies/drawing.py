@@ -3,8 +3,8 @@
 Accuracy stands above the loss, so that the figure is narrow enough for a telephone and for a column of a paper.
 """
 
+import io
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -13,11 +13,11 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.ticker import PercentFormatter
 
-from stages.core.files import whole
+from stages.core.command import StageError
 from stages.reporting.end_labels import COLORS, MARKERS, label_ends
 from stages.studies.figure_lines import figure_lines
 from stages.studies.sections import FigureSettings
-from stages.studies.summary import Place
+from stages.studies.summary import Place, is_number
 
 INK = "#737c88"  # 4.2 : 1 on white and 4.4 : 1 on #111
 Bar = tuple[float, float, float]  # a number, and how far its interval reaches below and above
@@ -31,16 +31,26 @@ MAX_TICKS, TICK_GAP = (
 LONG_NAME = 8  # characters
 
 
-def draw(records: dict[Place, dict[str, Any]], settings: FigureSettings, path: Path) -> None:
-    """Accuracy by x; below it the loss on reference solutions where every place has one."""
-    with plt.rc_context(STYLE), whole(path) as temporary:
+def figure_svg(records: dict[Place, dict[str, Any]], settings: FigureSettings) -> str:
+    """Accuracy by x; below it the loss on reference solutions where every place has one.
+
+    Raises:
+        StageError: x are to stand on a number line and are none; or as `figure_lines`.
+    """
+    content = io.BytesIO()
+    with plt.rc_context(STYLE):
         figure = study_figure(records, settings)
-        figure.savefig(temporary, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(content, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
         plt.close(figure)
+    return content.getvalue().decode()
 
 
 def study_figure(records: dict[Place, dict[str, Any]], settings: FigureSettings) -> Any:
     """The matplotlib figure, in the current style."""
+    if settings.scale == "numbers" and (words := [x for _, x in records if not is_number(x)]):
+        raise StageError(
+            f"scale numbers: {words[0]!r} is no number. Write `scale: names` in the study's params.yaml, or correct its x."
+        )
     covered = next(iter(records.values()))["covers"]
     panels = [(f"Accuracy over all tasks, with 95% intervals over {covered}", _bars(records, "accuracy"))]
     if all("loss" in record for record in records.values()):

@@ -25,10 +25,10 @@ def main(study: Path, settings: FigureSettings) -> None:
         python -m stages.studies.gather_study studies/boost --title "What the boost round gives" --x-label "boost round"
             --scale names --baseline x=none --equal initial_requests --equal-if-any boost_requests
     """
-    from stages.core.files import write_csv, write_json
+    from stages.core.files import write_csv, write_json, write_text
     from stages.studies.budgets import refuse_unequal
     from stages.studies.definition import point_files
-    from stages.studies.drawing import draw
+    from stages.studies.drawing import figure_svg
     from stages.studies.figure_lines import figure_lines, figure_rows
     from stages.studies.points import load_point
     from stages.studies.summary import point_rows, records_of
@@ -36,11 +36,12 @@ def main(study: Path, settings: FigureSettings) -> None:
     points = [load_point(path) for path in point_files(study)]
     refuse_unequal(points, settings)
     records = records_of(points, settings.baseline)
+    picture = figure_svg(records, settings)
     write_csv(point_rows(points), study / "points.csv")
     write_csv(figure_rows(figure_lines(records, settings.shared)), study / "figure.csv")
     summary = [{"series": series, "x": x, **record} for (series, x), record in records.items()]
     write_json({"title": settings.title, "baseline": settings.baseline, "places": summary}, study / "summary.json")
-    draw(records, settings, study / "figure.svg")
+    write_text(picture, study / "figure.svg")
     say(f"gather_study: {len(points)} points of {len(records)} places; see {study / 'figure.svg'}")
 
 

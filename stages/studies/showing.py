@@ -9,47 +9,36 @@ from rich.table import Table
 
 from stages.core.command import StageError
 from stages.core.redaction import printable
-from stages.studies.budgets import refuse_unequal
-from stages.studies.definition import STUDIES, figure_of, point_files
-from stages.studies.points import load_point
-from stages.studies.summary import Place, by_place, place_record, records_of
+from stages.studies.definition import STUDIES
+from stages.studies.study_state import StudyState
+from stages.studies.summary import Place
 
 WIDTH = 120
-MAX_NAMED = 8
 
 
-def list_studies(names: list[str]) -> None:
-    """Name, title, and how many of its points are there."""
+def list_studies(states: Iterable[StudyState]) -> None:
+    """Name, title, and how many of its points are there; of one that cannot be read, why."""
     table = Table("study", "what it shows", "points", box=None)
-    for name in names:
-        files = point_files(STUDIES / name)
-        table.add_row(name, printable(figure_of(name).title), f"{sum(file.exists() for file in files)} of {len(files)}")
+    for state in states:
+        done = "" if state.fault else f"{state.num_done} of {len(state.files)}"
+        table.add_row(printable(state.name), printable(state.fault or state.title), done)
     _console().print(table)
 
 
-def show_study(name: str) -> None:
+def show_study(state: StudyState) -> None:
     """The table of the points that are there now, of those that dvc.yaml defines; what is missing, and what makes it no comparison.
 
     Raises:
-        StageError: there is no point yet.
+        StageError: there is no point yet, or the study cannot be read.
     """
-    files = point_files(STUDIES / name)
-    points = [load_point(file) for file in files if file.exists()]
-    if not points:
-        raise StageError(f"the study {name} has no result yet. Run it: `ninechapters study {name}`.")
-    settings = figure_of(name)
-    notes = [
-        f"{len(points)} of {len(files)} points: {_named(file.stem for file in files if not file.exists())} missing"
-    ]
-    notes = notes if len(points) < len(files) else []
-    try:
-        refuse_unequal(points, settings)
-        records = records_of(points, settings.baseline)
-    except StageError as error:
-        notes.append(str(error))
-        records = {place: place_record(there) for place, there in by_place(points).items()}
-    print_places(records, settings.title, settings.baseline)
-    for line in notes or [str(STUDIES / name / "figure.svg")]:
+    if state.fault or not state.settings:
+        raise StageError(state.fault)
+    if not state.num_done:
+        raise StageError(f"the study {state.name} has no result yet. Run it: `ninechapters study {state.name}`.")
+    print_places(state.records, state.title, state.settings.baseline)
+    notes = [f"{state.num_done} of {len(state.files)} points: {state.missing_names()} missing"] if state.missing else []
+    notes += [state.refusal] if state.refusal else []
+    for line in notes or [str(STUDIES / state.name / "figure.svg")]:
         _console().print(printable(line))
 
 
@@ -64,12 +53,6 @@ def print_places(records: dict[Place, dict[str, Any]], title: str, baseline: str
     console.print(table)
 
 
-def _named(names: Iterable[str]) -> str:
-    """The first of some names."""
-    first, rest = (listed := list(names))[:MAX_NAMED], len(listed) - MAX_NAMED
-    return ", ".join(first) + (f" and {rest:,} more" if rest > 0 else "")
-
-
 def _console() -> Console:
     """One that prints names as they are: `[140]` and `:1st:` are no markup."""
     return Console(width=WIDTH, markup=False, emoji=False, highlight=False)
@@ -77,17 +60,18 @@ def _console() -> Console:
 
 def _figures(place: dict[str, Any]) -> list[str]:
     loss = place.get("loss") or {}
-    shown = [_with_interval(place, "accuracy", ".1%"), _formatted(loss.get("nats_per_token"), ".3f") if loss else ""]
+    shown = [with_interval(place, "accuracy", ".1%"), formatted(loss.get("nats_per_token"), ".3f") if loss else ""]
     if not (difference := place.get("minus_baseline")):
         return [*shown, "", ""]
-    return [*shown, _with_interval(difference, "points", "+.1f"), _formatted(difference.get("holm_p"), ".3f")]
+    return [*shown, with_interval(difference, "points", "+.1f"), formatted(difference.get("holm_p"), ".3f")]
 
 
-def _with_interval(record: dict[str, Any], name: str, form: str) -> str:
-    number, low, high = (_formatted(record.get(key), form) for key in (name, "low_95", "high_95"))
+def with_interval(record: dict[str, Any], name: str, form: str) -> str:
+    """`31.5% [28.0%, 35.0%]`."""
+    number, low, high = (formatted(record.get(key), form) for key in (name, "low_95", "high_95"))
     return f"{number} [{low}, {high}]"
 
 
-def _formatted(number: float | None, form: str) -> str:
+def formatted(number: float | None, form: str) -> str:
     """`–` for what is not known: a loss that is no number, an interval of one problem."""
     return "–" if number is None or not math.isfinite(number) else format(number, form)

@@ -168,7 +168,8 @@ def _losses(points: list[Point]) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def _mean_budget(points: list[Point]) -> dict[str, float]:
-    return {name: round(mean(point.budget[name] for point in points), 6) for name in sorted(points[0].budget)}
+    names = set.intersection(*(set(point.budget) for point in points))
+    return {name: round(mean(point.budget[name] for point in points), 6) for name in sorted(names)}
 
 
 def differences(places: dict[Place, list[Point]], baseline: str) -> dict[Place, dict[str, Any]]:
