@@ -7,7 +7,7 @@ import pytest
 from stages.core.command import StageError
 from stages.studies.definition import figure_of
 from stages.studies.points import Point, write_point
-from stages.studies.showing import print_places, show_study
+from stages.studies.showing import p_text, print_places, show_study
 from stages.studies.study import named
 from stages.studies.study_state import state_of
 from tests.conftest import ROOT
@@ -35,6 +35,10 @@ def test_what_is_no_number_is_a_dash(capsys: pytest.CaptureFixture) -> None:
 
 def point(x: str, seed: int = 1, correct: str = "1100", requests: int = 10) -> Point:
     return Point("a", x, seed, [], {"requests": requests}, {"grade/cot": correct}, {})
+
+
+def test_a_small_p_value_is_not_zero() -> None:
+    assert [p_text(p) for p in (0.00002, 0.001, 0.0424, 1.0, None)] == ["< 0.001", "0.001", "0.042", "1.000", "–"]
 
 
 def test_a_study_without_a_result_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,6 +197,7 @@ def test_no_screen_scrolls_sideways(opened: tuple[Chromium, Path], width: int, d
             break
         time.sleep(0.05)
     assert browser.run("document.documentElement.scrollWidth") <= width
+    assert browser.run("[...document.querySelectorAll('.scroll')].every(part => part.scrollWidth <= part.clientWidth)")
     ground, ink = (
         browser.run(f"getComputedStyle(document.body).{name}.match(/\\d+/g).map(Number).reduce((a, b) => a + b)")
         for name in ("backgroundColor", "color")

@@ -63,7 +63,7 @@ def _figures(place: dict[str, Any]) -> list[str]:
     shown = [with_interval(place, "accuracy", ".1%"), formatted(loss.get("nats_per_token"), ".3f") if loss else ""]
     if not (difference := place.get("minus_baseline")):
         return [*shown, "", ""]
-    return [*shown, with_interval(difference, "points", "+.1f"), formatted(difference.get("holm_p"), ".3f")]
+    return [*shown, with_interval(difference, "points", "+.1f"), p_text(difference.get("holm_p"))]
 
 
 def with_interval(record: dict[str, Any], name: str, form: str) -> str:
@@ -75,3 +75,8 @@ def with_interval(record: dict[str, Any], name: str, form: str) -> str:
 def formatted(number: float | None, form: str) -> str:
     """`–` for what is not known: a loss that is no number, an interval of one problem."""
     return "–" if number is None or not math.isfinite(number) else format(number, form)
+
+
+def p_text(p: float | None) -> str:
+    """`0.042`; a small p-value is not 0."""
+    return "< 0.001" if p is not None and p < 0.001 else formatted(p, ".3f")

@@ -18,7 +18,7 @@ from stages.reporting.report import STYLE
 from stages.studies.definition import STUDIES
 from stages.studies.drawing import figure_svg
 from stages.studies.sections import parse_budget
-from stages.studies.showing import formatted, with_interval
+from stages.studies.showing import formatted, p_text, with_interval
 from stages.studies.study_state import StudyState
 
 PAGE = STUDIES / "index.html"
@@ -80,7 +80,7 @@ def row_of(series: str, x: str, record: dict[str, Any]) -> dict[str, Any]:
         "accuracy": with_interval(record, "accuracy", ".1%"),
         "loss": with_interval(loss, "nats_per_token", ".3f") if loss else "",
         "difference": with_interval(difference, "points", "+.1f") if difference else "",
-        "p": formatted(difference["holm_p"], ".3f") if difference else "",
+        "p": p_text(difference["holm_p"]) if difference else "",
         "is_clear": difference is not None and (difference["low_95"] > 0 or difference["high_95"] < 0),
     }  # fmt: skip
 
