@@ -3,7 +3,9 @@
 import re
 import shlex
 import shutil
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,7 +14,7 @@ from dvc.repo import Repo
 
 from stages.core.command import StageError
 from stages.project.yaml_files import load_yaml
-from stages.studies.definition import question_of, stages_of, study_names
+from stages.studies.definition import question_of, stages_of
 from stages.studies.planned_points import refuse_unfit
 from stages.studies.run_point import main as run_point
 from stages.studies.variants import point_params
@@ -89,11 +91,16 @@ def commands(study: str) -> list[list[str]]:
     return [shlex.split(stage.cmd) for stage in stages if "run_point" in stage.cmd]
 
 
+@cache
+def pipeline() -> dict[str, Any]:
+    """The stages of the main pipeline by name."""
+    return {stage.name: stage for stage in Repo(str(ROOT)).stage.load_all(str(ROOT / "dvc.yaml"))}
+
+
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.parent.name)
 def test_a_point_depends_on_all_that_its_copy_reads(path: Path) -> None:
     """Upstream of what a point runs, up to its own deps, there is nothing but what a point's copy makes of params.yaml."""
-    index = Repo(str(ROOT)).index.stages
-    main = {stage.name: stage for stage in index if Path(stage.path) == ROOT / "dvc.yaml"}
+    main = pipeline()
     makers = {out.fs_path: stage for stage in main.values() for out in stage.outs}
     points = [stage for stage in stages_of(path.parent.relative_to(ROOT)) if "run_point" in stage.cmd]
     for point in {stage.name.partition("@")[0]: stage for stage in points}.values():
@@ -126,8 +133,5 @@ def test_a_point_depends_on_all_that_its_copy_reads(path: Path) -> None:
 
 def test_the_guide_asks_what_each_study_asks() -> None:
     told = re.findall(r"^\| `(\w+)` \| ([^|]+\?) \|", (ROOT / "docs/studies.md").read_text(), re.MULTILINE)
-    assert dict(told) == {name: question_of(name) for name in study_names()}
-
-
-def test_there_are_the_six_studies() -> None:
-    assert study_names() == ["boost", "high_value", "mode_ratio", "quality", "scale_synthesizer", "synthetic_share"]
+    assert len(told) == 6
+    assert dict(told) == {name: question_of(name) for name, _ in told}
