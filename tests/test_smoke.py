@@ -178,6 +178,8 @@ def test_a_study_runs_to_its_picture_and_trains_nothing_twice(clone: Path, fork_
     kept = {path.name: path.read_bytes() for path in folder.glob("*.*") if path.suffix in (".csv", ".json", ".svg")}
     assert set(kept) == {"figure.csv", "figure.svg", "points.csv", "summary.json"}
     assert not list((clone / ".work/studies").iterdir()), "the copies go when they are done"
+    page = (clone / "studies/index.html").read_bytes()
+    assert b"all 3 points are there" in page
 
     file.write_text(few.replace("seeds: [1]", "seeds: [1, 2]").replace("[0.5, 1.0]", "[0.5]"))
     second = ran_stages(run(*STUDY, folder=clone, forks=fork_server))
@@ -190,3 +192,4 @@ def test_a_study_runs_to_its_picture_and_trains_nothing_twice(clone: Path, fork_
     (folder / "points/llama-0.5-1.json").unlink()
     run(*STUDY, folder=clone, forks=fork_server)
     assert {name: (folder / name).read_bytes() for name in kept} == kept, "the same bytes again"
+    assert (clone / "studies/index.html").read_bytes() == page

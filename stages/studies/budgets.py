@@ -56,7 +56,12 @@ def _unequal(points: list[Point], text: str, which: str) -> list[str]:
     low, high = least.budget[name], most.budget[name]
     if high - low <= tolerance * high:
         return []
-    return [f"{name} of {which}: {_name(least)} has {low:,g}, {_name(most)} {high:,g}: more than {tolerance:.3g} apart"]
+    return [f"{name} of {which}: {_name(least)} has {low:,g}, {_name(most)} {high:,g}: more than {percent(tolerance)} apart"]
+
+
+def percent(tolerance: float) -> str:
+    """`1%`, `0.5%`."""
+    return f"{100 * tolerance:g}%"
 
 
 def _twice(points: list[Point]) -> Iterator[str]:

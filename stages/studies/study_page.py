@@ -15,6 +15,7 @@ from typing import Any
 from stages.core.command import StageError
 from stages.core.files import write_text
 from stages.reporting.report import STYLE
+from stages.studies.budgets import percent
 from stages.studies.definition import STUDIES
 from stages.studies.drawing import figure_svg
 from stages.studies.sections import parse_budget
@@ -99,4 +100,4 @@ def held_equal(state: StudyState) -> str:
 
 def _budget(text: str) -> str:
     name, tolerance = parse_budget(text)
-    return f"{name} (within {tolerance:.0%})"
+    return f"{name} (within {percent(tolerance)})"
