@@ -56,7 +56,9 @@ def _unequal(points: list[Point], text: str, which: str) -> list[str]:
     low, high = least.budget[name], most.budget[name]
     if high - low <= tolerance * high:
         return []
-    return [f"{name} of {which}: {_name(least)} has {low:,g}, {_name(most)} {high:,g}: more than {percent(tolerance)} apart"]
+    return [
+        f"{name} of {which}: {_name(least)} has {low:,g}, {_name(most)} {high:,g}: more than {percent(tolerance)} apart"
+    ]
 
 
 def percent(tolerance: float) -> str:
