@@ -96,30 +96,11 @@ def test_publishing_without_the_others_segments_is_refused(origin: Path, fork_se
     (fay / ".ledger").mkdir()
     (source,) = (origin.parent / "ana/.git/nine-chapters/ledger").glob("*.jsonl")
     shutil.copy(source, fay / ".ledger/20990101T000000.000000Z-fay.jsonl")
-    run(
-        "dvc",
-        "remote",
-        "modify",
-        "--local",
-        "shared",
-        "url",
-        str(origin.parent / "nowhere"),
-        folder=fay,
-        forks=fork_server,
-    )
+    set_remote = ["dvc", "remote", "modify", "--local", "shared", "url"]
+    run(*set_remote, str(origin.parent / "nowhere"), folder=fay, forks=fork_server)
     output = run("python", "-m", "stages.distillation.publish_ledger", folder=fay, check=False, forks=fork_server)
     assert "would drop them" in output
-    run(
-        "dvc",
-        "remote",
-        "modify",
-        "--local",
-        "shared",
-        "url",
-        str(origin.parent / "remote"),
-        folder=fay,
-        forks=fork_server,
-    )
+    run(*set_remote, str(origin.parent / "remote"), folder=fay, forks=fork_server)
     output = run("python", "-m", "stages.distillation.publish_ledger", folder=fay, forks=fork_server)
     assert "bought more than once" in output
     assert len(Ledger([fay / "data/ledger"]).segments) == 3

@@ -50,11 +50,8 @@ def csv_rows(path: Path, blocks: Iterable[bytes], separator: str) -> Iterator[tu
         last = reader.line_num
         for cells in reader:
             if len(cells) > len(names):
-                yield (
-                    reader.line_num,
-                    {},
-                    f"{len(cells)} cells under {len(names)} columns: quote what has a {separator!r}",
-                )
+                fault = f"{len(cells)} cells under {len(names)} columns: quote what has a {separator!r}"
+                yield reader.line_num, {}, fault
             elif cells:
                 yield reader.line_num, dict(zip(names, cells, strict=False)), ""
             last = reader.line_num

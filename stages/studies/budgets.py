@@ -19,9 +19,10 @@ def refuse_unequal(points: list[Point], settings: FigureSettings) -> None:
         StageError: budgets differ, or a point has no such budget, or points were evaluated on different problems, or two points
             are the same: all of these.
     """
-    spent = [_any(points, text) for text in settings.equal_if_any]
     faults = [fault for text in settings.equal for fault in _unequal(points, text, "all points")]
-    faults += [fault for there, text in spent for fault in _unequal(there, text, "all points that have any")]
+    for text in settings.equal_if_any:
+        spent = [point for point in points if point.budget.get(parse_budget(text)[0]) != 0]
+        faults += _unequal(spent, text, "all points that have any")
     for x in dict.fromkeys(point.x for point in points):
         there = [point for point in points if point.x == x]
         faults += [fault for text in settings.equal_at_x for fault in _unequal(there, text, f"the points at {x}")]
@@ -37,11 +38,6 @@ def refuse_unequal(points: list[Point], settings: FigureSettings) -> None:
 def are_of_the_same_problems(points: list[Point]) -> bool:
     """Whether points can be averaged: the same problems of the same tasks, and as many reference solutions."""
     return not list(_other_problems(points))
-
-
-def _any(points: list[Point], text: str) -> tuple[list[Point], str]:
-    name, _ = parse_budget(text)
-    return [point for point in points if point.budget.get(name) != 0], text
 
 
 def _unequal(points: list[Point], text: str, which: str) -> list[str]:

@@ -24,10 +24,8 @@ Bar = tuple[float, float, float]  # a number, and how far its interval reaches b
 # A "$" in a name is a dollar, not the start of a formula: parse_math.
 STYLE: dict[Any, Any] = {"svg.hashsalt": "nine-chapters", "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK,
          "ytick.color": INK, "axes.spines.top": False, "axes.spines.right": False, "font.size": 9, "text.parse_math": False}  # fmt: skip
-MAX_TICKS, TICK_GAP = (
-    8,
-    0.06,
-)  # x at most that are all named, and the smallest distance of two, as a share of their range
+MAX_TICKS = 8  # x that are all named
+TICK_GAP = 0.06  # the smallest distance of two that are, as a share of their range
 LONG_NAME = 8  # characters
 
 

@@ -77,12 +77,6 @@ def main(
         raise StageError(
             f"{path} has no results of a run. Make it: `dvc repro report`; or fetch it: `dvc pull {DETAILS}`."
         )
-    if (name == "cost" or picture) and (
-        lacking := [part for part in ("distillation", "filter") if part not in figures]
-    ):
-        raise StageError(
-            f"{path} has no {' and no '.join(lacking)}, from which costs are told. Make it again: `dvc repro report`."
-        )
     table = accuracy_table(name, figures, group or OURS) if name != "cost" else None
     costs = (
         costs_of(figures, profiles, Hardware(gpu, num_gpus, *GPUS[gpu], usd_per_gpu_hour))

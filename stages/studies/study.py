@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from stages.core.command import StageError, tool_command
+from stages.core.command import StageError, say, tool_command
 
 
 @tool_command("study")
@@ -28,7 +28,6 @@ def main(name: str | None, only_show: bool) -> None:
     Example:
         ninechapters study synthetic_share
     """
-    from stages.core.command import say
     from stages.studies.definition import study_names
     from stages.studies.showing import list_studies, show_study
     from stages.studies.study_page import PAGE, write_page

@@ -14,14 +14,8 @@ from typing import Any
 
 from stages.core.command import StageError
 
-OPEN = (
-    "models",
-    "local_models",
-    "sources",
-    "benchmarks",
-    "targets",
-    "examples",
-)  # sections whose keys are names of the user's
+# Sections whose keys are names of the user's.
+OPEN = ("models", "local_models", "sources", "benchmarks", "targets", "examples")
 
 
 def point_params(
