@@ -101,10 +101,11 @@ def test_an_interrupted_process_says_so_before_it_ends(job: TrainingJob, monkeyp
 def test_a_process_that_fails_for_want_of_another_ends_as_that_one(
     job: TrainingJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "run_task", raises(RuntimeError("Connection closed by peer")))
+    fails = raises(RuntimeError("Connection closed by peer"))
+    monkeypatch.setattr(worker, "run_task", fails)
     with pytest.raises(RuntimeError):
         worker.status_of(job)
-    (job.work / STOPPED).touch()
+    monkeypatch.setattr(worker, "run_task", lambda job: ((job.work / STOPPED).touch(), fails(job)))
     assert worker.status_of(job) == worker.INTERRUPTED
 
 

@@ -231,10 +231,9 @@ def test_a_run_without_teaching_or_filter_has_a_line_of_costs(missing: tuple[str
 
 
 def test_a_training_records_its_gpu_hours_and_their_price(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NINECHAPTERS_USD_PER_GPU_HOUR", "2.5")
     monkeypatch.setenv("WORLD_SIZE", "8")
-    assert gpu_cost(torch.device("cuda", 0), 1800.0) == {"gpu_hours": 4.0, "usd": 10.0}
-    assert gpu_cost(torch.device("cpu"), 1800.0) == {"gpu_hours": 0.0, "usd": 0.0}
+    assert gpu_cost(torch.device("cuda", 0), 1800.0, 2.5) == {"gpu_hours": 4.0, "usd": 10.0}
+    assert gpu_cost(torch.device("cpu"), 1800.0, 2.5) == {"gpu_hours": 0.0, "usd": 0.0}
 
 
 def test_two_trainings_of_one_student_are_two_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,3 +39,9 @@ def test_damage_is_told_with_its_file(sealed: Path, name: str, harm: Callable[[P
     harm(sealed / name)
     assert damage(sealed).startswith(name)
     assert words in damage(sealed)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"{", b"[]"])
+def test_a_seal_that_cannot_be_read_is_damage(sealed: Path, content: bytes) -> None:
+    (sealed / "whole").write_bytes(content)
+    assert "whole, cannot be read" in damage(sealed)

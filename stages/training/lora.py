@@ -20,6 +20,7 @@ from stages.core.files import write_json
 from stages.models.folders import PROVENANCE, library_versions
 from stages.models.packed_agreement import LORA_MODULES, unfit_for_lora
 from stages.training.job import TrainingJob
+from stages.training.process_group import of_the_first
 from stages.training.schedule import wsd_factor
 from stages.training.sharding import whole, whole_state
 from stages.training.spread_state import MOMENTS
@@ -43,6 +44,16 @@ class ReferenceCheckpoints(TrainerCallback):
 
     def __init__(self, job: TrainingJob) -> None:
         self.job = job
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:  # fmt: skip
+        """Refuse to go on without those of earlier steps: nothing would write them again."""
+        if lacking := of_the_first(lambda: _lacking(self.job, state.max_steps, state.global_step)):
+            raise StageError(
+                f"{self.job.title}: {_folder(self.job)} lacks {', '.join(lacking)}, and the training would go on after step "
+                f"{state.global_step}. Put them back, or set RESUME=0 to start again."
+            )
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl,
@@ -72,11 +83,18 @@ class ReferenceCheckpoints(TrainerCallback):
         write_json(facts, out / PROVENANCE)
 
 
-def move_checkpoints(job: TrainingJob) -> None:
-    """Give the finished checkpoints their place."""
+def copy_checkpoints(job: TrainingJob) -> None:
+    """Give the finished checkpoints their place; where the stage is killed before it ends, DVC deletes them there."""
     shutil.rmtree(job.out, ignore_errors=True)
-    job.out.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(_folder(job), job.out)
+    shutil.copytree(_folder(job), job.out)
+
+
+def _lacking(job: TrainingJob, num_steps: int, step: int) -> list[str]:
+    """Names of the checkpoints that were written up to a step and are not there whole."""
+    assert job.lora
+    ends = checkpoint_steps(num_steps, job.lora.num_checkpoints)
+    names = [f"checkpoint-{number}" for number, end in enumerate(ends, 1) if end <= step]
+    return [name for name in names if not (_folder(job) / name / PROVENANCE).is_file()]
 
 
 def _folder(job: TrainingJob) -> Path:

@@ -1,4 +1,4 @@
-"""The seal of a checkpoint: written last, it says that all files are on the disk, and what each is.
+"""The seal of a checkpoint, or of tokens: written last, it says that all files are on the disk, and what each is.
 
 write_seal(folder)
 damage(folder)          # "", or "optimizer.pt is missing"
@@ -19,8 +19,13 @@ END_BYTES = 1 << 16
 
 def write_seal(folder: Path) -> None:
     """Bring all files in the folder to the disk, then say so."""
-    files = {path.relative_to(folder).as_posix(): _told(path, to_disk=True) for path in _files_in(folder)}
+    files = {path.relative_to(folder).as_posix(): _told(path) for path in _files_in(folder)}
+    folders = [path for path in folder.rglob("*") if path.is_dir()]
+    for path in [*(folder / name for name in files), *folders, folder]:
+        _to_disk(path)
     write_json(files, folder / NAME)
+    _to_disk(folder / NAME)
+    _to_disk(folder)
 
 
 def is_sealed(folder: Path) -> bool:
@@ -29,7 +34,10 @@ def is_sealed(folder: Path) -> bool:
 
 def damage(folder: Path) -> str:
     """What is wrong with a sealed folder; empty where it is as it was."""
-    for name, told in (json_in(folder / NAME) or {}).items():
+    files = json_in(folder / NAME)
+    if not isinstance(files, dict) or not files:
+        return f"its list of files, {NAME}, cannot be read"
+    for name, told in files.items():
         path = folder / name
         if not path.is_file():
             return f"{name} is missing"
@@ -43,11 +51,18 @@ def _files_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / NAME)
 
 
-def _told(path: Path, to_disk: bool = False) -> list[Any]:
+def _to_disk(path: Path) -> None:
+    """Bring a file's content, or a folder's list of names, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _told(path: Path) -> list[Any]:
     """[size in bytes, CRC-32 of the first and last END_BYTES]."""
     with path.open("rb") as file:
-        if to_disk:
-            os.fsync(file.fileno())
         size = os.fstat(file.fileno()).st_size
         ends = file.read(END_BYTES)
         file.seek(max(0, size - END_BYTES))

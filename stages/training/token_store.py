@@ -22,11 +22,12 @@ from typing import Any, BinaryIO
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from stages.core.files import json_in, whole, write_json
+from stages.core.files import whole, write_json
 from stages.core.parallel import batched, ordered_map
 from stages.core.progress import Tracker
 from stages.models.tokenization import BATCH, IGNORED, tokenized_batch
 from stages.problems.student_format import Example
+from stages.training.seal import damage, is_sealed, write_seal
 
 SHARD_TOKENS = 1 << 27
 HEADER = "store.json"
@@ -78,17 +79,13 @@ def write_store(
             writer.add(batch)
             tracker.advance(batch.num_examples)
         writer.close()
+        write_seal(temporary)
     return TokenStore(folder)
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether a store is there, with as many tokens as it says."""
-    header = json_in(folder / HEADER)
-    if not isinstance(header, dict) or not (folder / "lengths.bin").exists():
-        return False
-    num_tokens = int(np.fromfile(folder / "lengths.bin", dtype=np.int32).sum())
-    num_bytes = sum(path.stat().st_size for path in folder.glob("tokens-*.bin"))
-    return num_bytes == num_tokens * np.dtype(header["dtype"]).itemsize
+    """Whether a store is there as it was written; one that is not is written anew."""
+    return is_sealed(folder) and not damage(folder)
 
 
 @contextmanager

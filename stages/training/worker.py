@@ -32,7 +32,7 @@ from stages.models.folders import (
 )
 from stages.training.checkpoints import STOPPED
 from stages.training.job import TrainingJob, read_job
-from stages.training.lora import ReferenceCheckpoints, lora_model, move_checkpoints
+from stages.training.lora import ReferenceCheckpoints, copy_checkpoints, lora_model
 from stages.training.meeting import task_meeting
 from stages.training.optimizer_state import FOLDER, ContinuedOptimizer, save_optimizer_state, state_files
 from stages.training.process_group import is_first, join, num_processes
@@ -49,6 +49,7 @@ def run_job(job: TrainingJob) -> None:
     """Train and save; where several processes share the job, the first reads and writes."""
     if "TORCHELASTIC_RUN_ID" in os.environ:
         end_with_parent(signal.SIGKILL)  # torchrun, which passes SIGTERM on to its processes, but not its own end
+    usd_per_gpu_hour = amount_in("NINECHAPTERS_USD_PER_GPU_HOUR", 0.0)  # what is wrong with it is told before the work
     device = join()
     torch.manual_seed(job.plan.seed)
     store = TokenStore(job.tokens)
@@ -56,7 +57,7 @@ def run_job(job: TrainingJob) -> None:
         adapted = lora_model(job, _loaded(job.base, compute_dtype(device)))
         trained = train_model(adapted, store, job, [ReferenceCheckpoints(job)], device)
         if is_first():
-            move_checkpoints(job)
+            copy_checkpoints(job)
     else:
         # Of several processes each has its part in float32 in the end; what the first one reads need not be.
         dtype = stored_dtype(job.base) if num_processes() > 1 else torch.float32
@@ -69,13 +70,17 @@ def run_job(job: TrainingJob) -> None:
         _save(trained, load_tokenizer(job.base), job)
     if is_first():
         figures = {key: trained.record[key] for key in ("num_tokens", "num_steps", "seconds")}
-        write_usage("train", job.out, {**figures, "device": device.type, **gpu_cost(device, figures["seconds"])})
+        write_usage(
+            "train",
+            job.out,
+            {**figures, "device": device.type, **gpu_cost(device, figures["seconds"], usd_per_gpu_hour)},
+        )
 
 
-def gpu_cost(device: torch.device, seconds: float) -> dict[str, float]:
+def gpu_cost(device: torch.device, seconds: float, usd_per_hour: float) -> dict[str, float]:
     """GPU-hours of all processes, each of which has a GPU, and their price in USD; nothing on CPUs."""
     hours = num_processes() * seconds / 3600 if device.type == "cuda" else 0.0
-    return {"gpu_hours": hours, "usd": hours * amount_in("NINECHAPTERS_USD_PER_GPU_HOUR", 0.0)}
+    return {"gpu_hours": hours, "usd": hours * usd_per_hour}
 
 
 def _loaded(base: Path, dtype: torch.dtype) -> PreTrainedModel:
@@ -131,6 +136,7 @@ def status_of(job: TrainingJob) -> int:
     Raises:
         Exception: it failed, and no process was interrupted.
     """
+    was_stopped = (job.work / STOPPED).exists()  # by an earlier run, or before this process began
     try:
         with ending_signals():
             run_task(job)
@@ -141,7 +147,7 @@ def status_of(job: TrainingJob) -> int:
         refuse(job, error.message)
         return 1
     except Exception:
-        if (job.work / STOPPED).exists():
+        if (job.work / STOPPED).exists() and not was_stopped:
             return INTERRUPTED
         raise
     return 0
