@@ -125,6 +125,22 @@ def test_mmlu_takes_the_stem_subjects_of_the_whole(tmp_path: Path) -> None:
     assert (row["subject"], row["index"]) == ("astronomy", 0)
 
 
+@pytest.mark.parametrize(
+    ("answers", "letters"),
+    [
+        (("1", "3"), "BD"),  # places, though the first is an option's text, too
+        (("1", "2"), "AD"),  # the texts of options, all of them
+        (("B", "D"), "BD"),
+        (("1", "5"), "AC"),  # no place of four
+    ],
+)
+def test_labels_of_a_table_are_all_places_or_all_texts(answers: tuple[str, str], letters: str, tmp_path: Path) -> None:
+    options = ["\"['1', '4', '6', '7']\"", "\"['8' '9' '5'\n '2']\""]  # as Python and as NumPy writes a list
+    rows = [f"Q?,astronomy,{given},{answer}" for given, answer in zip(options, answers, strict=True)]
+    (tmp_path / "b.csv").write_text("\n".join(["question,subject,choices,answer", *rows]))
+    assert "".join(row["answer"] for row in load_benchmark("b", "mmlu_stem", tmp_path / "b.csv")) == letters
+
+
 def test_a_json_file_of_records_by_id(tmp_path: Path) -> None:
     record = RECORDS["tabmwp"][0]
     (tmp_path / "b.json").write_text(json.dumps({"16": record, "54": record}))

@@ -210,7 +210,7 @@ def test_a_chat_template_is_used_unless_plain_text_is_asked_for(place: Path) -> 
         (["theirs", "--benchmark", "a=broken.jsonl"], "error: broken.jsonl:1: not JSON"),
         (["theirs", "--benchmark", "a=exam.csv"], "exam.csv:3: 3 cells under 2 columns: quote what has a ','"),
         (["theirs", "--benchmark", "a=bare.csv"], "no_problem: columns: 2+2?, 4"),
-        (["theirs", "--benchmark", "a=open.csv"], "open.csv cannot be read after line 1"),
+        (["theirs", "--benchmark", "a=open.csv"], "open.csv:2: a quotation mark that this row opens is not closed"),
         (
             ["theirs", "--benchmark", "a=latin.jsonl"],
             "latin.jsonl:1: not JSON: not UTF-8 (convert the file, as from Latin-1: iconv",

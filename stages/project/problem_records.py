@@ -19,7 +19,7 @@ from stages.core.formats import HEAD_BYTES, PARQUET, format_of
 from stages.core.lines import headed, numbered_lines, utf8_blocks
 
 MAX_LINE_BYTES = 16 << 20
-READ = "Problems are JSON lines, a JSON list, CSV, TSV, or Parquet."
+READ = "Problems are JSON lines, a JSON list, CSV or TSV (known by the end of the name), or Parquet."
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ MARKS = (
     r"(?<!\w)(?i:{}) ?\) ",
     r"(?<!\S)(?i:{})[.:]\s",
 )
+QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
 LETTERED = re.compile(r"\s*\(?([A-Ja-j])\s*[).:]")
 LETTER = re.compile(r"\s*[(\[]?\s*([A-Ja-j])\s*[)\].:]?\s*")
 LEADING_LETTER = re.compile(r"\s*\(?([A-Ja-j])\s*[).:]\s*(?=\S)")
@@ -113,13 +114,21 @@ def listed_options(given: Any, mark: str = "") -> list[str]:
         if not text.startswith("["):
             return _split(text, mark)
         try:
-            given = ast.literal_eval(text)
+            given = _numpy_list(text) or ast.literal_eval(text)
         except (SyntaxError, ValueError) as error:
             raise ValueError(f"the options {text[:80]!r} are not a list") from error
     options = [str(option) for option in given]
     letters = [found.group(1).upper() if (found := LETTERED.match(option)) else "" for option in options]
     is_lettered = len(options) > 1 and letters == list(LETTERS[: len(options)])
     return without_letters(options) if is_lettered else options
+
+
+def _numpy_list(text: str) -> list[str]:
+    """The texts of `['5' '6' '7']`, as NumPy writes what pandas holds; to Python they would be one. [] of another list."""
+    quoted = QUOTED.findall(text[1:-1])
+    return (
+        [ast.literal_eval(one) for one in quoted] if len(quoted) > 1 and not QUOTED.sub("", text[1:-1]).strip() else []
+    )
 
 
 def _split(text: str, first_mark: str) -> list[str]:
@@ -133,6 +142,30 @@ def _split(text: str, first_mark: str) -> list[str]:
     if len(lines) < 2:
         raise ValueError(f"no lettered options in {text!r}")
     return lines
+
+
+def with_places(records: list[Row]) -> list[Row]:
+    """The records of a table, whose every cell is text, with labels as numbers where the whole column is of places from 0 on.
+
+    It is where each label is a place among its row's options, and not each the text of one.
+    """
+    column = (
+        next((key for name in LABEL_COLUMNS for key in records[0] if _plain(key) == _plain(name)), "")
+        if records
+        else ""
+    )
+    labels = [str(record.get(column, "")).strip() for record in records]
+    if not labels or not all(label.isdecimal() for label in labels):
+        return records
+    try:
+        options = [options_of(record) for record in records]
+    except (KeyError, ValueError):
+        return records
+    are_places = all(int(label) < len(texts) for label, texts in zip(labels, options, strict=True))
+    are_texts = all(label in texts for label, texts in zip(labels, options, strict=True))
+    if not are_places or are_texts:
+        return records
+    return [{**record, column: int(label)} for record, label in zip(records, labels, strict=True)]
 
 
 def label_letter(label: Any, options: list[str]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.benchmarks.loaders.expressions import load_carp, load_math, load_ocw
+from stages.benchmarks.loaders.fields import with_places
 from stages.benchmarks.loaders.multiple_choice import load_aqua, load_mathqa, load_mmlu_stem, load_sat_math
 from stages.benchmarks.loaders.plain import load_plain
 from stages.benchmarks.loaders.word_problems import (
@@ -118,10 +119,13 @@ def _file_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _table_records(path: Path, blocks: Iterable[bytes], separator: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    places, rows = [], []
     for number, row, fault in csv_rows(path, blocks, separator):
         if fault:
             raise StageError(f"{path}:{number}: {fault}.")
-        yield f"{path}:{number}", row
+        places.append(f"{path}:{number}")
+        rows.append(row)
+    yield from zip(places, with_places(rows), strict=True)
 
 
 def _line_records(path: Path, blocks: Iterable[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
