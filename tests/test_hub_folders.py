@@ -56,6 +56,24 @@ def test_each_record_of_the_split_comes_once(place: str, config: Any, tmp_path: 
         assert read(folder, config=config, split=split) == expected
 
 
+@pytest.mark.parametrize(
+    ("test", "others"),
+    [
+        (["test2023.jsonl", "test2024-I.jsonl", "test2024-II.jsonl"], ["train.jsonl"]),
+        (
+            ["test-00000-of-00001.jsonl", "algebra-test.jsonl"],
+            ["train-00000-of-00001.jsonl", "algebra-train.jsonl"],
+        ),
+        (["2024test.jsonl", "testing1.jsonl"], ["dev.jsonl"]),
+        (["test.jsonl", "test_hard.jsonl"], ["train_test_split.jsonl", "validation.jsonl"]),
+    ],
+)
+def test_a_split_of_several_files_is_read_whole(test: list[str], others: list[str], tmp_path: Path) -> None:
+    folder = fill(tmp_path / "data", *(f"aime/{name}" for name in (*test, *others)))
+    found = [place for _, place in read(folder, config="aime", split="test")]
+    assert sorted(found) == sorted(f"aime/{name}" for name in test)
+
+
 def test_each_problem_in_a_file_of_its_own(tmp_path: Path) -> None:
     """The original MATH: a test split of nine, beside a training split of nine."""
     names = [

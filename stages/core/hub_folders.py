@@ -21,6 +21,7 @@ METADATA = {"dataset_infos.json", "dataset_info.json", "dataset_dict.json", "sta
 SPELLINGS = {"training": "train", "testing": "test", "valid": "validation", "val": "validation", "evaluation": "eval"}
 SPLITS = {"train", "test", "validation", "dev", "eval"}
 STEM = re.compile(r"([^.]+?)(?:[-_]?\d+(?:-of-\d+(?:-[0-9a-f]+)?)?)?(?:\..*)?")  # without the number of a shard
+SHARD = re.compile(r"-\d{5}-of-\d{5}")  # the hub's own: what stands before it is the split
 MAX_TOLD = 30
 
 
@@ -170,5 +171,13 @@ def files_by_split(config: str, files: list[PlacedFile], splits: Iterable[str]) 
 
 
 def _of_split(files: list[PlacedFile], split: str) -> list[PlacedFile]:
-    """Those that are named for the split; else those in whose name it is a word."""
-    return [file for file in files if file.split == split] or [file for file in files if split in file.words]
+    """Those whose name says this split and no other; else those that say it among others.
+
+    Beside a split's own shards, those of `test_hard-00000-of-00001` are of a split of that name, as for `datasets`.
+    """
+    is_named = any(file.split == split for file in files)
+    return [
+        file
+        for file in files
+        if file.words == {split} and (file.split or not (is_named and SHARD.search(file.path.name)))
+    ] or [file for file in files if split in file.words]

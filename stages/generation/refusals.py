@@ -30,7 +30,9 @@ VALUE = re.compile(
 SUGGESTED = re.compile(  # from here on a sentence names what the server does know
     r"\b(?:expected one of|must be one of|did you mean|(?:perhaps|maybe) you meant|instead use|use instead"
     r"|(?<!not )(?<!un)(?:supported|allowed|valid|known|accepted|available|permitted|possible)"
-    r"(?: (?:request|sampling|body|input))?(?: (?:fields?|parameters?|params|arguments?|properties|keys?|options?|names?|values?))?(?: are)?:)",
+    r"(?: (?:request|sampling|body|input|keyword))?(?:(?: (?:fields?|parameters?|params|arguments?|properties|keys?|options?|names?|values?))?(?: are)?:"
+    r"| (?:fields|parameters|params|arguments|properties|keys|options|names) (?:are|include)\b))"
+    r"|\bexpected (?=['\"`])|[;,.]\s*only\b",
     re.IGNORECASE,
 )
 OF_THE_TEXT = re.compile(r"\b(?:prompts?|texts?|contents?|languages?|topics?)\W+(?:\w+\W+){0,2}?(?:not|un|never)\s*\w+", re.IGNORECASE)  # fmt: skip

@@ -12,10 +12,11 @@ import torch
 from stages.core.command import StageError
 from stages.core.environment import count_in
 from stages.generation.interface import Generated, Prompt, Sampling, no_room
-from stages.models.folders import compute_dtype, end_ids, has_bf16, load_tokenizer, stored_dtype
+from stages.models.folders import compute_dtype, end_ids, load_tokenizer
 from stages.models.model_config import read_config
 from stages.models.rotary_reach import reach_of
 from stages.models.tokenization import encode_prompts
+from stages.models.weight_files import stored_weights, weight_files
 
 WEIGHTS_FRAC = 0.6  # of a GPU's memory; the rest is for the cache
 # What vLLM would else take from elsewhere, with the value that changes nothing.
@@ -42,10 +43,12 @@ def tensor_parallel_size(model_folder: Path) -> int:
         return told
     if not torch.cuda.is_available():
         return 1
+    files = weight_files(model_folder)
+    num_weights = sum(stored.count for stored in stored_weights(files).values())
     # Float32 files are twice as large as weights in bfloat16: rather too many GPUs than too few.
-    num_bytes = sum(path.stat().st_size for path in model_folder.glob("*.safetensors") if "optimizer" not in path.name)
-    if not has_bf16() and stored_dtype(model_folder) == torch.bfloat16:
-        num_bytes *= 2
+    num_bytes = max(
+        sum(path.stat().st_size for path in files), num_weights * compute_dtype(torch.device("cuda")).itemsize
+    )
     size, memory = 1, torch.cuda.get_device_properties(0).total_memory
     while num_bytes / size > WEIGHTS_FRAC * memory:
         size *= 2

@@ -19,6 +19,7 @@ from stages.core.command import StageError
 from stages.core.files import json_in, whole, write_json
 from stages.models.attention_options import use_exact_attention
 from stages.models.rotary_reach import refuse_beyond_reach
+from stages.models.weight_files import weight_files
 
 PROVENANCE = "provenance.json"
 TOKENIZER_FILES = (
@@ -26,7 +27,10 @@ TOKENIZER_FILES = (
     ("tokenizer.model",),
     ("vocab.json", "merges.txt"),
     ("spiece.model",),
+    ("sentencepiece.bpe.model",),
     ("tiktoken.model",),
+    ("tekken.json",),
+    ("vocab.txt",),
 )
 CHAT_TEMPLATE = "chat_template.jinja"  # there, in a folder of ours, where prompts are turns of a chat
 # Two threads whatever the machine: a sum's order, and so its last bits, depend on the number of threads, and more
@@ -95,6 +99,7 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedMo
         StageError: weights are missing, which transformers would fill with random ones.
     """
     _check_folder(folder)
+    weight_files(folder)
     loaded: Any = AutoModelForCausalLM.from_pretrained(
         folder,
         dtype=dtype,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.core.files import write_text
-from stages.models.folders import CHAT_TEMPLATE
+from stages.models.folders import CHAT_TEMPLATE, load_tokenizer
 from stages.models.weight_shards import copy_weights
 from stages.reporting.masking import masked_text
 
@@ -24,7 +24,12 @@ LOCAL = ("_name_or_path", "name_or_path", "is_local", "local_files_only")  # whe
 
 
 def copy_model(source: Path, folder: Path) -> None:
-    """Write the files that transformers loads; provenance.json, which names folders, stays behind."""
+    """Write the files that transformers loads; provenance.json, which names folders, stays behind.
+
+    Raises:
+        StageError: the model has no tokenizer, or one that cannot be read.
+    """
+    load_tokenizer(source)
     copy_weights(source, folder)
     for name in COPIED:
         if (source / name).is_file():

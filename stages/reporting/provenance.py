@@ -43,7 +43,9 @@ def revision_of(paths: Iterable[Path]) -> Revision:
 def git_output(*words: str) -> str:
     """What `git WORDS` prints here; "" where it fails, as outside of Git."""
     try:
-        done = subprocess.run(["git", *words], check=False, capture_output=True, text=True)
+        done = subprocess.run(
+            ["git", "-c", "log.showSignature=false", *words], check=False, capture_output=True, text=True
+        )
     except FileNotFoundError:  # no Git on this machine
         return ""
     return done.stdout if done.returncode == 0 else ""
