@@ -27,9 +27,9 @@ def write_usage(stage: str, subject: Path, figures: dict[str, Any]) -> None:
     write_json(record, WORK / "usage" / name)
 
 
-def read_usage() -> list[dict[str, Any]]:
-    """The usage records that are here and whole, by time; of one stage and subject the last."""
-    found = [json_in(path) for path in sorted((WORK / "usage").glob("*.json"))]
-    whole = [record for record in found if isinstance(record, dict) and "stage" in record]
+def read_usage(project: Path = Path()) -> list[dict[str, Any]]:
+    """The usage records that are in a project and whole, by time; of one stage and subject the last."""
+    found = [json_in(path) for path in sorted((project / WORK / "usage").glob("*.json"))]
+    whole = [record for record in found if isinstance(record, dict) and {"stage", "subject"} <= record.keys()]
     by_time = sorted(whole, key=lambda record: str(record.get("time_utc", "")))
-    return list({(record["stage"], record.get("subject")): record for record in by_time}.values())
+    return list({(record["stage"], record["subject"]): record for record in by_time}.values())

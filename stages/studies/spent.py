@@ -11,9 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from stages.core.files import json_in
 from stages.core.tables import collected, count_rows, scan_table
-from stages.core.work import WORK
+from stages.core.usage import read_usage
 from stages.reporting.value_figures import reliability
 
 ROUNDS = ("initial", "boost")
@@ -76,6 +75,4 @@ def outcome_of(folder: Path, start: str) -> dict[str, float]:
 
 def usage_in(folder: Path) -> dict[str, Any]:
     """The usage records (stages/core/usage.py) of the stages that ran in the workspace, by stage and subject; cached stages have none."""
-    records = [json_in(path) for path in sorted((folder / WORK / "usage").glob("*.json"))]
-    whole = [record for record in records if isinstance(record, dict) and {"stage", "subject"} <= record.keys()]
-    return {f"{record['stage']} {record['subject']}": record for record in whole}
+    return {f"{record['stage']} {record['subject']}": record for record in read_usage(folder)}
