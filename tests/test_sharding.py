@@ -15,6 +15,7 @@ from stages.training import launch
 from stages.training.checkpoints import checkpoints_in
 from stages.training.job import LoraPlan
 from stages.training.run import train
+from stages.training.seal import write_seal
 from stages.training.sharding import empty_model, layers_of
 from tests.forked import ForkServer
 from tests.look import EXAMPLES, PLAN, WORKER, curve, seen_in
@@ -145,7 +146,8 @@ def test_a_checkpoint_of_the_other_kind_is_refused(
     work = tmp_path / ".work/one-12345678"
     monkeypatch.setattr("stages.training.run.work_folder", lambda *_: work)
     (work / "checkpoint-3/parts").mkdir(parents=True)
-    (work / "checkpoint-3/whole").touch()
+    (work / "checkpoint-3/parts/0.pt").write_bytes(b"a part")
+    write_seal(work / "checkpoint-3")
     with pytest.raises(StageError, match=r"was sharded, and this run is unsharded\. Set NINECHAPTERS_FSDP=1"):
         run(tiny_model_folder, "one")
 
