@@ -1,6 +1,7 @@
 """What points say together: places, differences, intervals over problems and seeds."""
 
 import json
+import platform
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +9,12 @@ import numpy as np
 import pytest
 
 from stages.core.command import StageError
+from stages.core.files import write_json
+from stages.core.usage import write_usage
 from stages.statistics.crossed_seeds import crossed
 from stages.studies.points import load_point, write_point
 from stages.studies.sections import parse_baseline
+from stages.studies.spent import usage_in
 from stages.studies.summary import by_place, compared, differences, place_record, point_rows
 from tests.study_points import point
 
@@ -138,3 +142,16 @@ def test_a_point_is_read_as_it_was_written(tmp_path: Path) -> None:
         (tmp_path / "b.json").write_text(text)
         with pytest.raises(StageError, match=r"b\.json is not a point of a study"):
             load_point(tmp_path / "b.json")
+
+
+def test_a_point_says_what_its_stages_took_and_not_what_the_machine_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in Git, and published with it."""
+    monkeypatch.chdir(tmp_path)
+    write_usage("train", Path("models/pretrained/a"), {"seconds": 2.5})
+    write_json({"stage": "distill", "subject": "requests", "usd": 0.5}, tmp_path / ".work/usage/older.json")
+    told = usage_in(tmp_path)
+    assert told["train models/pretrained/a"]["seconds"] == 2.5
+    assert told["distill requests"]["usd"] == 0.5
+    assert platform.release() not in str(told)

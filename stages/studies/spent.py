@@ -74,5 +74,11 @@ def outcome_of(folder: Path, start: str) -> dict[str, float]:
 
 
 def usage_in(folder: Path) -> dict[str, Any]:
-    """The usage records (stages/core/usage.py) of the stages that ran in the workspace, by stage and subject; cached stages have none."""
-    return {f"{record['stage']} {record['subject']}": record for record in read_usage(folder)}
+    """The usage records (stages/core/usage.py) of the stages that ran in the workspace, by stage and subject; cached stages have none.
+
+    Points are in Git, and published with it: what the machine is called is left out.
+    """
+    return {
+        f"{record['stage']} {record['subject']}": {name: told for name, told in record.items() if name != "machine"}
+        for record in read_usage(folder)
+    }
