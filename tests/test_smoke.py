@@ -164,8 +164,10 @@ def test_a_study_runs_to_its_picture_and_trains_nothing_twice(clone: Path, fork_
     folder = clone / "studies/synthetic_share"
     file = folder / "params.yaml"
     text = file.read_text()
-    few = text.replace("[0.125, 0.25, 0.5, 1.0]", "[0.5, 1.0]")
+    few = text.replace("[0.125, 0.25, 0.5, 1.0]", "[0.5, 1.0]").replace("[1, 2, 3]", "[1]")
     file.write_text(few)
+    assert "[0.5, 1.0]" in few
+    assert "seeds: [1]" in few
     both = (folder / "dvc.yaml").read_text()
     assert ', "${study.other_student}"' in both
     (folder / "dvc.yaml").write_text(both.replace(', "${study.other_student}"', ""))

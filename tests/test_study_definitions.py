@@ -1,5 +1,6 @@
 """The studies that there are: their points, what these depend on, and other profiles."""
 
+import json
 import re
 import shlex
 import shutil
@@ -17,6 +18,7 @@ from stages.project.yaml_files import load_yaml
 from stages.studies.definition import question_of, stages_of
 from stages.studies.planned_points import refuse_unfit
 from stages.studies.run_point import main as run_point
+from stages.studies.study_page import row_of
 from stages.studies.variants import point_params
 from tests.conftest import ROOT
 
@@ -135,3 +137,16 @@ def test_the_guide_asks_what_each_study_asks() -> None:
     told = re.findall(r"^\| `(\w+)` \| ([^|]+\?) \|", (ROOT / "docs/studies.md").read_text(), re.MULTILINE)
     assert len(told) == 6
     assert dict(told) == {name: question_of(name) for name, _ in told}
+
+
+@pytest.mark.parametrize(
+    "summary", sorted((ROOT / "studies").glob("*/summary.json")), ids=lambda path: path.parent.name
+)
+def test_the_guide_tells_the_figures_of_the_points_that_are_in_git(summary: Path) -> None:
+    """Each place's row, as the page has it."""
+    lines = (ROOT / "docs/studies.md").read_text().splitlines()
+    for place in json.loads(summary.read_bytes())["places"]:
+        row = row_of(place["series"], place["x"], place)
+        cells = [row["x"], row["by_seed"], row["accuracy"], row["difference"], row["p"], row["loss"]]
+        (line,) = [line for line in lines if line.endswith(re.sub(" +", " ", f"| {' | '.join(cells)} |"))]
+        assert line.startswith((f"| {row['series']} |", f"| {row['x']} |"))

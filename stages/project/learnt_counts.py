@@ -8,7 +8,7 @@ from typing import Any
 
 from stages.core.command import StageError
 from stages.project.assumptions import Assumptions
-from stages.training.mixing import kept_fracs, parse_mix
+from stages.training.mixing import kept_counts, parse_mix
 
 # Problems of the published test sets (docs/datasets.md) and training sets, for files that may have any number (`num_problems: 0`).
 TEST_SETS = {
@@ -75,7 +75,6 @@ def _mixed(stage: str, counts: dict[str, int], mix: Sequence[str], frac: float =
         StageError: the stage would refuse the mix.
     """
     try:
-        fracs = kept_fracs(counts, parse_mix(mix), frac)
+        return kept_counts(counts, parse_mix(mix), frac)
     except StageError as error:
         raise StageError(f"{stage}.{error}") from error
-    return {name: round(fracs[name] * count) for name, count in counts.items()}

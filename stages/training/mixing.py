@@ -4,15 +4,17 @@
     examples = mixed(pools, parse_mix(["cot=0.5", "tool=0.25", "target=0.25"]))
 
 Without a mix everything is learnt. With one, as many examples as the shares allow: the pool that is scarcest for its share
-is learnt whole, of the others each example with the same chance, decided by its own hash, so that counts are near the
-shares and a pool that grows keeps its members. `frac` takes a part of all, drawn anew for each `draw`; a smaller part is within
-a larger one of the same draw. Tables are read in frames; memory does not grow with them.
+is learnt whole, of the others those with the lowest hashes, as many as the shares say. `frac` takes a part of all, drawn anew
+for each `draw`; a smaller part is within a larger one of the same draw. Tables are read in frames; of a pool that is not learnt
+whole, memory holds 17 bytes a row.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from stages.core.command import StageError, say
@@ -20,8 +22,6 @@ from stages.core.schemas import Row
 from stages.core.tables import collected, rows_of, scan_table, seed_of
 from stages.problems.student_format import MODES, Example, student_example
 from stages.training.mix_shares import parse_mix_share
-
-HASH_RANGE = 1 << 63
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,37 @@ def kept_fracs(counts: dict[str, int], mix: dict[str, float], frac: float = 1.0)
     return {name: min(1.0, total * mix.get(name, 0.0) / count) if count else 0.0 for name, count in counts.items()}
 
 
+def kept_counts(counts: dict[str, int], mix: dict[str, float], frac: float = 1.0) -> dict[str, int]:
+    """How many examples of each pool are learnt: its fraction in whole numbers, whose sum is that of the fractions.
+
+    >>> kept_counts({"cot": 5, "tool": 5}, {}, frac=0.5)
+    {'cot': 3, 'tool': 2}
+
+    Raises:
+        StageError: as of `kept_fracs`.
+    """
+    parts = {name: kept * counts[name] for name, kept in kept_fracs(counts, mix, frac).items()}
+    whole = {name: int(part) for name, part in parts.items()}
+    by_remainder = sorted(parts, key=lambda name: whole[name] - parts[name])
+    missing = round(sum(parts.values())) - sum(whole.values())
+    return whole | {name: whole[name] + 1 for name in by_remainder[:missing]}
+
+
 def mixed(pools: dict[str, Pool], mix: dict[str, float], frac: float = 1.0, draw: str = "mix") -> Iterator[Example]:
     """The examples to learn, pool after pool; says how many of each there are."""
     counts = {name: collected(pool.rows.select(pl.len())).item() for name, pool in pools.items()}
-    fracs = kept_fracs(counts, mix, frac)
-    for name, pool in pools.items():
-        bound, num_kept = int(fracs[name] * HASH_RANGE), 0
-        for row in rows_of(pool.rows):
-            if seed_of(draw, pool.key(row)) < bound:
-                num_kept += 1
-                yield pool.example(row)
+    for name, num_kept in kept_counts(counts, mix, frac).items():
+        is_kept = _drawn(pools[name], counts[name], num_kept, draw)
+        yield from (
+            pools[name].example(row) for row, kept in zip(rows_of(pools[name].rows), is_kept, strict=True) if kept
+        )
         say(f"mix: {num_kept:,} of {counts[name]:,} {name}")
+
+
+def _drawn(pool: Pool, num_rows: int, num_kept: int, draw: str) -> npt.NDArray[np.bool_]:
+    """For each row of a pool whether it is learnt: those with the lowest hashes of their keys; of equal ones the first."""
+    is_kept = np.full(num_rows, num_kept == num_rows)
+    if 0 < num_kept < num_rows:
+        hashes = np.fromiter((seed_of(draw, pool.key(row)) for row in rows_of(pool.rows)), np.int64, num_rows)
+        is_kept[np.argsort(hashes, kind="stable")[:num_kept]] = True
+    return is_kept
