@@ -62,6 +62,8 @@ class Server:
         """Serve until this process is a new child; end when nobody is left to serve."""
         while True:
             for key, _ in self.selector.select():
+                if self.selector.get_map().get(key.fd) is not key:
+                    continue  # a process that ended: its client went in the same moment
                 if key.fileobj is self.listener:
                     request = self.accept()
                     if request:

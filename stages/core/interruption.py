@@ -75,8 +75,10 @@ def ending_signals() -> Iterator[None]:
 def interrupted_line(stage: str) -> str:
     """One line for the user, of what was noted.
 
-    >>> note_progress("pretrain llama", 340, 1900, "steps"); note_kept("the checkpoint at step 300 is kept in .work/x")
-    >>> interrupted_line("pretrain")
+    >>> with interruptible("pretrain"):
+    ...     note_progress("pretrain llama", 340, 1900, "steps")
+    ...     note_kept("the checkpoint at step 300 is kept in .work/x")
+    ...     interrupted_line("pretrain")
     'pretrain llama: interrupted at step 340 of 1,900; the checkpoint at step 300 is kept in .work/x. Run the same command again (`dvc repro`) to continue from there.'
     """
     kept = _notes.kept or "nothing is half-written"
