@@ -51,9 +51,9 @@ def random_model(config: MistralConfig, device: torch.device) -> MistralForCausa
     return model
 
 
-def packed_batch(rows: int, row_tokens: int, device: torch.device) -> dict[str, Any]:
+def packed_batch(rows: int, row_tokens: int, seed: int, device: torch.device) -> dict[str, Any]:
     """Full rows of examples of 200 to 1,500 tokens, three quarters of each learnt."""
-    rng, lengths = random.Random(0), []
+    rng, lengths = random.Random(seed), []
     for _ in range(rows):
         left = row_tokens
         while left:
@@ -62,20 +62,23 @@ def packed_batch(rows: int, row_tokens: int, device: torch.device) -> dict[str, 
     positions = torch.cat([torch.arange(length) for length in lengths])
     total = len(positions)
     is_learnt = torch.cat([torch.arange(length) > length // 4 for length in lengths])
-    ids = torch.randint(3, 32_000, (total,), generator=torch.Generator().manual_seed(0))
+    ids = torch.randint(3, 32_000, (total,), generator=torch.Generator().manual_seed(seed))
     return {
         "input_ids": ids.unsqueeze(0).to(device), "position_ids": positions.unsqueeze(0).to(device),
         "logits_to_keep": (is_learnt.nonzero()[:, 0] - 1).to(device), "labels": ids[is_learnt].to(device), **borders(lengths, device),
     }  # fmt: skip
 
 
-def train_steps(model: torch.nn.Module, batch: dict[str, Any], device: torch.device) -> dict[str, float]:
-    inputs = {name: value for name, value in batch.items() if name != "labels"}
+def train_steps(model: torch.nn.Module, batches: list[dict[str, Any]], device: torch.device) -> dict[str, float]:
+    """A batch each step: kernels that are made anew for each length of an example show."""
+    coming = iter(batches)
     optimizer = torch.optim.AdamW(
         [p for p in model.parameters() if p.requires_grad], lr=1e-5, fused=device.type == "cuda"
     )
 
     def step() -> None:
+        batch = next(coming)
+        inputs = {name: value for name, value in batch.items() if name != "labels"}
         logits = model(**inputs, use_cache=False).logits[0].float()
         torch.nn.functional.cross_entropy(logits, batch["labels"]).backward()
         optimizer.step()
@@ -83,7 +86,7 @@ def train_steps(model: torch.nn.Module, batch: dict[str, Any], device: torch.dev
 
     seconds = seconds_of(step, device)
     peak = torch.cuda.max_memory_allocated() / 1e9 if device.type == "cuda" else 0.0
-    return {"tokens_per_second": batch["input_ids"].numel() / seconds, "peak_gb": peak}
+    return {"tokens_per_second": batches[0]["input_ids"].numel() / seconds, "peak_gb": peak}
 
 
 def seconds_of(run: Callable[[], None], device: torch.device) -> float:
@@ -125,7 +128,9 @@ def generation_rate(config: MistralConfig, device: torch.device, quick: bool) ->
 def main(quick: bool, rows: int) -> None:
     """Measure, and print one JSON object on the last line."""
     device, config = use_device(), config_of(quick)
-    batch = packed_batch(2 if quick else rows, 256 if quick else 2048, device)
+    num_rows, row_tokens = (2, 256) if quick else (rows, 2048)
+    batches = [packed_batch(num_rows, row_tokens, seed, device) for seed in range(WARM_UP + STEPS)]
+    lengths = [length for batch in batches[WARM_UP:] for length in batch["lengths"]]
     rate = matrix_rate(device)
     figures: dict[str, dict[str, float]] = {}
     for name, per_weight in (("full", 6), ("lora", 4)):
@@ -141,10 +146,8 @@ def main(quick: bool, rows: int) -> None:
             )
             model.enable_input_require_grads()
         model.train()
-        figures[name] = train_steps(model, batch, device)
-        figures[name]["mfu"] = (
-            figures[name]["tokens_per_second"] * flop_per_token(config, batch["lengths"], per_weight) / rate
-        )
+        figures[name] = train_steps(model, batches, device)
+        figures[name]["mfu"] = figures[name]["tokens_per_second"] * flop_per_token(config, lengths, per_weight) / rate
         del model
         if device.type == "cuda":
             torch.cuda.empty_cache()

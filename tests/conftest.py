@@ -13,6 +13,7 @@ from tests.forked import ForkServer
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # the tests' figures are those of CPUs, also on a machine with a GPU
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job would ignore
 
 

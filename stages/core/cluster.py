@@ -9,7 +9,8 @@ from stages.core.command import StageError, os_error_text
 from stages.core.interruption import own_handlers
 from stages.core.redaction import KEYS
 
-TOLD = ("NINECHAPTERS_", "GOMP_SPINCOUNT", "OMP_WAIT_POLICY")  # beginnings of the variables that workers get
+# Beginnings of the variables that workers get.
+TOLD = ("NINECHAPTERS_", "GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "TORCH_CUDNN_SDPA_DEPRIORITIZED")
 LOST = re.compile(r"Dist\w*Error|gloo|nccl|connection|socket|peer|timed out|CUDA error", re.IGNORECASE)
 
 
