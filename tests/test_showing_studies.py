@@ -1,11 +1,14 @@
 """Studies as they are shown: names on the terminal and on the command line."""
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from stages.core.command import StageError
 from stages.studies.definition import figure_of
+from stages.studies.gather_study import main as gather_study
 from stages.studies.points import Point, write_point
 from stages.studies.showing import p_text, print_places, show_study
 from stages.studies.study import named
@@ -13,6 +16,7 @@ from stages.studies.study_state import state_of
 from tests.conftest import ROOT
 from tests.study_points import make_study
 
+GATHER = "studies/a --title Title --x_label x --scale numbers --baseline x=0".split()
 PLACE = {"seeds": [1], "accuracy": 0.5, "low_95": 0.4, "high_95": 0.6}
 
 
@@ -82,6 +86,53 @@ def test_what_is_no_comparison_is_shown_with_the_reason(
     told = capsys.readouterr().out
     assert words in told
     assert "50.0%" in told
+
+
+def test_a_picture_that_is_missing_or_of_other_points_says_what_draws_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    make_study(tmp_path, monkeypatch, {"0-1": point("0"), "1-1": point("1", correct="1110")})
+
+    def told() -> str:
+        show_study(state_of("a"))
+        return capsys.readouterr().out
+
+    assert "figure.svg is missing. Draw it: `dvc repro --single-item --force studies/a/dvc.yaml:gather`." in told()
+    gather_study(GATHER, standalone_mode=False)
+    capsys.readouterr()
+    assert told().endswith("\nstudies/a/figure.svg\n")
+    write_point(point("1", correct="1111"), Path("studies/a/points/1-1.json"))
+    assert "figure.svg was drawn of other points. Draw it" in told()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--series a --x 1 --seed 2", "seed is 1, and of its stage in dvc.yaml 2"),
+        ("--series a --x 7 --seed 1", "x is '1', and of its stage in dvc.yaml '7'"),
+        ("--series b --x 1 --seed 1", "series is 'a', and of its stage in dvc.yaml 'b'"),
+        ("--series a --x 1 --seed 1 --set pretrain.frac=0.5", "settings is [], and of its stage in dvc.yaml ['pretrain.frac=0.5']"),
+        ("--series a --x 1 --seed 1", ""),
+    ],
+)  # fmt: skip
+def test_a_file_of_another_point_is_no_comparison(
+    options: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a copy of another study's, or one that was edited."""
+    make_study(tmp_path, monkeypatch, {"0-1": point("0"), "1-1": point("1")})
+    path = Path("studies/a/dvc.yaml")
+    stages = yaml.safe_load(path.read_text())
+    stages["stages"]["s1"]["cmd"] = (
+        f"python -m stages.studies.run_point studies/a/points/1-1.json {options} --student a"
+    )
+    path.write_text(yaml.safe_dump(stages))
+    assert words in state_of("a").refusal
+    if not words:
+        gather_study(GATHER, standalone_mode=False)
+        return
+    with pytest.raises(StageError, match=re.escape(words)):
+        gather_study(GATHER, standalone_mode=False)
+    assert not Path("studies/a/summary.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,17 @@ def test_a_budget_may_say_how_far_it_may_differ_and_counts_where_there_is_any() 
             parse_budget(text)
 
 
+def test_steps_may_differ_by_one() -> None:
+    """By how examples fill the last rows of a short training."""
+    refuse_unequal([point(finetune_steps=4), point("random", finetune_steps=5)], settings("finetune_steps"))
+    with pytest.raises(StageError, match="has 4, random at 1, seed 1 6: more than 1% apart"):
+        refuse_unequal([point(finetune_steps=4), point("random", finetune_steps=6)], settings("finetune_steps"))
+
+
 @pytest.mark.parametrize("study", [path.parent.name for path in STUDIES])
-@pytest.mark.parametrize("name", ["pretrain_tokens", "synthesizer_tokens", "boost_requests"])
+@pytest.mark.parametrize(
+    "name", ["pretrain_tokens", "pretrain_steps", "finetune_steps", "synthesizer_tokens", "boost_requests"]
+)
 def test_every_study_refuses_what_costs_ten_times_as_much(study: str, name: str) -> None:
     """Of the budgets that may not differ in it: what it holds equal can fail."""
     figure = load_yaml(ROOT / "studies" / study / "params.yaml")["study"]["figure"]

@@ -34,6 +34,12 @@ def record(accuracy: float = 0.5) -> dict[str, Any]:
     }
 
 
+def test_a_picture_of_one_and_of_several_seeds_says_both() -> None:
+    both = {("a", "0"): record(), ("a", "1"): {**record(), "covers": "problems and seeds"}}
+    svg = figure_svg(both, settings())
+    assert "95% intervals over problems, or problems and seeds" in svg
+
+
 def test_what_all_strategies_share_is_the_start_and_the_end_of_each_line() -> None:
     lines = figure_lines(dict.fromkeys(PLACES, 1), "any")
     assert {name: list(line) for name, line in lines.items()} == {

@@ -1,6 +1,7 @@
 """What a study's own dvc.yaml says: which points it makes, and what it is about.
 
-point_files(Path("studies/boost")) -> [Path("studies/boost/points/none-0-1.json"), ...]     # in the order of dvc.yaml
+study = Path("studies/boost")
+point_files(study, stages_of(study)) -> [Path("studies/boost/points/none-1.json"), ...]     # in the order of dvc.yaml
 """
 
 import json
@@ -17,14 +18,14 @@ from stages.studies.sections import FigureSettings
 STUDIES = Path("studies")
 
 
-def point_files(study: Path) -> list[Path]:
-    """The outs of the study's stages that lie under its points.
+def point_files(study: Path, stages: list[Any]) -> list[Path]:
+    """The outs of a study's stages that lie under its points.
 
     Raises:
         StageError: it makes none.
     """
     root = Path.cwd()
-    outs = [Path(out.fs_path) for stage in stages_of(study) for out in stage.outs]
+    outs = [Path(out.fs_path) for stage in stages for out in stage.outs]
     found = [path.relative_to(root) for path in outs if path.parent == root / study / "points"]
     if not found:
         raise StageError(

@@ -49,7 +49,7 @@ def study_figure(records: dict[Place, dict[str, Any]], settings: FigureSettings)
         raise StageError(
             f"scale numbers: {words[0]!r} is no number. Write `scale: names` in the study's params.yaml, or correct its x."
         )
-    covered = next(iter(records.values()))["covers"]
+    covered = ", or ".join(sorted({record["covers"] for record in records.values()}))
     panels = [(f"Accuracy over all tasks, with 95% intervals over {covered}", _bars(records, "accuracy"))]
     if all("loss" in record for record in records.values()):
         losses = {place: record["loss"] for place, record in records.items()}

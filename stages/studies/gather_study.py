@@ -27,20 +27,23 @@ def main(study: Path, settings: FigureSettings) -> None:
     """
     from stages.core.files import write_csv, write_json, write_text
     from stages.studies.budgets import refuse_unequal
-    from stages.studies.definition import point_files
+    from stages.studies.definition import point_files, stages_of
     from stages.studies.drawing import figure_svg
     from stages.studies.figure_lines import figure_lines, figure_rows
+    from stages.studies.planned_points import refuse_misplaced
     from stages.studies.points import load_point
-    from stages.studies.summary import point_rows, records_of
+    from stages.studies.summary import point_rows, records_of, study_summary
 
-    points = [load_point(path) for path in point_files(study)]
+    stages = stages_of(study)
+    loaded = {path: load_point(path) for path in point_files(study, stages)}
+    refuse_misplaced(loaded, stages)
+    points = list(loaded.values())
     refuse_unequal(points, settings)
     records = records_of(points, settings.baseline)
     picture = figure_svg(records, settings)
     write_csv(point_rows(points), study / "points.csv")
     write_csv(figure_rows(figure_lines(records, settings.shared)), study / "figure.csv")
-    summary = [{"series": series, "x": x, **record} for (series, x), record in records.items()]
-    write_json({"title": settings.title, "baseline": settings.baseline, "places": summary}, study / "summary.json")
+    write_json(study_summary(records, settings), study / "summary.json")
     write_text(picture, study / "figure.svg")
     say(f"gather_study: {len(points)} points of {len(records)} places; see {study / 'figure.svg'}")
 

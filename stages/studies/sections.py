@@ -48,7 +48,7 @@ class FigureSettings:
     baseline: Baseline
     "What every other point is compared with: series=NAME at the same x, or x=VALUE in the same series."
     equal: tuple[Budget, ...]
-    "Budgets (of a point's file) that must agree over all points, to within 1% or NAME=FRACTION."
+    "Budgets (of a point's file) that must agree over all points, to within 1% or NAME=FRACTION; steps also to within one."
     equal_if_any: tuple[Budget, ...]
     "Budgets that must agree over the points where they are not 0."
     equal_at_x: tuple[Budget, ...]

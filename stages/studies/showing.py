@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from stages.core.command import StageError
+from stages.core.files import json_in
 from stages.core.redaction import printable
 from stages.studies.definition import STUDIES
 from stages.studies.study_state import StudyState
-from stages.studies.summary import Place
+from stages.studies.summary import Place, study_summary
 
 WIDTH = 120
 
@@ -38,8 +40,17 @@ def show_study(state: StudyState) -> None:
     print_places(state.records, state.title, state.settings.baseline)
     notes = [f"{state.num_done} of {len(state.files)} points: {state.missing_names()} missing"] if state.missing else []
     notes += [state.refusal] if state.refusal else []
-    for line in notes or [str(STUDIES / state.name / "figure.svg")]:
+    for line in notes or [_picture(STUDIES / state.name, study_summary(state.records, state.settings))]:
         _console().print(printable(line))
+
+
+def _picture(study: Path, summary: dict[str, Any]) -> str:
+    """Where the picture of these points is; if it is missing, or was drawn of others, what draws it."""
+    picture = study / "figure.svg"
+    if picture.exists() and json_in(study / "summary.json") == summary:
+        return str(picture)
+    command = f"dvc repro --single-item --force {study / 'dvc.yaml'}:gather"
+    return f"{picture} {'was drawn of other points' if picture.exists() else 'is missing'}. Draw it: `{command}`."
 
 
 def print_places(records: dict[Place, dict[str, Any]], title: str, baseline: str) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 
 from stages.core.command import StageError
 from stages.studies.budgets import are_of_the_same_problems, refuse_unequal
-from stages.studies.definition import STUDIES, figure_of, point_files, question_of
+from stages.studies.definition import STUDIES, figure_of, point_files, question_of, stages_of
+from stages.studies.planned_points import refuse_misplaced
 from stages.studies.points import Point, load_point
 from stages.studies.sections import FigureSettings
 from stages.studies.summary import Place, by_place, place_record, records_of
@@ -51,18 +52,22 @@ class StudyState:
 def state_of(name: str) -> StudyState:
     """The state of a study under studies/, by its name."""
     try:
-        settings, question, files = figure_of(name), question_of(name), point_files(STUDIES / name)
-        points = [load_point(file) for file in files if file.exists()]
+        settings, question, stages = figure_of(name), question_of(name), stages_of(STUDIES / name)
+        files = point_files(STUDIES / name, stages)
+        points = {file: load_point(file) for file in files if file.exists()}
     except StageError as error:
         return StudyState(name, fault=str(error))
     missing = [file for file in files if not file.exists()]
-    return StudyState(name, "", question, settings, files, missing, *_records(points, settings, is_whole=not missing))
+    return StudyState(name, "", question, settings, files, missing, *_records(points, stages, settings, not missing))
 
 
-def _records(points: list[Point], settings: FigureSettings, is_whole: bool) -> tuple[dict[Place, dict[str, Any]], str]:
+def _records(
+    loaded: dict[Path, Point], stages: list[Any], settings: FigureSettings, is_whole: bool
+) -> tuple[dict[Place, dict[str, Any]], str]:
     """What each place came to, and why the points are no comparison. While points are missing, there may be no baseline yet."""
-    refusal = ""
+    refusal, points = "", list(loaded.values())
     try:
+        refuse_misplaced(loaded, stages)
         refuse_unequal(points, settings)
     except StageError as error:
         refusal = str(error)

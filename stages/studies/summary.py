@@ -22,9 +22,15 @@ from stages.statistics.crossed_seeds import Spread, crossed, widened
 from stages.statistics.intervals import accuracy_record, bootstrap_ratio
 from stages.statistics.paired import holm, paired_by_problem
 from stages.studies.points import Point
-from stages.studies.sections import SERIES, parse_baseline
+from stages.studies.sections import SERIES, FigureSettings, parse_baseline
 
 Place = tuple[str, str]  # series and x
+
+
+def study_summary(records: dict[Place, dict[str, Any]], settings: FigureSettings) -> dict[str, Any]:
+    """What summary.json holds."""
+    places = [{"series": series, "x": x, **record} for (series, x), record in records.items()]
+    return {"title": settings.title, "baseline": settings.baseline, "places": places}
 
 
 def by_place(points: Iterable[Point]) -> dict[Place, list[Point]]:
