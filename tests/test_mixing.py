@@ -1,5 +1,6 @@
 """What a training learns in which shares."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -48,6 +49,39 @@ def test_a_member_stays_when_a_pool_grows(tables: tuple[Path, Path]) -> None:
     assert {prompt for prompt in few if "\nC" in prompt} <= more
 
 
+@pytest.mark.parametrize(
+    ("counts", "mix", "frac"),
+    [
+        ({"cot": 50, "tool": 61}, {"cot": 0.7, "tool": 0.3}, 0.99),
+        ({"cot": 3, "tool": 2990}, {"cot": 0.6, "tool": 0.4}, 0.5),
+        ({"cot": 1234, "tool": 777}, {"cot": 1 / 3, "tool": 2 / 3}, 0.999),
+        ({"cot": 20_000, "tool": 7}, {"tool": 1.0}, 0.9),
+    ],
+)
+def test_what_a_refusal_advises_is_taken(counts: dict[str, int], mix: dict[str, float], frac: float) -> None:
+    with pytest.raises(StageError, match="only") as error:
+        kept_counts(counts, mix, frac)
+    words = str(error.value).replace(",", "")
+    lower, most = re.search(r"at most ([\d.e-]+) \(or max_problems to (\d+)\)", words).groups()  # type: ignore[union-attr]
+    assert sum(kept_counts(counts, mix, int(most) / sum(counts.values())).values()) == int(most)
+    assert int(most) - sum(kept_counts(counts, mix, float(lower)).values()) in (0, 1)
+
+
+def test_all_problems_of_one_mode_can_be_asked_for() -> None:
+    for cot in range(1, 300):
+        for tool in range(1, 30):
+            assert kept_counts({"cot": cot, "tool": tool}, {"tool": 1.0}, tool / (cot + tool)) == {
+                "cot": 0,
+                "tool": tool,
+            }
+
+
+def test_a_part_that_is_not_one_problem_is_refused() -> None:
+    with pytest.raises(StageError, match=r"frac: 0.1 of 4 problems is not one problem\. Raise frac or max_problems"):
+        kept_counts({"cot": 3, "tool": 1}, {}, 0.1)
+    assert kept_counts({"cot": 0, "tool": 0}, {}, 0.1) == {"cot": 0, "tool": 0}
+
+
 def test_a_part_of_all_is_within_a_larger_part_of_the_same_draw(tables: tuple[Path, Path]) -> None:
     def part(frac: float, draw: str) -> set[str]:
         return {example.prompt for example in mixed(problem_pools([tables[0]]), {}, frac, draw)}
@@ -66,7 +100,7 @@ def test_a_part_of_a_mix_has_the_mix_and_the_size(tables: tuple[Path, Path]) -> 
         assert len(found) == 800
         assert sum("\nT" in example.prompt for example in found) == 800 * share
     with pytest.raises(
-        StageError, match=r"0\.5 of all 4,000 problems are 2,000, .* only 1,000\. Lower frac to at most 0\.250"
+        StageError, match=r"0\.5 of all 4,000 problems are 2,000, .* only 1,000\. Lower frac to at most 0\.25 "
     ):
         list(mixed(pools, {"tool": 1.0}, 0.5))
 

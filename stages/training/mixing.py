@@ -5,10 +5,11 @@
 
 Without a mix everything is learnt. With one, as many examples as the shares allow: the pool that is scarcest for its share
 is learnt whole, of the others those with the lowest hashes, as many as the shares say. `frac` takes a part of all, drawn anew
-for each `draw`; a smaller part is within a larger one of the same draw. Tables are read in frames; of a pool that is not learnt
+for each `draw`; a smaller part is within a larger one of the same draw, but for a problem where whole numbers make the difference. Tables are read in frames; of a pool that is not learnt
 whole, memory holds 17 bytes a row.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from stages.core.schemas import Row
 from stages.core.tables import collected, rows_of, scan_table, seed_of
 from stages.problems.student_format import MODES, Example, student_example
 from stages.training.mix_shares import parse_mix_share
+
+ROUNDING = 1e-9  # of floating point, in products of counts and fractions
 
 
 @dataclass(frozen=True)
@@ -70,13 +73,14 @@ def kept_fracs(counts: dict[str, int], mix: dict[str, float], frac: float = 1.0)
     total = min(counts[name] / share for name, share in mix.items() if share)
     if frac < 1:
         asked = frac * sum(counts.values())
-        if asked > total:
+        if asked > total * (1 + ROUNDING):
+            most = math.floor(total * (1 + ROUNDING))
             raise StageError(
-                f"mix: {frac:g} of all {sum(counts.values()):,} problems are {asked:,.0f}, but in these shares there are "
-                f"only {total:,.0f}. Lower frac to at most {total / sum(counts.values()):.3f} (or max_problems to that "
-                f"number), or change the mix."
+                f"mix: {frac:g} of all {sum(counts.values()):,} problems are {f'{asked:,.1f}'.removesuffix('.0')}, but in these shares there are "
+                f"only {most:,}. Lower frac to at most {math.floor(1e6 * most / sum(counts.values())) / 1e6:g} (or max_problems "
+                f"to {most}), or change the mix."
             )
-        total = asked
+        total = min(asked, total)
     return {name: min(1.0, total * mix.get(name, 0.0) / count) if count else 0.0 for name, count in counts.items()}
 
 
@@ -87,12 +91,17 @@ def kept_counts(counts: dict[str, int], mix: dict[str, float], frac: float = 1.0
     {'cot': 3, 'tool': 2}
 
     Raises:
-        StageError: as of `kept_fracs`.
+        StageError: as of `kept_fracs`; or there is something to learn, and the fraction of it is not one example.
     """
     parts = {name: kept * counts[name] for name, kept in kept_fracs(counts, mix, frac).items()}
     whole = {name: int(part) for name, part in parts.items()}
     by_remainder = sorted(parts, key=lambda name: whole[name] - parts[name])
-    missing = round(sum(parts.values())) - sum(whole.values())
+    total = round(sum(parts.values()))
+    if not total and any(counts.values()):
+        raise StageError(
+            f"frac: {frac:g} of {sum(counts.values()):,} problems is not one problem. Raise frac or max_problems."
+        )
+    missing = total - sum(whole.values())
     return whole | {name: whole[name] + 1 for name in by_remainder[:missing]}
 
 
