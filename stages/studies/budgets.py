@@ -1,14 +1,18 @@
-"""Whether the points of a study may be compared: those budgets that it says are equal must be.
+"""Whether the points of a study may be compared: they must be its own, and those budgets that it says are equal must be.
 
-refuse_unequal(points, settings)        # StageError with the numbers, or nothing
+refuse_misplaced(points, stages)        # StageError with the differences, or nothing
+refuse_unequal(points, settings)
 
 A budget is named with what it may differ by: `pretrain_tokens=0.05` is 5%, a name alone 1%. Steps may differ by one in any case: by how
 examples fill the last rows.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from stages.core.command import StageError
+from stages.studies.definition import made_by
 from stages.studies.points import Point
 from stages.studies.sections import FigureSettings, parse_budget
 
@@ -34,6 +38,28 @@ def refuse_unequal(points: list[Point], settings: FigureSettings) -> None:
             f"these points cannot be compared:\n{lines}\nMake them equal in the study's dvc.yaml or params.yaml, or, if the study "
             "is about that difference, remove the budget from equal, equal_if_any or equal_at_x, or let it differ by more: NAME=FRACTION."
         )
+
+
+def refuse_misplaced(points: dict[Path, Point], stages: list[Any]) -> None:
+    """Check that each file of a point holds what its stage in the study's dvc.yaml makes.
+
+    Raises:
+        StageError: some are of another series, x or seed, or of other settings.
+    """
+    faults = []
+    for stage in stages:
+        made = made_by(stage)
+        for out in stage.outs if made else []:
+            path = Path(out.fs_path).relative_to(Path.cwd())
+            if point := points.get(path):
+                faults += [
+                    f"  {path}: {name} is {getattr(point, name)!r}, and of its stage in dvc.yaml {value!r}"
+                    for name, value in (made or {}).items()
+                    if getattr(point, name) != value
+                ]
+    if faults:
+        lines = "\n".join(faults)
+        raise StageError(f"these points are not those that the study's dvc.yaml makes:\n{lines}\nRun the study again.")
 
 
 def are_of_the_same_problems(points: list[Point]) -> bool:

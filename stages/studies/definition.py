@@ -5,6 +5,8 @@ point_files(study, stages_of(study)) -> [Path("studies/boost/points/none-1.json"
 """
 
 import json
+import shlex
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from stages.project.yaml_files import load_yaml
 from stages.studies.sections import FigureSettings
 
 STUDIES = Path("studies")
+RUN_POINT = "stages.studies.run_point"
 
 
 def point_files(study: Path, stages: list[Any]) -> list[Path]:
@@ -32,6 +35,21 @@ def point_files(study: Path, stages: list[Any]) -> list[Path]:
             f"{study / 'dvc.yaml'} defines no point under {study / 'points'}. Give it at least one value and one seed."
         )
     return found
+
+
+def made_by(stage: Any) -> dict[str, Any] | None:
+    """The series, x, seed and settings of the point that a stage makes, as a point's file has them; None if it makes none."""
+    words = shlex.split(stage.cmd or "")
+    if RUN_POINT not in words:
+        return None
+    options = ArgumentParser(add_help=False, allow_abbrev=False)
+    for name in ("--series", "--x"):
+        options.add_argument(name)
+    options.add_argument("--seed", type=int)
+    for name in ("--overrides", "--set"):
+        options.add_argument(name, action="append", default=[])
+    given = vars(options.parse_known_args(words[words.index(RUN_POINT) + 1 :])[0])
+    return {**{name: given[name] for name in ("series", "x", "seed")}, "settings": [*given["overrides"], *given["set"]]}
 
 
 def stages_of(study: Path) -> list[Any]:

@@ -26,11 +26,10 @@ def main(study: Path, settings: FigureSettings) -> None:
             --scale names --baseline x=none --equal initial_requests --equal-if-any boost_requests
     """
     from stages.core.files import write_csv, write_json, write_text
-    from stages.studies.budgets import refuse_unequal
+    from stages.studies.budgets import refuse_misplaced, refuse_unequal
     from stages.studies.definition import point_files, stages_of
     from stages.studies.drawing import figure_svg
     from stages.studies.figure_lines import figure_lines, figure_rows
-    from stages.studies.planned_points import refuse_misplaced
     from stages.studies.points import load_point
     from stages.studies.summary import point_rows, records_of, study_summary
 

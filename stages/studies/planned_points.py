@@ -1,22 +1,17 @@
-"""What the points of a study are to be by its dvc.yaml: before any of them runs, and of those that have run.
+"""Whether params.yaml, as the points of a study change it, is sound: told for all points before any of them runs.
 
-refuse_unfit(Path("studies/boost"))    # whether params.yaml, as the points change it, is sound
-refuse_misplaced(points, stages)       # whether each file holds the point that its stage makes
+refuse_unfit(Path("studies/boost"))        # StageError with every fault and its points, or nothing
 """
 
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from stages.core.command import StageError
 from stages.project.params import checked
 from stages.project.yaml_files import load_yaml
-from stages.studies.definition import stages_of
-from stages.studies.points import Point
+from stages.studies.definition import RUN_POINT, stages_of
 from stages.studies.variants import point_params
-
-RUN_POINT = "stages.studies.run_point"
 
 
 def refuse_unfit(study: Path) -> None:
@@ -26,9 +21,11 @@ def refuse_unfit(study: Path) -> None:
         StageError: some are unsound, or a change names what params.yaml does not have.
     """
     params, found = load_yaml(Path("params.yaml")), dict[str, list[str]]()
-    for stage, given in _runs_of(stages_of(study)):
-        for fault in faults_of(params, given):
-            found.setdefault(fault, []).append(stage.addressing.rpartition(":")[2])
+    for stage in stages_of(study):
+        words = shlex.split(stage.cmd or "")
+        if RUN_POINT in words:
+            for fault in faults_of(params, words[words.index(RUN_POINT) + 1 :]):
+                found.setdefault(fault, []).append(stage.addressing.rpartition(":")[2])
     _refuse(found, study)
 
 
@@ -42,41 +39,11 @@ def _refuse(found: dict[str, list[str]], study: Path) -> None:
         )
 
 
-def refuse_misplaced(points: dict[Path, Point], stages: list[Any]) -> None:
-    """Check that each file of a point holds what its stage makes.
-
-    Raises:
-        StageError: some are of another series, x or seed, or of other settings.
-    """
-    faults = []
-    for _, given in _runs_of(stages):
-        if point := points.get(given["out"]):
-            wanted = {
-                **{name: given[name] for name in ("series", "x", "seed")},
-                "settings": [*given["overrides"], *given["settings"]],
-            }
-            faults += [
-                f"  {given['out']}: {name} is {getattr(point, name)!r}, and of its stage in dvc.yaml {value!r}"
-                for name, value in wanted.items()
-                if getattr(point, name) != value
-            ]
-    if faults:
-        lines = "\n".join(faults)
-        raise StageError(f"these points are not those that the study's dvc.yaml makes:\n{lines}\nRun the study again.")
-
-
-def _runs_of(stages: list[Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """The stages that make points, each with the options of its run_point."""
+def faults_of(params: dict[str, Any], arguments: list[str]) -> list[str]:
+    """What is wrong with the parameters of a point, by the arguments of its run_point."""
     from stages.studies.run_point import main as run_point
 
-    for stage in stages:
-        words = shlex.split(stage.cmd or "")
-        if RUN_POINT in words:
-            yield stage, run_point.make_context("run_point", words[words.index(RUN_POINT) + 1 :]).params
-
-
-def faults_of(params: dict[str, Any], given: dict[str, Any]) -> list[str]:
-    """What is wrong with the parameters of a point, by the options of its run_point."""
+    given = run_point.make_context("run_point", list(arguments)).params
     try:
         changed = point_params(
             params, given["student"], given["overrides"], given["settings"], given["seeded"], given["seed"]

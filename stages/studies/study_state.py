@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.core.command import StageError
-from stages.studies.budgets import are_of_the_same_problems, refuse_unequal
+from stages.studies.budgets import are_of_the_same_problems, refuse_misplaced, refuse_unequal
 from stages.studies.definition import STUDIES, figure_of, point_files, question_of, stages_of
-from stages.studies.planned_points import refuse_misplaced
 from stages.studies.points import Point, load_point
 from stages.studies.sections import FigureSettings
 from stages.studies.summary import Place, by_place, place_record, records_of
