@@ -5,6 +5,6 @@ import os
 # set here because this file comes before torch in every process, and torch's libgomp reads it as it is loaded.
 if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():  # what the user has set stays
     os.environ["GOMP_SPINCOUNT"] = "700"
-# On Hopper, PyTorch prefers cuDNN's attention. It makes a plan for each length of an example that it has not met before, which takes tens
-# of milliseconds, and our examples have all lengths. This puts it behind the other kernels (docs/gpus.md has the measurement).
+# On Hopper, PyTorch prefers cuDNN's attention, which first makes a plan for each length of an example that it has not met, and our
+# examples have all lengths. This puts it behind the other kernels (docs/gpus.md has the measurement).
 os.environ.setdefault("TORCH_CUDNN_SDPA_DEPRIORITIZED", "1")

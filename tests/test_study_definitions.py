@@ -57,7 +57,7 @@ def test_a_study_that_does_not_fit_params_yaml_says_so_before_anything_runs(proj
         refuse_unfit(Path("studies/high_value"))
     assert "studies/high_value does not fit params.yaml; nothing has run" in str(error.value)
     assert "select_texts.num_texts is 140, over sample_texts.num_candidate = 100" in str(error.value)
-    assert "(point@value-140-1" in str(error.value)
+    assert "(point@value-140-1, point@value_diversity-140-1, point@random-140-1" in str(error.value)
     with pytest.raises(StageError, match=r"no models\.synthesizer\.hidden_size; there are kind, package, path"):
         refuse_unfit(Path("studies/scale_synthesizer"))
     text = Path("studies/high_value/params.yaml").read_text()

@@ -46,25 +46,21 @@ def refuse_misplaced(points: dict[Path, Point], stages: list[Any]) -> None:
     Raises:
         StageError: some are of another series, x or seed, or of other settings.
     """
-    faults = []
-    for stage in stages:
-        made = made_by(stage)
-        for out in stage.outs if made else []:
-            path = Path(out.fs_path).relative_to(Path.cwd())
-            if point := points.get(path):
-                faults += [
-                    f"  {path}: {name} is {getattr(point, name)!r}, and of its stage in dvc.yaml {value!r}"
-                    for name, value in (made or {}).items()
-                    if getattr(point, name) != value
-                ]
-    if faults:
-        lines = "\n".join(faults)
+    if lines := "\n".join(_misplaced(points, stages)):
         raise StageError(f"these points are not those that the study's dvc.yaml makes:\n{lines}\nRun the study again.")
 
 
 def are_of_the_same_problems(points: list[Point]) -> bool:
     """Whether points can be averaged: the same problems of the same tasks, and as many reference solutions."""
     return not list(_other_problems(points))
+
+
+def _misplaced(points: dict[Path, Point], stages: list[Any]) -> Iterator[str]:
+    made = {Path(out.fs_path).relative_to(Path.cwd()): made_by(stage) for stage in stages for out in stage.outs}
+    for path, point in points.items():
+        for name, value in (made.get(path) or {}).items():
+            if (found := getattr(point, name)) != value:
+                yield f"  {path}: {name} is {found!r}, and of its stage in dvc.yaml {value!r}"
 
 
 def _unequal(points: list[Point], text: str, which: str) -> list[str]:

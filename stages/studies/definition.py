@@ -6,7 +6,7 @@ point_files(study, stages_of(study)) -> [Path("studies/boost/points/none-1.json"
 
 import json
 import shlex
-from argparse import ArgumentParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +42,13 @@ def made_by(stage: Any) -> dict[str, Any] | None:
     words = shlex.split(stage.cmd or "")
     if RUN_POINT not in words:
         return None
-    options = ArgumentParser(add_help=False, allow_abbrev=False)
-    for name in ("--series", "--x"):
-        options.add_argument(name)
-    options.add_argument("--seed", type=int)
-    for name in ("--overrides", "--set"):
-        options.add_argument(name, action="append", default=[])
-    given = vars(options.parse_known_args(words[words.index(RUN_POINT) + 1 :])[0])
-    return {**{name: given[name] for name in ("series", "x", "seed")}, "settings": [*given["overrides"], *given["set"]]}
+    words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    given: dict[str, list[str]] = {}
+    for option, value in pairwise(words):
+        given.setdefault(option, []).append(value)
+    series, x, seed = (given.get(option, [""])[-1] for option in ("--series", "--x", "--seed"))
+    settings = [*given.get("--overrides", []), *given.get("--set", [])]
+    return {"series": series, "x": x, "seed": int(seed) if seed.isdigit() else seed, "settings": settings}
 
 
 def stages_of(study: Path) -> list[Any]:
