@@ -20,7 +20,7 @@ from stages.core.files import json_in, write_json
 from stages.core.schemas import Row
 from stages.core.table_writer import write_table
 from stages.core.tables import read_table
-from stages.models.folders import load_model, load_tokenizer, use_device
+from stages.models.folders import load_model, load_tokenizer, to_device, use_device
 from stages.models.tokenization import tokenize
 from stages.problems.student_format import Example, student_example
 from stages.problems.target_examples import target_example
@@ -76,7 +76,7 @@ def run_arm(experiment: Experiment, place: Place, name: str, target: str, judged
     lengths = lengths_of(experiment, place)
     rows: list[Row] = []
     if name == "none":
-        model = load_model(experiment.base)
+        model: torch.nn.Module = to_device(load_model(experiment.base), use_device())
     else:
         if ARMS[name].strategy not in WITHOUT_VALUES:
             value_pool(experiment, place, ARMS[name].reference, lengths)

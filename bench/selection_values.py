@@ -94,7 +94,7 @@ def write_scores(base: Path, checkpoint: Path, split: Path, settings: GradientSe
     examples, _ = read_targets(targets_in(split), base, settings.max_length)
     directions = write_directions(DirectionsJob(base, checkpoint, examples, settings), folder)
     reference = load_reference(base, checkpoint, device)
-    variants = variants_of(reference, load_file(directions))
+    variants = variants_of(reference, load_file(directions, device=str(device)))
     for number in missing:
         content = _shard(reference, variants, candidates, number, tokenizer, settings)
         write_bytes(content, shard_path(folder, number))

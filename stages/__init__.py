@@ -8,3 +8,5 @@ if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():  # what the us
 # On Hopper, PyTorch prefers cuDNN's attention, which first makes a plan for each length of an example that it has not met, and our
 # examples have all lengths. This puts it behind the other kernels (docs/gpus.md has the measurement).
 os.environ.setdefault("TORCH_CUDNN_SDPA_DEPRIORITIZED", "1")
+# bm25s starts JAX as it is imported, where JAX is installed, and JAX then takes three quarters of a GPU's memory.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")

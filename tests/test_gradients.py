@@ -121,6 +121,23 @@ def test_biases_are_kept(tiny_model_folder: Path) -> None:
     assert seen == [("layer.lora_A", (2, 12)), ("layer.lora_B", (2, 8))]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_rows_begin_at_whole_16_bytes_whatever_the_rank(dtype: torch.dtype) -> None:
+    """An H200's flash attention failed with "misaligned address" on the values of a layer with rank 4."""
+    for rank in range(1, 18):
+        layer, gradients = torch.nn.Linear(16, 8, bias=False, dtype=dtype), []
+        with torch.no_grad():
+            tap = Tap("layer", layer, torch.randn(rank, 16, dtype=dtype), torch.randn(8, rank, dtype=dtype), 1.0)
+        tap.receive = lambda part, piece: None
+        x = torch.randn(2, 3, 16, dtype=dtype, requires_grad=True) * 1
+        x.register_hook(gradients.append)
+        y = layer(x)
+        torch.testing.assert_close(y, torch.nn.functional.linear(x, layer.weight), rtol=1e-2, atol=1e-2)
+        y.sum().backward()
+        assert y.stride(-2) * y.element_size() % 16 == 0, rank
+        assert gradients[0].stride(-2) * y.element_size() % 16 == 0, rank
+
+
 @pytest.mark.parametrize("preconditioner", ["adam", "sgd"])
 @pytest.mark.parametrize("name", list(STEPS))
 def test_values_equal_brute_force(

@@ -10,7 +10,7 @@ from stages.core.interruption import own_handlers
 from stages.core.redaction import KEYS
 
 # Beginnings of the variables that workers get.
-TOLD = ("NINECHAPTERS_", "GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "TORCH_CUDNN_SDPA_DEPRIORITIZED")
+TOLD = ("NINECHAPTERS_", "GOMP_SPINCOUNT", "JAX_PLATFORMS", "OMP_WAIT_POLICY", "TORCH_CUDNN_SDPA_DEPRIORITIZED")
 LOST = re.compile(r"Dist\w*Error|gloo|nccl|connection|socket|peer|timed out|CUDA error", re.IGNORECASE)
 
 

@@ -28,6 +28,7 @@ from stages.models.folders import PROVENANCE, load_model, to_device
 from stages.value.base_fit import Pairs, misfit_of
 
 PREFIX = "base_model.model."
+ALIGNMENT = 16  # bytes
 Receive = Callable[[str, torch.Tensor], None]  # a part's name and its gradients, (B, D)
 
 
@@ -74,7 +75,7 @@ class _TappedProduct(torch.autograd.Function):
         both = torch.nn.functional.linear(x_BTI, tap.matrix[:, : tap.num_inputs])
         ctx.tap, ctx.up_BTR = tap, both[..., tap.num_outputs :]
         ctx.save_for_backward(x_BTI)
-        return both[..., : tap.num_outputs]
+        return aligned(both[..., : tap.num_outputs])
 
     @staticmethod
     def backward(ctx: Any, g_BTO: torch.Tensor) -> tuple[torch.Tensor | None, None, None]:  # type: ignore[override]
@@ -82,13 +83,19 @@ class _TappedProduct(torch.autograd.Function):
         dx_BTI = None
         if ctx.needs_input_grad[0]:
             both = g_BTO @ tap.matrix[: tap.num_outputs]
-            dx_BTI, down_BTR = both[..., : tap.num_inputs], both[..., tap.num_inputs :]
+            dx_BTI, down_BTR = aligned(both[..., : tap.num_inputs]), both[..., tap.num_inputs :]
         else:
             down_BTR = g_BTO @ tap.matrix[: tap.num_outputs, tap.num_inputs :]
         a_part, b_part = tap.part_names
         tap.receive(a_part, torch.bmm(down_BTR.transpose(1, 2), x_BTI).flatten(1))
         tap.receive(b_part, torch.bmm(ctx.up_BTR.transpose(1, 2), g_BTO).flatten(1))
         return dx_BTI, None, None
+
+
+def aligned(rows_BTD: torch.Tensor) -> torch.Tensor:
+    """Rows that begin at whole 16 bytes: flash attention on a GPU reads so many at once, and fails if a LoRA rank is in between."""
+    is_aligned = rows_BTD.stride(-2) * rows_BTD.element_size() % ALIGNMENT == 0
+    return rows_BTD if is_aligned else rows_BTD.contiguous()
 
 
 @dataclass
