@@ -7,6 +7,7 @@ over the seeds of both arms; its interval is a bootstrap over each seed's proble
 """
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,16 @@ def read_losses(folder: Path) -> dict[str, Losses]:
             by_seed = found.setdefault(target, {}).setdefault(record["arm"], {})
             by_seed[record["seed"]] = np.array(losses, dtype=np.float64)
     return found
+
+
+def shares_of_kind(folder: Path, target: str) -> dict[str, float]:
+    """Of each arm, which share of the examples that it took is of the target's own kind, over the seeds; arms that took some."""
+    taken: dict[str, Counter[str]] = {}
+    for path in sorted(folder.glob("results/seed-*/*.json")):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if target in record["losses"]:
+            taken.setdefault(record["arm"], Counter()).update(record["kinds"])
+    return {arm: round(kinds[target] / kinds.total(), 4) for arm, kinds in taken.items() if kinds}
 
 
 def loss_of(losses: np.ndarray) -> float:
@@ -74,10 +85,13 @@ def verdict(losses: Losses, judged: str = JUDGED) -> dict[str, Any]:
 def summary(folder: Path) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     for target, losses in read_losses(folder).items():
+        shares = shares_of_kind(folder, target)
         arms = {
             name: {
                 "loss": round(float(np.mean([loss_of(one) for one in by_seed.values()])), 5), "num_seeds": len(by_seed),
+                "of_the_targets_kind": shares.get(name),
                 "minus_random": difference(by_seed, losses.get("random", {})) if name != "random" else None,
+                "judged_minus_it": difference(losses.get(JUDGED, {}), by_seed) if name != JUDGED else None,
             }
             for name, by_seed in losses.items()
         }  # fmt: skip

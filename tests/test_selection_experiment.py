@@ -275,13 +275,17 @@ def test_a_summary_is_of_what_is_done(tmp_path: Path) -> None:
     assert summary(tmp_path) == {}
     folder = tmp_path / "results/seed-1"
     folder.mkdir(parents=True)
-    for name, nats in (("random", 30.0), ("bm25", 20.0)):
-        record = {"arm": name, "seed": 1, "losses": {"gsm8k": [[nats, 20], [nats, 30]]}}
+    kinds = {"none": {}, "random": {"gsm8k": 1, "math": 3}, "bm25": {"gsm8k": 2}, "value_adam_checkpoints": {"math": 1}}
+    for name, nats in (("none", 40.0), ("random", 30.0), ("bm25", 20.0), ("value_adam_checkpoints", 25.0)):
+        record = {"arm": name, "seed": 1, "losses": {"gsm8k": [[nats, 20], [nats, 30]]}, "kinds": kinds[name]}
         (folder / f"{name}-any.json").write_text(json.dumps(record))
     found = summary(tmp_path)["gsm8k"]
-    assert list(found["arms"]) == ["bm25", "random"]
-    assert found["arms"]["bm25"]["minus_random"]["difference"] == pytest.approx(-0.4)
-    assert found["verdict"]["num_seeds"] == 0
+    assert list(found["arms"]) == ["bm25", "value_adam_checkpoints", "random", "none"]
+    bm25 = found["arms"]["bm25"]
+    assert bm25["minus_random"]["difference"] == pytest.approx(-0.4)
+    assert bm25["judged_minus_it"]["difference"] == pytest.approx(0.2)
+    assert [arm["of_the_targets_kind"] for arm in found["arms"].values()] == [1.0, 0.0, 0.25, None]
+    assert found["verdict"] == {"num_seeds": 1, "share_of_gain": 0.5, "pays": True, "beats": {"bm25": False}}
 
 
 def test_a_texts_reliability_by_its_first_problems_is_of_texts_that_have_as_many() -> None:
