@@ -148,6 +148,7 @@ def vllm_column(environment: Path, folder: Path, count: int, tokens: int, rounds
 @click.option("--vllm", type=click.Path(path_type=Path), default=None, help="A folder for vLLM's environment; 3 GB.")
 def main(quick: bool, vllm: Path | None) -> None:
     """Write with each in turns, and print one JSON object on the last line."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # generate computes on the CPU; bench/gpu_writing.py is for a GPU
     use_device()
     count, tokens, rounds = (256, 32, 1) if quick else (512, 128, 3)
     prompts, sampling = prompts_of(count), Sampling(tokens, 1.0, 0.95)

@@ -60,7 +60,6 @@ ARMS: dict[str, Arm] = {
     "ifd": Arm("ifd"),
     # Settings of value from the same gradients: length control, layers, checkpoints, aggregation.
     "value_length_bins": Arm("value", tier=2, length_bins=5),
-    "value_attention": Arm("value", tier=2, variant="adam_attention"),
     "value_upper_layers": Arm("value", tier=2, variant="adam_upper"),
     "value_first_checkpoint": Arm("value", tier=2, checkpoints="first"),
     "value_max": Arm("value", tier=2, aggregate="max"),

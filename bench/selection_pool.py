@@ -93,14 +93,13 @@ def divided(data: Path, tokenizer: PreTrainedTokenizerBase, sizes: Sizes) -> tup
         rows.sort(key=lambda row: seed_of("pool", row["problem"]))
         pool += [problem_of(row) for row in rows[:count]]
         apart[name] = rows[count:]
-    others = list(other_rows(data))
+    pool += other_rows(data)
     known = Index(
         (entry for rows in apart.values() for row in rows for entry in entries_of(row)), DecontaminationRules()
     )
-    pool += [
-        row for row, hit in zip(others, known.find_all([row["problem"] for row in others]), strict=True) if not hit
-    ]
-    by_id = {row["problem_id"]: row for row in pool if num_tokens(row, tokenizer) <= sizes.max_length}
+    hits = known.find_all([row["problem"] for row in pool])
+    clean = [row for row, hit in zip(pool, hits, strict=True) if not hit]
+    by_id = {row["problem_id"]: row for row in clean if num_tokens(row, tokenizer) <= sizes.max_length}
     return [by_id[key] for key in sorted(by_id)], apart
 
 

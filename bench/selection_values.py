@@ -20,7 +20,7 @@ from stages.core.command import say
 from stages.core.files import write_bytes
 from stages.core.schemas import Row
 from stages.core.table_writer import write_table
-from stages.models.folders import load_tokenizer, use_device
+from stages.models.folders import compute_dtype, load_tokenizer, use_device
 from stages.value.candidates import Candidates
 from stages.value.directions import DirectionsJob, read_targets, write_directions
 from stages.value.gradients import Precondition, reduced_gradients
@@ -30,8 +30,8 @@ from stages.value.sections import GradientSettings
 from stages.value.shards import is_whole, num_output_tokens, shard_path
 
 SHARD_ROWS = 32  # what a kill can cost
-VARIANTS = ("adam", "sgd", "adam_attention", "adam_upper")
-ATTENTION, LAYER = re.compile(r"\.self_attn\."), re.compile(r"\.layers\.(\d+)\.")
+VARIANTS = ("adam", "sgd", "adam_upper")
+LAYER = re.compile(r"\.layers\.(\d+)\.")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Variants:
 
 
 def variants_of(reference: Reference, directions: Directions) -> Variants:
-    """Those of VARIANTS, in order. Attention: the layers that LESS adapts; upper: the last third of the layers."""
+    """Those of VARIANTS, in order. Upper: the last third of the layers."""
     step = adam_steps(reference)
     layer_of = {part: int(found[1]) for part in directions if (found := LAYER.search(part))}
     first_upper = (max(layer_of.values()) + 1) * 2 // 3
@@ -75,7 +75,7 @@ def variants_of(reference: Reference, directions: Directions) -> Variants:
 
     return Variants([
         Variant(cosines(lambda part: True), step), Variant(cosines(lambda part: True), None),
-        Variant(cosines(ATTENTION.search), step), Variant(cosines(lambda part: layer_of.get(part, 0) >= first_upper), step),
+        Variant(cosines(lambda part: layer_of.get(part, 0) >= first_upper), step),
     ])  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def write_scores(base: Path, checkpoint: Path, split: Path, settings: GradientSe
     device, tokenizer = use_device(), load_tokenizer(base)
     examples, _ = read_targets(targets_in(split), base, settings.max_length)
     directions = write_directions(DirectionsJob(base, checkpoint, examples, settings), folder)
-    reference = load_reference(base, checkpoint, device)
+    reference = load_reference(base, checkpoint, device, compute_dtype(device))
     variants = variants_of(reference, load_file(directions, device=str(device)))
     for number in missing:
         content = _shard(reference, variants, candidates, number, tokenizer, settings)

@@ -40,7 +40,7 @@ def rows_by(
     rows: dict[int, torch.Tensor] = {}
     for batch in reduced_gradients(reference, examples, TOKEN_BUDGET, reduction, precondition):
         rows |= dict(zip(batch.indices, batch.rows_BF, strict=True))
-    return torch.stack([rows[i] for i in range(len(examples))])
+    return torch.stack([rows[i] for i in range(len(examples))]).cpu()
 
 
 def agreement(found: torch.Tensor, exact: torch.Tensor) -> tuple[float, float]:

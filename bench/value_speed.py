@@ -17,6 +17,7 @@ line is a JSON object, its first keys those of the tiny model (spearman: of exac
 
 import json
 import logging
+import os
 import statistics
 import tempfile
 import time
@@ -163,6 +164,7 @@ def ratio(fractions: dict[str, float], rival: str, digits: int = 3) -> float | N
 def main(quick: bool, models: tuple[str, ...], rounds: int, threads: int, rank: int, count: int) -> None:
     """Measure, and print one JSON object on the last line."""
     logging.disable(logging.WARNING)
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # the rivals compute on the CPU; bench/gpu_value.py is for a GPU
     figures: dict[str, Any] = {}
     for name in models[:1] if quick else models:
         with tempfile.TemporaryDirectory() as folder:

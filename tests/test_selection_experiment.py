@@ -20,7 +20,7 @@ from bench.selection_values import VARIANTS, targets_in, variants_of, write_scor
 from bench.teacher_overhead import ROOT
 from stages.core.command import StageError
 from stages.core.table_writer import write_table
-from stages.core.tables import read_table
+from stages.core.tables import read_table, seed_of
 from stages.value.directions import read_targets
 from stages.value.influence import mean_direction
 from stages.value.reference import load_reference
@@ -80,6 +80,42 @@ def test_what_touches_a_problem_that_is_kept_apart_is_in_no_pool(tmp_path: Path)
     (data / "samples/finetune_data_sampled.jsonl").write_text("\n".join(map(json.dumps, records)))
     pool, _ = divided(data, tiny_tokenizer(), SIZES)
     assert [row["problem"] for row in pool if row["synthesizer"] == "finetune"] == [records[1]["input"][12:-14]]
+
+
+def test_a_row_of_the_targets_own_kind_that_touches_one_kept_apart_is_in_no_pool(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data")
+    path = data / "targets/gsm8k_train.jsonl"
+    words = [
+        "amber",
+        "birch",
+        "cedar",
+        "daisy",
+        "ebony",
+        "fern",
+        "grape",
+        "hazel",
+        "iris",
+        "jade",
+        "kiwi",
+        "lilac",
+        "maple",
+    ]
+    rows = [
+        {"question": " ".join(f"{word}{letter}" for word in words) + " are how many?", "answer": "1+1=2\n#### 2"}
+        for letter in "abcdefghijklmnopqrstuvwxyz"
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    pool, apart = divided(data, tiny_tokenizer(), SIZES)
+    own = {row["problem"] for row in pool if row["synthesizer"] == "gsm8k"}
+    assert len(own) == 10
+    kept = apart["gsm8k"][0]["problem"]
+    copies = (f"Number {n}: {kept}" for n in range(1000))
+    copied = next(text for text in copies if seed_of("pool", text) < min(seed_of("pool", problem) for problem in own))
+    path.write_text("\n".join(map(json.dumps, [*rows, {"question": copied, "answer": "1+1=2\n#### 2"}])))
+    pool, _ = divided(data, tiny_tokenizer(), SIZES)
+    found = {row["problem"] for row in pool if row["synthesizer"] == "gsm8k"}
+    assert copied not in found
+    assert len(found & own) == 9  # it takes the place of one
 
 
 def test_too_few_rows_are_told(tmp_path: Path) -> None:
@@ -149,8 +185,7 @@ def test_fewer_layers_are_the_cosine_of_those_alone(place: Place) -> None:
     directions = {part: piece.unsqueeze(1) for part, piece in mean_direction(reference, examples["easy"], 512).items()}
     taken = [set(variant.cosines.directions) for variant in variants_of(reference, directions).variants]
     assert taken[0] == taken[1] == set(directions)
-    assert taken[2] == {part for part in directions if "self_attn" in part}
-    assert taken[3] == {part for part in directions if ".layers.1." in part}
+    assert taken[2] == {part for part in directions if ".layers.1." in part}
 
 
 def test_shards_that_are_there_are_not_made_again(place: Place) -> None:
