@@ -85,21 +85,7 @@ def test_what_touches_a_problem_that_is_kept_apart_is_in_no_pool(tmp_path: Path)
 def test_a_row_of_the_targets_own_kind_that_touches_one_kept_apart_is_in_no_pool(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data")
     path = data / "targets/gsm8k_train.jsonl"
-    words = [
-        "amber",
-        "birch",
-        "cedar",
-        "daisy",
-        "ebony",
-        "fern",
-        "grape",
-        "hazel",
-        "iris",
-        "jade",
-        "kiwi",
-        "lilac",
-        "maple",
-    ]
+    words = "amber birch cedar daisy ebony fern grape hazel iris jade kiwi lilac maple".split()
     rows = [
         {"question": " ".join(f"{word}{letter}" for word in words) + " are how many?", "answer": "1+1=2\n#### 2"}
         for letter in "abcdefghijklmnopqrstuvwxyz"
