@@ -85,6 +85,18 @@ def no_end(folder: Path) -> None:
     )
 
 
+def far_id(folder: Path) -> None:
+    path = folder / "tokenizer.json"
+    values = json.loads(path.read_text())
+    vocabulary = values["model"]["vocab"]
+    vocabulary[max(vocabulary, key=vocabulary.get)] = 100_000
+    path.write_text(json.dumps(values))
+
+
+def generation(values: object) -> Callable[[Path], None]:
+    return lambda folder: (folder / "generation_config.json").write_text(json.dumps(values)) and None
+
+
 SINGLE, TOKENIZER, CONFIG = "model.safetensors", "tokenizer.json", "config.json"
 FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "one layer's weights are missing": (
@@ -171,7 +183,27 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "a tokenizer of something else": (damaged(TOKENIZER, lambda raw: b'{"a": 1}'), "cannot be read"),
     "a larger tokenizer": (larger_tokenizer, r"vocabulary of 320 tokens, the model 300 embeddings"),
     "a tokenizer that loses characters": (lossy_tokenizer, "loses characters"),
+    "a token with an id of another model": (far_id, r"gives '.*' the id 100,000, but has .* tokens, and the model 300"),
     "no end token": (no_end, "names an end token"),
+    "an end token that is a list in a list": (generation({"eos_token_id": [[2]]}), r"names the end token \[2\]"),
+    "an end token that is an object": (generation({"eos_token_id": {"a": 1}}), r"names the end token \{'a': 1\}"),
+    "an end token that is a text": (generation({"eos_token_id": "x"}), "names the end token 'x'"),
+    "an end token that is yes": (generation({"eos_token_id": True}), "names the end token True"),
+    "an end token of another model": (generation({"eos_token_id": [2, 300]}), "names the end token 300 .* of its 300"),
+    "generation_config that is a list": (generation([]), "is not a JSON object"),
+    "weights of another architecture": (
+        config(model_type="mistral"),
+        "model_type is mistral, whose model is MistralForCausalLM, but its weights are of LlamaForCausalLM",
+    ),
+    "no room for a text": (config(max_position_embeddings=0), "max_position_embeddings is 0"),
+    "norms of 0": (
+        weights(**{"model.norm.weight": torch.zeros(32)}),
+        "logits are all 0, though its weights are finite",
+    ),
+    "norms without a bound": (
+        weights(**{"model.norm.weight": torch.full((32,), 3e38)}),
+        "logits are NaN or infinite, though its weights are finite",
+    ),
     "generation_config that is no JSON": (
         damaged("generation_config.json", lambda raw: raw[:9]),
         "is not a JSON object",
@@ -298,8 +330,11 @@ def test_a_chat_model_is_asked_in_turns_of_its_own(tmp_path: Path) -> None:
     [
         ("{{ raise_exception('no user') }}", "cannot be used"),
         ("{% for message in messages %}", "cannot be used"),
-        ("{{ messages[0].content.parts }}", "drops the prompt"),
-        ("{{ bos_token }}", "drops the prompt"),
+        ("{{ messages[0].content.parts }}", "drops or changes the prompt"),
+        ("{{ bos_token }}", "drops or changes the prompt"),
+        ("{{ messages[0].content | replace('4', '5') }}", "drops or changes the prompt"),
+        ("{{ 1 / 0 }}", "cannot be used .ZeroDivisionError"),
+        ("{% macro turn() %}{{ turn() }}{% endmacro %}{{ turn() }}", "cannot be used .RecursionError"),
     ],
 )
 def test_a_chat_template_that_cannot_be_used_is_refused(template: str, words: str, tmp_path: Path) -> None:

@@ -170,6 +170,28 @@ UNFIT: dict[str, tuple[dict, dict, str]] = {  # type: ignore[type-arg]
         {"blk.1.attn_k.weight": np.where(KEY[3, 4] == KEY, np.nan, KEY).astype(np.float32)},
         "1 of .* numbers are NaN",
     ),
+    "more layers than it counts": (
+        {"llama.block_count": (UINT32, 1)},
+        {},
+        "has more than 1 layers of llama take: blk.1",
+    ),
+    "no layer at all": ({"llama.block_count": (UINT32, 0)}, {}, "has more than 0 layers of llama take: blk.0"),
+    "no count of layers": ({"llama.block_count": None}, {}, "has no llama.block_count"),
+    "a bias that llama has not": ({}, {"blk.0.attn_q.bias": np.full(32, 1e-6, np.float32)}, "blk.0.attn_q.bias"),
+    "a bias that is not read": ({}, {"blk.0.ffn_down.bias": np.ones(32, np.float32)}, "blk.0.ffn_down.bias"),
+    "a norm that is not read": (
+        {},
+        {"blk.1.post_attention_norm.weight": np.ones(32, np.float32)},
+        "post_attention_norm",
+    ),
+    "a tensor of something else": ({}, {"v.patch_embd.weight": np.ones(4, np.float32)}, "v.patch_embd.weight"),
+    "a rule of splitting that is unknown": (
+        {"tokenizer.ggml.pre": (STRING, "deepseek-llm")},
+        {},
+        "splits texts by the rule 'deepseek-llm'",
+    ),
+    "no room for a text": ({"llama.context_length": (UINT32, 0)}, {}, "llama.context_length is 0"),
+    "no length of a text": ({"llama.context_length": None}, {}, "has no llama.context_length"),
     "a part of a model": ({"split.count": (UINT32, 3)}, {}, "is one of 3 parts"),
     "heads for each layer": (
         {"llama.attention.head_count_kv": (STRING, "2,2")},
@@ -194,6 +216,8 @@ def test_a_file_that_is_no_model_of_ours_is_refused(fault: str, tmp_path: Path) 
     assert done.exit_code == 1, done.output
     assert isinstance(done.exception, SystemExit)
     assert re.search(words, done.output), done.output
+    assert str(path) in done.output, "it is the file that was named, not a folder that is gone"
+    assert ".tmp" not in done.output
     assert [path.name for path in tmp_path.iterdir()] == ["unfit.gguf"]
 
 

@@ -16,14 +16,37 @@ import torch
 from torch.nn.functional import linear, scaled_dot_product_attention, silu
 
 from stages.core.command import StageError
+from stages.models.folders import shortened
 from stages.models.gguf_files import GgufFile
 from stages.models.model_config import read_config
 from stages.models.packed_agreement import first_layers
 
 PAIRS_SIDE_BY_SIDE = {"llama": True, "qwen2": False, "qwen3": False}  # the architectures that are read
+BIASES = tuple(f"{name}.bias" for name in ("attn_q", "attn_k", "attn_v"))
+OPTIONAL = {"llama": (), "qwen2": BIASES, "qwen3": ("attn_q_norm.weight", "attn_k_norm.weight")}  # of a layer
+WHOLE = ("token_embd.weight", "output_norm.weight", "output.weight")
+LAYER = tuple(
+    f"{name}.weight"
+    for name in ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down")
+)
 ROTARY_BASE = 10_000.0  # where the file does not say
 TOLERANCE = 1e-3  # of the largest logit; both sides compute in float32 with the same rounded weights
 NUM_IDS = 24
+
+
+def check_tensors(file: GgufFile) -> None:
+    """Hold the file's tensors against those that its layers have: transformers passes over the others.
+
+    Raises:
+        StageError: the file has more.
+    """
+    parts = (*LAYER, *OPTIONAL[file.architecture])
+    layers = {f"blk.{number}.{part}" for number in range(int(file.number("block_count"))) for part in parts}
+    if more := sorted(file.tensors.keys() - layers - set(WHOLE)):
+        raise StageError(
+            f"{file.path} has more than {len(layers) // len(parts)} layers of {file.architecture} take: {shortened(more)}. Fetch it again, or "
+            "use the model's safetensors."
+        )
 
 
 def check_gguf_logits(file: GgufFile, folder: Path, dtype: torch.dtype) -> None:

@@ -23,11 +23,12 @@ from stages.core.command import StageError
 from stages.core.files import remove, temporary_of, write_json
 from stages.models.folders import shortened
 from stages.models.gguf_files import GgufFile, read_gguf
-from stages.models.gguf_logits import PAIRS_SIDE_BY_SIDE, check_gguf_logits
+from stages.models.gguf_logits import PAIRS_SIDE_BY_SIDE, check_gguf_logits, check_tensors
 from stages.models.sections import GgufModel
 
 VOCABULARY, SCALING, FREQUENCIES = "tokenizer.ggml.tokens", "rope.scaling.type", "rope_freqs.weight"
-PARTS = "split.count"
+PARTS, SPLITTING = "split.count", "tokenizer.ggml.pre"
+AS_GPT2 = ("default", "gpt-2", "smollm")  # smollm also splits digits, which its merges never join
 PLAIN = {"F32": torch.float32, "F16": torch.float16}
 
 
@@ -88,11 +89,15 @@ def converted_gguf(path: Path, beside: Path) -> Iterator[tuple[Path, dict[str, A
         ) from error
     file = read_gguf(path)
     _check_architecture(file)
+    _check_tokenizer(file)
+    check_tensors(file)
     folder, dtype = temporary_of(beside.with_name(f"{beside.name}.gguf")), dtype_of(file)
     try:
         _convert(file, folder, dtype)
         check_gguf_logits(file, folder, dtype)
         yield folder, {"sha256": sha256_of(path), "quantization": types_of(file)}
+    except StageError as error:  # the folder is gone when this is read
+        raise StageError(error.message.replace(f"{folder}/", f"{path}: ").replace(str(folder), str(path))) from error
     finally:
         remove(folder)
 
@@ -103,8 +108,8 @@ def _check_architecture(file: GgufFile) -> None:
             f"{file.path} is of architecture {file.architecture}; GGUF files of {', '.join(PAIRS_SIDE_BY_SIDE)} are "
             "supported, because their logits can be checked. Use the model's safetensors."
         )
-    if VOCABULARY not in file.values:
-        raise StageError(f"{file.path} has no tokenizer ({VOCABULARY}). Use a file with one.")
+    if file.number("context_length") < 1:
+        raise StageError(f"{file.path}: {file.architecture}.context_length is 0. Fetch it again.")
     if (parts := file.values.get(PARTS, 1)) != 1:
         raise StageError(
             f"{file.path} is one of {parts} parts of a model. Join them: llama-gguf-split --merge FIRST OUT.gguf"
@@ -118,6 +123,20 @@ def _check_architecture(file: GgufFile) -> None:
         raise StageError(
             f"{file.path} scales its rotary positions ({FREQUENCIES if FREQUENCIES in file.tensors else scaling}), which "
             "transformers does not read from a GGUF file. Use the model's safetensors."
+        )
+
+
+def _check_tokenizer(file: GgufFile) -> None:
+    """Refuse a tokenizer that splits texts by a rule which transformers does not know: it would split them by GPT-2's."""
+    from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKENIZER_SPLITS
+
+    if VOCABULARY not in file.values:
+        raise StageError(f"{file.path} has no tokenizer ({VOCABULARY}). Use a file with one.")
+    rule = file.values.get(SPLITTING, "default")
+    if file.values.get("tokenizer.ggml.model") == "gpt2" and rule not in {*GGUF_PRE_TOKENIZER_SPLITS, *AS_GPT2}:
+        raise StageError(
+            f"{file.path} splits texts by the rule {rule!r} ({SPLITTING}), which transformers does not know. Use the model's safetensors, "
+            "with their tokenizer."
         )
 
 

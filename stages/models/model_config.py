@@ -78,7 +78,13 @@ def unfit_config(values: dict[str, Any]) -> str:
         return f"{kind} reads images or sound as well as text; use the text-only model."
     if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         return f"{kind} is not a causal language model in transformers {version}."
+    if values.get("max_position_embeddings", 1) == 0:
+        return "max_position_embeddings is 0, so no text would fit. Correct it, or fetch it again."
     architectures = values.get("architectures") or []
+    own = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[kind]
+    if isinstance(architectures, list) and own not in architectures:
+        for name in sorted({str(name) for name in architectures} & set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())):
+            return f"model_type is {kind}, whose model is {own}, but its weights are of {name}. Correct it, or fetch it again."
     if (
         isinstance(architectures, list)
         and architectures

@@ -21,7 +21,7 @@ from stages.models.model_config import config_values
 # What every example needs: line ends, digits, signs, LaTeX, more spaces than one.
 SAMPLE = "Tom has 12 apples.\n    x = 3.5 * (7 - 2)\nThe answer is \\boxed{17}."
 ANSWER = "Seventeen."
-PROMPT = "What is 12 + 5?"
+PROMPT = f"{SAMPLE} What is 12 + 5? 0 < 46/89 & 'yes'; \"no\""
 
 
 def adopted_tokenizer(folder: Path, config: PreTrainedConfig, has_chat: bool) -> PreTrainedTokenizerBase:
@@ -61,6 +61,12 @@ def _check_size(tokenizer: PreTrainedTokenizerBase, num_embeddings: int, folder:
         raise StageError(
             f"the tokenizer in {folder} has a vocabulary of {tokenizer.vocab_size:,} tokens, the model {num_embeddings:,} "
             "embeddings: it belongs to another model. Use the model's own."
+        )
+    last = max(tokenizer.get_vocab().items(), key=lambda entry: entry[1], default=("", 0))
+    if last[1] >= max(len(tokenizer), num_embeddings):
+        raise StageError(
+            f"the tokenizer in {folder} gives {last[0]!r} the id {last[1]:,}, but has {len(tokenizer):,} tokens, and the model "
+            f"{num_embeddings:,} embeddings. Use the model's own."
         )
     if tokenizer.vocab_size < 2:
         raise StageError(
@@ -110,14 +116,15 @@ def end_of_turn(tokenizer: PreTrainedTokenizerBase, folder: Path) -> str | None:
     try:
         asked = str(tokenizer.apply_chat_template(turns[:1], tokenize=False, add_generation_prompt=True))
         answered = str(tokenizer.apply_chat_template(turns, tokenize=False))
-    except (TemplateError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except Exception as error:  # a template is a program, and raises what it likes
+        told = error if isinstance(error, TemplateError) else f"{type(error).__name__}: {error}"
         raise StageError(
-            f"the chat template in {folder} cannot be used ({error}). Correct it, or set chat_template: false for "
+            f"the chat template in {folder} cannot be used ({told}). Correct it, or set chat_template: false for "
             f"plain text prompts."
         ) from error
     if PROMPT not in asked or ANSWER not in answered:
         raise StageError(
-            f"the chat template in {folder} drops the prompt: {asked[:200]!r}. Correct it, or set chat_template: false "
+            f"the chat template in {folder} drops or changes the prompt: {asked[:200]!r}. Correct it, or set chat_template: false "
             "for plain text prompts."
         )
     behind = tokenizer(answered.rpartition(ANSWER)[2], add_special_tokens=False)["input_ids"]

@@ -14,7 +14,13 @@ from typing import Any
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForCausalLM,
+    GenerationConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from stages.core.command import StageError, say
 from stages.core.files import whole, write_json
@@ -82,9 +88,11 @@ def adopt_model(folder: Path, out: Path, provenance: dict[str, Any], has_chat: b
     config, files = read_config(folder), weight_files(folder)
     stored = stored_weights(files)
     tokenizer = adopted_tokenizer(folder, config, has_chat)
+    generation = generation_values(folder, tokenizer, max(len(tokenizer), config.vocab_size))
     check_weights(folder, config, stored)
     check_finite(stored)
     model = first_layers(folder, config)
+    _check_numbers(model, folder)
     check_reading(model)
     check_packing(model)
     if reason := unfit_for_value(model):
@@ -97,9 +105,20 @@ def adopt_model(folder: Path, out: Path, provenance: dict[str, Any], has_chat: b
         )
     facts = {**provenance, **sizes_of(config, stored), "num_tokens": len(tokenizer)}
     if len(tokenizer) > config.vocab_size:
-        _save_resized(folder, out, tokenizer, facts)
+        _save_resized(folder, out, tokenizer, facts, generation)
     else:
-        _save_copied(folder, files, out, tokenizer, facts)
+        _save_copied(folder, files, out, tokenizer, facts, generation)
+
+
+def _check_numbers(model: PreTrainedModel, folder: Path) -> None:
+    """Finite weights may give logits that are not: a value of the config is wrong, or a norm's weights are all 0."""
+    with torch.inference_mode():
+        logits = model(input_ids=torch.tensor([[0, 1, 1]]), use_cache=False).logits
+    if not logits.isfinite().all() or not logits.any():
+        raise StageError(
+            f"{folder}: the model's logits are {'all 0' if logits.isfinite().all() else 'NaN or infinite'}, though its weights are finite. "
+            "A number in config.json (rms_norm_eps, rope_theta) or a tensor is wrong: fetch both again."
+        )
 
 
 def sizes_of(config: PreTrainedConfig, stored: dict[str, Stored]) -> dict[str, Any]:
@@ -114,39 +133,42 @@ def sizes_of(config: PreTrainedConfig, stored: dict[str, Stored]) -> dict[str, A
     }  # fmt: skip
 
 
-def _save_resized(folder: Path, out: Path, tokenizer: PreTrainedTokenizerBase, provenance: dict[str, Any]) -> None:
+def _save_resized(
+    folder: Path, out: Path, tokenizer: PreTrainedTokenizerBase, provenance: dict[str, Any], generation: dict[str, Any]
+) -> None:
     model = AutoModelForCausalLM.from_pretrained(
         folder, dtype="auto", trust_remote_code=False, use_safetensors=True, local_files_only=True
     )
     torch.manual_seed(0)
     model.resize_token_embeddings(len(tokenizer), mean_resizing=True)
-    model.generation_config = GenerationConfig(**generation_values(folder, tokenizer))
+    model.generation_config = GenerationConfig(**generation)
     save_model(
         model, tokenizer, out, {**provenance, "vocab_size": len(tokenizer), "num_parameters": model.num_parameters()}
     )
 
 
 def _save_copied(
-    folder: Path, files: list[Path], out: Path, tokenizer: PreTrainedTokenizerBase, provenance: dict[str, Any]
-) -> None:
+    folder: Path, files: list[Path], out: Path, tokenizer: PreTrainedTokenizerBase, provenance: dict[str, Any],
+    generation: dict[str, Any],
+) -> None:  # fmt: skip
     with whole(out) as temporary:
         temporary.mkdir()
         index = [] if files == [folder / SINGLE] else [folder / INDEX]
         for file in [*files, *index, folder / "config.json"]:
             shutil.copyfile(file, temporary / file.name)
         tokenizer.save_pretrained(temporary)
-        write_json(generation_values(folder, tokenizer), temporary / GENERATION)
+        write_json(generation, temporary / GENERATION)
         write_json({**provenance, "versions": library_versions()}, temporary / PROVENANCE)
 
 
-def generation_values(folder: Path, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+def generation_values(folder: Path, tokenizer: PreTrainedTokenizerBase, num_ids: int) -> dict[str, Any]:
     """What generation_config.json shall hold: the model's own tokens, with the tokenizer's end among those at which engines stop.
 
     How it likes to be sampled is left out: params.yaml says that, a server would add it to each request (top_k, a penalty), and
     transformers refuses to save a trained model whose file asks for a temperature without sampling.
 
     Raises:
-        StageError: it is no JSON object.
+        StageError: it is no JSON object, or an end token is none of the model's `num_ids` ids.
     """
     path = folder / GENERATION
     try:
@@ -154,10 +176,19 @@ def generation_values(folder: Path, tokenizer: PreTrainedTokenizerBase) -> dict[
         told = values.get("eos_token_id", config_values(folder).get("eos_token_id"))
     except (ValueError, AttributeError, RecursionError) as error:
         raise StageError(f"{path} is not a JSON object ({error}). Fetch it again, or remove it.") from error
-    ends = dict.fromkeys([*(told if isinstance(told, list) else [told]), tokenizer.eos_token_id])
-    named = [end for end in ends if end is not None]
-    others = {name: values[name] for name in ("bos_token_id", "pad_token_id") if values.get(name) is not None}
+    ends = [end for end in (told if isinstance(told, list) else [told]) if end is not None]
+    if wrong := [end for end in ends if not _is_id(end, num_ids)]:
+        raise StageError(
+            f"{folder} names the end token {wrong[0]!r} (eos_token_id in {GENERATION} or config.json), which is no id of its {num_ids:,} "
+            "tokens. Correct it."
+        )
+    named = list(dict.fromkeys([*ends, tokenizer.eos_token_id]))
+    others = {name: values[name] for name in ("bos_token_id", "pad_token_id") if _is_id(values.get(name), num_ids)}
     return {**others, "eos_token_id": named if len(named) > 1 else named[0]}
+
+
+def _is_id(value: object, num_ids: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < num_ids
 
 
 def stored_parameters(folder: Path) -> int:
