@@ -2,7 +2,7 @@
 
     python -m bench.value_speed            # the tiny and the small model, every method
     python -m bench.value_speed --quick    # the tiny model, under 50 s
-    python -m bench.value_speed --model smollm2 --examples 16 --rounds 3    # SmolLM2-135M's shape, alone: no rivals, no float64
+    python -m bench.value_speed --model smollm2 --examples 16 --rounds 1    # SmolLM2-135M's shape, alone: no rivals, no float64
 
 The floor is forward and backward on the same batches to the same activations, LoRA merged, logits where an output token is
 predicted, and nothing for single examples. Every method takes the same examples, in turns in one process with the same
